@@ -1,0 +1,21 @@
+"""Errors a user can act on: each message says what is wrong, where, and what to do."""
+
+
+class VqatuneError(Exception):
+    """Any failure that is explained to the user in one line instead of a traceback."""
+
+
+class ParameterError(VqatuneError):
+    """A parameter that is unknown, of the wrong type, or not possible in combination with another."""
+
+
+class ArchiveError(VqatuneError):
+    """An archive that is missing, damaged or unsafe."""
+
+
+class DataError(VqatuneError):
+    """A table or a file whose content does not allow the next step."""
+
+
+class ModelError(VqatuneError):
+    """A checkpoint or an adapter that is incomplete or does not belong to what it is used with."""

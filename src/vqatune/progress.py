@@ -1,0 +1,54 @@
+"""Progress bars (rich) and the worker processes whose work they show."""
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from typing import TypeVar
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+def bar() -> Progress:
+    """Return a progress display on standard error that stays silent where that is no terminal."""
+    console = Console(stderr=True)
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        disable=not console.is_terminal,
+    )
+
+
+def track(items: Iterable[Item], description: str, total: int | None = None) -> Iterator[Item]:
+    """Yield the items while a bar shows how many are done."""
+    with bar() as progress:
+        yield from progress.track(items, total=total, description=description)
+
+
+def workers() -> int:
+    """Return how many processes to use: VQATUNE_WORKERS, or as many as there are cores. No result depends on it."""
+    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, int(os.environ.get("VQATUNE_WORKERS") or available))
+
+
+def map_parts(
+    function: Callable[[Item], Result], parts: Sequence[Item], description: str
+) -> Iterator[Result]:
+    """Yield `function(part)` for every part, in order, computed in worker processes, under a bar.
+
+    The function and the parts are pickled: a module-level function, or a partial of one.
+    """
+    count = min(workers(), len(parts))
+    if count <= 1:
+        yield from track(map(function, parts), description, total=len(parts))
+        return
+    # Fresh interpreters, because a fork copies the locks of pyarrow's threads.
+    with ProcessPoolExecutor(count, mp_context=get_context("spawn")) as pool:
+        yield from track(pool.map(function, parts), description, total=len(parts))

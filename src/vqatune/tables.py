@@ -1,0 +1,171 @@
+"""The columns of every table, and reading and writing them: atomic, and the same bytes for the same rows.
+
+A table is one Parquet file or a folder of Parquet parts; both read the same.
+"""
+
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from vqatune.errors import DataError
+
+# Text of which a whole catalogue passes what 32-bit offsets can address is a large_string.
+_string, _int8, _int32, _int64 = pa.string(), pa.int8(), pa.int32(), pa.int64()
+_place = {"path": _string, "archive": _string, "offset": _int64, "length": _int64}
+
+LISTINGS = pa.schema(
+    {
+        "item_id": _string,
+        "product_type": _string,
+        "languages": pa.list_(_string),
+        "image_ids": pa.list_(_string),
+        "metadata": pa.large_string(),
+    }
+)
+"""A listing: image_ids has the main image first; metadata is the record's JSON, language tags and all."""
+
+IMAGES = pa.schema({"image_id": _string, "height": _int32, "width": _int32, **_place})
+"""An image and where its bytes lie: `length` bytes from `offset` in the tar `archive`."""
+
+PLACE = ["image_id", "archive", "offset", "length"]
+"""The columns of IMAGES (and of the tables after it) that say where an image's bytes lie."""
+
+FILTERED = pa.schema(
+    {
+        "image_id": _string,
+        "item_id": _string,
+        "product_type": _string,
+        "language": _string,
+        "metadata": pa.large_string(),
+        **_place,
+    }
+)
+"""An image of a listing: metadata is JSON, field → list of values in the wanted languages."""
+
+SAMPLED = pa.schema([*FILTERED, pa.field("tier", _int32), pa.field("repeats", _int32)])
+"""A sampled image: its type's tier (the tier's lower bound in images) and how often training sees it."""
+
+PAIRS = pa.schema(
+    {
+        "qa_id": _string,
+        "image_id": _string,
+        "item_id": _string,
+        "product_type": _string,
+        "question": _string,
+        "answer": _string,
+        "difficulty": _int8,
+        "question_type": _string,
+        "language": _string,
+        "task": _string,
+        "generator": _string,
+    }
+)
+"""A question-answer pair; difficulty is null where the generator gave none."""
+
+BATCH = pa.schema([*PAIRS, pa.field("copy", _int32)])
+"""A pair of a training batch; `copy` numbers the repeats of an image (0 for the first)."""
+
+PREDICTIONS = pa.schema({"qa_id": _string, "prediction": _string, "log_probability": pa.float64()})
+"""A model's answer to a pair of the test set."""
+
+_nullable = {pa.int8(): pd.Int8Dtype()}
+
+
+@contextmanager
+def replacing(path: Path | str) -> Iterator[Path]:
+    """Give a temporary path beside `path` that takes its place when the block ends well, and is gone if not."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        temporary.chmod(0o644)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def replacing_folder(path: Path | str) -> Iterator[Path]:
+    """Give a temporary folder beside `path` that takes its place when the block ends well, and is gone if not."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as name:
+        unfinished = Path(name) / path.name
+        unfinished.mkdir()
+        yield unfinished
+        if path.exists():
+            path.rename(Path(name) / "replaced")
+        unfinished.rename(path)
+
+
+def write_table(frame: pd.DataFrame, path: Path | str, schema: pa.Schema) -> None:
+    """Write the columns of `schema` to a Parquet file.
+
+    Raises DataError where a column is missing or holds values that the schema does not admit.
+    """
+    missing = [name for name in schema.names if name not in frame.columns]
+    if missing:
+        raise DataError(f"{path}: the table lacks the column(s) {', '.join(missing)}")
+    try:
+        table = pa.Table.from_pandas(frame[schema.names], schema=schema, preserve_index=False)
+    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+        raise DataError(f"{path}: a column holds values of the wrong type: {error}") from error
+    with replacing(path) as temporary:
+        # Without pandas' metadata the bytes depend on the rows alone.
+        pq.write_table(table.replace_schema_metadata(None), temporary, compression="zstd")
+
+
+def read_table(path: Path | str, schema: pa.Schema, columns: list[str] | None = None) -> pd.DataFrame:
+    """Read a table (a Parquet file or a folder of parts, in name order), all columns of `schema` or some.
+
+    Raises DataError where the file is missing, is not Parquet, or lacks a column.
+    """
+    path = Path(path)
+    wanted = columns or schema.names
+    if not path.exists():
+        raise DataError(f"{path} does not exist: run the stage that writes it, or `dvc pull`")
+    parts = sorted(path.glob("*.parquet")) if path.is_dir() else [path]
+    tables = [_read_part(part, wanted) for part in parts]
+    empty = pa.schema([schema.field(name) for name in wanted]).empty_table()
+    table = pa.concat_tables(tables) if tables else empty
+    return table.select(wanted).to_pandas(types_mapper=_nullable.get)
+
+
+def _read_part(path: Path, columns: list[str]) -> pa.Table:
+    try:
+        with pq.ParquetFile(path) as file:
+            missing = [name for name in columns if name not in file.schema_arrow.names]
+            if not missing:
+                return file.read(columns)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise DataError(f"{path} is not a readable Parquet table ({error}): run its stage again") from error
+    raise DataError(f"{path} lacks the column(s) {', '.join(missing)}: it is not the table expected here")
+
+
+def write_json(value: Any, path: Path | str) -> None:
+    """Write JSON with two spaces of indentation and a final newline; floats keep every digit."""
+    with replacing(path) as temporary:
+        text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
+        temporary.write_text(text + "\n", encoding="utf-8")
+
+
+def write_csv(frame: pd.DataFrame, path: Path | str) -> None:
+    """Write a CSV with Unix line ends; missing values are empty fields."""
+    with replacing(path) as temporary:
+        frame.to_csv(temporary, index=False, lineterminator="\n")
+
+
+def read_csv(path: Path | str) -> pd.DataFrame:
+    """Read a CSV that `write_csv` wrote: only an empty field is missing, so the answer 'None' stays text."""
+    return pd.read_csv(path, keep_default_na=False, na_values=[""])
