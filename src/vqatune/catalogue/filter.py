@@ -1,0 +1,199 @@
+"""Listings and images → the images worth asking about, once each, with what their listing says of them."""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Collection
+from functools import cache, partial
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from vqatune.catalogue.pictures import digests_of_pictures
+from vqatune.catalogue.text import clean
+from vqatune.errors import DataError
+from vqatune.params import FilterParams
+from vqatune.progress import map_parts
+from vqatune.tables import FILTERED
+
+_LISTINGS_AT_ONCE = 2000
+_CLEANED = pa.schema({"language": pa.large_string(), "metadata": pa.large_string()})
+
+
+def filter_images(
+    listings: pd.DataFrame, images: pd.DataFrame, params: FilterParams
+) -> tuple[pd.DataFrame, dict[str, int]]:
+    """Keep the images that open, once each, of the listings with text in a wanted language.
+
+    `listings` has the columns of tables.LISTINGS, `images` those of tables.IMAGES, in any order. Returns the rows
+    of tables.FILTERED sorted by image_id, and the counts of what was dropped and why: listings = listings_dropped_*
+    + listings_kept, and image_references (of the listings not dropped before) = references_* + images_kept.
+
+    Of listings with one item_id the one with most images is kept. An image that several listings show stays with
+    the one that has it as main image, then with the smallest item_id; so do the same bytes under several ids.
+
+    Raises DataError where no listing or no image is left, ArchiveError where the images cannot be read.
+    """
+    report = {"listings": len(listings)}
+    kept = _with_text(listings, params, report)
+    kept = _with_images(_once(kept, report), report)
+    images = images.sort_values(["image_id", "path"]).drop_duplicates("image_id").reset_index(drop=True)
+    references = _one_listing_each(_references(kept, images, report), report)
+    digests = digests_of_pictures(images.iloc[references["image"]])
+    references = _opening_once(references.assign(digest=digests.to_numpy()), report)
+    if references.empty:
+        raise DataError(
+            f"no image is left of the {report['image_references']} that {len(kept)} listings name: "
+            f"{report['references_missing']} are not in images.csv with their bytes, {report['references_unreadable']} "
+            "do not open as an image: check that the two archives belong together"
+        )
+    filtered = _rows(kept, images, references)
+    shown = references["listing"].nunique()
+    report["listings_dropped_no_image_left"] = len(kept) - shown
+    report["listings_kept"] = shown
+    report["images_kept"] = len(filtered)
+    report["product_types"] = int(filtered["product_type"].nunique())
+    return filtered, report
+
+
+def _with_text(listings: pd.DataFrame, params: FilterParams, report: dict) -> pd.DataFrame:
+    """Return the listings with text in a wanted language, `metadata` and `language` as in tables.FILTERED."""
+    wanted = np.array(
+        [any(_is_wanted(tag, params.languages) for tag in tags) for tags in listings["languages"]], bool
+    )
+    report["listings_dropped_other_language"] = int((~wanted).sum())
+    if not wanted.any():
+        raise DataError(_no_language(listings, params))
+    cleaned = _cleaned(listings["metadata"], wanted, params)
+    has_text = cleaned["language"].notna().to_numpy()
+    report["listings_dropped_no_text"] = int((~has_text).sum())
+    if not has_text.any():
+        raise DataError(
+            f"the {len(cleaned)} listings in {', '.join(params.languages)} have no text in the fields of filter.fields "
+            f"({', '.join(params.fields)}): add fields to it"
+        )
+    kept = listings.loc[wanted, ["item_id", "product_type", "image_ids"]].reset_index(drop=True)
+    return kept.assign(language=cleaned["language"], metadata=cleaned["metadata"])[has_text]
+
+
+def _is_wanted(tag: str, languages: Collection[str]) -> bool:
+    return any(tag == language or tag.startswith(f"{language}_") for language in languages)
+
+
+def _no_language(listings: pd.DataFrame, params: FilterParams) -> str:
+    counts = Counter(tag for tags in listings["languages"] for tag in tags)
+    common = sorted(counts, key=lambda tag: (-counts[tag], tag))[:12]
+    there = ", ".join(f"{tag} ({counts[tag]} listings)" for tag in common) or "no language at all"
+    return (
+        f"no listing has text in {', '.join(params.languages)} (filter.languages); the catalogue has {there}"
+    )
+
+
+class _Texts:
+    """Some texts of a slice of a column: nothing is copied until they are read or sent to a worker."""
+
+    def __init__(self, column: pa.Array, wanted: pa.Array) -> None:
+        self.column, self.wanted = column, wanted
+
+    def __reduce__(self) -> tuple:
+        # Pickling a slice would send the whole column.
+        texts = self.column.filter(self.wanted)
+        return _Texts, (texts, pa.repeat(True, len(texts)))
+
+    def read(self) -> list[str]:
+        return self.column.filter(self.wanted).to_pylist()
+
+
+def _cleaned(metadata: pd.Series, wanted: np.ndarray, params: FilterParams) -> pd.DataFrame:
+    columns = {"metadata": pa.array(metadata, type=pa.large_string()), "wanted": pa.array(wanted)}
+    batches = pa.table(columns).to_batches(max_chunksize=_LISTINGS_AT_ONCE)
+    clean_part = partial(_clean_part, fields=tuple(params.fields), languages=tuple(params.languages))
+    parts = map_parts(clean_part, [_Texts(*batch.columns) for batch in batches], "reading metadata")
+    return pa.Table.from_batches(parts, schema=_CLEANED).to_pandas()
+
+
+def _clean_part(part: _Texts, fields: tuple[str, ...], languages: tuple[str, ...]) -> pa.RecordBatch:
+    is_wanted = cache(partial(_is_wanted, languages=languages))
+    rows = [_clean_record(json.loads(text), fields, is_wanted) for text in part.read()]
+    columns = [pa.array(column, type=pa.large_string()) for column in zip(*rows, strict=True)]
+    return pa.record_batch(columns or [[], []], schema=_CLEANED)
+
+
+def _clean_record(
+    record: dict, fields: tuple[str, ...], is_wanted: Callable[[str], bool]
+) -> tuple[str | None, str | None]:
+    """Return the wanted language that most kept values have, and the kept values as JSON; None without any."""
+    kept: dict[str, list[str]] = {}
+    tags: Counter[str] = Counter()
+    for field in fields:
+        values = record.get(field)
+        texts = []
+        for value in values if isinstance(values, list) else [values]:
+            tag = value.get("language_tag") if isinstance(value, dict) else None
+            has_tag = isinstance(tag, str)
+            if has_tag and not is_wanted(tag):
+                continue
+            text = clean(value)
+            if text:
+                texts.append(text)
+                if has_tag:
+                    tags[tag] += 1
+        if texts:
+            kept[field] = list(dict.fromkeys(texts))
+    if not tags:
+        return None, None
+    language = min(tags, key=lambda tag: (-tags[tag], tag))
+    return language, json.dumps(kept, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
+
+def _once(listings: pd.DataFrame, report: dict) -> pd.DataFrame:
+    """Return one listing for each item_id, sorted by it."""
+    repeated = listings["item_id"].duplicated(keep=False)
+    rivals = listings[repeated].assign(images=listings.loc[repeated, "image_ids"].map(len))
+    # product_type and metadata only settle ties.
+    order = ["item_id", "images", "product_type", "metadata"]
+    rivals = rivals.sort_values(order, ascending=[True, False, True, True]).drop_duplicates("item_id")
+    report["listings_dropped_repeated"] = int(repeated.sum()) - len(rivals)
+    kept = pd.concat([listings[~repeated], rivals.drop(columns="images")])
+    return kept.sort_values("item_id", ignore_index=True)
+
+
+def _with_images(listings: pd.DataFrame, report: dict) -> pd.DataFrame:
+    has_images = listings["image_ids"].map(len) > 0
+    report["listings_dropped_without_images"] = int((~has_images).sum())
+    return listings[has_images].reset_index(drop=True)
+
+
+def _references(listings: pd.DataFrame, images: pd.DataFrame, report: dict) -> pd.DataFrame:
+    """Return a row per image of a listing: the row of each (int64) and whether it is not the main image (bool)."""
+    counts = listings["image_ids"].map(len).to_numpy(dtype=np.int64)
+    listing = np.repeat(np.arange(len(listings)), counts)
+    place = np.arange(len(listing)) - np.repeat(np.cumsum(counts) - counts, counts)
+    names = pd.Series([name for names in listings["image_ids"] for name in names], dtype="str")
+    image = pd.Index(images["image_id"]).get_indexer(pd.Index(names))
+    found = image >= 0
+    report["image_references"] = len(image)
+    report["references_missing"] = int((~found).sum())
+    return pd.DataFrame({"listing": listing, "image": image, "other": place > 0})[found]
+
+
+def _one_listing_each(references: pd.DataFrame, report: dict) -> pd.DataFrame:
+    kept = references.sort_values(["image", "other", "listing"]).drop_duplicates("image")
+    report["references_repeated"] = len(references) - len(kept)
+    return kept
+
+
+def _opening_once(references: pd.DataFrame, report: dict) -> pd.DataFrame:
+    opening = references[references["digest"].notna()]
+    report["references_unreadable"] = len(references) - len(opening)
+    kept = opening.sort_values(["other", "listing", "image"]).drop_duplicates("digest")
+    report["references_same_bytes"] = len(opening) - len(kept)
+    return kept
+
+
+def _rows(listings: pd.DataFrame, images: pd.DataFrame, references: pd.DataFrame) -> pd.DataFrame:
+    references = references.sort_values("image")
+    columns = ["item_id", "product_type", "language", "metadata"]
+    of_listing = listings[columns].iloc[references["listing"]].reset_index(drop=True)
+    of_image = images.iloc[references["image"]].reset_index(drop=True)
+    return pd.concat([of_image, of_listing], axis=1)[FILTERED.names]

@@ -1,0 +1,90 @@
+"""Putting ABO's two archives in place: drawn here, fetched, or copied from a folder."""
+
+import shutil
+import tarfile
+from pathlib import Path
+
+from vqatune.catalogue.abo import IMAGES_ARCHIVE, LISTINGS_ARCHIVE
+from vqatune.errors import ArchiveError
+from vqatune.params import RawParams
+from vqatune.tables import replacing
+
+DOWNLOADS = Path(".work/downloads")
+"""Where downloads grow; DVC empties the folder they are for before it runs the stage."""
+
+_PIECE = 2**22
+
+
+def prepare_archives(params: RawParams, seed: int, folder: Path) -> None:
+    """Put `abo-listings.tar` and `abo-images-small.tar` into `folder`, from where `params.source` says.
+
+    Either both are put there or none. Raises ArchiveError where an archive cannot be had or is not a tar.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    if params.source == "showroom":
+        from vqatune.showroom.catalogue import draw_catalogue
+
+        draw_catalogue(listings=params.showroom_listings, seed=seed, folder=folder)
+    elif params.source == "path":
+        _copy(Path(params.path), folder)
+    else:
+        _fetch(params, folder)
+
+
+def _fetch(params: RawParams, folder: Path) -> None:
+    from vqatune.catalogue.fetch import fetch
+
+    archives = {LISTINGS_ARCHIVE: params.abo_listings, IMAGES_ARCHIVE: params.abo_images}
+    for name, archive in archives.items():
+        fetch(archive, DOWNLOADS / name, DOWNLOADS / f"{name}.part")
+    for name in archives:
+        _check_tar(DOWNLOADS / name)
+    # Not before both are complete: should the second be cut, the first is still there when this runs again.
+    for name in archives:
+        try:
+            shutil.move(DOWNLOADS / name, folder / name)
+        except OSError as error:
+            raise ArchiveError(
+                f"{DOWNLOADS / name} cannot be moved to {folder}: {error.strerror or error}"
+            ) from error
+
+
+def _copy(source: Path, folder: Path) -> None:
+    from vqatune.catalogue.fetch import bytes_bar
+
+    if not source.is_dir():
+        raise ArchiveError(f"{source} is not a folder: set raw.path to one that holds ABO's two archives")
+    names = (LISTINGS_ARCHIVE, IMAGES_ARCHIVE)
+    for name in names:
+        if not (source / name).is_file():
+            raise ArchiveError(
+                f"{source} holds no {name}: set raw.path to a folder that holds ABO's two archives"
+            )
+        _check_tar(source / name)
+    with bytes_bar() as progress:
+        for name in names:
+            task = progress.add_task(f"copying {name}", total=(source / name).stat().st_size)
+            try:
+                # No hard link: DVC may make what it tracks read-only, and would the user's own file with it.
+                with (
+                    (source / name).open("rb") as original,
+                    replacing(folder / name) as temporary,
+                    temporary.open("wb") as copy,
+                ):
+                    while piece := original.read(_PIECE):
+                        copy.write(piece)
+                        progress.advance(task, len(piece))
+            except OSError as error:
+                raise ArchiveError(
+                    f"{source / name} cannot be copied to {folder} ({error.strerror or error}): free space or "
+                    "correct the permissions"
+                ) from error
+
+
+def _check_tar(path: Path) -> None:
+    try:
+        with tarfile.open(path, "r:"):
+            pass
+    except (tarfile.ReadError, OSError) as error:
+        raise ArchiveError(f"{path} is not a tar ({error}): get the archive again, uncompressed") from error
