@@ -1,0 +1,112 @@
+import pandas as pd
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from vqatune.dataset.split import describe_split, split_pairs
+from vqatune.errors import DataError
+from vqatune.params import SplitParams
+
+
+def make_params(**changes) -> SplitParams:
+    return SplitParams(**{"by": "listing", "test_fraction": 0.2, "minimum_images": 20, **changes})
+
+
+def make_pairs(listings: list[tuple[str, str, int]], questions: int = 2) -> pd.DataFrame:
+    """Listings as (item_id, product_type, images)."""
+    rows = []
+    for item_id, product_type, images in listings:
+        for _ in range(images):
+            image_id = f"image {len(rows):05d}"
+            rows += [
+                (f"{image_id} q{number}", image_id, item_id, product_type) for number in range(questions)
+            ]
+    return pd.DataFrame(rows, columns=["qa_id", "image_id", "item_id", "product_type"])
+
+
+def test_a_type_gives_a_fifth_of_its_images_and_a_small_one_none():
+    listings = [(f"A{number}", "A", 1) for number in range(40)] + [
+        (f"B{number}", "B", 1) for number in range(20)
+    ]
+    train, test = split_pairs(make_pairs(listings), make_params(), seed=3)
+    assert describe_split(train, test) == {
+        "train": {"types": 2, "listings": 52, "images": 52, "pairs": 104},
+        "test": {"types": 1, "listings": 8, "images": 8, "pairs": 16},
+    }
+
+
+def test_a_listing_that_does_not_fit_is_passed_over_for_smaller_ones():
+    listings = [("LARGE", "A", 70)] + [(f"A{number}", "A", 3) for number in range(10)]
+    for seed in range(10):
+        train, test = split_pairs(make_pairs(listings), make_params(), seed)
+        assert "LARGE" in set(train["item_id"])
+        assert test["image_id"].nunique() == 18  # 6 listings of 3 images within round(0.2·100) = 20
+
+
+def test_a_listing_under_two_types_stays_on_one_side():
+    listings = [(f"A{number}", kind, 2) for number in range(30) for kind in ("SHOES", "BOOT")]
+    train, test = split_pairs(make_pairs(listings), make_params(), seed=1)
+    assert set(test["product_type"]) == {"SHOES", "BOOT"}
+    assert not set(train["item_id"]) & set(test["item_id"])
+
+
+def test_by_image_the_views_of_a_listing_may_part():
+    pairs = make_pairs([("ONLY", "A", 50)])
+    train, test = split_pairs(pairs, make_params(by="image"), seed=1)
+    assert test["image_id"].nunique() == 10 and set(train["item_id"]) == set(test["item_id"])
+    with pytest.raises(DataError, match="the test set is empty"):
+        split_pairs(pairs, make_params(), seed=1)
+
+
+def test_an_empty_test_set_says_which_parameters_to_change():
+    with pytest.raises(DataError, match="split.minimum_images or raise split.test_fraction"):
+        split_pairs(make_pairs([("A", "A", 5)]), make_params(), seed=1)
+
+
+def test_an_image_under_two_listings_is_named():
+    pairs = make_pairs([("A", "A", 30)])
+    with pytest.raises(DataError, match="image 00000"):
+        split_pairs(pd.concat([pairs, pairs[:1].assign(item_id="B")]), make_params(), seed=1)
+
+
+def test_another_seed_tests_on_other_images():
+    pairs = make_pairs([(f"A{number}", "A", 1) for number in range(100)])
+    tested = [set(split_pairs(pairs, make_params(), seed)[1]["item_id"]) for seed in (1, 2)]
+    assert tested[0] != tested[1]
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    listings=st.lists(
+        st.tuples(st.integers(0, 30).map("item {}".format), st.sampled_from("ABC"), st.integers(1, 9)),
+        min_size=1,
+    ),
+    by=st.sampled_from(["listing", "image"]),
+    fraction=st.sampled_from([0.05, 0.2, 0.5, 1.0]),
+    minimum=st.integers(0, 12),
+    seed=st.integers(0, 3),
+)
+def test_every_split_is_disjoint_within_its_shares_and_the_same_in_any_order(
+    listings, by, fraction, minimum, seed
+):
+    pairs = make_pairs(listings)
+    params = make_params(by=by, test_fraction=fraction, minimum_images=minimum)
+    try:
+        train, test = split_pairs(pairs, params, seed)
+    except DataError:
+        assume(False)
+    shuffled = split_pairs(pairs.sample(frac=1, random_state=seed), params, seed)
+    pd.testing.assert_frame_equal(train, shuffled[0])
+    pd.testing.assert_frame_equal(test, shuffled[1])
+
+    assert sorted([*train["qa_id"], *test["qa_id"]]) == sorted(pairs["qa_id"])
+    assert not set(train["image_id"]) & set(test["image_id"])
+    if by == "listing":
+        assert not set(train["item_id"]) & set(test["item_id"])
+    assert set(train["product_type"]) == set(pairs["product_type"])
+    images = pairs.groupby("product_type")["image_id"].nunique()
+    for product_type, tested in test.groupby("product_type")["image_id"].nunique().items():
+        assert images[product_type] > minimum
+        assert tested <= round(fraction * images[product_type])
+        if by == "image":
+            assert tested == min(round(fraction * images[product_type]), images[product_type] - 1)
