@@ -1,0 +1,1 @@
+"""Predictions for the test set and the scores of every version."""

@@ -1,0 +1,18 @@
+"""Metrics of the order of words and characters. Each is (prediction, references) → a score in [0, 1]."""
+
+from rapidfuzz import fuzz
+from rapidfuzz.distance import LCSseq
+
+from vqatune.evaluation.metrics.text import best_over_references, plain, tokens
+
+
+@best_over_references
+def lcs_ratio(prediction: str, reference: str) -> float:
+    """Return the length of the longest common subsequence of tokens over the number of the reference's tokens."""
+    return LCSseq.similarity(tokens(prediction), tokens(reference)) / len(tokens(reference))
+
+
+@best_over_references
+def fuzzy(prediction: str, reference: str) -> float:
+    """Return rapidfuzz's `fuzz.ratio` (normalised insertions and deletions) of the plain forms, over 100."""
+    return fuzz.ratio(plain(prediction), plain(reference)) / 100

@@ -1,0 +1,72 @@
+"""Text forms, and the two rules every metric follows: on empty sides and on several references."""
+
+import string
+import unicodedata
+from collections.abc import Callable, Sequence
+from functools import lru_cache, wraps
+
+PairScore = Callable[[str, Sequence[str]], float | None]
+"""A metric of one pair: (prediction, its references) → a score, or None where it is not defined."""
+
+# Answers repeat: a version has far fewer distinct ones than pairs.
+_remembered = lru_cache(maxsize=1 << 16)
+
+
+@_remembered
+def plain(text: str) -> str:
+    """Return the text in lower case with single spaces between its words and none around them."""
+    return " ".join(tokens(text))
+
+
+@_remembered
+def tokens(text: str) -> tuple[str, ...]:
+    """Return the words of the plain form."""
+    return tuple(text.lower().split())
+
+
+@_remembered
+def clean_tokens(text: str) -> frozenset[str]:
+    """Return the set of the plain form's words, less those that are punctuation alone."""
+    return frozenset(token for token in tokens(text) if not all(map(is_punctuation, token)))
+
+
+def is_punctuation(character: str) -> bool:
+    """Tell whether a character is ASCII punctuation (signs such as + and $ included) or Unicode's category P."""
+    return character in string.punctuation or unicodedata.category(character).startswith("P")
+
+
+def score_of_empty(prediction: str, references: Sequence[str]) -> float | None:
+    """Return the score of a pair with an empty side, or None where both sides have a token.
+
+    An empty prediction scores 1 if a reference is empty too and 0 if none is; a prediction that has tokens scores
+    0 where every reference is empty.
+    """
+    if not tokens(prediction):
+        return float(not all(map(tokens, references)))
+    return None if any(map(tokens, references)) else 0.0
+
+
+def best_over_references(score: Callable[[str, str], float]) -> PairScore:
+    """Make a metric of a score of two texts that both have tokens: the rule on empty sides, then the best."""
+
+    @wraps(score)
+    def best(prediction: str, references: Sequence[str]) -> float:
+        return max(
+            score(prediction, reference)
+            if (settled := score_of_empty(prediction, [reference])) is None
+            else settled
+            for reference in references
+        )
+
+    return best
+
+
+def all_references(score: Callable[[str, Sequence[str]], float]) -> PairScore:
+    """Make a metric of a score that takes all references at once: the rule on empty sides comes first."""
+
+    @wraps(score)
+    def scored(prediction: str, references: Sequence[str]) -> float:
+        settled = score_of_empty(prediction, references)
+        return score(prediction, references) if settled is None else settled
+
+    return scored
