@@ -1,0 +1,1 @@
+"""The model families, and what is tuned in them."""

@@ -1,0 +1,127 @@
+"""A tiny BLIP of transformers' own classes, with a tokenizer made here: enough to see on a laptop that tuning works.
+
+It is taught with drawn pictures of its own, never with a picture of the catalogue.
+"""
+
+import math
+from collections import Counter
+from functools import partial
+from string import ascii_lowercase, digits, punctuation
+
+import numpy as np
+import torch
+from transformers import BertTokenizer, BlipForQuestionAnswering, BlipProcessor
+
+from vqatune.dataset.loader import Encoder
+from vqatune.models.blip import Batch, pair_losses
+from vqatune.params import TinyParams
+from vqatune.progress import map_parts, track
+from vqatune.showroom.drawing import draw, random_view
+from vqatune.showroom.products import KINDS, Product, choose, random_product
+
+SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+PRINTABLE = tuple(name for name, kind in KINDS.items() if kind.printable)
+DRAWN_TOGETHER = 400
+"""Pictures that a worker draws at a time."""
+
+
+def make_tokenizer(texts: list[str], vocabulary: int) -> BertTokenizer:
+    """Return a WordPiece tokenizer with [DEC] and [ENC], the same for the same texts in any order.
+
+    Its words are the most frequent of the texts, ties in alphabetical order, up to `vocabulary` tokens in all; the
+    characters come first, so that every other word can be spelled.
+    """
+    bare = BertTokenizer(vocab={token: place for place, token in enumerate(SPECIAL)})
+    split = bare.backend_tokenizer.pre_tokenizer.pre_tokenize_str
+    normal = bare.backend_tokenizer.normalizer.normalize_str
+    counts = Counter()
+    for text, repeated in Counter(texts).items():
+        for word, _ in split(normal(text)):
+            counts[word] += repeated
+    characters = sorted({*ascii_lowercase, *digits, *punctuation})
+    pieces = [*characters, *(f"##{character}" for character in [*ascii_lowercase, *digits])]
+    words = sorted((word for word in counts if word not in pieces), key=lambda word: (-counts[word], word))
+    tokens = [*SPECIAL, *pieces, *words][:vocabulary]
+    tokenizer = BertTokenizer(vocab={token: place for place, token in enumerate(tokens)})
+    tokenizer.add_special_tokens({"bos_token": "[DEC]", "cls_token": "[ENC]"})
+    return tokenizer
+
+
+def train_tiny(
+    model: BlipForQuestionAnswering,
+    processor: BlipProcessor,
+    params: TinyParams,
+    seed: int,
+    device: torch.device,
+) -> None:
+    """Teach the model to look at drawn products: colour, pattern, print, outline; not what they are called.
+
+    AdamW over pictures of `random_product`, each seen once, with the learning rate warmed up over a twentieth of
+    the steps and brought to zero along a cosine.
+    """
+    lessons = list(range(params.steps * params.images_per_step))
+    chunks = [lessons[start : start + DRAWN_TOGETHER] for start in range(0, len(lessons), DRAWN_TOGETHER)]
+    drawn = map_parts(
+        partial(_draw_lessons, seed=seed, size=params.image_size), chunks, "base: draw pictures"
+    )
+    pictures, pairs = zip(*(lesson for chunk in drawn for lesson in chunk), strict=True)
+    encoder = Encoder(processor)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=params.learning_rate, weight_decay=0.01, fused=True)
+    warm = max(1, params.steps // 20)
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        optimizer,
+        lambda step: min(1, (step + 1) / warm) * (1 + math.cos(math.pi * step / params.steps)) / 2,
+    )
+    model.train()
+    for step in track(range(params.steps), "base: train"):
+        chosen = slice(step * params.images_per_step, (step + 1) * params.images_per_step)
+        batch = _lesson_batch(encoder, pictures[chosen], pairs[chosen])
+        loss = pair_losses(model, batch.to(device)).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        schedule.step()
+    model.eval()
+
+
+def _draw_lessons(numbers: list[int], seed: int, size: int) -> list[tuple[np.ndarray, list[tuple[str, str]]]]:
+    lessons = []
+    for number in numbers:
+        # Prints are the hardest to read, so two of three lessons are about kinds that can have one.
+        printed = number % 3 and choose(PRINTABLE, seed, "base", number)
+        product = random_product(seed, "base", number, kind=printed or None)
+        view = random_view(seed, "base", number)
+        lessons.append((np.asarray(draw(product, view, (size, size))), _lesson_pairs(product)))
+    return lessons
+
+
+def _lesson_pairs(product: Product) -> list[tuple[str, str]]:
+    """What is asked of a lesson's picture, in words of its own: a catalogue's way of asking is left to tuning."""
+    pairs = [
+        ("name the color", product.color),
+        ("name the pattern", product.pattern),
+        ("name the style", product.style),
+        ("name the finish", product.finish),
+    ]
+    if product.shape:
+        pairs.append(("name the outline", product.shape))
+    if product.motif:
+        pairs += [
+            ("name the mark", product.motif),
+            ("count the marks", str(product.count)),
+            ("name the ink of the marks", product.ink),
+            ("name the place of the marks", product.position),
+        ]
+    return pairs
+
+
+def _lesson_batch(encoder: Encoder, pictures: tuple, pairs: tuple) -> Batch:
+    counts = torch.tensor([len(asked) for asked in pairs])
+    questions, answers = zip(*(pair for asked in pairs for pair in asked), strict=True)
+    return Batch(
+        encoder.images(list(pictures)),
+        *encoder.questions(list(questions)),
+        torch.arange(len(counts)).repeat_interleave(counts),
+        *encoder.answers(list(answers)),
+    )

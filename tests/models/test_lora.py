@@ -1,0 +1,105 @@
+import json
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+import torch
+from peft import PeftModel
+from safetensors.torch import load_file, save_file
+from transformers import BlipForQuestionAnswering
+
+from vqatune.errors import ModelError, ParameterError
+from vqatune.models import lora
+from vqatune.models.checkpoint import load_model
+
+
+@pytest.fixture
+def adapter(tiny_base, tiny_params, tmp_path):
+    torch.manual_seed(0)
+    model = lora.new_adapter(load_model(tiny_base), tiny_params.lora)
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if "lora_B" in name:
+                parameter.normal_()
+    lora.save_adapter(model, tmp_path / "v1")
+    return tmp_path / "v1"
+
+
+def test_stock_peft_loads_the_adapter_onto_the_stock_base(adapter, tiny_base):
+    model = PeftModel.from_pretrained(BlipForQuestionAnswering.from_pretrained(tiny_base), adapter)
+    ours = lora.load_adapter(load_model(tiny_base), adapter)
+    for (name, stock), (_, own) in zip(model.named_parameters(), ours.named_parameters(), strict=True):
+        assert torch.equal(stock, own), name
+
+
+def test_the_head_that_shares_the_word_embeddings_is_never_tuned(tiny_base, tiny_params):
+    model = lora.new_adapter(load_model(tiny_base), tiny_params.lora)
+    trained = [name for name, parameter in model.named_parameters() if parameter.requires_grad]
+    assert trained
+    assert not [name for name in trained if "embeddings" in name or "predictions.decoder" in name]
+
+
+def test_the_configuration_is_written_in_the_same_order_by_every_process(adapter, tiny_base, tmp_path):
+    script = (
+        "import sys; from pathlib import Path; from vqatune.models import lora;"
+        "from vqatune.models.checkpoint import load_model;"
+        "lora.save_adapter(lora.load_adapter(load_model(sys.argv[1]), Path(sys.argv[2])), Path(sys.argv[3]))"
+    )
+    for seed in ("1", "2"):
+        subprocess.run(
+            [sys.executable, "-c", script, tiny_base, adapter, tmp_path / seed],
+            env=os.environ | {"PYTHONHASHSEED": seed},
+            check=True,
+        )
+    for name in ("adapter_config.json", "adapter_model.safetensors"):
+        assert (tmp_path / "1" / name).read_bytes() == (tmp_path / "2" / name).read_bytes()
+    targets = json.loads((tmp_path / "1" / "adapter_config.json").read_text())["target_modules"]
+    assert targets == sorted(targets) and len(targets) > 1
+
+
+def test_a_version_goes_on_from_the_last_with_something_to_train(adapter, tiny_base, tiny_params):
+    model = lora.continue_adapter(load_model(tiny_base), adapter, tiny_params.lora)
+    trained = [name for name, parameter in model.named_parameters() if parameter.requires_grad]
+    assert trained and all("lora_" in name for name in trained)
+    assert len(model.peft_config) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("r", 4), ("alpha", 8), ("dropout", 0.5), ("target_modules", ["query"])]
+)
+def test_other_lora_parameters_than_the_last_version_had_are_refused(
+    adapter, tiny_base, tiny_params, name, value
+):
+    params = tiny_params.lora.model_copy(update={name: value})
+    with pytest.raises(ModelError, match=rf"was tuned with lora.{name} = .* but params.yaml says"):
+        lora.continue_adapter(load_model(tiny_base), adapter, params)
+
+
+def test_an_adapter_with_a_missing_weight_is_refused_by_name(adapter, tiny_base):
+    weights = load_file(adapter / "adapter_model.safetensors")
+    name = min(weights)
+    del weights[name]
+    save_file(weights, adapter / "adapter_model.safetensors")
+    with pytest.raises(ModelError, match=rf"lacks 1 key\(s\), such as {name}"):
+        lora.load_adapter(load_model(tiny_base), adapter)
+
+
+def test_a_weight_of_another_shape_a_cut_file_and_no_adapter_are_one_line_each(adapter, tiny_base, tmp_path):
+    weights = load_file(adapter / "adapter_model.safetensors")
+    name = min(weights)
+    odd = shutil.copytree(adapter, tmp_path / "odd")
+    save_file(weights | {name: torch.zeros(1, 1)}, odd / "adapter_model.safetensors")
+    cut = shutil.copytree(adapter, tmp_path / "cut")
+    (cut / "adapter_model.safetensors").write_bytes(b"short")
+    for folder, said in ((odd, "does not fit"), (cut, "does not fit"), (tmp_path / "v9", "holds no adapter")):
+        with pytest.raises(ModelError, match=said) as caught:
+            lora.load_adapter(load_model(tiny_base), folder)
+        assert "\n" not in str(caught.value)
+
+
+def test_a_target_that_the_model_does_not_have_is_named(tiny_base, tiny_params):
+    params = tiny_params.lora.model_copy(update={"target_modules": ["query", "q_proj"]})
+    with pytest.raises(ParameterError, match="q_proj is no linear layer of this model; it has .*qkv"):
+        lora.new_adapter(load_model(tiny_base), params)
