@@ -1,0 +1,1 @@
+"""One version's training: the loop and the state that carries over to the next."""
