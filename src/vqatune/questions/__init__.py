@@ -1,0 +1,1 @@
+"""Image and metadata in, checked question-answer pairs out."""

@@ -1,0 +1,209 @@
+"""The closed lists of words that a picture can show, and what product types are called; data, and no more.
+
+A feature's list maps a word of the catalogue to the plain word for what is seen; an empty meaning makes a
+phrase ambiguous.
+"""
+
+PHRASES = {
+    "rose gold": "mixed",
+    "white gold": "silver",
+    "yellow gold": "gold",
+    "oil-rubbed": "",
+    "oil rubbed": "",
+}
+"""Replaced in a text before its words are read."""
+
+
+def _lexicon(**words: str) -> dict[str, str]:
+    """Turn meaning='word word' into word → meaning, each meaning being a word for itself."""
+    lexicon = {meaning: meaning for meaning in words}
+    lexicon.update({word: meaning for meaning, text in words.items() for word in text.split()})
+    return lexicon
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+WORDS: dict[str, dict[str, str]] = {
+    "color": {
+        **dict.fromkeys(("mixed", "multi", "multicolor", "multicolour", "multicolored", "assorted"), ""),
+        **_lexicon(
+            red="maroon burgundy crimson scarlet",
+            orange="",
+            yellow="mustard",
+            green="olive emerald lime mint",
+            blue="navy indigo cobalt",
+            purple="violet lavender lilac plum",
+            pink="fuchsia magenta rose",
+            brown="chocolate espresso walnut chestnut cognac mocha",
+            black="",
+            grey="gray charcoal graphite",
+            white="",
+            beige="cream",
+            tan="camel",
+            silver="chrome nickel stainless platinum",
+            gold="brass golden",
+            bronze="",
+            copper="",
+            turquoise="aqua",
+            teal="",
+            clear="transparent",
+        ),
+    },
+    "pattern": _lexicon(
+        solid="plain",
+        striped="stripe stripes pinstripe",
+        dotted="dot dots polka spotted",
+        checkered="checked check checks gingham",
+        plaid="tartan",
+        floral="flower flowers",
+        geometric="",
+        paisley="",
+        chevron="",
+        camouflage="camo",
+        herringbone="",
+        abstract="",
+    ),
+    "shape": _lexicon(
+        round="circular circle sphere spherical",
+        rectangular="rectangle oblong",
+        square="",
+        oval="elliptical",
+        triangular="triangle",
+        cylindrical="cylinder",
+        hexagonal="hexagon",
+        heart="",
+        star="",
+        conical="cone",
+        curved="",
+    ),
+    "material": _lexicon(
+        wood="wooden hardwood oak walnut pine teak birch beech acacia mdf plywood sheesham rubberwood",
+        metal="steel iron aluminum aluminium brass zinc copper alloy stainless chrome nickel silver gold",
+        leather="",
+        suede="",
+        glass="",
+        plastic="polypropylene polycarbonate abs acrylic pvc polystyrene thermoplastic",
+        rubber="latex",
+        silicone="",
+        fabric="cotton polyester linen wool nylon velvet canvas felt microfiber textile cloth viscose denim",
+        ceramic="porcelain stoneware earthenware terracotta",
+        paper="cardboard paperboard",
+        stone="marble granite",
+        wicker="rattan",
+        bamboo="",
+    ),
+    "style": _lexicon(
+        classic="",
+        modern="",
+        traditional="",
+        contemporary="",
+        rustic="farmhouse",
+        industrial="",
+        vintage="retro",
+        casual="",
+        formal="",
+        sporty="",
+        minimalist="",
+    ),
+    "finish": _lexicon(
+        glossy="gloss", matte="matt", polished="", brushed="", satin="", painted="", lacquered="", antique=""
+    ),
+}
+"""Feature → word of the catalogue → the word for what is seen."""
+
+COLOR_UNSEEN = frozenset(
+    ("LIGHT_BULB", "VEHICLE_LIGHT_BULB", "LIGHT_SOURCE", "STRING_LIGHT", "LIP_COLOR", "HAIR_COLORING_AGENT")
+    + ("GROCERY", "COFFEE", "TEA", "HERB", "INK_OR_TONER", "INKJET_PRINTER_INK", "NAIL_POLISH")
+)
+"""Product types whose told colour is that of the light, the content or the shade on a lip."""
+
+NOUNS: dict[str, str | None] = {
+    "SHOES": "shoe",
+    "TECHNICAL_SPORT_SHOE": "shoe",
+    "HANDBAG": "bag",
+    "TOTE_BAG": "bag",
+    "DRINKING_CUP": "cup",
+    "FINERING": "ring",
+    "FASHIONRING": "ring",
+    "FINEEARRING": "earring",
+    "FASHIONEARRING": "earring",
+    "FINENECKLACEBRACELETANKLET": None,
+    "FASHIONNECKLACEBRACELETANKLET": None,
+    "FINEOTHER": None,
+    "FASHIONOTHER": None,
+    "PORTABLE_ELECTRONIC_DEVICE_COVER": "cover",
+    "STOOL_SEATING": "stool",
+    "LIGHT_FIXTURE": "lamp",
+    "HOME_LIGHTING_AND_LAMPS": "lamp",
+    "BED_FRAME": "bed",
+    "GUITARS": "guitar",
+    "KEYBOARDS": "keyboard",
+    "DUTCH_OVENS": "pot",
+    "RICE_COOKERS": "cooker",
+    "WALL_ART": "picture",
+    "WRITING_INSTRUMENT": "pen",
+    "FLAT_SCREEN_DISPLAY_MOUNT": "mount",
+    "SAUTE_FRY_PAN": "pan",
+    "DISHWARE_PLACE_SETTING": None,
+    "STORAGE_BINDER": "binder",
+    "ELECTRIC_FAN": "fan",
+    "INPUT_MOUSE": "mouse",
+    "UTILITY_CART_WAGON": "cart",
+    "SCREEN_PROTECTOR": "protector",
+    "INFANT_TODDLER_CAR_SEAT": "seat",
+}
+"""Product types whose last word is not the noun for what is pictured; None where there is no one word."""
+
+VAGUE = _words(
+    "grocery home bath decor care supply supplies products product goods kitchen accessory accessories"
+    " living beauty tools biss furniture component components electronics equipment part parts hardware"
+    " pantry garden drugstore appliances appliance supplement supplements vitamin medication agent other"
+    " device devices art item set mix games toys improvement healthcare protection fixture storage"
+    " material add on computer baby converter food snack audio video game apparel decal jewelry color"
+    " source support memory control maker unit media machine attachment stock positioner polish"
+    " deodorizer conditioner"
+)
+"""Last words of product types that do not say what is pictured."""
+
+FUNCTIONS: dict[str | None, str] = {
+    noun: function
+    for function, nouns in {
+        "protection": "case cover protector",
+        "walking": "shoe boot sandal",
+        "sitting": "chair sofa stool bench seat",
+        "lighting": "lamp bulb candle",
+        "carrying": "bag backpack wallet basket",
+        "traveling": "suitcase luggage",
+        "drinking": "cup bottle",
+        "sleeping": "bed mattress pillow",
+        "timekeeping": "clock watch",
+        "storage": "box cabinet shelf dresser jar",
+        "cutting": "knife scissors",
+        "music": "guitar headphones",
+        "playing": "ball",
+        "climbing": "ladder",
+        "locking": "lock",
+        "camping": "tent",
+        "reading": "book",
+        "cooking": "pan pot",
+        "writing": "pen",
+        "eating": "table plate bowl",
+        "wearing": "shirt hat ring earring necklace",
+        "flowers": "vase planter",
+        "rain": "umbrella",
+        "typing": "keyboard",
+    }.items()
+    for noun in nouns.split()
+}
+"""Noun → what it is for."""
+
+SMALL = _words("case ring watch lock wallet earring battery pen bulb")
+"""Nouns of what fits in a coat pocket."""
+
+LARGE = _words(
+    "sofa table chair bed ladder tent suitcase rug desk cabinet dresser bench stool guitar mattress lamp"
+    " headboard ottoman backpack"
+)
+"""Nouns of what never does."""
