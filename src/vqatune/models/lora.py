@@ -16,6 +16,9 @@ from vqatune.errors import ModelError, ParameterError
 from vqatune.params import LoraParams
 from vqatune.tables import write_json
 
+# peft asks transformers in a way that transformers is about to drop; a user can do nothing about it.
+warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing", category=FutureWarning)
+
 
 def new_adapter(model: nn.Module, params: LoraParams) -> PeftModel:
     """Put a fresh adapter into the model (its B matrices are zero, so that answers are still the base's).

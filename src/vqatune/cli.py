@@ -1,0 +1,52 @@
+"""The `vqatune` command, for what is done beside the stage graph.
+
+- `vqatune profile abo` sets params.yaml for the real thing.
+- `vqatune table` prints the scores of all versions.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from vqatune.errors import VqatuneError
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run one command; an error of ours is printed as one line and exits with 1."""
+    chosen = _parser().parse_args(arguments)
+    try:
+        chosen.run(chosen)
+    except VqatuneError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(1)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="vqatune",
+        description="Beside `dvc repro`: profiles and tables. Run it from the repository's root.",
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    profile = commands.add_parser("profile", help="set params.yaml for a purpose: showroom, abo")
+    profile.add_argument("name", help="a file in profiles/, without .yaml")
+    profile.set_defaults(run=_profile)
+
+    table = commands.add_parser("table", help="print the scores of all versions")
+    table.set_defaults(run=_table)
+    return parser
+
+
+def _profile(chosen: argparse.Namespace) -> None:
+    from vqatune.profile import apply_profile
+
+    changed = apply_profile(chosen.name, Path("profiles"), Path("params.yaml"))
+    for line in changed:
+        print(line)
+    print(f"params.yaml is set for {chosen.name}" + ("" if changed else " already"))
+
+
+def _table(chosen: argparse.Namespace) -> None:
+    from vqatune.report.table import show_history
+
+    show_history(Path("metrics/history.csv"))

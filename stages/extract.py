@@ -1,0 +1,23 @@
+"""extract: read the archives once, into a table of listings and one of images and where their bytes lie.
+
+Run by `dvc repro extract`.
+"""
+
+from pathlib import Path
+
+from common import run
+
+from vqatune.catalogue.abo import extract
+from vqatune.params import Params
+from vqatune.tables import IMAGES, LISTINGS, write_json, write_table
+
+
+def main(params: Params) -> None:
+    extracted = extract(Path("data/raw"), params.extract.max_bad_lines)
+    write_table(extracted.listings, "data/extracted/listings.parquet", LISTINGS)
+    write_table(extracted.images, "data/extracted/images.parquet", IMAGES)
+    write_json(extracted.report, "metrics/data/extract.json")
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,28 @@
+"""predict: one version's answers to the test set: `predict.py v7` (or `base`).
+
+Run by `dvc repro predict@v7`.
+"""
+
+from pathlib import Path
+
+from common import run
+
+from vqatune.evaluation.predict import predict
+from vqatune.params import Params
+from vqatune.tables import IMAGES, PAIRS, PLACE, PREDICTIONS, read_table, write_table
+
+
+def main(params: Params, version: str) -> None:
+    predictions = predict(
+        params,
+        version,
+        base=Path("models/base"),
+        adapter=None if version == "base" else Path("models") / version,
+        pairs=read_table("data/test.parquet", PAIRS),
+        places=read_table("data/extracted/images.parquet", IMAGES, PLACE),
+    )
+    write_table(predictions, f"data/predictions/{version}.parquet", PREDICTIONS)
+
+
+if __name__ == "__main__":
+    run(main)

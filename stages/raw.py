@@ -1,0 +1,19 @@
+"""raw: put ABO's two archives into data/raw/, drawn, fetched or copied as raw.source says.
+
+Run by `dvc repro raw`.
+"""
+
+from pathlib import Path
+
+from common import run
+
+from vqatune.catalogue.raw import prepare_archives
+from vqatune.params import Params
+
+
+def main(params: Params) -> None:
+    prepare_archives(params.raw, params.seed, Path("data/raw"))
+
+
+if __name__ == "__main__":
+    run(main)
