@@ -96,7 +96,7 @@ def gemini_pairs(
     if kinds["unanswered"] or (failures and left == len(keys)):
         reason, count = Counter(map(str, failures.values())).most_common(1)[0]
         raise DataError(
-            f"{params.model} has replied about {len(images) - left} of {len(images)} images; {left} are left, most "
+            f"{params.model} has replied about {len(keys) - left} of {len(images)} images; {left} are left, most "
             f"often because of: {reason} ({count} of {len(failures)} failures); run again to go on from there"
         )
     texts = ["image_id", "question", "answer", "question_type", "source"]
