@@ -25,4 +25,4 @@ def main(params: Params, version: str, previous: str, batch: str) -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    run(main, for_each=True)

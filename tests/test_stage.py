@@ -27,7 +27,7 @@ def main(params, kind="well"):
 
 
 if __name__ == "__main__":
-    run(main)
+    run(main, for_each=True)
 """
 
 

@@ -14,14 +14,16 @@ from vqatune.tables import write_json
 TIMINGS = Path(".work/timings")
 
 
-def run(main: Callable[..., None]) -> None:
+def run(main: Callable[..., None], for_each: bool = False) -> None:
     """Call `main(params, *arguments of the command line)` as the stage named after its script.
+
+    With `for_each` the stage is one of several, named after the first argument, too: train@v7.
 
     An error of ours is printed as one line and exits with 1; `.work/timings/<stage>.json` gets the seconds and
     the peak memory (MB; the largest of this process and its workers).
     """
     arguments = sys.argv[1:]
-    name = "@".join([Path(sys.argv[0]).stem, *arguments[:1]])
+    name = "@".join([Path(sys.argv[0]).stem, *arguments[: 1 if for_each else 0]])
     start = time.perf_counter()
     try:
         main(load_params(), *arguments)

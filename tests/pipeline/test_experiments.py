@@ -1,0 +1,41 @@
+import json
+
+CHAIN = ["train@v1", "train@v2", "predict@v1", "predict@v2", "eval@v1", "eval@v2", "report"]
+
+
+def test_another_rank_retrains_the_chain_and_the_first_one_comes_back_from_the_cache(checkout):
+    outcome = checkout.run("dvc", "exp", "run", "-S", "lora.r=16")
+    assert sorted(outcome.ran) == sorted(CHAIN)
+    assert outcome.cached == []
+    for version in ("v1", "v2"):
+        adapter = checkout.root / "models" / version / "adapter_config.json"
+        assert json.loads(adapter.read_text())["r"] == 16
+    _check_metrics_commands(checkout)
+
+    outcome = checkout.run("dvc", "exp", "run", "-S", "lora.r=8")
+    assert sorted(outcome.cached) == ["predict@v1", "predict@v2", "train@v1", "train@v2"]
+    assert sorted(outcome.ran) == ["eval@v1", "eval@v2", "report"]
+    assert [path for path in checkout.changed_files() if path != "params.yaml"] == []
+
+
+def test_the_plots_of_every_version_are_drawn(checkout):
+    outcome = checkout.run("dvc", "plots", "show")
+    assert "ERROR" not in outcome.stderr and "WARNING" not in outcome.stderr
+    page = (checkout.root / "dvc_plots/index.html").read_text()
+    for title in ("Lexical scores", "Structural scores", "Average mark", "Smoothed loss", "logarithmic"):
+        assert title in page
+    assert (checkout.root / "dvc_plots/static/workspace_metrics_data_distribution.png").exists()
+    assert checkout.changed_files() == []
+
+
+def _check_metrics_commands(checkout) -> None:
+    """Whether `dvc metrics show` and `dvc metrics diff` say what metrics/ holds now and held at the last commit."""
+    shown = json.loads(checkout.run("dvc", "metrics", "show", "--json").stdout)[""]["data"]
+    compared = json.loads(checkout.run("dvc", "metrics", "diff", "--all", "--json").stdout)
+    assert set(shown) == set(compared) == {f"metrics/{version}.json" for version in ("base", "v1", "v2")}
+    for path in shown:
+        now = json.loads((checkout.root / path).read_text())
+        before = json.loads(checkout.run("git", "show", f"HEAD:{path}").stdout)
+        assert shown[path]["data"] == now
+        assert {name: change["new"] for name, change in compared[path].items()} == now
+        assert {name: change["old"] for name, change in compared[path].items()} == before

@@ -1,0 +1,53 @@
+import json
+
+import pandas as pd
+
+WHOLE = [
+    *["raw", "extract", "filter", "sample", "generate", "split", "batch", "base", "train@v1", "train@v2"],
+    *["predict@base", "predict@v1", "predict@v2", "eval@base", "eval@v1", "eval@v2", "report"],
+]
+
+
+def test_two_clones_give_the_same_lock_and_metrics_whatever_the_workers_and_the_hash_seed(finished, again):
+    assert (again.root / "dvc.lock").read_bytes() == (finished.root / "dvc.lock").read_bytes()
+    assert again.outputs() == finished.outputs()
+
+
+def test_one_repro_makes_and_measures_every_version(finished):
+    assert sorted(finished.stages()) == sorted(WHOLE)
+    history = pd.read_csv(finished.root / "metrics/history.csv")
+    assert list(history["version"]) == ["base", "v1", "v2"]
+    for version, exact_match in zip(history["version"], history["exact_match"], strict=True):
+        assert (
+            json.loads((finished.root / f"metrics/{version}.json").read_text())["exact_match"] == exact_match
+        )
+    losses = pd.read_csv(finished.root / "metrics/loss.csv")
+    assert set(losses["version"]) == {"v1", "v2"}
+    for version in ("v1", "v2"):
+        assert (finished.root / "models" / version / "adapter_model.safetensors").exists()
+    table = finished.run("vqatune", "table").stdout
+    assert all(version in table for version in history["version"])
+
+
+def test_a_second_repro_does_nothing(checkout):
+    outcome = checkout.run("dvc", "repro")
+    assert outcome.ran == outcome.cached == []
+    assert "up to date" in outcome.stdout
+    assert checkout.changed_files() == []
+
+
+def test_a_change_in_the_reports_code_runs_the_report_alone_and_in_the_checkouts_own_words(checkout):
+    with (checkout.root / "src/vqatune/report/history.py").open("a") as code:
+        code.write('\nprint("words of this checkout")\n')
+    outcome = checkout.run("dvc", "repro")
+    assert outcome.ran == ["report"] and outcome.cached == []
+    assert "words of this checkout" in outcome.stdout
+
+
+def test_a_changed_batch_retrains_from_its_version_on_and_only_as_far_as_asked(checkout):
+    path = checkout.root / "data/batches/02.parquet"
+    pd.read_parquet(path).iloc[:-1].to_parquet(path, index=False)
+    checkout.run("dvc", "commit", "--force", "batch")
+    assert checkout.run("dvc", "repro", "eval@v1").ran == []
+    assert checkout.run("dvc", "repro", "eval@v2").ran == ["train@v2", "predict@v2", "eval@v2"]
+    assert checkout.run("dvc", "repro").ran == ["report"]
