@@ -61,9 +61,7 @@ def train_tiny(
     """
     lessons = list(range(params.steps * params.images_per_step))
     chunks = [lessons[start : start + DRAWN_TOGETHER] for start in range(0, len(lessons), DRAWN_TOGETHER)]
-    drawn = map_parts(
-        partial(_draw_lessons, seed=seed, size=params.image_size), chunks, "base: draw pictures"
-    )
+    drawn = map_parts(partial(draw_lessons, seed=seed, size=params.image_size), chunks, "base: draw pictures")
     pictures, pairs = zip(*(lesson for chunk in drawn for lesson in chunk), strict=True)
     encoder = Encoder(processor)
     optimizer = torch.optim.AdamW(model.parameters(), lr=params.learning_rate, weight_decay=0.01, fused=True)
@@ -75,7 +73,7 @@ def train_tiny(
     model.train()
     for step in track(range(params.steps), "base: train"):
         chosen = slice(step * params.images_per_step, (step + 1) * params.images_per_step)
-        batch = _lesson_batch(encoder, pictures[chosen], pairs[chosen])
+        batch = lesson_batch(encoder, pictures[chosen], pairs[chosen])
         loss = pair_losses(model, batch.to(device)).mean()
         optimizer.zero_grad()
         loss.backward()
@@ -85,7 +83,8 @@ def train_tiny(
     model.eval()
 
 
-def _draw_lessons(numbers: list[int], seed: int, size: int) -> list[tuple[np.ndarray, list[tuple[str, str]]]]:
+def draw_lessons(numbers: list[int], seed: int, size: int) -> list[tuple[np.ndarray, list[tuple[str, str]]]]:
+    """Return a lesson for each number: a picture, uint8 of shape (size, size, 3), and pairs of question and answer."""
     lessons = []
     for number in numbers:
         # Prints are the hardest to read, so two of three lessons are about kinds that can have one.
@@ -116,7 +115,8 @@ def _lesson_pairs(product: Product) -> list[tuple[str, str]]:
     return pairs
 
 
-def _lesson_batch(encoder: Encoder, pictures: tuple, pairs: tuple) -> Batch:
+def lesson_batch(encoder: Encoder, pictures: tuple, pairs: tuple) -> Batch:
+    """Return lessons, pictures and pairs apart, as a batch."""
     counts = torch.tensor([len(asked) for asked in pairs])
     questions, answers = zip(*(pair for asked in pairs for pair in asked), strict=True)
     return Batch(
