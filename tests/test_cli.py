@@ -30,7 +30,10 @@ def test_a_profile_is_set_and_said(vqatune, tmp_path):
     assert yaml.safe_load((tmp_path / "params.yaml").read_text())["raw"]["source"] == "abo"
 
 
-@pytest.mark.parametrize(("arguments", "said"), [(("profile", "moon"), "'moon'"), (("table",), "dvc repro")])
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [(("profile", "moon"), "'moon'"), (("table",), "dvc repro"), (("timings",), "dvc repro")],
+)
 def test_what_cannot_be_done_is_one_line_and_a_failure(vqatune, arguments, said):
     done = vqatune(*arguments)
     assert done.returncode == 1

@@ -2,6 +2,7 @@
 
 - `vqatune profile abo` sets params.yaml for the real thing.
 - `vqatune table` prints the scores of all versions.
+- `vqatune timings` prints what the stages took here.
 """
 
 import argparse
@@ -34,6 +35,9 @@ def _parser() -> argparse.ArgumentParser:
 
     table = commands.add_parser("table", help="print the scores of all versions")
     table.set_defaults(run=_table)
+
+    times = commands.add_parser("timings", help="print the seconds and the memory that the stages took here")
+    times.set_defaults(run=_timings)
     return parser
 
 
@@ -50,3 +54,9 @@ def _table(chosen: argparse.Namespace) -> None:
     from vqatune.report.table import show_history
 
     show_history(Path("metrics/history.csv"))
+
+
+def _timings(chosen: argparse.Namespace) -> None:
+    from vqatune.report.table import show_timings
+
+    show_timings()

@@ -133,10 +133,20 @@ class TinyParams(Section):
     hidden_size: Count
     layers: Count
     heads: Count
-    vocabulary: Count
+    vocabulary: Annotated[int, Field(ge=200)]
     steps: Count
     images_per_step: Count
     learning_rate: Positive
+
+    @model_validator(mode="after")
+    def _shapes_fit(self) -> "TinyParams":
+        if self.hidden_size % self.heads:
+            raise ValueError(f"hidden_size {self.hidden_size} is not a multiple of heads {self.heads}")
+        if self.image_size % self.patch_size:
+            raise ValueError(
+                f"image_size {self.image_size} is not a multiple of patch_size {self.patch_size}"
+            )
+        return self
 
 
 class ModelParams(Section):

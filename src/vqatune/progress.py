@@ -9,6 +9,8 @@ from typing import TypeVar
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from vqatune.errors import ParameterError
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -35,7 +37,12 @@ def track(items: Iterable[Item], description: str, total: int | None = None) -> 
 def workers() -> int:
     """Return how many processes to use: VQATUNE_WORKERS, or as many as there are cores. No result depends on it."""
     available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, int(os.environ.get("VQATUNE_WORKERS") or available))
+    wanted = os.environ.get("VQATUNE_WORKERS") or str(available)
+    if not wanted.isdecimal() or int(wanted) < 1:
+        raise ParameterError(
+            f"the environment variable VQATUNE_WORKERS is {wanted!r}, but must be a number from 1 on"
+        )
+    return int(wanted)
 
 
 def map_parts(

@@ -145,6 +145,7 @@ class Checkout:
         batch["outs"] = [
             out for out in batch["outs"] if _number(r"data/batches/(\d+)\.parquet", out) <= count
         ]
+        batch["cmd"] = f"python stages/batch.py {count}"
         report["cmd"] = " ".join(["python stages/report.py base", *versions])
         report["deps"] = [
             path

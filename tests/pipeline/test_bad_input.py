@@ -83,6 +83,11 @@ def test_fewer_images_than_batches(checkout):
     assert "are too few for 5000 batches" in refused(checkout, "batch")
 
 
+def test_another_number_of_batches_than_of_versions(checkout):
+    checkout.set_params({"batch.count": 3})
+    assert "batch.count is 3, but dvc.yaml has 2 versions" in refused(checkout, "batch")
+
+
 def test_another_rank_than_the_version_before_had(checkout):
     checkout.set_params({"lora.r": 16})
     line = refused(checkout, "train@v2")

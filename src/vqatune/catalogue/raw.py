@@ -18,7 +18,7 @@ _PIECE = 2**22
 def prepare_archives(params: RawParams, seed: int, folder: Path) -> None:
     """Put `abo-listings.tar` and `abo-images-small.tar` into `folder`, from where `params.source` says.
 
-    Either both are put there or none. Raises ArchiveError where an archive cannot be had or is not a tar.
+    Each is put there whole or not at all. Raises ArchiveError where an archive cannot be had or is not a tar.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)

@@ -14,7 +14,7 @@ from vqatune.tables import SAMPLED
 def sample_images(
     filtered: pd.DataFrame, params: SampleParams, seed: int
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Draw images by hashed rank and say how often training sees each.
+    """Draw images by hashed rank and say how often each is to be repeated.
 
     `filtered` has the columns of tables.FILTERED, one row an image. With strategy tiered a type gives its target
     (see `target_of`), and a small type's images are repeated; random draws as many images in all as tiered would,
@@ -83,7 +83,7 @@ def target_of(images: int, params: SampleParams) -> int:
 
 
 def _repeated(types: pd.DataFrame, params: SampleParams) -> pd.Series:
-    """Return how many images of each type training sees, repeats and all."""
+    """Return how many images each type has in the sample, repeats and all."""
     small = (types["tier"] == 0) & (types["target"] > 0) & (types["images"] < params.small_type_minimum)
     return types["target"].where(~small, types["target"].clip(lower=params.small_type_minimum))
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from vqatune.errors import DataError
+from vqatune.errors import DataError, ParameterError
 from vqatune.params import BatchParams
 from vqatune.ranks import ranks
 from vqatune.tables import BATCH
@@ -49,6 +49,15 @@ def make_batches(
         for batch in range(params.count)
     ]
     return batches, _describe(copies, batches)
+
+
+def check_count(batches: int, versions: int) -> None:
+    """Raise ParameterError where batch.count is not the number of versions in dvc.yaml, which would lose batches."""
+    if batches != versions:
+        raise ParameterError(
+            f"batch.count is {batches}, but dvc.yaml has {versions} versions, each tuned by a batch of its own: "
+            "change both (and the batch stage's command and outputs), or put batch.count back"
+        )
 
 
 def _copies(images: pd.DataFrame, repeats: pd.DataFrame) -> pd.DataFrame:

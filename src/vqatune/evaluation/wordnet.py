@@ -1,6 +1,6 @@
 """WordNet for NLTK, from wherever it can be had: NLTK's data, Debian's files, NLTK's server, Debian's packages.
 
-METEOR and WUPS need it. Run as `python -m vqatune.evaluation.wordnet`; `make` does.
+METEOR and WUPS are defined on it. Run as `python -m vqatune.evaluation.wordnet`; `make` does.
 """
 
 import shutil

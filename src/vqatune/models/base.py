@@ -28,6 +28,7 @@ def make_base(params: Params, texts: list[str], folder: Path) -> None:
 
     Raises:
         ModelError: the hub's checkpoint is missing, incomplete or not one for question answering.
+        ParameterError: it is not pinned to a revision, or the device is absent.
     """
     device = start(params.compute, params.seed, "base")
     with replacing_folder(folder) as unfinished:

@@ -24,7 +24,7 @@ def load_model(source: str | Path, **options) -> BlipForQuestionAnswering:
         model, loading = BlipForQuestionAnswering.from_pretrained(
             source, use_safetensors=True, output_loading_info=True, dtype="float32", **options
         )
-    except (OSError, ValueError, SafetensorError) as error:
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         raise ModelError(f"{source} cannot be loaded as a BLIP checkpoint: {_first_line(error)}") from error
     for kind in ("missing_keys", "unexpected_keys", "mismatched_keys"):
         names = sorted(str(name) for name in loading.get(kind) or ())
@@ -101,4 +101,4 @@ def fingerprint(folder: Path) -> str:
 
 
 def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0]
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

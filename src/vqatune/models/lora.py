@@ -61,7 +61,7 @@ def continue_adapter(model: nn.Module, folder: Path, params: LoraParams) -> Peft
     }
     for name, value in made_with.items():
         wanted = getattr(params, name)
-        wanted = sorted(wanted) if name == "target_modules" else wanted
+        wanted = sorted(set(wanted)) if name == "target_modules" else wanted
         if value != wanted:
             raise ModelError(
                 f"{folder} was tuned with lora.{name} = {value}, but params.yaml says {wanted}: "
@@ -114,7 +114,12 @@ def save_adapter(model: PeftModel, folder: Path) -> None:
 def _config(folder: Path) -> LoraConfig:
     if not (folder / "adapter_config.json").exists():
         raise ModelError(f"{folder} holds no adapter: run its version's train stage first, or `dvc pull`")
-    return PeftConfig.from_pretrained(folder)
+    try:
+        return PeftConfig.from_pretrained(folder)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise ModelError(
+            f"{folder}/adapter_config.json is damaged ({error}): run its version's train stage again"
+        ) from error
 
 
 def _trainable(model: PeftModel) -> PeftModel:

@@ -204,7 +204,9 @@ def _difficulty(value: Any) -> int | None:
 
 
 def _path_key(path: str) -> str:
-    return "/".join(re.split(r"[\\/]+", path)[-2:])
+    # A picture may lie right in the folder of pictures, as ab.jpg or images/small/ab.jpg.
+    parts = re.split(r"[\\/]+", path)[-2:]
+    return parts[-1] if parts[0] == "small" else "/".join(parts)
 
 
 def _examples(values: pd.Series) -> str:

@@ -48,7 +48,7 @@ def _draw_types(axes: Any, table: pd.DataFrame) -> None:
     axes.stairs(sampled, edges, baseline=FLOOR, fill=True, facecolor=AFTER, label=sample)
     axes.stairs(images, edges, baseline=FLOOR, color=OUTLINE, linewidth=1)
     if (repeated > sampled).any():
-        seen = f"seen in training ({repeated.sum():,})"
+        seen = f"with repeats ({repeated.sum():,})"
         axes.stairs(repeated, edges, baseline=None, color=REPEATED, linewidth=1.4, label=seen)
     axes.set_yscale("log")
     axes.set_ylim(FLOOR, 2 * max(images.max(), repeated.max()))

@@ -67,6 +67,9 @@ def load_state(folder: Path, model: nn.Module, optimizer: torch.optim.AdamW, bas
         strange = min(set(states) ^ set(parameters))
         raise ModelError(f"{folder} is not the optimizer's state of this adapter (see {strange}): {again}")
     for name, parameter in parameters.items():
+        shapes = {entry: value.shape for entry, value in states[name].items()}
+        if shapes != {"step": torch.Size([]), "exp_avg": parameter.shape, "exp_avg_sq": parameter.shape}:
+            raise ModelError(f"{folder} holds a state of another shape than {name}: {again}")
         # AdamW keeps its step count on the CPU and its moments beside the parameter.
         optimizer.state[parameter] = {
             entry: value if entry == "step" else value.to(parameter.device)
