@@ -8,6 +8,8 @@ import socket
 import subprocess
 import sys
 import tempfile
+from contextlib import redirect_stderr, redirect_stdout
+from io import StringIO
 from pathlib import Path
 
 DEBIAN_FILES = Path("/usr/share/wordnet")
@@ -80,7 +82,10 @@ def install(target: Path) -> str | None:
     if copy_debian(DEBIAN_FILES, target):
         return str(DEBIAN_FILES)
     socket.setdefaulttimeout(WAIT)
-    if nltk.download("wordnet", download_dir=str(target), quiet=True) and installed():
+    # It tells of a failure at length, and there is another way yet.
+    with redirect_stdout(StringIO()), redirect_stderr(StringIO()):
+        fetched = nltk.download("wordnet", download_dir=str(target), quiet=True)
+    if fetched and installed():
         return "NLTK's server"
     if shutil.which("apt-get") and _from_debian_packages(target):
         return "Debian's packages"
