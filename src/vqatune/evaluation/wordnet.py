@@ -8,7 +8,6 @@ import socket
 import subprocess
 import sys
 import tempfile
-from contextlib import redirect_stderr, redirect_stdout
 from io import StringIO
 from pathlib import Path
 
@@ -83,8 +82,8 @@ def install(target: Path) -> str | None:
         return str(DEBIAN_FILES)
     socket.setdefaulttimeout(WAIT)
     # It tells of a failure at length, and there is another way yet.
-    with redirect_stdout(StringIO()), redirect_stderr(StringIO()):
-        fetched = nltk.download("wordnet", download_dir=str(target), quiet=True)
+    untold = StringIO()
+    fetched = nltk.download("wordnet", download_dir=str(target), quiet=True, print_error_to=untold)
     if fetched and installed():
         return "NLTK's server"
     if shutil.which("apt-get") and _from_debian_packages(target):
