@@ -7,7 +7,7 @@ from pathlib import Path
 
 from common import run
 
-from vqatune.evaluation.predict import predict
+from vqatune.evaluation.predict import closed_list, forget, predict
 from vqatune.params import Params
 from vqatune.tables import IMAGES, PAIRS, PLACE, PREDICTIONS, read_table, write_table
 
@@ -20,9 +20,12 @@ def main(params: Params, version: str) -> None:
         adapter=None if version == "base" else Path("models") / version,
         pairs=read_table("data/test.parquet", PAIRS),
         places=read_table("data/extracted/images.parquet", IMAGES, PLACE),
+        candidates=closed_list(params.predict, Path("data/train.parquet")),
+        work=Path(".work"),
     )
     write_table(predictions, f"data/predictions/{version}.parquet", PREDICTIONS)
+    forget(version, Path(".work"))
 
 
 if __name__ == "__main__":
-    run(main, for_each=True)
+    run(main, for_each=True, launcher=lambda params: params.predict.launcher)

@@ -21,8 +21,9 @@ def main(params: Params, version: str, previous: str, batch: str) -> None:
         pairs=read_table(f"data/batches/{batch}.parquet", BATCH),
         places=read_table("data/extracted/images.parquet", IMAGES, PLACE),
         folder=Path("models") / version,
+        work=Path(".work"),
     )
 
 
 if __name__ == "__main__":
-    run(main, for_each=True)
+    run(main, for_each=True, launcher=lambda params: params.train.launcher)

@@ -1,6 +1,11 @@
 """Shared by all tests: the repository, its parameters, a tiny base model, and pictures with questions."""
 
 import copy
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 
@@ -57,6 +62,12 @@ def tiny_params(make_params):
 
 
 @pytest.fixture(scope="session")
+def tiny_with(make_params):
+    """The tiny parameters with changes: tiny_with({"lora.r": 4})."""
+    return lambda changes: make_params(TINY | changes)
+
+
+@pytest.fixture(scope="session")
 def tiny_base(tmp_path_factory, tiny_params) -> Path:
     """The folder of a base model made with TINY; not to be written to."""
     from vqatune.models.base import make_base
@@ -104,3 +115,68 @@ def pairs(places) -> pd.DataFrame:
         for place, (question, answer) in enumerate(QUESTIONS[: number % 3 + 1])
     ]
     return pd.DataFrame(rows).astype({"difficulty": "Int8", "copy": "int32"})
+
+
+@dataclass(frozen=True)
+class StageFolder:
+    """A folder in which stages/train.py and stages/predict.py find what they need, as DVC would have it."""
+
+    root: Path
+
+    def command(self, stage: str, *arguments: str) -> list[str]:
+        return [sys.executable, str(ROOT / "stages" / f"{stage}.py"), *arguments]
+
+    def start(self, stage: str, *arguments: str) -> subprocess.Popen:
+        """Start a stage; what it says on standard error is text in a pipe."""
+        return subprocess.Popen(
+            self.command(stage, *arguments),
+            cwd=self.root,
+            env=os.environ | {"OMP_NUM_THREADS": "1"},
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def run(self, stage: str, *arguments: str) -> str:
+        """Run a stage that must go well and return what it says on standard error."""
+        process = self.start(stage, *arguments)
+        said = process.communicate(timeout=300)[1]
+        assert process.returncode == 0, said
+        return said
+
+
+@pytest.fixture
+def stage_folder(tmp_path, parameter_values, tiny_base, pairs, places) -> Callable[..., StageFolder]:
+    """Make a folder with parameters, a base model, batches 01 and 02 (the same), and the test set.
+
+    stage_folder({"lora.r": 4}, name="other", copies=10): batches and test set have every image ten times.
+    """
+    from vqatune.tables import BATCH, IMAGES, PAIRS, write_table
+
+    def make(changes: dict | None = None, name: str = "stages", copies: int = 1) -> StageFolder:
+        root = tmp_path / name
+        values = copy.deepcopy(parameter_values)
+        for changed, value in (TINY | (changes or {})).items():
+            section, *middle, key = changed.split(".")
+            place = values[section]
+            for part in middle:
+                place = place[part]
+            place[key] = value
+        (root / "models").mkdir(parents=True)
+        (root / "params.yaml").write_text(yaml.safe_dump(values))
+        (root / "models" / "base").symlink_to(tiny_base)
+        batch = pd.concat([pairs.assign(copy=number) for number in range(copies)], ignore_index=True)
+        batch["copy"] = batch["copy"].astype("int32")
+        for number in ("01", "02"):
+            write_table(batch, root / f"data/batches/{number}.parquet", BATCH)
+        write_table(pairs, root / "data/train.parquet", PAIRS)
+        views = [
+            pairs.assign(**{name: pairs[name] + f"-{n}" for name in ("qa_id", "image_id")})
+            for n in range(copies)
+        ]
+        write_table(pd.concat(views), root / "data/test.parquet", PAIRS)
+        where = [places, *(places.assign(image_id=places["image_id"] + f"-{n}") for n in range(copies))]
+        where = pd.concat(where).assign(path="", height=48, width=48)
+        write_table(where, root / "data/extracted/images.parquet", IMAGES)
+        return StageFolder(root)
+
+    return make

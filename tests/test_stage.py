@@ -60,7 +60,7 @@ def test_an_error_of_ours_is_one_line_and_a_failure(stage, tmp_path):
     done = stage("badly")
     assert done.returncode == 1
     assert done.stderr == "error in toy@badly: the table is empty: run the stage before\n"
-    assert not (tmp_path / ".work").exists()
+    assert not (tmp_path / ".work" / "timings").exists()
 
 
 def test_wrong_parameters_are_one_line_and_a_failure(stage, tmp_path):

@@ -19,3 +19,16 @@ class DataError(VqatuneError):
 
 class ModelError(VqatuneError):
     """A checkpoint or an adapter that is incomplete or does not belong to what it is used with."""
+
+
+class ImageError(DataError):
+    """A picture's bytes do not open; what is asked of it is left out."""
+
+
+class Stopped(VqatuneError):
+    """A signal ended the work; what was done is kept."""
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
+        """The exit status: 128 and the signal's number."""

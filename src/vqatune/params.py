@@ -6,10 +6,10 @@ text, because `dvc exp run -S train.learning_rate=3e-5` hands over the string '3
 
 import difflib
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from vqatune.errors import ParameterError
 
@@ -159,6 +159,17 @@ class ModelParams(Section):
     tiny: TinyParams
 
 
+TargetPreset = Literal[
+    "vision",
+    "text_query_value",
+    "text_query_key_value",
+    "text_query_value_dense",
+    "text_query_value_out",
+    "all_linear",
+]
+"""Which layers a preset stands for is said in models/lora.py."""
+
+
 class LoraParams(Section):
     """LoRA, in peft's terms."""
 
@@ -166,29 +177,65 @@ class LoraParams(Section):
     alpha: Positive
     dropout: Fraction
     bias: Literal["none"]
-    target_modules: Annotated[list[str], Field(min_length=1)]
+    variant: Literal["lora", "rslora", "dora", "pissa"]
+    target_modules: list[str] | TargetPreset
+
+    @field_validator("target_modules", mode="before")
+    @classmethod
+    def _names_or_a_preset(cls, value: Any) -> Any:
+        presets = get_args(TargetPreset)
+        if isinstance(value, str) and value not in presets:
+            close = difflib.get_close_matches(value, presets, n=1)
+            hint = f"did you mean {close[0]}?" if close else "one layer's name goes into a list"
+            raise ValueError(f"{value!r} is no preset, which are {', '.join(presets)}; {hint}")
+        names = isinstance(value, list) and value and all(isinstance(name, str) and name for name in value)
+        if not isinstance(value, str) and not names:
+            raise ValueError(
+                f"must be a list of layers' names or one of {', '.join(presets)} (it is {value!r})"
+            )
+        return value
 
 
 class TrainParams(Section):
     """One version's training."""
 
+    epochs: Count
     learning_rate: Positive
     weight_decay: Annotated[float, Field(ge=0)]
+    schedule: Literal["constant", "linear", "cosine"]
+    warmup_steps: Annotated[int, Field(ge=0)]
+    max_gradient_norm: Positive | None
+    questions_per_image: Literal["all", "one"]
     images_per_step: Count
+    max_pairs_per_step: Count
+    accumulation_steps: Count
+    gradient_checkpointing: bool
+    checkpoint_every: Count
+    launcher: str | None
 
 
 class PredictParams(Section):
     """Answering the test set."""
 
-    images_per_step: Count
+    mode: Literal["generate", "rank"]
     max_answer_tokens: Count
+    beams: Count
+    candidates: str | None
+    keep_vision_states: bool
+    images_per_step: Count
+    max_pairs_per_step: Count
+    checkpoint_every: Count
+    launcher: str | None
 
 
 class ComputeParams(Section):
     """What the models run on."""
 
     device: str
+    precision: Literal["float32", "bf16", "fp16"]
     threads: Count
+    compile: bool
+    loader_processes: Annotated[int, Field(ge=0)]
 
 
 class Params(Section):

@@ -16,7 +16,10 @@ Result = TypeVar("Result")
 
 
 def bar() -> Progress:
-    """Return a progress display on standard error that stays silent where that is no terminal."""
+    """Return a progress display on standard error, silent where that is no terminal.
+
+    Of several processes on a machine that a launcher has started only the first shows it.
+    """
     console = Console(stderr=True)
     return Progress(
         TextColumn("{task.description}"),
@@ -24,7 +27,7 @@ def bar() -> Progress:
         MofNCompleteColumn(),
         TimeRemainingColumn(),
         console=console,
-        disable=not console.is_terminal,
+        disable=not console.is_terminal or os.environ.get("LOCAL_RANK", "0") != "0",
     )
 
 

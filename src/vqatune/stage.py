@@ -4,20 +4,30 @@ import json
 import resource
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from vqatune.errors import VqatuneError
-from vqatune.params import load_params
+from filelock import FileLock, Timeout
+
+from vqatune.errors import DataError, Stopped, VqatuneError
+from vqatune.launch import launched, relaunch
+from vqatune.params import Params, load_params
 from vqatune.tables import write_json
 
 TIMINGS = Path(".work/timings")
+LOCKS = Path(".work/locks")
 
 
-def run(main: Callable[..., None], for_each: bool = False) -> None:
+def run(
+    main: Callable[..., None],
+    for_each: bool = False,
+    launcher: Callable[[Params], str | None] = lambda params: None,
+) -> None:
     """Call `main(params, *arguments of the command line)` as the stage named after its script.
 
-    With `for_each` the stage is one of several, named after the first argument, too: train@v7.
+    With `for_each` the stage is one of several, named after the first argument, too: train@v7. Where `launcher`
+    finds a command in the parameters, that starts this script again in several processes.
 
     An error of ours is printed as one line and exits with 1; `.work/timings/<stage>.json` gets the seconds and
     the peak memory (MB; the largest of this process and its workers).
@@ -26,15 +36,40 @@ def run(main: Callable[..., None], for_each: bool = False) -> None:
     name = "@".join([Path(sys.argv[0]).stem, *arguments[: 1 if for_each else 0]])
     start = time.perf_counter()
     try:
-        main(load_params(), *arguments)
+        params = load_params()
+        command = launcher(params)
+        with _alone(name):
+            if command and not launched():
+                relaunch(command)
+            else:
+                main(params, *arguments)
+    except Stopped as stopped:
+        print(f"{name}: {stopped}", file=sys.stderr)
+        sys.exit(stopped.status)
     except VqatuneError as error:
         print(f"error in {name}: {error}", file=sys.stderr)
         sys.exit(1)
     except KeyboardInterrupt:
         print(f"{name}: stopped; `dvc repro` goes on from here", file=sys.stderr)
         sys.exit(130)
+    if launched():
+        return
     record = {"stage": name, "seconds": round(time.perf_counter() - start, 2), "peak_mb": round(_peak_mb())}
     write_json(record, TIMINGS / f"{name}.json")
+
+
+@contextmanager
+def _alone(name: str) -> Iterator[None]:
+    """Hold a lock on the stage, which a killed `dvc repro` may have left running."""
+    if launched():
+        yield
+        return
+    LOCKS.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(LOCKS / f"{name}.lock", timeout=0):
+            yield
+    except Timeout as error:
+        raise DataError("it is already running in this folder: wait for it, or stop that process") from error
 
 
 def _peak_mb() -> float:

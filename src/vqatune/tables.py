@@ -104,6 +104,9 @@ def replacing_folder(path: Path | str) -> Iterator[Path]:
         unfinished = Path(name) / path.name
         unfinished.mkdir()
         yield unfinished
+        for written in unfinished.rglob("*"):
+            # safetensors leaves files that only their owner can read.
+            written.chmod(0o755 if written.is_dir() else 0o644)
         if path.exists():
             path.rename(Path(name) / "replaced")
         unfinished.rename(path)

@@ -1,9 +1,7 @@
-import numpy as np
-import pandas as pd
 import pytest
 import torch
 
-from vqatune.dataset.loader import Encoder, ImageReader, batches, image_groups
+from vqatune.dataset.loader import Encoder, ImageReader, Pictures, load_pictures
 from vqatune.errors import DataError
 from vqatune.models.checkpoint import load_processor
 
@@ -29,46 +27,48 @@ def test_a_picture_that_is_nowhere_or_does_not_open_is_named(places, tmp_path):
         ImageReader(places.assign(archive=str(tmp_path / "gone.tar"))).read("image03")
 
 
-def test_an_image_and_its_copies_are_groups_of_their_own(pairs):
-    twice = pd.concat([pairs.head(3), pairs.head(3).assign(copy=1)], ignore_index=True)
-    assert [group.tolist() for group in image_groups(twice)] == [[0], [1, 2], [3], [4, 5]]
-    assert image_groups(pairs.iloc[:0]) == []
+@pytest.mark.parametrize("processes", [0, 2])
+def test_pictures_come_pass_by_pass_as_the_processor_prepares_them(places, encoder, processes):
+    passes = [["image03", "image01"], ["image02"], ["image05", "image04", "image03"]]
+    pictures = Pictures(passes, ImageReader(places), encoder)
+    loaded = list(load_pictures(pictures, processes))
+    assert len(loaded) == len(pictures)
+    for image_ids, item in zip(passes, loaded, strict=True):
+        expected = encoder.images([ImageReader(places).read(image_id) for image_id in image_ids])
+        assert torch.equal(item.pixel_values, expected) and not item.failures
 
 
-@pytest.mark.parametrize("images_per_step", [1, 5, 100])
-def test_every_pair_comes_once_beside_the_others_of_its_image(places, pairs, encoder, images_per_step):
-    seen = []
-    for rows, batch in batches(pairs, ImageReader(places), encoder, images_per_step, answers=True):
-        seen += rows.tolist()
-        assert len(batch.pixel_values) <= images_per_step
-        images = pairs["image_id"].iloc[rows].tolist()
-        assert len(set(images)) == len(batch.pixel_values)
-        assert (np.diff(batch.image_index) >= 0).all()
-        for pair, row in enumerate(rows):
-            expected = encoder.images([ImageReader(places).read(images[pair])])[0]
-            assert torch.equal(batch.pixel_values[batch.image_index[pair]], expected)
-            answer = batch.answer_ids[pair][batch.answer_mask[pair]]
-            assert encoder.decode(answer[None]) == [pairs["answer"].iloc[row]]
-    assert seen == list(range(len(pairs)))
+@pytest.mark.parametrize("processes", [0, 1])
+def test_a_picture_that_does_not_open_is_left_out_by_its_place(places, encoder, processes):
+    damaged = places.assign(length=places["length"].where(places["image_id"] != "image01", 30))
+    pictures = Pictures([["image00", "image01", "image02"], ["image01"]], ImageReader(damaged), encoder)
+    first, second = load_pictures(pictures, processes)
+    assert len(first.pixel_values) == 2 and list(first.failures) == [1]
+    assert "image image01 in" in str(first.failures[1])
+    assert second.pixel_values is None and list(second.failures) == [0]
+
+
+@pytest.mark.parametrize("processes", [0, 1])
+def test_a_missing_archive_is_an_error_in_one_line(places, encoder, tmp_path, processes):
+    gone = places.assign(archive=str(tmp_path / "gone.tar"))
+    with pytest.raises(DataError, match="gone.tar does not exist") as caught:
+        list(load_pictures(Pictures([["image00"]], ImageReader(gone), encoder), processes))
+    assert "\n" not in str(caught.value)
 
 
 def test_texts_become_what_blip_was_trained_on(encoder):
     tokenizer = encoder.processor.tokenizer
-    ids, mask = encoder.questions(["is it red?", "what color is it?"])
+    ids = encoder.questions(["is it red?", "what color is it?"])
     assert tokenizer.convert_ids_to_tokens(ids[1]) == ["[ENC]", "what", "color", "is", "it", "?", "[SEP]"]
-    assert mask.sum(1).tolist() == [len(tokenizer("is it red?").input_ids), 7]
-    assert (ids[~mask] == tokenizer.pad_token_id).all()
-    ids, mask = encoder.answers(["red", "3"])
-    assert tokenizer.convert_ids_to_tokens(ids[0]) == ["[DEC]", "red", "[SEP]"]
-    assert mask.all()
+    assert len(ids[0]) == len(tokenizer("is it red?").input_ids)
+    assert tokenizer.convert_ids_to_tokens(encoder.answers(["red", "3"])[0]) == ["[DEC]", "red", "[SEP]"]
 
 
 def test_a_word_that_the_vocabulary_lacks_is_spelled(encoder):
-    ids, _ = encoder.answers(["turquoise"])
+    ids = torch.tensor(encoder.answers(["turquoise"]))
     assert encoder.decode(ids) == ["turquoise"]
     assert encoder.processor.tokenizer.unk_token_id not in ids
 
 
 def test_an_endless_question_is_cut(encoder):
-    ids, mask = encoder.questions(["red " * 1000])
-    assert ids.shape == (1, 128) and mask.all()
+    assert len(encoder.questions(["red " * 1000])[0]) == 128

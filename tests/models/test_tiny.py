@@ -11,7 +11,7 @@ from vqatune.catalogue.abo import extract
 from vqatune.dataset.loader import Encoder, ImageReader
 from vqatune.errors import DataError
 from vqatune.evaluation.metrics.text import plain
-from vqatune.models.blip import greedy_answers
+from vqatune.models.answers import greedy_answers
 from vqatune.models.checkpoint import load_model, load_processor
 from vqatune.models.tiny import draw_lessons, lesson_batch, make_tokenizer
 from vqatune.questions.visible import noun_of

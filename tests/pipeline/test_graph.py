@@ -70,3 +70,17 @@ def test_no_two_entries_of_a_stage_are_the_same(graph):
         stage = stage.get("do", stage)
         for entries in (stage["deps"], _outputs(stage), stage.get("params", [])):
             assert len(entries) == len(set(entries))
+
+
+def test_every_parameter_of_the_models_work_is_watched_but_those_that_change_no_result(
+    graph, parameter_values
+):
+    silent = {
+        "train": {"checkpoint_every", "launcher"},
+        "predict": {"checkpoint_every", "launcher", "keep_vision_states"},
+        "compute": {"loader_processes"},
+    }
+    for name, sections in {"train": ["train", "compute"], "predict": ["predict", "compute"]}.items():
+        watched = {entry for entry in graph["stages"][name]["do"]["params"] if "." in entry}
+        wanted = {f"{part}.{key}" for part in sections for key in set(parameter_values[part]) - silent[part]}
+        assert watched == wanted

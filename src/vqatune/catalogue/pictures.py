@@ -1,9 +1,7 @@
 """Which pictures in an archive open, and which have the same bytes."""
 
 import io
-import struct
 import warnings
-import zlib
 from hashlib import blake2b
 from itertools import groupby
 
@@ -11,25 +9,10 @@ import pandas as pd
 from PIL import Image
 
 from vqatune.catalogue.archive import read_spans
+from vqatune.pictures import FORMATS, REFUSALS
 from vqatune.progress import map_parts
 
-# What a catalogue's pictures come in; PIL's other readers run programs or parse what no shop publishes.
-_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
 _PICTURES_AT_ONCE = 2000
-# PIL's readers raise any of these on damaged files; its own errors are OSErrors.
-_REFUSALS = (
-    OSError,
-    ValueError,
-    SyntaxError,
-    TypeError,
-    LookupError,
-    EOFError,
-    OverflowError,
-    struct.error,
-    zlib.error,
-    Image.DecompressionBombError,
-    Image.DecompressionBombWarning,
-)
 
 
 def digests_of_pictures(images: pd.DataFrame) -> pd.Series:
@@ -65,12 +48,12 @@ def _digests(part: tuple[str, list[tuple[int, int]]]) -> list[bytes | None]:
 
 def _opens(content: bytes) -> bool:
     try:
-        with Image.open(io.BytesIO(content), formats=_FORMATS) as picture:
+        with Image.open(io.BytesIO(content), formats=FORMATS) as picture:
             # A JPEG decodes at an eighth of its size in half the time; where it is cut shows all the same.
             picture.draft(None, (max(1, picture.width // 8), max(1, picture.height // 8)))
             picture.load()
             if picture.mode not in ("RGB", "L"):
                 picture.convert("RGB")
-    except _REFUSALS:
+    except REFUSALS:
         return False
     return True

@@ -1,19 +1,20 @@
 """Images with all their questions, as tensors: bytes read from the tar by position, never unpacked."""
 
+import signal
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from io import BytesIO
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import torch
 from PIL import Image
+from torch.utils.data import DataLoader, Dataset
 
-from vqatune.errors import DataError
-from vqatune.models.blip import Batch
+from vqatune.errors import DataError, ImageError, VqatuneError
+from vqatune.pictures import open_rgb
+from vqatune.work import digest_contents
 
 
 class ImageReader:
@@ -24,10 +25,10 @@ class ImageReader:
         columns = ["archive", "offset", "length"]
         self._places = dict(zip(places["image_id"], places[columns].itertuples(index=False), strict=True))
 
-    def read(self, image_id: str) -> Image.Image:
-        """Return the picture in RGB.
+    def content(self, image_id: str) -> bytes:
+        """Return the picture's bytes, as they are in the archive.
 
-        Raises DataError where the image is not in the table, its archive is missing, or its bytes do not open.
+        Raises DataError where the image is not in the table or its archive is missing.
         """
         if image_id not in self._places:
             raise DataError(
@@ -37,13 +38,20 @@ class ImageReader:
         try:
             with Path(archive).open("rb") as file:
                 file.seek(offset)
-                content = file.read(length)
+                return file.read(length)
         except FileNotFoundError as error:
             raise DataError(f"{archive} does not exist: run `dvc repro raw` or `dvc pull`") from error
+        except OSError as error:
+            raise DataError(f"{archive} cannot be read: {error.strerror}") from error
+
+    def read(self, image_id: str) -> Image.Image:
+        """Return the picture in RGB; raises as `content`, and ImageError where its bytes do not open."""
+        content = self.content(image_id)
         try:
-            return Image.open(BytesIO(content)).convert("RGB")
-        except (OSError, SyntaxError, Image.DecompressionBombError) as error:
-            raise DataError(
+            return open_rgb(content)
+        except ValueError as error:
+            archive, offset, _ = self._places[image_id]
+            raise ImageError(
                 f"image {image_id} in {archive} at byte {offset} does not open: {error}"
             ) from error
 
@@ -59,17 +67,15 @@ class Encoder:
         """Return the pictures as (images, 3, height, width) float32."""
         return self.processor.image_processor(pictures, return_tensors="pt").pixel_values
 
-    def questions(self, texts: list[str]) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return ids and mask, both (questions, tokens), padded to the longest."""
-        encoded = self.processor.tokenizer(texts, truncation=True, max_length=self._longest)
-        return self._padded(encoded.input_ids)
+    def questions(self, texts: list[str]) -> list[list[int]]:
+        """Return the questions' token ids, from [ENC] to [SEP]."""
+        return self.processor.tokenizer(texts, truncation=True, max_length=self._longest).input_ids
 
-    def answers(self, texts: list[str]) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return ids from [DEC] to [SEP] and mask, both (answers, tokens), padded to the longest."""
+    def answers(self, texts: list[str]) -> list[list[int]]:
+        """Return the answers' token ids, from [DEC] to [SEP]."""
         tokenizer = self.processor.tokenizer
         encoded = tokenizer(texts, add_special_tokens=False, truncation=True, max_length=self._longest - 2)
-        first, last = tokenizer.bos_token_id, tokenizer.sep_token_id
-        return self._padded([[first, *ids, last] for ids in encoded.input_ids])
+        return [[tokenizer.bos_token_id, *ids, tokenizer.sep_token_id] for ids in encoded.input_ids]
 
     def decode(self, ids: torch.Tensor) -> list[str]:
         """Return the texts of answer ids, (answers, tokens)."""
@@ -78,56 +84,99 @@ class Encoder:
     # No question or answer of this field comes near it; BLIP's position table ends at 512.
     _longest = 128
 
-    def _padded(self, rows: list[list[int]]) -> tuple[torch.Tensor, torch.Tensor]:
-        lengths = torch.tensor([len(row) for row in rows])
-        mask = torch.arange(int(lengths.max())) < lengths[:, None]
-        ids = torch.full(mask.shape, self.processor.tokenizer.pad_token_id)
-        ids[mask] = torch.tensor([identifier for row in rows for identifier in row])
-        return ids, mask
+
+@dataclass(frozen=True)
+class Loaded:
+    """A pass's pictures."""
+
+    pixel_values: torch.Tensor | None
+    """(images that open, 3, height, width), float32; None where none does."""
+    failures: dict[int, ImageError]
+    """Place in the pass → why that picture does not open."""
+    kept: Path | None = None
+    """Where the vision tower's states of this pass are kept, or to be kept; then pixel_values may be None."""
 
 
-def image_groups(pairs: pd.DataFrame) -> list[np.ndarray]:
-    """Return the row numbers of each image's pairs, for pairs whose image (and copy) are neighbours."""
-    keys = pairs["image_id"].astype(str)
-    if "copy" in pairs.columns:
-        keys = keys + "\x1f" + pairs["copy"].astype(str)
-    starts = np.flatnonzero((keys != keys.shift()).to_numpy())
-    return np.split(np.arange(len(pairs)), starts[1:]) if len(pairs) else []
+@dataclass(frozen=True)
+class Pictures(Dataset):
+    """The pictures of every pass."""
+
+    image_ids: list[list[str]]
+    reader: ImageReader
+    encoder: Encoder
+    states: Path | None = None
+    """A folder of vision states by pass; the pictures of a pass that is in it are not prepared."""
+
+    def __len__(self) -> int:
+        """How many passes there are."""
+        return len(self.image_ids)
+
+    def __getitem__(self, number: int) -> Loaded | VqatuneError:
+        """Return a pass's pictures, or the error that came of them: raised in a process it would lose its form."""
+        pictures, failures = [], {}
+        try:
+            kept = self._kept(self.image_ids[number])
+            if kept and kept.exists():
+                return Loaded(None, {}, kept)
+            for place, image_id in enumerate(self.image_ids[number]):
+                try:
+                    pictures.append(self.reader.read(image_id))
+                except ImageError as error:
+                    failures[place] = error
+        except VqatuneError as error:
+            return error
+        pixel_values = self.encoder.images(pictures) if pictures else None
+        return Loaded(pixel_values, failures, None if failures else kept)
+
+    def _kept(self, image_ids: list[str]) -> Path | None:
+        if self.states is None:
+            return None
+        return self.states / f"{digest_contents(map(self.reader.content, image_ids))}.safetensors"
 
 
-def batches(
-    pairs: pd.DataFrame, reader: ImageReader, encoder: Encoder, images_per_step: int, answers: bool
-) -> Iterator[tuple[np.ndarray, Batch]]:
-    """Yield steps of `images_per_step` images with all their pairs, in the order of the rows.
+def load_pictures(pictures: Pictures, processes: int, pin: bool = False) -> Iterator[Loaded]:
+    """Yield the pictures of every pass, in order, prepared while the ones before are worked on.
 
     Args:
-        pairs: tables.PAIRS or tables.BATCH, the pairs of an image (and copy) being neighbours.
-        reader: where the pictures are.
-        encoder: how they and the texts become tensors.
-        images_per_step: the last step may have fewer.
-        answers: whether the batches carry the answers (for training).
+        pictures: of all passes.
+        processes: how many prepare them; 0 for a thread of this one.
+        pin: keep them where a GPU can fetch them from.
 
-    Yields:
-        The row numbers of the step's pairs and their batch; the next one is made while this one is used.
+    Raises:
+        DataError: an archive is missing, or an image is not in the table.
     """
-    groups = image_groups(pairs)
-    steps = [groups[start : start + images_per_step] for start in range(0, len(groups), images_per_step)]
-
-    def load(step: list[np.ndarray]) -> tuple[np.ndarray, Batch]:
-        rows = np.concatenate(step)
-        chosen = pairs.iloc[rows]
-        pictures = [reader.read(pairs["image_id"].iloc[group[0]]) for group in step]
-        question_ids, question_mask = encoder.questions(chosen["question"].tolist())
-        answer_ids, answer_mask = encoder.answers(chosen["answer"].tolist()) if answers else (None, None)
-        index = torch.arange(len(step)).repeat_interleave(torch.tensor([len(group) for group in step]))
-        return rows, Batch(
-            encoder.images(pictures), question_ids, question_mask, index, answer_ids, answer_mask
+    if processes:
+        loader = DataLoader(
+            pictures,
+            batch_size=None,
+            num_workers=processes,
+            prefetch_factor=2,
+            worker_init_fn=_ignore_signals,
+            # Its own, or the loader would take a number from those that training depends on.
+            generator=torch.Generator(),
         )
+        items = iter(loader)
+    else:
+        items = _one_ahead(pictures)
+    for item in items:
+        if isinstance(item, VqatuneError):
+            raise item
+        if pin and item.pixel_values is not None:
+            item = replace(item, pixel_values=item.pixel_values.pin_memory())
+        yield item
 
+
+def _ignore_signals(number: int) -> None:
+    """Leave it to the process that trains or predicts to end at a good moment."""
+    for which in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(which, signal.SIG_IGN)
+
+
+def _one_ahead(pictures: Pictures) -> Iterator[Loaded | VqatuneError]:
     with ThreadPoolExecutor(1) as ahead:
         upcoming = None
-        for step in steps:
-            current, upcoming = upcoming, ahead.submit(load, step)
+        for number in range(len(pictures)):
+            current, upcoming = upcoming, ahead.submit(pictures.__getitem__, number)
             if current is not None:
                 yield current.result()
         if upcoming is not None:

@@ -2,197 +2,215 @@
 
 The vision tower runs once per image. In the question encoder the keys and values of an image are computed once
 and serve all its questions: the questions of an image are laid side by side as one long row of queries, which is
-exact because queries do not see each other. The modules are transformers' own (so that LoRA layers put in their
-place are used); only the order of the work differs from `BlipForQuestionAnswering.forward`, and the attention is
-`scaled_dot_product_attention`.
+exact because queries do not see each other. Texts lie end to end, so that padding costs nothing outside of
+attention. The modules are transformers' own (so that LoRA layers put in their place are used); only the order of
+the work differs from `BlipForQuestionAnswering.forward`.
 
 Li et al., BLIP, 2022, https://arxiv.org/abs/2201.12086; the question starts with [ENC], the answer with [DEC].
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
+from functools import cache
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
-IGNORED = -100
+from vqatune.models.ragged import Batch, Rows, Texts
 
 
 @dataclass(frozen=True)
-class Batch:
-    """Images with their questions and, in training, their answers; the questions of an image are neighbours."""
+class Tower:
+    """How the vision tower runs; what it computes is the same."""
 
-    pixel_values: Tensor
-    """(images, 3, height, width), float, normalised."""
-    question_ids: Tensor
-    """(pairs, question tokens), int64, from [ENC] to [SEP], padded on the right."""
-    question_mask: Tensor
-    """(pairs, question tokens), bool, False on padding."""
-    image_index: Tensor
-    """(pairs,), int64, ascending: the row of `pixel_values` that a question is about."""
-    answer_ids: Tensor | None = None
-    """(pairs, answer tokens), int64, from [DEC] to [SEP], padded on the right."""
-    answer_mask: Tensor | None = None
-    """(pairs, answer tokens), bool, False on padding."""
-
-    def to(self, device: torch.device) -> "Batch":
-        """Return the batch on another device."""
-        moved = {field.name: getattr(self, field.name) for field in fields(self)}
-        return Batch(**{name: value if value is None else value.to(device) for name, value in moved.items()})
+    checkpointing: bool = False
+    """In training, keep a layer's input only and compute the layer again in the backward pass."""
+    compiled: bool = False
+    """Let torch.compile make a kernel of each layer."""
 
 
-def pair_losses(model: nn.Module, batch: Batch) -> Tensor:
-    """Return each pair's loss: the mean cross entropy of its answer's tokens after [DEC], padding left out.
+@dataclass(frozen=True)
+class Memory:
+    """What the decoder looks up in the questions: keys and values, (pairs, heads, question tokens, head width)."""
+
+    layers: list[tuple[Tensor, Tensor]]
+    mask: Tensor | None
+    """(pairs, 1, 1, question tokens), bool; None where nothing is padded."""
+
+    def select(self, pairs: Tensor) -> "Memory":
+        """Return the memory of some of the pairs."""
+        layers = [(key.index_select(0, pairs), value.index_select(0, pairs)) for key, value in self.layers]
+        return Memory(layers, None if self.mask is None else self.mask.index_select(0, pairs))
+
+
+def pair_losses(model: nn.Module, batch: Batch, tower: Tower | None = None) -> Tensor:
+    """Return each pair's loss: the mean cross entropy of its answer's tokens after [DEC].
 
     Args:
         model: transformers' BlipForQuestionAnswering, with or without LoRA layers in it.
         batch: with answers.
+        tower: how the vision tower runs.
 
     Returns:
-        Float of shape (pairs,). A pair's loss does not depend on the rest of the batch.
+        float32 of shape (pairs,). A pair's loss does not depend on the rest of the batch.
     """
-    states = encode_questions(model, encode_images(model, batch.pixel_values), batch)
-    logits = _answer_logits(model, batch.answer_ids[:, :-1], states, batch.question_mask)
-    labels = batch.answer_ids[:, 1:].masked_fill(~batch.answer_mask[:, 1:], IGNORED)
-    losses = F.cross_entropy(
-        logits.transpose(1, 2),
-        labels,
-        ignore_index=IGNORED,
-        reduction="none",
-        label_smoothing=model.text_decoder.label_smoothing,
+    states = encode_questions(model, look(model, batch, tower), batch)
+    memory = remember(model, states, batch.questions.rows)
+    inputs = batch.inputs
+    logits = decode(model, inputs, memory, inputs.rows)
+    smoothing = model.text_decoder.label_smoothing
+    losses = F.cross_entropy(logits.float(), batch.labels, reduction="none", label_smoothing=smoothing)
+    return inputs.rows.total(losses) / inputs.rows.seen.sum(1)
+
+
+def look(model: nn.Module, batch: Batch, tower: Tower | None = None) -> Tensor:
+    """Return the vision tower's states of a batch, which may hold them already."""
+    return (
+        encode_images(model, batch.pixel_values, tower) if batch.image_states is None else batch.image_states
     )
-    return losses.sum(1) / (labels != IGNORED).sum(1)
 
 
-@torch.inference_mode()
-def greedy_answers(model: nn.Module, batch: Batch, max_tokens: int) -> tuple[Tensor, Tensor]:
-    """Return the greedy answer to every question and its log-probability.
-
-    Args:
-        model: as for `pair_losses`.
-        batch: answers are not needed.
-        max_tokens: the most tokens an answer may have, its final [SEP] included.
-
-    Returns:
-        Token ids after [DEC], int64 of shape (pairs, at most max_tokens), padded after [SEP]; and the sum of the
-        chosen tokens' natural log-probabilities, float32 of shape (pairs,).
-    """
-    config = model.config.text_config
-    states = encode_questions(model, encode_images(model, batch.pixel_values), batch)
-    pairs = len(batch.question_ids)
-    ids = batch.question_ids.new_full((pairs, 1), model.decoder_start_token_id)
-    log_probability = states.new_zeros(pairs, dtype=torch.float32)
-    done = torch.zeros(pairs, dtype=torch.bool, device=states.device)
-    for _ in range(max_tokens):
-        logits = _answer_logits(model, ids, states, batch.question_mask)[:, -1]
-        best, token = logits.float().log_softmax(-1).max(-1)
-        log_probability += best.masked_fill(done, 0.0)
-        token = token.masked_fill(done, config.pad_token_id)
-        ids = torch.cat([ids, token[:, None]], 1)
-        done |= token == config.sep_token_id
-        if done.all():
-            break
-    return ids[:, 1:], log_probability
+def encode_images(model: nn.Module, pixel_values: Tensor, tower: Tower | None = None) -> Tensor:
+    """Return the vision tower's states, (images, patches + 1, vision width); without gradient if it is not trained."""
+    vision, tower = model.vision_model, tower or Tower()
+    trained = torch.is_grad_enabled() and any(weight.requires_grad for weight in vision.parameters())
+    apply = _compiled_layer() if tower.compiled else _vision_layer
+    with torch.set_grad_enabled(trained):
+        hidden = vision.embeddings(pixel_values)
+        for layer in vision.encoder.layers:
+            if tower.checkpointing and trained:
+                hidden = checkpoint(apply, layer, hidden, use_reentrant=False)
+            else:
+                hidden = apply(layer, hidden)
+        # A GPU's autocast normalises in float32.
+        return vision.post_layernorm(hidden).to(hidden.dtype)
 
 
-def encode_images(model: nn.Module, pixel_values: Tensor) -> Tensor:
-    """Return the vision tower's states, (images, patches + 1, vision width)."""
-    tower = model.vision_model
-    hidden = tower.embeddings(pixel_values)
-    for layer in tower.encoder.layers:
-        attention = layer.self_attn
-        qkv = attention.qkv(layer.layer_norm1(hidden))
-        query, key, value = (_heads(part, attention.num_heads) for part in qkv.chunk(3, dim=-1))
-        dropout = attention.dropout.p if attention.training else 0.0
-        mixed = F.scaled_dot_product_attention(query, key, value, dropout_p=dropout)
-        hidden = hidden + attention.projection(_merge(mixed))
-        hidden = hidden + layer.mlp(layer.layer_norm2(hidden))
-    return tower.post_layernorm(hidden)
+def _vision_layer(layer: nn.Module, hidden: Tensor) -> Tensor:
+    attention = layer.self_attn
+    qkv = attention.qkv(layer.layer_norm1(hidden))
+    query, key, value = (heads(part, attention.num_heads) for part in qkv.chunk(3, dim=-1))
+    dropout = attention.dropout.p if attention.training else 0.0
+    hidden = hidden + attention.projection(_merge(attend(query, key, value, dropout=dropout)))
+    return hidden + layer.mlp(layer.layer_norm2(hidden))
+
+
+@cache
+def _compiled_layer():
+    return torch.compile(_vision_layer, dynamic=False)
 
 
 def encode_questions(model: nn.Module, image_states: Tensor, batch: Batch) -> Tensor:
-    """Return the states of the questions, each having looked at its image: (pairs, question tokens, text width)."""
-    encoder = model.text_encoder
-    hidden = encoder.embeddings(input_ids=batch.question_ids)
-    seen = batch.question_mask[:, None, None, :]
-    rows = _Rows(batch.image_index, len(image_states))
+    """Return the states of the questions' tokens, each having looked at its image: (tokens, text width)."""
+    encoder, rows, by_image = model.text_encoder, batch.shared.rows, batch.by_image
+    hidden = _embed(encoder, batch.questions)
     for layer in encoder.encoder.layer:
-        hidden = _self_attend(layer.attention, hidden, mask=seen)
-        hidden = _look_at_images(layer.crossattention, hidden, image_states, rows)
+        inner, count = layer.attention.self, layer.attention.self.num_attention_heads
+        query, key, value = (
+            heads(rows.lay(part(hidden)), count) for part in (inner.query, inner.key, inner.value)
+        )
+        mixed = attend(query, key, value, batch.shared.mask, dropout=_dropout(inner))
+        hidden = layer.attention.output(rows.lift(_merge(mixed)), hidden)
+
+        inner = layer.crossattention.self
+        key, value = heads(inner.key(image_states), count), heads(inner.value(image_states), count)
+        query = heads(by_image.lay(inner.query(hidden)), count)
+        mixed = attend(query, key, value, dropout=_dropout(inner))
+        hidden = layer.crossattention.output(by_image.lift(_merge(mixed)), hidden)
         hidden = layer.feed_forward_chunk(hidden)
     return hidden
 
 
-def _answer_logits(model: nn.Module, ids: Tensor, question_states: Tensor, question_mask: Tensor) -> Tensor:
-    decoder = model.text_decoder.bert
-    hidden = decoder.embeddings(input_ids=ids)
-    seen = question_mask[:, None, None, :]
-    for layer in decoder.encoder.layer:
+def remember(model: nn.Module, question_states: Tensor, rows: Rows) -> Memory:
+    """Return what the decoder's layers look up in the questions' states, (tokens, text width)."""
+    layers = []
+    for layer in model.text_decoder.bert.encoder.layer:
+        inner = layer.crossattention.self
+        layers.append(
+            tuple(
+                heads(rows.lay(part(question_states)), inner.num_attention_heads)
+                for part in (inner.key, inner.value)
+            )
+        )
+    return Memory(layers, None if rows.full else rows.seen[:, None, None, :])
+
+
+def decode(
+    model: nn.Module,
+    texts: Texts,
+    memory: Memory,
+    by_pair: Rows,
+    past: list[tuple[Tensor, Tensor]] | None = None,
+) -> Tensor:
+    """Return the logits of the token after each token of the texts: (tokens, vocabulary).
+
+    Args:
+        model: as for `pair_losses`.
+        texts: what has been answered, in the order of the pairs; several texts may answer one.
+        memory: of the pairs.
+        by_pair: the texts' tokens, a row a pair.
+        past: with texts of one token each, the keys and values of the tokens before them, a tuple of two (texts,
+            heads, tokens, head width) a layer; these tokens' own are appended in place. A list of None to begin.
+    """
+    decoder, rows = model.text_decoder.bert, texts.rows
+    hidden = _embed(decoder, texts)
+    for number, layer in enumerate(decoder.encoder.layer):
+        inner, count = layer.attention.self, layer.attention.self.num_attention_heads
+        query, key, value = (
+            heads(rows.lay(part(hidden)), count) for part in (inner.query, inner.key, inner.value)
+        )
+        if past is not None:
+            if past[number] is not None:
+                key, value = (torch.cat(both, 2) for both in zip(past[number], (key, value), strict=True))
+            past[number] = (key, value)
         # Padding comes last, so what is causal never sees it.
-        hidden = _self_attend(layer.attention, hidden, causal=True)
-        hidden = _attend(layer.crossattention, hidden, question_states, mask=seen)
+        mixed = attend(query, key, value, causal=past is None, dropout=_dropout(inner))
+        hidden = layer.attention.output(rows.lift(_merge(mixed)), hidden)
+
+        inner, (key, value) = layer.crossattention.self, memory.layers[number]
+        query = heads(by_pair.lay(inner.query(hidden)), count)
+        mixed = attend(query, key, value, memory.mask, dropout=_dropout(inner))
+        hidden = layer.crossattention.output(by_pair.lift(_merge(mixed)), hidden)
         hidden = layer.feed_forward_chunk(hidden)
     return model.text_decoder.cls(hidden)
 
 
-class _Rows:
-    """Lays the questions of each image side by side and takes them apart again."""
-
-    def __init__(self, image_index: Tensor, images: int) -> None:
-        self.counts = torch.bincount(image_index, minlength=images)
-        self.width = int(self.counts.max())
-        first = self.counts.cumsum(0) - self.counts
-        place = torch.arange(len(image_index), device=image_index.device) - first[image_index]
-        self.images, self.slot = images, image_index * self.width + place
-
-    def together(self, hidden: Tensor) -> Tensor:
-        """(pairs, tokens, width) → (images, questions · tokens, width)."""
-        _, tokens, width = hidden.shape
-        laid = hidden.new_zeros(self.images * self.width, tokens, width).index_copy(0, self.slot, hidden)
-        return laid.view(self.images, self.width * tokens, width)
-
-    def apart(self, laid: Tensor, tokens: int) -> Tensor:
-        """(images, questions · tokens, width) → (pairs, tokens, width)."""
-        return laid.reshape(self.images * self.width, tokens, -1).index_select(0, self.slot)
-
-
-def _look_at_images(attention: nn.Module, hidden: Tensor, image_states: Tensor, rows: _Rows) -> Tensor:
-    inner, count = attention.self, attention.self.num_attention_heads
-    query = _heads(rows.together(inner.query(hidden)), count)
-    key, value = _heads(inner.key(image_states), count), _heads(inner.value(image_states), count)
-    mixed = F.scaled_dot_product_attention(query, key, value, dropout_p=_dropout(inner))
-    return attention.output(rows.apart(_merge(mixed), hidden.shape[1]), hidden)
-
-
-def _self_attend(
-    attention: nn.Module, hidden: Tensor, mask: Tensor | None = None, causal: bool = False
+def attend(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    mask: Tensor | None = None,
+    causal: bool = False,
+    dropout: float = 0.0,
 ) -> Tensor:
-    return _attend(attention, hidden, hidden, mask, causal)
+    """Return scaled dot-product attention, (rows, heads, queries, head width)."""
+    plain = query.is_cpu and query.dtype != torch.float32 and torch.is_grad_enabled() and not dropout
+    if not plain:
+        return F.scaled_dot_product_attention(
+            query, key, value, attn_mask=mask, is_causal=causal, dropout_p=dropout
+        )
+    # On a CPU the fused kernel's backward pass takes two to nine times as long in bfloat16 as these matrix products.
+    scores = query * query.shape[-1] ** -0.5 @ key.transpose(-1, -2)
+    if causal:
+        mask = torch.ones(scores.shape[-2:], dtype=torch.bool).tril()
+    if mask is not None:
+        scores = scores.masked_fill(~mask, float("-inf"))
+    return scores.softmax(-1) @ value
 
 
-def _attend(
-    attention: nn.Module, hidden: Tensor, states: Tensor, mask: Tensor | None = None, causal: bool = False
-) -> Tensor:
-    inner, count = attention.self, attention.self.num_attention_heads
-    query, key, value = inner.query(hidden), inner.key(states), inner.value(states)
-    mixed = F.scaled_dot_product_attention(
-        _heads(query, count),
-        _heads(key, count),
-        _heads(value, count),
-        attn_mask=mask,
-        dropout_p=_dropout(inner),
-        is_causal=causal,
-    )
-    return attention.output(_merge(mixed), hidden)
-
-
-def _dropout(inner: nn.Module) -> float:
-    return inner.dropout.p if inner.training else 0.0
-
-
-def _heads(states: Tensor, count: int) -> Tensor:
+def heads(states: Tensor, count: int) -> Tensor:
+    """(rows, tokens, width) → (rows, heads, tokens, head width)."""
     return states.unflatten(-1, (count, -1)).transpose(1, 2)
 
 
 def _merge(mixed: Tensor) -> Tensor:
     return mixed.transpose(1, 2).flatten(2)
+
+
+def _embed(tower: nn.Module, texts: Texts) -> Tensor:
+    return tower.embeddings(input_ids=texts.ids[None], position_ids=texts.positions[None])[0]
+
+
+def _dropout(inner: nn.Module) -> float:
+    return inner.dropout.p if inner.training else 0.0

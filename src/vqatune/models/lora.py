@@ -1,72 +1,108 @@
 """LoRA by peft: a first adapter on the base model, the next version's adapter from the last, and its files.
 
-Hu et al., LoRA, 2021, https://arxiv.org/abs/2106.09685.
+Every variant is saved as an adapter that stock peft loads onto the unmodified base model. PiSSA needs care for that:
+it moves the largest singular parts of the base's weights into its matrices, W = R + s·B₀A₀, and trains R + s·BA.
+What is saved is the difference to the base, s·(BA - B₀A₀), as LoRA of twice the rank: [A; A₀] and [B, -B₀]. Its two
+halves are also all that is needed to go on.
+
+Hu et al., LoRA, 2021, https://arxiv.org/abs/2106.09685; Kalajdzievski, rsLoRA, 2023,
+https://arxiv.org/abs/2312.03732; Liu et al., DoRA, 2024, https://arxiv.org/abs/2402.09353; Meng et al., PiSSA, 2024,
+https://arxiv.org/abs/2404.02948.
 """
 
 import json
 import warnings
 from pathlib import Path
 
-from peft import LoraConfig, PeftConfig, PeftModel, get_peft_model, get_peft_model_state_dict
-from safetensors import SafetensorError
-from safetensors.torch import load_file
-from torch import nn
+import torch
+from peft import (
+    LoraConfig,
+    PeftConfig,
+    PeftModel,
+    get_peft_model,
+    get_peft_model_state_dict,
+    set_peft_model_state_dict,
+)
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
 
 from vqatune.errors import ModelError, ParameterError
-from vqatune.params import LoraParams
+from vqatune.params import LoraParams, TargetPreset
 from vqatune.tables import write_json
 
 # peft asks transformers in a way that transformers is about to drop; a user can do nothing about it.
 warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing", category=FutureWarning)
 
+PRESETS: dict[TargetPreset, list[str]] = {
+    "vision": ["qkv", "projection"],
+    "text_query_value": ["query", "value"],
+    "text_query_key_value": ["query", "key", "value"],
+    "text_query_value_dense": ["query", "value", "dense"],
+    "text_query_value_out": ["query", "value", "attention.output.dense", "crossattention.output.dense"],
+    "all_linear": ["qkv", "projection", "fc1", "fc2", "query", "key", "value", "dense"],
+}
+"""What the presets of `lora.target_modules` stand for: names of layers, or the dotted ends of their paths."""
+
+# One entry, because safetensors writes several in an order that changes from process to process.
+_PISSA_MARK = {"variant": "pissa"}
+
+
+def target_names(params: LoraParams) -> list[str]:
+    """Return the names that `lora.target_modules` stands for, each once, in alphabetical order."""
+    chosen = params.target_modules
+    return sorted(set(PRESETS[chosen] if isinstance(chosen, str) else chosen))
+
 
 def new_adapter(model: nn.Module, params: LoraParams) -> PeftModel:
-    """Put a fresh adapter into the model (its B matrices are zero, so that answers are still the base's).
+    """Put a fresh adapter into the model, whose answers are still the base's.
 
-    Raises ParameterError where a target module does not exist in the model.
+    Args:
+        model: the base model, in float32 (PiSSA takes its weights apart).
+        params: which layers, and how.
+
+    Raises:
+        ParameterError: a target is no linear layer of the model or its tied output head, or the rank is too high.
     """
-    linear = {
-        name.rsplit(".", 1)[-1] for name, module in model.named_modules() if isinstance(module, nn.Linear)
-    }
-    unknown = [name for name in params.target_modules if name.rsplit(".", 1)[-1] not in linear]
-    if unknown:
-        raise ParameterError(
-            f"lora.target_modules: {', '.join(unknown)} is no linear layer of this model; "
-            f"it has {', '.join(sorted(linear))}"
-        )
-    config = LoraConfig(
-        r=params.r,
-        lora_alpha=params.alpha,
-        lora_dropout=params.dropout,
-        bias=params.bias,
-        target_modules=list(params.target_modules),
-        # Every named task type hands the model an argument that it refuses.
-        task_type=None,
-    )
-    return _trainable(get_peft_model(model, config))
+    targets = _checked_targets(model, params)
+    if params.variant != "pissa":
+        return _trainable(get_peft_model(model, _new_config(params)))
+    for name in targets:
+        shape = model.get_submodule(name).weight.shape
+        if params.r > min(shape):
+            raise ParameterError(
+                f"lora.r is {params.r}, but lora.variant pissa needs as many singular values of every target, and "
+                f"{name} has {min(shape)}: lower lora.r or take another variant"
+            )
+    adapted = get_peft_model(model, _new_config(params, init="pissa"))
+    start = {name: tensor.clone() for name, tensor in get_peft_model_state_dict(adapted).items()}
+    return _trainable(_remember_start(adapted, start))
 
 
 def continue_adapter(model: nn.Module, folder: Path, params: LoraParams) -> PeftModel:
-    """Put a version's adapter into the base model, to be trained on.
+    """Put a version's adapter into the base model, to be trained on from exactly the function it was saved with.
 
-    Raises ModelError where the adapter is missing or incomplete, or was made with other LoRA parameters.
+    Args:
+        model: the base model, in float32.
+        folder: the version before.
+        params: what it was tuned with.
+
+    Raises:
+        ModelError: the adapter is missing or incomplete, or was made with other LoRA parameters.
     """
-    config = _config(folder)
-    made_with = {
-        "r": config.r,
-        "alpha": config.lora_alpha,
-        "dropout": config.lora_dropout,
-        "bias": config.bias,
-        "target_modules": sorted(config.target_modules),
-    }
-    for name, value in made_with.items():
-        wanted = getattr(params, name)
-        wanted = sorted(set(wanted)) if name == "target_modules" else wanted
-        if value != wanted:
+    wanted = params.model_dump() | {"target_modules": target_names(params)}
+    for name, value in made_with(folder).items():
+        same = value == wanted[name]
+        if name == "target_modules":
+            # peft may have shortened a long list.
+            same = same or _matching(model, value) == _matching(model, wanted[name])
+        if not same:
             raise ModelError(
-                f"{folder} was tuned with lora.{name} = {value}, but params.yaml says {wanted}: "
+                f"{folder} was tuned with lora.{name} = {value}, but params.yaml says {wanted[name]}: "
                 "run the whole chain again from v1, or put the parameter back"
             )
+    if params.variant == "pissa":
+        return _trainable(_continue_pissa(model, folder, params))
     return _trainable(load_adapter(model, folder, trainable=True))
 
 
@@ -76,9 +112,7 @@ def load_adapter(model: nn.Module, folder: Path, trainable: bool = False) -> Pef
     Raises ModelError where the adapter is missing, or its weights are not exactly those its configuration needs.
     """
     _config(folder)
-    weights = folder / "adapter_model.safetensors"
-    if not weights.exists():
-        raise ModelError(f"{weights} does not exist: run its version's train stage again, or `dvc pull`")
+    weights = _weights(folder)
     try:
         saved = set(load_file(weights))
         with warnings.catch_warnings():
@@ -100,15 +134,143 @@ def load_adapter(model: nn.Module, folder: Path, trainable: bool = False) -> Pef
     return adapted
 
 
+def made_with(folder: Path) -> dict:
+    """Return the LoRA parameters that a version was tuned with, by their names in params.yaml.
+
+    Raises ModelError where the adapter is missing or damaged.
+    """
+    config = _config(folder)
+    variant = "dora" if config.use_dora else "rslora" if config.use_rslora else "lora"
+    rank, alpha = config.r, config.lora_alpha
+    try:
+        with safe_open(_weights(folder), "pt") as file:
+            if file.metadata() == _PISSA_MARK:
+                variant, rank, alpha = "pissa", rank // 2, alpha / 2
+    except SafetensorError as error:
+        raise ModelError(f"{_weights(folder)} is damaged ({error}): run its train stage again") from error
+    return {
+        "variant": variant,
+        "r": rank,
+        "alpha": alpha,
+        "dropout": config.lora_dropout,
+        "bias": config.bias,
+        "target_modules": sorted(config.target_modules),
+    }
+
+
+def tunes_vision(model: nn.Module) -> bool:
+    """Whether the vision tower has layers of an adapter in it."""
+    return any("vision_model" in name and "lora_" in name for name, _ in model.named_parameters())
+
+
 def save_adapter(model: PeftModel, folder: Path) -> None:
-    """Write the adapter so that stock peft loads it, the same bytes for the same weights."""
+    """Write the adapter so that stock peft loads it onto the base, the same bytes for the same weights."""
     model.save_pretrained(folder)
     (folder / "README.md").unlink(missing_ok=True)
-    # peft writes sets, whose order changes from process to process.
     path = folder / "adapter_config.json"
     config = json.loads(path.read_text())
+    if hasattr(model, "pissa_start"):
+        weights = folder / "adapter_model.safetensors"
+        save_file(_joined(load_file(weights), model.pissa_start), weights, _PISSA_MARK)
+        config |= {"r": 2 * config["r"], "lora_alpha": 2 * config["lora_alpha"], "init_lora_weights": True}
+    # peft writes sets, whose order changes from process to process.
     ordered = {name: sorted(value) if isinstance(value, list) else value for name, value in config.items()}
     write_json(ordered, path)
+
+
+def _checked_targets(model: nn.Module, params: LoraParams) -> list[str]:
+    names = target_names(params)
+    linear = _linear_layers(model)
+    unknown = [name for name in names if not _matching(model, [name])]
+    if unknown:
+        known = sorted({path.rsplit(".", 1)[-1] for path in linear})
+        raise ParameterError(
+            f"lora.target_modules: {', '.join(unknown)} is no linear layer of this model; "
+            f"it has {', '.join(known)}"
+        )
+    embeddings = [module.weight for module in model.modules() if isinstance(module, nn.Embedding)]
+    matching = _matching(model, names)
+    for path in matching:
+        if any(linear[path].weight is weight for weight in embeddings):
+            name = next(name for name in names if path in _matching(model, [name]))
+            raise ParameterError(
+                f"lora.target_modules: {name} is the output head {path}, whose weights are the word embeddings': "
+                "tuning one of the two would part them, so leave it out"
+            )
+    return matching
+
+
+def _linear_layers(model: nn.Module) -> dict[str, nn.Linear]:
+    return {path: module for path, module in model.named_modules() if isinstance(module, nn.Linear)}
+
+
+def _matching(model: nn.Module, names: list[str]) -> list[str]:
+    """The paths of the linear layers that peft takes for the names."""
+    ends = tuple(f".{name}" for name in names)
+    return [path for path in _linear_layers(model) if f".{path}".endswith(ends)]
+
+
+def _new_config(params: LoraParams, init: bool | str = True) -> LoraConfig:
+    return LoraConfig(
+        r=params.r,
+        lora_alpha=params.alpha,
+        lora_dropout=params.dropout,
+        bias=params.bias,
+        target_modules=target_names(params),
+        use_rslora=params.variant == "rslora",
+        use_dora=params.variant == "dora",
+        init_lora_weights=init,
+        # Every named task type hands the model an argument that it refuses.
+        task_type=None,
+    )
+
+
+def _continue_pissa(model: nn.Module, folder: Path, params: LoraParams) -> PeftModel:
+    joined = load_adapter(model, folder)
+    now, start = _halves(get_peft_model_state_dict(joined))
+    adapted = get_peft_model(joined.unload(), _new_config(params, init=False))
+    set_peft_model_state_dict(adapted, now)
+    for name, down in start.items():
+        if ".lora_A." not in name:
+            continue
+        layer = adapted.get_submodule(name.removesuffix(".lora_A.weight"))
+        up = start[name.replace(".lora_A.", ".lora_B.")]
+        weight = layer.get_base_layer().weight
+        # In the order in which peft computes it, so that what is left is the same to the last bit.
+        weight.data = weight.data - layer.scaling["default"] * up @ down
+    return _remember_start(adapted, start)
+
+
+def _remember_start(model: PeftModel, start: dict[str, Tensor]) -> PeftModel:
+    # A plain attribute: in no state dict, on no device but this one.
+    model.pissa_start = {name: tensor.cpu() for name, tensor in start.items()}
+    return model
+
+
+def _joined(now: dict[str, Tensor], start: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {
+        name: torch.cat([tensor, start[name]], 0)
+        if ".lora_A." in name
+        else torch.cat([tensor, -start[name]], 1)
+        for name, tensor in now.items()
+    }
+
+
+def _halves(joined: dict[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    now, start = {}, {}
+    for name, tensor in joined.items():
+        first, second = tensor.chunk(2, 0 if ".lora_A." in name else 1)
+        now[name] = first.clone(memory_format=torch.contiguous_format)
+        second = second.clone(memory_format=torch.contiguous_format)
+        start[name] = second if ".lora_A." in name else -second
+    return now, start
+
+
+def _weights(folder: Path) -> Path:
+    path = folder / "adapter_model.safetensors"
+    if not path.exists():
+        raise ModelError(f"{path} does not exist: run its version's train stage again, or `dvc pull`")
+    return path
 
 
 def _config(folder: Path) -> LoraConfig:

@@ -3,17 +3,22 @@
 It is taught with drawn pictures of its own, never with a picture of the catalogue.
 """
 
-import math
 from collections import Counter
 from functools import partial
 from string import ascii_lowercase, digits, punctuation
 
 import numpy as np
 import torch
-from transformers import BertTokenizer, BlipForQuestionAnswering, BlipProcessor
+from transformers import (
+    BertTokenizer,
+    BlipForQuestionAnswering,
+    BlipProcessor,
+    get_cosine_schedule_with_warmup,
+)
 
 from vqatune.dataset.loader import Encoder
-from vqatune.models.blip import Batch, pair_losses
+from vqatune.models.blip import pair_losses
+from vqatune.models.ragged import Batch, make_batch, to
 from vqatune.params import TinyParams
 from vqatune.progress import map_parts, track
 from vqatune.showroom.drawing import draw, random_view
@@ -65,16 +70,12 @@ def train_tiny(
     pictures, pairs = zip(*(lesson for chunk in drawn for lesson in chunk), strict=True)
     encoder = Encoder(processor)
     optimizer = torch.optim.AdamW(model.parameters(), lr=params.learning_rate, weight_decay=0.01, fused=True)
-    warm = max(1, params.steps // 20)
-    schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimizer,
-        lambda step: min(1, (step + 1) / warm) * (1 + math.cos(math.pi * step / params.steps)) / 2,
-    )
+    schedule = get_cosine_schedule_with_warmup(optimizer, params.steps // 20, params.steps)
     model.train()
     for step in track(range(params.steps), "base: train"):
         chosen = slice(step * params.images_per_step, (step + 1) * params.images_per_step)
         batch = lesson_batch(encoder, pictures[chosen], pairs[chosen])
-        loss = pair_losses(model, batch.to(device)).mean()
+        loss = pair_losses(model, to(batch, device)).mean()
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -117,11 +118,10 @@ def _lesson_pairs(product: Product) -> list[tuple[str, str]]:
 
 def lesson_batch(encoder: Encoder, pictures: tuple, pairs: tuple) -> Batch:
     """Return lessons, pictures and pairs apart, as a batch."""
-    counts = torch.tensor([len(asked) for asked in pairs])
     questions, answers = zip(*(pair for asked in pairs for pair in asked), strict=True)
-    return Batch(
+    return make_batch(
         encoder.images(list(pictures)),
-        *encoder.questions(list(questions)),
-        torch.arange(len(counts)).repeat_interleave(counts),
-        *encoder.answers(list(answers)),
+        [len(asked) for asked in pairs],
+        encoder.questions(list(questions)),
+        encoder.answers(list(answers)),
     )

@@ -1,25 +1,30 @@
-"""One version: an epoch over its batch, from the version before."""
+"""One version: its batch, from the version before, in steps that can be interrupted and gone on with."""
 
-import math
+import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import torch
+from accelerate import PartialState
+from accelerate.utils import broadcast, broadcast_object_list, gather_object
 
-from vqatune.dataset.loader import Encoder, ImageReader, batches, image_groups
+from vqatune.dataset.loader import Encoder, ImageReader, Loaded, Pictures, load_pictures
+from vqatune.dataset.steps import Pass, epoch_groups, plan_steps
 from vqatune.errors import DataError, ModelError
+from vqatune.interrupt import Interrupts
 from vqatune.models import lora
-from vqatune.models.blip import pair_losses
 from vqatune.models.checkpoint import fingerprint, load_model, load_processor, save_processor
-from vqatune.models.runtime import start
+from vqatune.models.ragged import Batch, make_batch
+from vqatune.models.runtime import place, reseed, start
 from vqatune.params import Params
 from vqatune.progress import bar
 from vqatune.tables import replacing_folder, write_csv
+from vqatune.training.checkpoint import Checkpoints
+from vqatune.training.optimize import Optimization
 from vqatune.training.state import Position, load_state, save_state
-
-SMOOTHING = 0.9
-"""Weight of the past in the smoothed loss, an exponential mean corrected for its start."""
+from vqatune.work import digest_code, digest_contents, digest_folder, digest_table, make_key
 
 
 def train_version(
@@ -30,6 +35,7 @@ def train_version(
     pairs: pd.DataFrame,
     places: pd.DataFrame,
     folder: Path,
+    work: Path | None = None,
 ) -> pd.DataFrame:
     """Train one version and write its adapter, processor, training state and log into `folder`.
 
@@ -41,13 +47,17 @@ def train_version(
         pairs: tables.BATCH.
         places: image_id, archive, offset, length of at least the batch's images.
         folder: appears when all is written, not before.
+        work: where checkpoints are kept, and taken up; None for none.
 
     Returns:
-        The log, a row a step: step, loss, smoothed_loss, learning_rate, pairs_seen.
+        The log, a row a step: step, loss, smoothed_loss, learning_rate, gradient_norm, padding (its share where
+        texts are laid out for attention), pairs_seen, images_skipped (so far, as their pictures do not open).
 
     Raises:
-        DataError: the batch is empty. ModelError: the previous version has another base model or other LoRA
-        parameters, a checkpoint is incomplete, or the loss is not finite.
+        DataError: the batch is empty, or none of its pictures opens.
+        ModelError: the previous version has another base model or other LoRA parameters, a checkpoint is
+            incomplete, or the loss is not finite.
+        Stopped: a signal came; a checkpoint is kept.
     """
     if pairs.empty:
         raise DataError(f"the batch of {version} holds no pairs: run `dvc repro batch`")
@@ -58,66 +68,177 @@ def train_version(
         model = lora.new_adapter(model, params.lora)
     else:
         model = lora.continue_adapter(model, previous, params.lora)
-    model.to(device).train()
-    weights = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    optimizer = torch.optim.AdamW(
-        weights, lr=params.train.learning_rate, weight_decay=params.train.weight_decay
-    )
+    place(model, device, params.compute.precision)
+    model.train()
+    feed = _Feed(params, pairs, ImageReader(places), Encoder(processor))
+    optimization = Optimization(model, params, device, len(feed.steps))
     position = Position(version, base_print, step=0, pairs_seen=0)
     if previous is not None:
-        position = load_state(previous / "training_state", model, optimizer, base_print)
-    log = _epoch(model, optimizer, params, version, pairs, ImageReader(places), Encoder(processor), device)
+        position = load_state(previous / "training_state", model, optimization.optimizer, base_print)
+    checkpoints = None
+    if work is not None:
+        key = _key(params, version, base, previous, feed, device)
+        checkpoints = Checkpoints(work / "training" / version, key)
+    _take_steps(optimization, feed, version, checkpoints)
+    if not optimization.log:
+        raise DataError(
+            f"no picture of the batch of {version} opens: run `dvc repro -f raw`, then `dvc repro`"
+        )
+    log = pd.DataFrame(optimization.log)
     position = replace(
-        position, version=version, step=position.step + len(log), pairs_seen=position.pairs_seen + len(pairs)
+        position,
+        version=version,
+        step=position.step + len(log),
+        pairs_seen=position.pairs_seen + int(log["pairs_seen"].iloc[-1]),
     )
-    with replacing_folder(folder) as unfinished:
-        lora.save_adapter(model, unfinished)
-        save_processor(processor, unfinished)
-        save_state(unfinished / "training_state", model, optimizer, position)
-        write_csv(log, unfinished / "log.csv")
+    if PartialState().is_main_process:
+        with replacing_folder(folder) as unfinished:
+            lora.save_adapter(model, unfinished)
+            save_processor(processor, unfinished)
+            save_state(unfinished / "training_state", model, optimization.optimizer, position)
+            write_csv(log, unfinished / "log.csv")
+        if checkpoints:
+            checkpoints.remove()
+    PartialState().wait_for_everyone()
     return log
 
 
-def _epoch(
-    model: torch.nn.Module,
-    optimizer: torch.optim.AdamW,
-    params: Params,
-    version: str,
-    pairs: pd.DataFrame,
-    reader: ImageReader,
-    encoder: Encoder,
-    device: torch.device,
-) -> pd.DataFrame:
-    blip = model.get_base_model()
-    steps = batches(pairs, reader, encoder, params.train.images_per_step, answers=True)
-    rows, average, seen = [], 0.0, 0
-    with bar() as progress:
-        task = progress.add_task(f"train {version}", total=len(image_groups(pairs)))
-        for step, (chosen, batch) in enumerate(steps, start=1):
-            loss = pair_losses(blip, batch.to(device)).mean()
-            value = loss.item()
-            if not math.isfinite(value):
-                raise ModelError(
-                    f"the loss of {version} is {value} at step {step}, pairs {_some(pairs['qa_id'].iloc[chosen])}: "
-                    "lower train.learning_rate"
-                )
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            average = SMOOTHING * average + (1 - SMOOTHING) * value
-            seen += len(chosen)
-            rows.append(
-                {
-                    "step": step,
-                    "loss": value,
-                    "smoothed_loss": average / (1 - SMOOTHING**step),
-                    "learning_rate": optimizer.param_groups[0]["lr"],
-                    "pairs_seen": seen,
-                }
+class _Feed:
+    """The steps of a version, and what the model is given in each."""
+
+    def __init__(self, params: Params, pairs: pd.DataFrame, reader: ImageReader, encoder: Encoder) -> None:
+        train, self.processes = params.train, PartialState().num_processes
+        self.params, self.pairs, self.reader, self.encoder = params, pairs, reader, encoder
+        self.questions = encoder.questions(pairs["question"].tolist())
+        self.answers = encoder.answers(pairs["answer"].tolist())
+        tokens = pd.Series(map(len, self.questions)).to_numpy()
+        self.steps: list[list[list[Pass]]] = []
+        """[step][process][pass]"""
+        for epoch in range(train.epochs):
+            groups = epoch_groups(pairs, params.seed, epoch, train.questions_per_image)
+            self.steps += plan_steps(
+                groups,
+                tokens,
+                train.images_per_step,
+                train.max_pairs_per_step,
+                train.accumulation_steps,
+                self.processes,
             )
-            progress.advance(task, len(batch.pixel_values))
-    return pd.DataFrame(rows)
+        self.skipped: set[str] = set()
+        """Images that do not open, in any process."""
+
+    def images(self, step: int) -> int:
+        """Return how many images a step has, over all processes."""
+        return sum(len(chosen) for passes in self.steps[step] for chosen in passes)
+
+    def planned(self, step: int) -> int:
+        """Return how many pairs a step has, over all processes."""
+        return sum(len(group) for passes in self.steps[step] for chosen in passes for group in chosen)
+
+    def from_step(self, first: int, pin: bool) -> Iterator[Iterator[tuple[list[str], Batch]]]:
+        """Yield what this process works on in each step from `first` on, pictures being prepared meanwhile."""
+        own = [processes[PartialState().process_index] for processes in self.steps[first:]]
+        images = [
+            [self.pairs["image_id"].iloc[group[0]] for group in chosen] for passes in own for chosen in passes
+        ]
+        pictures = Pictures(images, self.reader, self.encoder)
+        loaded = load_pictures(pictures, self.params.compute.loader_processes, pin)
+        for passes in own:
+            made = (self._batch(chosen, next(loaded)) for chosen in passes)
+            yield (batch for batch in made if batch)
+
+    def share_skipped(self) -> None:
+        """Let every process know which images have been skipped by any."""
+        if self.processes > 1:
+            self.skipped = set(gather_object(sorted(self.skipped)))
+
+    def _batch(self, chosen: Pass, pictures: Loaded) -> tuple[list[str], Batch] | None:
+        for number, error in pictures.failures.items():
+            image_id = self.pairs["image_id"].iloc[chosen[number][0]]
+            if image_id not in self.skipped:
+                self.skipped.add(image_id)
+                print(f"{error}; its questions are left out", file=sys.stderr)
+        groups = [group for number, group in enumerate(chosen) if number not in pictures.failures]
+        rows = [row for group in groups for row in group]
+        if not rows:
+            return None
+        batch = make_batch(
+            pictures.pixel_values,
+            [len(group) for group in groups],
+            [self.questions[row] for row in rows],
+            [self.answers[row] for row in rows],
+        )
+        return self.pairs["qa_id"].iloc[rows].tolist(), batch
 
 
-def _some(names: pd.Series) -> str:
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+def _take_steps(
+    optimization: Optimization, feed: _Feed, version: str, checkpoints: Checkpoints | None
+) -> None:
+    """Take all steps that are not yet taken; the state is kept every so often, and when a signal or a failure ends it."""
+    params, process = feed.params, PartialState().process_index
+    done = 0
+    if PartialState().num_processes > 1:
+        # Machines of other make may draw, or take apart, other matrices.
+        broadcast([weight.data for weight in optimization.trained.values()])
+    # The other processes may be on machines of their own.
+    saved = [checkpoints.load() if checkpoints and PartialState().is_main_process else None]
+    if PartialState().num_processes > 1:
+        broadcast_object_list(saved)
+    if saved[0]:
+        tensors, record = saved[0]
+        done, feed.skipped = record.pop("done"), set(record.pop("skipped"))
+        optimization.restore(tensors, record)
+
+    def save() -> None:
+        if checkpoints and PartialState().is_main_process:
+            tensors, record = optimization.state()
+            checkpoints.save(done, tensors, record | {"done": done, "skipped": sorted(feed.skipped)})
+
+    steps = feed.from_step(done, pin=optimization.device.type == "cuda")
+    with Interrupts() as interrupts, bar() as progress:
+        total = sum(map(feed.images, range(len(feed.steps))))
+        task = progress.add_task(
+            f"train {version}", total=total, completed=sum(map(feed.images, range(done)))
+        )
+        for passes in steps:
+            # A step's random numbers are its own, so that none need to be kept.
+            reseed(params.seed, "train", version, done, process)
+            try:
+                stopped = optimization.take_step(
+                    passes, feed.planned(done), version, interrupts.pending is not None
+                )
+            except ModelError:
+                save()
+                raise
+            feed.share_skipped()
+            if optimization.log:
+                optimization.log[-1]["images_skipped"] = len(feed.skipped)
+            progress.advance(task, feed.images(done))
+            done += 1
+            if done % params.train.checkpoint_every == 0 or stopped:
+                save()
+            if stopped and done < len(feed.steps):
+                PartialState().wait_for_everyone()
+                interrupts.stop(f"after step {done} of {len(feed.steps)}")
+
+
+def _key(
+    params: Params, version: str, base: Path, previous: Path | None, feed: _Feed, device: torch.device
+) -> str:
+    """Return a key of everything that the version's bytes depend on."""
+    return make_key(
+        version=version,
+        base=digest_folder(base),
+        previous=None if previous is None else digest_folder(previous),
+        pairs=digest_table(feed.pairs, ["qa_id", "image_id", "copy", "question", "answer"]),
+        pictures=digest_contents(map(feed.reader.content, dict.fromkeys(feed.pairs["image_id"]))),
+        seed=params.seed,
+        lora=params.lora.model_dump(),
+        train=params.train.model_dump(exclude={"checkpoint_every", "launcher"}),
+        compute=params.compute.model_dump(exclude={"loader_processes"}),
+        device=torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
+        processes=feed.processes,
+        code=digest_code(
+            "training", "models", "dataset/loader.py", "dataset/steps.py", "pictures.py", "ranks.py"
+        ),
+    )

@@ -1,0 +1,118 @@
+"""Training that is stopped, by every means, and started again."""
+
+import hashlib
+import random
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+MANY_STEPS = {"train.images_per_step": 2, "train.checkpoint_every": 1}
+COPIES = 12
+STEPS = 6 * COPIES
+
+
+def _digests(folder: Path) -> dict[str, str]:
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def _checkpoints(root: Path) -> list[Path]:
+    return sorted(root.glob(".work/training/v1/*/[0-9]*"))
+
+
+def _stop_after(stages, step: int, number: int, pause: float = 0.0, writing: bool = False) -> tuple[int, str]:
+    """Start the stage, send it a signal once it has taken so many steps, and return its status and words.
+
+    With `writing`, not before it is about to write the next checkpoint.
+    """
+    process = stages.start("train", "v1", "base", "01")
+    deadline = time.monotonic() + 120
+    while not any(int(path.name) >= step for path in _checkpoints(stages.root)):
+        assert process.poll() is None, process.stderr.read()
+        assert time.monotonic() < deadline
+        time.sleep(0.002)
+    while writing and not list(stages.root.glob(".work/training/v1/*/.[0-9]*/*/state.safetensors")):
+        assert process.poll() is None
+    time.sleep(pause)
+    process.send_signal(number)
+    said = process.communicate(timeout=60)[1]
+    return process.returncode, said
+
+
+@pytest.fixture
+def uninterrupted(stage_folder) -> dict[str, str]:
+    stages = stage_folder(MANY_STEPS, name="uninterrupted", copies=COPIES)
+    stages.run("train", "v1", "base", "01")
+    assert not _checkpoints(stages.root)
+    return _digests(stages.root / "models/v1")
+
+
+def test_stopped_in_every_way_and_started_again_it_ends_with_the_same_bytes(stage_folder, uninterrupted):
+    stages = stage_folder(MANY_STEPS, copies=COPIES)
+    moments = random.Random(7)
+    for step in (3, 20):
+        status, _ = _stop_after(stages, step, signal.SIGKILL, pause=moments.uniform(0, 0.1))
+        assert status == -signal.SIGKILL
+        assert not (stages.root / "models/v1").exists()
+
+    status, _ = _stop_after(stages, 28, signal.SIGKILL, writing=True)
+    assert status == -signal.SIGKILL
+
+    status, said = _stop_after(stages, 35, signal.SIGTERM)
+    assert status == 128 + signal.SIGTERM
+    assert "train@v1: stopped after step" in said and "Traceback" not in said
+    assert not (stages.root / "models/v1").exists()
+
+    newest = _checkpoints(stages.root)[-1]
+    (newest / "state.safetensors").write_bytes((newest / "state.safetensors").read_bytes()[:-8] + b"damaged!")
+    # What a process leaves that is killed while it writes.
+    torn = newest.parent / f".{int(newest.name) + 1:09d}.x" / "1"
+    torn.mkdir(parents=True)
+    (torn / "state.safetensors").write_bytes(b"half")
+    status, said = _stop_after(stages, int(newest.name) + 5, signal.SIGINT)
+    assert status == 128 + signal.SIGINT
+    assert f"{newest.name} is damaged" in said and len(said.strip().splitlines()) == 2, said
+
+    stages.run("train", "v1", "base", "01")
+    assert _digests(stages.root / "models/v1") == uninterrupted
+    assert not _checkpoints(stages.root)
+
+
+def test_processes_that_read_pictures_make_no_difference(stage_folder, uninterrupted):
+    stages = stage_folder(MANY_STEPS | {"compute.loader_processes": 2}, copies=COPIES)
+    _stop_after(stages, 20, signal.SIGKILL)
+    stages.run("train", "v1", "base", "01")
+    assert _digests(stages.root / "models/v1") == uninterrupted
+
+
+def test_a_second_training_of_the_same_version_is_refused(stage_folder):
+    stages = stage_folder(MANY_STEPS, copies=COPIES)
+    first = stages.start("train", "v1", "base", "01")
+    while not _checkpoints(stages.root):
+        assert first.poll() is None, first.stderr.read()
+        time.sleep(0.01)
+    first.send_signal(signal.SIGSTOP)
+    second = stages.start("train", "v1", "base", "01")
+    said = second.communicate(timeout=60)[1]
+    first.send_signal(signal.SIGCONT)
+    assert second.returncode == 1
+    assert (
+        said.startswith("error in train@v1: it is already running in this folder") and said.count("\n") == 1
+    )
+    assert first.wait(timeout=60) == 0
+    first.stderr.close()
+
+
+def test_a_checkpoint_of_another_learning_rate_is_not_used(stage_folder):
+    stages = stage_folder(MANY_STEPS, copies=COPIES)
+    _stop_after(stages, 10, signal.SIGKILL)
+    parameters = stages.root / "params.yaml"
+    text = parameters.read_text()
+    assert "learning_rate: 0.002" in text
+    parameters.write_text(text.replace("learning_rate: 0.002", "learning_rate: 0.001"))
+    said = stages.run("train", "v1", "base", "01")
+    assert "belongs to other data, parameters or base: not used" in said
+    log = (stages.root / "models/v1/log.csv").read_text().splitlines()
+    assert len(log) == STEPS + 1 and all(",0.001," in line for line in log[1:])
