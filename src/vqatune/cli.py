@@ -3,6 +3,7 @@
 - `vqatune profile abo` sets params.yaml for the real thing.
 - `vqatune table` prints the scores of all versions.
 - `vqatune timings` prints what the stages took here.
+- `vqatune export v13 --merged DIR` writes a version as a checkpoint of its own.
 """
 
 import argparse
@@ -38,6 +39,15 @@ def _parser() -> argparse.ArgumentParser:
 
     times = commands.add_parser("timings", help="print the seconds and the memory that the stages took here")
     times.set_defaults(run=_timings)
+
+    export = commands.add_parser(
+        "export", help="write a version as a checkpoint of its own, with a model card"
+    )
+    export.add_argument("version", help="such as v13")
+    export.add_argument(
+        "--merged", metavar="DIR", required=True, type=Path, help="a folder that is new or empty"
+    )
+    export.set_defaults(run=_export)
     return parser
 
 
@@ -60,3 +70,10 @@ def _timings(chosen: argparse.Namespace) -> None:
     from vqatune.report.table import show_timings
 
     show_timings()
+
+
+def _export(chosen: argparse.Namespace) -> None:
+    from vqatune.models.export import export_merged
+
+    export_merged(chosen.version, chosen.merged)
+    print(f"{chosen.merged} holds {chosen.version}, merged into its base model")
