@@ -1,0 +1,104 @@
+"""How fast pictures are read from the tar and prepared, beside what training and prediction take.
+
+    python benchmarks/loading.py
+
+draws pictures of the size of ABO's small ones (256 pixels), writes them into a tar as JPEG, and reads them by position,
+prepared for the full architecture (384 pixels), with several numbers of processes.
+"""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path
+
+import pandas as pd
+from rich.console import Console
+from rich.table import Table
+from transformers import BlipProcessor
+from transformers.models.blip.image_processing_pil_blip import BlipImageProcessorPil
+
+from measuring import seconds
+from report import describe, save
+from setting import SEED, ask, build, parse
+from vqatune.dataset.loader import Encoder, ImageReader, Pictures, load_pictures
+from vqatune.models.answers import greedy_answers
+from vqatune.models.blip import pair_losses
+from vqatune.models.ragged import to
+from vqatune.models.runtime import autocast
+from vqatune.models.tiny import make_tokenizer
+from vqatune.showroom.drawing import draw, random_view
+from vqatune.showroom.products import random_product
+
+PIXELS = 256
+IMAGES = 512
+
+
+def main() -> None:
+    """Measure and show."""
+    setting, output = parse(__doc__)
+    figures = describe("loading", setting)
+    model = build(setting, setting.precision).train()
+    asked = ask(model.config, setting.images, setting.questions)
+    batch = to(asked.batch(setting.device), next(model.parameters()).device)
+
+    def train() -> None:
+        with autocast(batch.pixel_values.device, setting.precision):
+            pair_losses(model, batch).mean().backward()
+        model.zero_grad()
+
+    def predict() -> None:
+        with autocast(batch.pixel_values.device, setting.precision):
+            greedy_answers(model, batch, 10)
+
+    taken = {}
+    for name, step in (("training", train), ("prediction", predict)):
+        step()
+        fastest = min(seconds(step, setting.device) for _ in range(setting.repeats))
+        taken[name] = setting.images / fastest
+    loaded = dict(measure_loading(32 if setting.small else IMAGES, model.config.vision_config.image_size))
+    table = Table("", "images/s", "to training", "to prediction")
+    for name, rate in taken.items():
+        table.add_row(f"taken by {name}", f"{rate:.1f}", "", "")
+    for processes, rate in loaded.items():
+        ratios = (f"{rate / taken[name]:.1f} ×" for name in ("training", "prediction"))
+        table.add_row(
+            f"loaded by {processes} process(es)" if processes else "loaded by a thread",
+            f"{rate:.0f}",
+            *ratios,
+        )
+    Console().print(table)
+    save(figures | {"taken": taken, "loaded": loaded}, output)
+
+
+def measure_loading(images: int, size: int) -> Iterator[tuple[int, float]]:
+    """Yield numbers of processes, and the images per second that they load."""
+    processor = BlipProcessor(
+        BlipImageProcessorPil(size={"height": size, "width": size}), make_tokenizer([], 1000)
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        places = write_pictures(Path(folder) / "pictures.tar", images)
+        names = places["image_id"].tolist()
+        passes = [names[start : start + 8] for start in range(0, images, 8)]
+        pictures = Pictures(passes, ImageReader(places), Encoder(processor))
+        for processes in dict.fromkeys([0, 1, 2, os.cpu_count() or 1]):
+            taken = seconds(lambda processes=processes: list(load_pictures(pictures, processes)), "cpu")
+            yield processes, images / taken
+
+
+def write_pictures(path: Path, images: int) -> pd.DataFrame:
+    """Write JPEGs one after the other and return where they lie."""
+    rows = []
+    with path.open("wb") as file:
+        for number in range(images):
+            content = BytesIO()
+            picture = draw(
+                random_product(SEED, number % 64), random_view(SEED, number % 64), (PIXELS, PIXELS)
+            )
+            picture.save(content, "JPEG", quality=85)
+            rows.append((f"{number:06d}", str(path), file.tell(), file.write(content.getvalue())))
+    return pd.DataFrame(rows, columns=["image_id", "archive", "offset", "length"])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,170 @@
+"""What the benchmarks of the model share: their flags, a model with random weights, and pictures with questions.
+
+The model is blip-vqa-base's architecture with an adapter. Its weights, the pictures and the words are random, which
+makes no difference to the time; how long questions and answers are is as recorded.
+"""
+
+import argparse
+import random
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from transformers import BlipConfig, BlipForQuestionAnswering
+
+from vqatune.errors import VqatuneError
+from vqatune.models.base import architecture
+from vqatune.models.lora import PRESETS, new_adapter
+from vqatune.models.ragged import Batch, make_batch, to
+from vqatune.models.runtime import PRECISIONS, place
+from vqatune.models.tiny import make_tokenizer
+from vqatune.params import LoraParams, load_params
+
+ROOT = Path(__file__).resolve().parent.parent
+SEED = 13
+QUESTION_LENGTHS = {
+    4: 5, 5: 1, 6: 14, 7: 81, 8: 191, 9: 151, 10: 216, 11: 80, 12: 32, 13: 25, 14: 20, 15: 20, 16: 20, 17: 24,
+    18: 23, 19: 21, 20: 19, 21: 17, 22: 12, 23: 9, 24: 7, 25: 4, 26: 3, 27: 2, 28: 1, 29: 1, 30: 1,
+}  # fmt: skip
+"""How many of 1,000 questions about photographs of products have so many tokens, [ENC] and [SEP] included; counted
+over 118,170 that were recorded."""
+ANSWER_LENGTHS = {3: 99, 5: 1}
+"""The same of 100 answers, [DEC] and [SEP] included."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What is measured."""
+
+    images: int
+    """In a step of ours."""
+    questions: int
+    """Of each image."""
+    precision: str
+    reference_precisions: tuple[str, ...]
+    reference_batches: tuple[int, ...]
+    """Samples that the reference takes at a time."""
+    reference_images: int
+    """Whose questions the reference is asked in one go."""
+    targets: tuple[str, ...]
+    device: str
+    threads: int
+    repeats: int
+    small: bool
+
+
+def parse(description: str) -> tuple[Setting, Path | None]:
+    """Return what the command line asks for, and where the figures are to be written as JSON; sets torch's threads."""
+    parser = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = parser.add_argument
+    add("--images", type=int, help="images in a step of ours (default: 4 on a CPU, 32 on a GPU)")
+    add("--questions", type=int, default=14, help="questions an image (default: 14)")
+    add("--precision", choices=PRECISIONS, help="default: bf16, or fp16 on a GPU that has no bf16")
+    add("--reference-precision", choices=PRECISIONS, nargs="+", metavar="PRECISION",
+        help="the reference's (default: ours on a CPU, fp16 and float32 on a GPU)")  # fmt: skip
+    add("--reference-batch", type=int, nargs="+", metavar="SAMPLES",
+        help="samples the reference takes at a time; the fastest counts (default: 1 8 on a CPU, 8 32 on a GPU)")  # fmt: skip
+    add("--targets", nargs="+", default=["vision"],
+        help="layers that have LoRA, or a preset of lora.target_modules (default: vision)")  # fmt: skip
+    add("--device", choices=["auto", "cpu", "cuda"], default="auto")
+    add("--threads", type=int, default=2, help="of the CPU (default: 2)")
+    add("--repeats", type=int, default=3, help="the fastest of so many counts (default: 3)")
+    add("--small", action="store_true", help="a tiny model, to see that the benchmark runs")
+    add("--json", type=Path, metavar="FILE", help="also write the figures there")
+    given = parser.parse_args()
+    if given.device == "cuda" and not torch.cuda.is_available():
+        parser.error("--device cuda: torch finds no GPU here")
+    on_cuda = given.device != "cpu" and torch.cuda.is_available()
+    lacks_bf16 = on_cuda and not torch.cuda.is_bf16_supported(including_emulation=False)
+    precision = given.precision or ("fp16" if lacks_bf16 else "bf16")
+    torch.set_num_threads(given.threads)
+    return Setting(
+        images=given.images or (32 if on_cuda else 4),
+        questions=given.questions,
+        precision=precision,
+        reference_precisions=tuple(
+            given.reference_precision or (["fp16", "float32"] if on_cuda else [precision])
+        ),
+        reference_batches=tuple(given.reference_batch or ([8, 32] if on_cuda else [1, 8])),
+        reference_images=8 if on_cuda else 1,
+        targets=tuple(given.targets),
+        device="cuda" if on_cuda else "cpu",
+        threads=given.threads,
+        repeats=given.repeats,
+        small=given.small,
+    ), given.json
+
+
+def build(setting: Setting, precision: str, merged: bool = False) -> BlipForQuestionAnswering:
+    """Return the model where it is to run, always with the same weights; its LoRA layers merged, or to be trained."""
+    tiny = load_params(ROOT / "params.yaml").model.tiny if setting.small else None
+    preset = len(setting.targets) == 1 and setting.targets[0] in PRESETS
+    params = LoraParams(
+        r=8,
+        alpha=32,
+        dropout=0.05,
+        bias="none",
+        variant="lora",
+        target_modules=setting.targets[0] if preset else list(setting.targets),
+    )
+    torch.manual_seed(SEED)
+    model = BlipForQuestionAnswering(architecture(make_tokenizer([], 1000), tiny))
+    # As in a loaded checkpoint; a model made from its configuration would add up masks that are true and false.
+    model.set_attn_implementation("eager")
+    try:
+        adapted = new_adapter(model, params)
+    except VqatuneError as error:
+        sys.exit(f"--targets: {error}")
+    for name, weight in adapted.named_parameters():
+        if ".lora_B." in name:
+            # A fresh adapter's zeros would hide an adapter that is left out.
+            torch.nn.init.normal_(weight, std=0.01)
+    model = adapted.merge_and_unload() if merged else adapted.get_base_model()
+    place(model, torch.device(setting.device), precision)
+    return model.eval()
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Images with their questions and answers."""
+
+    pixel_values: Tensor
+    """(images, 3, height, width), float32."""
+    counts: list[int]
+    """Questions of each image."""
+    questions: list[list[int]]
+    """Token ids from [ENC] to [SEP], image by image."""
+    answers: list[list[int]]
+    """Token ids from [DEC] to [SEP], one for each question."""
+
+    def batch(self, device: str) -> Batch:
+        """Return it all as one batch of ours, on a device."""
+        batch = make_batch(self.pixel_values, self.counts, self.questions, self.answers)
+        return to(batch, torch.device(device))
+
+
+def ask(config: BlipConfig, images: int, questions: int) -> Asked:
+    """Return random images with as many random questions each; the same for the same numbers."""
+    words, text = random.Random(SEED), config.text_config
+    # [ENC] comes after [DEC] in the vocabulary.
+    first_of_question, first_of_answer = text.bos_token_id + 1, text.bos_token_id
+
+    def texts(first: int, lengths: dict[int, int]) -> list[list[int]]:
+        chosen = words.choices(list(lengths), list(lengths.values()), k=images * questions)
+        return [
+            [first, *(words.randrange(5, text.vocab_size) for _ in range(length - 2)), text.sep_token_id]
+            for length in chosen
+        ]
+
+    size = config.vision_config.image_size
+    pixel_values = torch.randn(images, 3, size, size, generator=torch.Generator().manual_seed(SEED))
+    return Asked(
+        pixel_values,
+        [questions] * images,
+        texts(first_of_question, QUESTION_LENGTHS),
+        texts(first_of_answer, ANSWER_LENGTHS),
+    )

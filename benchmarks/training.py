@@ -1,0 +1,167 @@
+"""How fast BLIP is tuned, side by side with the plain loop that encodes the picture for every question.
+
+    python benchmarks/training.py
+
+runs both in turn in one process, on the same model, pictures and pairs: the full architecture with random weights,
+14 questions an image. It checks first that both compute the same losses, and prints pairs per second, their ratio,
+peak memory, our step over the image encoder's own forward and backward pass, and how ours grows from 1 to 40
+questions an image. With a GPU it also prints images per second, the share of the card's peak, and how long a whole
+chain of versions takes. Pictures and tokens lie ready in memory; what reads them is not measured.
+"""
+
+import sys
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+from transformers import BlipForQuestionAnswering
+
+from card import card_figures, chain_hours, step_flops
+from measuring import Run, compare, growth
+from reference import make_samples, reference_loss, without_padding
+from report import describe, save, show_card, show_comparison, show_growth
+from setting import Asked, Setting, ask, build, parse
+from vqatune.models.blip import encode_images, pair_losses
+from vqatune.models.runtime import autocast
+
+GROWTH = (1, 2, 5, 10, 14, 20, 40)
+TOLERANCE = 1e-4
+"""How far a pair's loss, of about 10, may be from the reference's in float32."""
+
+
+def main() -> None:
+    """Check, measure, show."""
+    setting, output = parse(__doc__)
+    figures = describe("training", setting)
+    trainers = {
+        precision: Trainer(setting, precision)
+        for precision in dict.fromkeys([setting.precision, *setting.reference_precisions])
+    }
+    ours = trainers[setting.precision]
+    figures["largest_difference_of_losses"] = check(setting, ours)
+    config = ours.model.config
+    asked = ask(config, setting.images, setting.questions)
+    references = [
+        trainers[precision].reference_run(ask(config, setting.reference_images, setting.questions), size)
+        for precision in setting.reference_precisions
+        for size in setting.reference_batches
+    ]
+    encoders = ours.encoder_runs(asked)
+    case = compare(references, ours.run(asked), encoders, setting.repeats, setting.device)
+    case["images"] = setting.images
+    figures |= case
+    show_comparison(f"training, {setting.questions} questions an image", case, training=True)
+    runs = {questions: ours.run(ask(config, setting.images, questions)) for questions in GROWTH}
+    figures["growth"] = growth(runs, setting.repeats, setting.device)
+    show_growth(figures["growth"], setting.images)
+    if setting.device == "cuda":
+        figures["card"] = on_card(figures, ours, asked)
+        show_card(figures["card"])
+    save(figures, output)
+
+
+class Trainer:
+    """A model in training, in one precision."""
+
+    def __init__(self, setting: Setting, precision: str) -> None:
+        self.precision, self.device = precision, torch.device(setting.device)
+        self.model: BlipForQuestionAnswering = build(setting, precision).train()
+        weights = [weight for weight in self.model.parameters() if weight.requires_grad]
+        self.optimizer = torch.optim.AdamW(weights, lr=1e-5)
+        self.scaler = torch.amp.GradScaler(setting.device, enabled=precision == "fp16")
+
+    def step(self, loss: Callable[[], Tensor]) -> None:
+        """Take an optimizer step."""
+        self.optimizer.zero_grad()
+        with autocast(self.device, self.precision):
+            value = loss()
+        self.scaler.scale(value).backward()
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+
+    def reference_run(self, asked: Asked, size: int) -> Run:
+        """Return the reference, with an optimizer step for every batch of samples."""
+        batches = make_samples(asked, size, self.device.type)
+
+        def go() -> None:
+            for samples in batches:
+                self.step(lambda samples=samples: reference_loss(self.model, samples))
+
+        pairs = len(asked.questions)
+        return Run(f"reference, {self.precision}", self.model, go, pairs, min(size, pairs))
+
+    def run(self, asked: Asked) -> Run:
+        """Return a step of ours, over all that is asked."""
+        batch = asked.batch(self.device.type)
+
+        def go() -> None:
+            self.step(lambda: pair_losses(self.model, batch).mean())
+
+        return Run(f"ours, {self.precision}", self.model, go, batch.pairs, batch.pairs)
+
+    def encoder_runs(self, asked: Asked) -> list[Run]:
+        """Return the image encoder's forward and backward pass alone: our way, and transformers'."""
+        pixel_values, pairs = asked.pixel_values.to(self.device), len(asked.questions)
+        towers = {
+            "our image encoder": lambda: encode_images(self.model, pixel_values),
+            "transformers' image encoder": lambda: self.model.vision_model(pixel_values).last_hidden_state,
+        }
+        with torch.no_grad(), autocast(self.device, self.precision):
+            direction = torch.randn_like(encode_images(self.model, pixel_values))
+
+        def go(encode: Callable[[], Tensor]) -> None:
+            self.optimizer.zero_grad()
+            with autocast(self.device, self.precision):
+                states = encode()
+            if states.requires_grad:
+                states.backward(direction.to(states.dtype))
+
+        return [
+            Run(name, self.model, lambda encode=encode: go(encode), pairs, pairs)
+            for name, encode in towers.items()
+        ]
+
+
+def check(setting: Setting, trainer: Trainer) -> dict[str, float]:
+    """Return the largest difference of a pair's losses, reference and ours; stop where float32 shows a difference."""
+    found = {"float32": difference(setting, Trainer(setting, "float32"))}
+    if not found["float32"] <= TOLERANCE:
+        sys.exit(f"more than {TOLERANCE}: reference and ours do not compute the same")
+    if trainer.precision != "float32":
+        found[trainer.precision] = difference(setting, trainer)
+    return found
+
+
+@torch.no_grad()
+def difference(setting: Setting, trainer: Trainer) -> float:
+    """Return the largest difference between a pair's losses, reference and ours, dropout off."""
+    model = trainer.model.eval()
+    asked = ask(model.config, 1, setting.questions)
+    with autocast(trainer.device, trainer.precision):
+        losses = pair_losses(model, asked.batch(setting.device))
+        samples = [without_padding(sample) for sample in make_samples(asked, 1, setting.device)]
+        one_by_one = [reference_loss(model, sample) for sample in samples]
+    model.train()
+    largest = float((losses - torch.stack(one_by_one).float()).abs().max())
+    print(
+        f"losses of {len(losses)} pairs in {trainer.precision}, mean {losses.mean():.4f}: at most {largest:.2g} apart"
+    )
+    return largest
+
+
+def on_card(figures: dict, trainer: Trainer, asked: Asked) -> dict:
+    """Return what the card was put to, and how long a chain of 13 versions takes at the measured rates."""
+    ours, model = figures["ours"], trainer.model
+    tower = any(weight.requires_grad for weight in model.vision_model.parameters())
+    answer_tokens = sum(len(answer) - 1 for answer in asked.answers)
+    flops = step_flops(model.config, asked, answer_tokens, backward=True, tower=tower)
+    fastest = max(row["pairs_per_second"] for row in figures["reference"])
+    return {
+        "images_per_second": len(asked.counts) / ours["seconds"],
+        **card_figures(figures["machine"]["device"], trainer.precision, flops, ours["seconds"]),
+        "chain_hours": {"ours": chain_hours(ours["pairs_per_second"]), "reference": chain_hours(fastest)},
+    }
+
+
+if __name__ == "__main__":
+    main()
