@@ -10,6 +10,7 @@ from transformers import BlipConfig, BlipForQuestionAnswering, BlipTextConfig, B
 
 from vqatune.models.answers import beam_answers, greedy_answers, ranked_answers
 from vqatune.models.blip import Tower, encode_images, pair_losses
+from vqatune.models.lora import new_adapter
 from vqatune.models.ragged import Batch, make_batch, make_shared
 
 PAD, SEP, DEC, ENC = 0, 3, 58, 59
@@ -120,6 +121,23 @@ def test_every_gradient_is_that_of_the_pairs_one_by_one(model, asked):
         (_stock_loss(model, asked, pair) / sum(COUNTS)).backward()
     single = _gradients(model)
     assert grouped.keys() == single.keys()
+    for name, gradient in single.items():
+        torch.testing.assert_close(grouped[name], gradient, rtol=1e-5, atol=1e-5, msg=name)
+
+
+@pytest.mark.parametrize("targets", ["vision", "all_linear"])
+def test_every_lora_gradient_is_that_of_the_pairs_one_by_one(model, asked, make_params, targets):
+    params = make_params({"lora.target_modules": targets, "lora.dropout": 0.0}).lora
+    adapted = new_adapter(copy.deepcopy(model), params)
+    for name, weight in adapted.named_parameters():
+        if "lora_B" in name:
+            torch.nn.init.normal_(weight, std=0.1)
+    pair_losses(adapted.get_base_model(), asked.together()).mean().backward()
+    grouped = _gradients(adapted)
+    for pair in range(sum(COUNTS)):
+        (_stock_loss(adapted, asked, pair) / sum(COUNTS)).backward()
+    single = _gradients(adapted)
+    assert grouped.keys() == single.keys() and all("lora_" in name for name in single)
     for name, gradient in single.items():
         torch.testing.assert_close(grouped[name], gradient, rtol=1e-5, atol=1e-5, msg=name)
 
