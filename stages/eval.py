@@ -3,18 +3,24 @@
 Run by `dvc repro eval@v7`.
 """
 
+import sys
+from pathlib import Path
+
 from common import run
 
-from vqatune.evaluation.score import score_version
+from vqatune.evaluation.version import read_test, score_version
 from vqatune.params import Params
-from vqatune.tables import PAIRS, PREDICTIONS, read_table, write_csv, write_json
+from vqatune.tables import PREDICTIONS, read_table, write_csv, write_json
 
 
 def main(params: Params, version: str) -> None:
     predictions = read_table(f"data/predictions/{version}.parquet", PREDICTIONS)
-    scores = score_version(predictions, read_table("data/test.parquet", PAIRS))
-    write_json(scores.totals, f"metrics/{version}.json")
-    write_csv(scores.by, f"metrics/by/{version}.csv")
+    scored = score_version(predictions, read_test(Path()), params, store=Path(".work/scores"))
+    for name, reason in scored.scores.absent.items():
+        print(f"{name} is absent: {reason}", file=sys.stderr)
+    write_json(scored.values, f"metrics/{version}.json")
+    write_csv(scored.intervals(), f"metrics/intervals/{version}.csv")
+    write_csv(scored.by(), f"metrics/by/{version}.csv")
 
 
 if __name__ == "__main__":

@@ -8,13 +8,17 @@ from pathlib import Path
 from common import run
 
 from vqatune.params import Params
-from vqatune.report.history import loss_history, score_history
+from vqatune.report.history import FAMILIES, difficulty_curves, loss_history, score_curves, score_history
 from vqatune.tables import write_csv
 
 
 def main(params: Params, *versions: str) -> None:
-    write_csv(score_history(Path("metrics"), versions), "metrics/history.csv")
+    metrics = Path("metrics")
+    write_csv(score_history(metrics, versions), "metrics/history.csv")
     write_csv(loss_history(Path("models"), versions), "metrics/loss.csv")
+    for family in FAMILIES:
+        write_csv(score_curves(metrics, versions, family), f"metrics/curves/{family}.csv")
+    write_csv(difficulty_curves(metrics, versions), "metrics/curves/by_difficulty.csv")
 
 
 if __name__ == "__main__":

@@ -30,6 +30,12 @@ def test_every_default_named_in_the_documents_is_the_one_in_the_file(make_params
     [
         ("lora.rr", 8, "lora.rr is not a parameter; did you mean r?"),
         ("model.tiny.step", 3, "model.tiny.step is not a parameter; did you mean steps?"),
+        ("split.zzz", 3, "split.zzz is not a parameter; known here: by, test_fraction, minimum_images"),
+        (
+            "sample.tiers",
+            [{"at_least": 0, "ratios": 1}],
+            "sample.tiers.0.ratio is missing; sample.tiers.0.ratios is not a parameter; did you mean ratio?",
+        ),
         ("lora.r", "many", "lora.r: Input should be a valid integer"),
         ("lora.r", 0, "lora.r: Input should be greater than or equal to 1"),
         ("generate.provider", "oracle", "generate.provider is 'oracle', but must be"),

@@ -32,10 +32,10 @@ def test_what_is_written_is_read_back_missing_values_and_the_text_none_included(
 def test_the_same_rows_give_the_same_bytes_whatever_pandas_knows_of_them(tmp_path_factory, rows):
     folder = tmp_path_factory.mktemp("tables")
     rows = [(text.encode("utf-8", "replace").decode(), number) for text, number in rows]
-    frame = pd.DataFrame(rows, columns=["prediction", "log_probability"]).assign(qa_id="a")
+    frame = pd.DataFrame(rows, columns=["prediction", "log_probability"]).assign(qa_id="a", grounding=0.5)
     frame = frame.astype({"prediction": "str", "log_probability": "float64", "qa_id": "str"})
     write_table(frame, folder / "a.parquet", PREDICTIONS)
-    shifted = frame.set_axis(frame.index + 7)[["qa_id", "log_probability", "prediction"]]
+    shifted = frame.set_axis(frame.index + 7)[["grounding", "qa_id", "log_probability", "prediction"]]
     write_table(shifted, folder / "b.parquet", PREDICTIONS)
     assert (folder / "a.parquet").read_bytes() == (folder / "b.parquet").read_bytes()
 
@@ -62,7 +62,7 @@ def test_a_table_that_is_missing_damaged_or_another_is_an_error_that_says_so(tmp
     with pytest.raises(DataError, match="not a readable Parquet table"):
         read_table(tmp_path / "damaged.parquet", PAIRS)
     write_table(
-        pd.DataFrame({"qa_id": ["a"], "prediction": ["b"], "log_probability": [0.0]}),
+        pd.DataFrame({"qa_id": ["a"], "prediction": ["b"], "log_probability": [0.0], "grounding": [None]}),
         tmp_path / "other.parquet",
         PREDICTIONS,
     )

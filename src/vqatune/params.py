@@ -12,6 +12,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from vqatune.errors import ParameterError
+from vqatune.explain import explain
 
 Count = Annotated[int, Field(ge=1)]
 Amount = Annotated[int, Field(ge=0)]
@@ -221,11 +222,42 @@ class PredictParams(Section):
     max_answer_tokens: Count
     beams: Count
     candidates: str | None
+    grounding_questions: Amount
     keep_vision_states: bool
     images_per_step: Count
     max_pairs_per_step: Count
     checkpoint_every: Count
     launcher: str | None
+
+
+class ScoringModelParams(Section):
+    """A model that a metric is computed with: `embedded`, a folder, a name on the hub, or none."""
+
+    model: str | None = None
+    revision: str | None = None
+
+
+class BertscoreParams(ScoringModelParams):
+    """BERTScore's model, and the layer whose states are compared."""
+
+    model: str | None = "embedded"
+    layer: Count = 5
+
+
+class SbertParams(ScoringModelParams):
+    """The model of sentence embeddings."""
+
+    model: str | None = "embedded"
+
+
+class EvalParams(Section):
+    """Scoring; the defaults are for what is scored beside the stage graph."""
+
+    bertscore: BertscoreParams = BertscoreParams()
+    sbert: SbertParams = SbertParams()
+    bartscore: ScoringModelParams = ScoringModelParams()
+    wups_weight: Fraction = 0.7
+    resamples: Count = 1000
 
 
 class ComputeParams(Section):
@@ -253,6 +285,7 @@ class Params(Section):
     lora: LoraParams
     train: TrainParams
     predict: PredictParams
+    eval: EvalParams
     compute: ComputeParams
 
 
@@ -279,32 +312,5 @@ def check_params(values: Any, where: str) -> Params:
     try:
         return Params.model_validate(values)
     except ValidationError as error:
-        raise ParameterError(f"{where}: " + "; ".join(map(_explain, error.errors()))) from error
-
-
-def _explain(problem: dict) -> str:
-    name = ".".join(str(part) for part in problem["loc"])
-    if problem["type"] == "extra_forbidden":
-        siblings = _known_keys(problem["loc"][:-1])
-        close = difflib.get_close_matches(str(problem["loc"][-1]), siblings, n=1)
-        hint = f"did you mean {close[0]}?" if close else f"known here: {', '.join(siblings)}"
-        return f"{name} is not a parameter; {hint}"
-    if problem["type"] == "missing":
-        return f"{name} is missing"
-    if problem["type"] == "literal_error":
-        return f"{name} is {problem['input']!r}, but must be {problem['ctx']['expected']}"
-    message = problem["msg"].removeprefix("Value error, ")
-    return f"{name}: {message}" + (
-        "" if problem["type"] == "value_error" else f" (it is {problem['input']!r})"
-    )
-
-
-def _known_keys(location: tuple) -> list[str]:
-    model: Any = Params
-    for part in location:
-        if isinstance(part, int):
-            continue
-        annotation = model.model_fields[part].annotation
-        candidates = [annotation, *getattr(annotation, "__args__", ())]
-        model = next(kind for kind in candidates if isinstance(kind, type) and issubclass(kind, BaseModel))
-    return list(model.model_fields)
+        problems = [explain(problem, Params) for problem in error.errors()]
+        raise ParameterError(f"{where}: " + "; ".join(problems)) from error

@@ -73,8 +73,10 @@ PAIRS = pa.schema(
 BATCH = pa.schema([*PAIRS, pa.field("copy", _int32)])
 """A pair of a training batch; `copy` numbers the repeats of an image (0 for the first)."""
 
-PREDICTIONS = pa.schema({"qa_id": _string, "prediction": _string, "log_probability": pa.float64()})
-"""A model's answer to a pair of the test set."""
+PREDICTIONS = pa.schema(
+    {"qa_id": _string, "prediction": _string, "log_probability": pa.float64(), "grounding": pa.float64()}
+)
+"""A model's answer to a pair of the test set; grounding is null where it was not measured."""
 
 _nullable = {pa.int8(): pd.Int8Dtype()}
 

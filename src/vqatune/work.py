@@ -43,9 +43,11 @@ def digest_folder(folder: Path) -> str:
     return digest_contents([*names, *(path.read_bytes() for path in paths)])
 
 
-def digest_code(*places: str) -> str:
+def digest_code(*places: str, libraries: Iterable[str] = ("torch", "transformers", "peft")) -> str:
     """Return a digest of modules and folders of this package, and of the libraries that they run on."""
-    paths = [path for place in places for path in ([PACKAGE / place], (PACKAGE / place).rglob("*.py"))]
-    files = sorted({path for group in paths for path in group if path.is_file()})
-    libraries = [f"{name} {version(name)}".encode() for name in ("torch", "transformers", "peft")]
-    return digest_contents([*libraries, *(path.read_bytes() for path in files)])
+    files = set()
+    for place in places:
+        path = PACKAGE / place
+        files.update(path.rglob("*.py") if path.is_dir() else [path])
+    versions = [f"{name} {version(name)}".encode() for name in libraries]
+    return digest_contents([*versions, *(path.read_bytes() for path in sorted(files))])

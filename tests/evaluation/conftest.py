@@ -1,20 +1,24 @@
 """A test set of a few pairs, and the predictions that go with it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 
 import pandas as pd
 import pytest
 
 from vqatune import tables
+from vqatune.evaluation.version import HeldOut
 
-Version = tuple[pd.DataFrame, pd.DataFrame]
+Version = tuple[pd.DataFrame, HeldOut]
 
 
 @pytest.fixture(scope="session")
 def make_version() -> Callable[..., Version]:
-    """A function of rows (answer, prediction, and optionally difficulty, question type, product type, image)."""
+    """A function of rows (answer, prediction, and optionally difficulty, question type, product type, image).
 
-    def make(*rows: tuple) -> Version:
+    `training` are the answers of the training pairs, `tiers` says of product types which tier they are in.
+    """
+
+    def make(*rows: tuple, training: Sequence[str] = (), tiers: Mapping[str, int] | None = None) -> Version:
         pairs, predictions = [], []
         for number, (answer, prediction, *rest) in enumerate(rows):
             difficulty, kind, product, image = (*rest, *(None, "color", "CHAIR", None)[len(rest) :])
@@ -35,8 +39,15 @@ def make_version() -> Callable[..., Version]:
                 }
             )
             predictions.append({"qa_id": qa_id, "prediction": prediction, "log_probability": -1.0})
-        test = pd.DataFrame(pairs, columns=tables.PAIRS.names)
-        test["difficulty"] = test["difficulty"].astype("Int8")
-        return pd.DataFrame(predictions, columns=tables.PREDICTIONS.names), test
+        test = pd.DataFrame(pairs, columns=tables.PAIRS.names).astype({"difficulty": "Int8"})
+        answered = pd.DataFrame(predictions, columns=tables.PREDICTIONS.names).astype({"grounding": float})
+        sampled = pd.DataFrame((tiers or {}).items(), columns=["product_type", "tier"])
+        return answered, HeldOut(test, pd.Series(list(training), dtype=object), sampled)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def text_params(make_params):
+    """Parameters under which no model is loaded, and few resamples are drawn."""
+    return make_params({"eval.bertscore.model": None, "eval.sbert.model": None, "eval.resamples": 20})

@@ -29,6 +29,7 @@ def test_every_pair_gets_an_answer_and_its_log_probability(ask, pairs):
     answers = ask(pairs)
     assert sorted(answers["qa_id"]) == sorted(pairs["qa_id"])
     assert (answers["log_probability"] <= 0).all()
+    assert answers["grounding"].between(0, 1).all()
     assert answers["prediction"].str.len().gt(0).any()
 
 
@@ -78,12 +79,16 @@ def test_a_picture_that_does_not_open_has_empty_answers_without_a_probability(
     assert capfd.readouterr().err.count("image02") == 1
     for name, row in answers.iterrows():
         lost = name.startswith("image02")
-        assert pd.isna(row["log_probability"]) == lost
+        assert pd.isna(row["log_probability"]) == pd.isna(row["grounding"]) == lost
         assert not lost or row["prediction"] == ""
 
 
 def test_stopped_in_every_way_and_started_again_it_ends_with_the_same_bytes(stage_folder):
-    changes = {"predict.images_per_step": 1, "predict.checkpoint_every": 1}
+    changes = {
+        "predict.images_per_step": 1,
+        "predict.checkpoint_every": 1,
+        "predict.grounding_questions": 0,
+    }
     whole = stage_folder(changes, name="whole", copies=40)
     whole.run("predict", "base")
     expected = (whole.root / "data/predictions/base.parquet").read_bytes()
@@ -124,7 +129,8 @@ def test_vision_states_are_kept_for_all_versions_that_leave_the_tower_alone(
     expected = answers(None), answers(tmp_path / "v1")
     pd.testing.assert_frame_equal(answers(None, work=work), expected[0])
     kept = sorted(work.glob("vision/*/*.safetensors"))
-    assert len(kept) == 3
+    # Three passes to be asked, and three for what grounding shows.
+    assert len(kept) == 6
     pd.testing.assert_frame_equal(answers(tmp_path / "v1", work=work), expected[1])
 
     train_version(tiny_with({}), "v1", tiny_base, None, pairs, places, tmp_path / "seeing")

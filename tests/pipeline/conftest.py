@@ -150,7 +150,8 @@ class Checkout:
         report["deps"] = [
             path
             for path in report["deps"]
-            if (number := _number(r"(?:models|metrics)/v(\d+)\b.*", path)) == 0 or f"v{number}" in versions
+            if (number := _number(r"(?:models|metrics|metrics/intervals|metrics/by)/v(\d+)\b.*", path)) == 0
+            or f"v{number}" in versions
         ]
         yaml.dump(graph, self.root / "dvc.yaml")
 

@@ -43,8 +43,9 @@ def test_base_and_every_version_are_measured(graph, versions):
 def test_the_report_is_about_base_and_every_version(graph, versions):
     report = graph["stages"]["report"]
     assert report["cmd"].split() == ["python", "stages/report.py", "base", *versions]
-    needed = {"metrics/base.json"} | {f"metrics/{name}.json" for name in versions}
-    needed |= {f"models/{name}/log.csv" for name in versions}
+    needed = {f"models/{name}/log.csv" for name in versions}
+    for name in ["base", *versions]:
+        needed |= {f"metrics/{name}.json", f"metrics/intervals/{name}.csv", f"metrics/by/{name}.csv"}
     assert {path for path in report["deps"] if path.startswith(("metrics/", "models/"))} == needed
 
 

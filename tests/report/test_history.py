@@ -1,12 +1,24 @@
 import json
+import os
+import shutil
+import subprocess
+import sys
 from io import StringIO
+from pathlib import Path
 
 import pandas as pd
 import pytest
+import yaml
 from rich.console import Console
 
 from vqatune.errors import DataError
-from vqatune.report.history import loss_history, score_history
+from vqatune.report.history import (
+    FAMILIES,
+    difficulty_curves,
+    loss_history,
+    score_curves,
+    score_history,
+)
 from vqatune.report.table import show_history
 from vqatune.tables import write_csv
 
@@ -50,6 +62,167 @@ def test_the_table_shows_every_version_with_its_scores(metrics, tmp_path):
     show_history(tmp_path / "history.csv", console)
     shown = console.export_text()
     assert all(version in shown for version in VERSIONS)
-    assert "exact match" in shown and "0.250" in shown and "1,200 test" in shown
+    assert "exact" in shown and "match" in shown and "0.250" in shown and "1,200 test" in shown
     with pytest.raises(DataError, match="run `dvc repro`"):
         show_history(tmp_path / "none.csv")
+
+
+ALL = {
+    "exact_match": 0.25,
+    "rouge_l": 0.5,
+    "fuzzy": 0.5,
+    "sbert_cosine": 0.5,
+    "bertscore_f1": 0.75,
+    "average_mark": 0.5,
+    "grounding": 0.5,
+    "wups_weighted": 0.5,
+}
+
+
+@pytest.mark.parametrize("width", [30, 60, 80, 100, 120])
+def test_the_table_shows_as_many_scores_as_there_is_room_for_and_says_where_the_rest_is(tmp_path, width):
+    rows = [
+        {"version": version, "number": place, **ALL, "pairs": 10} for place, version in enumerate(VERSIONS)
+    ]
+    write_csv(pd.DataFrame(rows), tmp_path / "history.csv")
+    console = Console(width=width, record=True, file=StringIO())
+    show_history(tmp_path / "history.csv", console)
+    lines = console.export_text().splitlines()
+    table = [line for line in lines if line[0] in "┏┃┡│└"]
+    assert max(map(len, table)) <= width and "…" not in "".join(table)
+    [row] = [line for line in table if "v2" in line]
+    left = len(ALL) - row.count("0.")
+    assert (left > 0) == (width < 100) and "0.250" in row
+    assert (f"{left} more scores are in" in lines[-1]) == (left > 0)
+
+
+def test_a_score_that_a_version_does_not_have_is_empty_in_the_table(tmp_path):
+    rows = [{"version": "v1", "exact_match": 0.5, "pairs": 10}, {"version": "v2", "fuzzy": 0.5, "pairs": 10}]
+    write_csv(pd.DataFrame(rows), tmp_path / "history.csv")
+    console = Console(width=100, record=True, file=StringIO())
+    show_history(tmp_path / "history.csv", console)
+    assert "nan" not in console.export_text()
+
+
+@pytest.fixture
+def measured(tmp_path) -> Path:
+    """A folder with the metrics and logs of VERSIONS: v2 alone has grounding, none has the WUPS."""
+    for place, version in enumerate(VERSIONS):
+        values = {
+            "exact_match": place / 4,
+            "bartscore": -2.5,
+            "average_mark": 0.5,
+            "fuzzy": 0.5,
+            "sbert_cosine": 0.5,
+        }
+        values |= {"grounding": 0.75} if version == "v2" else {}
+        rows = [(name, value, value - 0.1, value + 0.1, 8, None) for name, value in values.items()]
+        rows.append(("wups_00", None, None, None, None, "WordNet is not installed here"))
+        columns = ["metric", "value", "low", "high", "pairs", "absent"]
+        write_csv(pd.DataFrame(rows, columns=columns), tmp_path / f"metrics/intervals/{version}.csv")
+        slices = [("difficulty", "0", 6, place / 3), ("difficulty", "5", 2, 0.0), ("tier", "0", 8, place / 4)]
+        columns = ["slice", "value", "pairs", "exact_match"]
+        write_csv(pd.DataFrame(slices, columns=columns), tmp_path / f"metrics/by/{version}.csv")
+        (tmp_path / f"metrics/{version}.json").write_text(json.dumps(values | {"pairs": 8}))
+        if version != "base":
+            log = pd.DataFrame({"step": [1, 2], "loss": [2.0, 1.0], "smoothed_loss": [2.0, 1.5]})
+            write_csv(log, tmp_path / f"models/{version}/log.csv")
+    return tmp_path
+
+
+def test_curves_have_a_row_a_version_and_metric_with_the_interval(measured):
+    curves = score_curves(measured / "metrics", VERSIONS, "lexical")
+    assert list(curves.columns) == ["version", "number", "metric", "value", "low", "high"]
+    assert list(curves["version"]) == VERSIONS and list(curves["number"]) == [0, 1, 2]
+    assert set(curves["metric"]) == {"exact_match"} and list(curves["value"]) == [0, 0.25, 0.5]
+    assert (curves["low"] < curves["value"]).all() and (curves["value"] < curves["high"]).all()
+
+
+def test_curves_leave_out_what_is_absent_and_what_has_another_scale(measured):
+    curves = {name: score_curves(measured / "metrics", VERSIONS, name) for name in FAMILIES}
+    assert set(curves["semantic"]["metric"]) == {"sbert_cosine"}
+    assert list(curves["image"]["version"]) == ["v2"] and set(curves["image"]["metric"]) == {"grounding"}
+    assert set(curves["difficulty"]["metric"]) == {"average_mark"}
+    assert score_curves(measured / "metrics", VERSIONS[:2], "image").empty
+
+
+def test_curves_by_difficulty_have_its_counts(measured):
+    curves = difficulty_curves(measured / "metrics", VERSIONS)
+    assert list(curves.columns) == ["version", "number", "difficulty", "exact_match", "pairs"]
+    assert list(curves["difficulty"].astype(str)) == ["0", "5"] * 3 and list(curves["pairs"]) == [6, 2] * 3
+    assert curves["exact_match"].iloc[4] == pytest.approx(2 / 3)
+
+
+@pytest.mark.parametrize(
+    ("curves", "path"),
+    [
+        (lambda folder: score_curves(folder, ["base", "v3"], "lexical"), "intervals/v3.csv"),
+        (lambda folder: difficulty_curves(folder, ["base", "v3"]), "by/v3.csv"),
+    ],
+)
+def test_curves_without_a_version_s_scores_are_an_error(measured, curves, path):
+    with pytest.raises(DataError, match=f"{path} does not exist: run `dvc repro eval@v3`"):
+        curves(measured / "metrics")
+
+
+@pytest.fixture
+def plotted(measured, repository, tmp_path_factory):
+    """Run the report on VERSIONS and have DVC draw the repository's plots; returns name → Vega-Lite specification."""
+    own = tmp_path_factory.mktemp("settings")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("GIT_", "DVC_"))}
+    places = {f"DVC_{name}_DIR": str(own / name) for name in ("GLOBAL_CONFIG", "SYSTEM_CONFIG", "SITE_CACHE")}
+    environment = kept | places | {"GIT_CONFIG_GLOBAL": os.devnull, "DVC_NO_ANALYTICS": "1"}
+    shutil.copy(repository / "params.yaml", measured)
+    shutil.copytree(repository / ".dvc/plots", measured / ".dvc/plots")
+    shutil.copy(repository / ".dvc/config", measured / ".dvc/config")
+    plots = yaml.safe_load((repository / "dvc.yaml").read_text())["plots"]
+    drawn = [plot for plot in plots if isinstance(plot, dict)]
+    (measured / "dvc.yaml").write_text(yaml.safe_dump({"plots": drawn}))
+
+    def run(*command: str) -> subprocess.CompletedProcess:
+        done = subprocess.run(
+            command, cwd=measured, env=environment, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        return done
+
+    def draw(*versions: str) -> dict[str, dict]:
+        run(sys.executable, str(repository / "stages/report.py"), *versions)
+        run("git", "init", "--quiet")
+        shown = run(str(Path(sys.executable).parent / "dvc"), "plots", "show", "--json")
+        assert "WARNING" not in shown.stderr and "ERROR" not in shown.stderr
+        contents = {
+            name: plot[0]["content"] for name, plot in json.loads(shown.stdout)["data"].items() if plot
+        }
+        return {name: json.loads(text) if isinstance(text, str) else text for name, text in contents.items()}
+
+    return draw
+
+
+def _encodings(specification: dict) -> list[dict]:
+    """Return the encodings of every mark of a specification, with those that its layers share."""
+    shared = specification.get("encoding", {})
+    return [shared | layer.get("encoding", {}) for layer in specification.get("layer", [specification])]
+
+
+def test_every_plot_is_filled_with_fields_that_its_data_have(plotted):
+    specifications = plotted(*VERSIONS)
+    bands = {"lexical", "semantic", "structural", "average_mark", "image"}
+    assert bands | {"by_difficulty", "loss", "loss_log", "loss_smoothed"} == set(specifications)
+    for name, specification in specifications.items():
+        assert "<DVC_METRIC" not in json.dumps(specification)
+        rows = specification["data"]["values"]
+        for encoding in _encodings(specification):
+            used = {part["field"] for part in encoding.values() if isinstance(part, dict) and "field" in part}
+            used |= {part["field"] for part in encoding.get("tooltip", ())}
+            assert used and all(used <= set(row) for row in rows), name
+            assert {"x", "y", "color"} <= set(encoding)
+        if name in bands:
+            band, line = _encodings(specification)
+            assert (band["y"]["field"], band["y2"]["field"], line["y"]["field"]) == ("low", "high", "value")
+            assert band["y"]["title"] == line["y"]["title"]
+
+
+def test_a_plot_of_nothing_is_left_out_without_a_warning(plotted):
+    specifications = plotted(*VERSIONS[:2])
+    assert "lexical" in specifications and "image" not in specifications

@@ -1,52 +1,105 @@
-"""The scores of a version by slice: by difficulty, question type, product type and part of speech."""
+"""The scores of some pairs: by difficulty, question type, product type and its tier, and by the answer.
+
+A slice is a column; its rows say how many pairs and images they are of, so that no one reads a slice of five.
+"""
+
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 
-from vqatune.evaluation.metrics import METRICS, aggregate
+from vqatune.evaluation.metrics import METRICS, pair_weights
 from vqatune.evaluation.metrics.parts_of_speech import PARTS_OF_SPEECH, overlap_by_part_of_speech
+from vqatune.evaluation.metrics.text import plain
 
-SLICES = ("difficulty", "question_type", "product_type")
+SLICES = ("difficulty", "question_type", "product_type", "tier", "answer_length", "answer_in_training")
+"""The slices of a version's scores."""
 
-_COLUMNS = ["slice", "value", "pairs", "images", *METRICS]
+_LENGTHS = (0, 4, 7, 10, 15)
+_LENGTH_NAMES = ["up to 3 characters", "4 to 6", "7 to 9", "10 to 14", "15 or more"]
 
 
-def by_slice(pairs: pd.DataFrame) -> pd.DataFrame:
-    """Return the scores of the pairs that share a value of a slice column, for every value.
+def add_slices(test: pd.DataFrame, training_answers: pd.Series, tiers: pd.DataFrame) -> pd.DataFrame:
+    """Return test pairs with the columns that slices are made of and the table of pairs does not have.
 
-    pairs: image_id, answer, prediction, the columns of SLICES and one a metric, as in VersionScores.pairs. Returns
-    slice, value (text), pairs, images and a float64 column a metric (NaN where undefined), sorted by value within
-    each slice; pairs without a value are in no row. The rows of the slice `part_of_speech` hold in token_overlap
-    the share of the references' tokens of that part of speech which the predictions have, and nothing else.
+    Args:
+        test: tables.PAIRS.
+        training_answers: the answers of all training pairs.
+        tiers: product_type and tier (its lower bound in images) of the sampled images.
+
+    Returns:
+        The pairs with tier, answer_length (in characters of the plain form) and answer_in_training (seen or unseen).
     """
-    rows = [row for slice_ in SLICES for row in _slice_rows(pairs, slice_)]
-    table = pd.DataFrame([*rows, *_part_of_speech_rows(pairs)], columns=_COLUMNS)
-    return table.astype(dict.fromkeys(METRICS, np.float64))
+    tier_of = tiers.drop_duplicates("product_type").set_index("product_type")["tier"]
+    seen = {plain(answer) for answer in training_answers.unique()}
+    codes, distinct = pd.factorize(test["answer"])
+    answers = pd.Series(list(map(plain, distinct)), dtype="str").take(codes).set_axis(test.index)
+    lengths = pd.cut(answers.str.len(), [*_LENGTHS, np.inf], right=False, labels=_LENGTH_NAMES)
+    return test.assign(
+        tier=test["product_type"].map(tier_of).astype("Int64"),
+        answer_length=lengths,
+        answer_in_training=np.where(answers.isin(seen), "seen", "unseen"),
+    )
 
 
-def _slice_rows(pairs: pd.DataFrame, slice_: str) -> list[dict]:
-    rows = []
-    for value, group in pairs.groupby(slice_, sort=True):
-        difficulty = group["difficulty"].to_numpy(dtype=np.float64, na_value=np.nan)
-        scores = {
-            name: aggregate(metric, group[name].to_numpy(), difficulty) for name, metric in METRICS.items()
-        }
-        rows.append({**_head(slice_, str(value), group["image_id"]), **scores})
-    return rows
+def by_slice(pairs: pd.DataFrame, slices: Sequence[str], metrics: Sequence[str]) -> pd.DataFrame:
+    """Return the scores of the pairs that share a value of a column, for every value.
+
+    Args:
+        pairs: the columns of `slices` and of `metrics`, and image_id where pairs share images.
+        slices: columns; a pair without a value is in no row.
+        metrics: names in METRICS.
+
+    Returns:
+        slice, value (text), pairs, images and a float64 column a metric (NaN where undefined), sorted by value within
+        each slice.
+    """
+    parts = [_one_slice(pairs, slice_, metrics) for slice_ in slices]
+    return pd.concat(parts, ignore_index=True)
 
 
-def _part_of_speech_rows(pairs: pd.DataFrame) -> list[dict]:
-    overlaps = list(map(overlap_by_part_of_speech, pairs["prediction"], pairs["answer"]))
-    rows = []
+def _one_slice(pairs: pd.DataFrame, slice_: str, metrics: Sequence[str]) -> pd.DataFrame:
+    codes, values = pd.factorize(pairs[slice_], sort=True)
+    pairs, codes = pairs[codes >= 0], codes[codes >= 0]
+    table = _heads(slice_, list(map(str, values)), pairs, codes)
+    for name in metrics:
+        scores = pairs[name].to_numpy(dtype=np.float64)
+        weights = np.where(np.isnan(scores), 0.0, pair_weights(METRICS[name], pairs))
+        sums = np.bincount(codes, np.where(weights > 0, scores * weights, 0.0), len(values))
+        totals = np.bincount(codes, weights, len(values))
+        table[name] = np.divide(sums, totals, out=np.full(len(values), np.nan), where=totals > 0)
+    return table
+
+
+def by_part_of_speech(pairs: pd.DataFrame) -> pd.DataFrame:
+    """Return how many of the references' tokens of a part of speech the predictions have.
+
+    pairs: prediction and references (one text), and image_id where pairs share images. Returns slice
+    (`part_of_speech`), value, pairs, images and token_overlap, the share.
+    """
+    sides = [pd.factorize(pairs[name]) for name in ("prediction", "references")]
+    (predictions, ours), (references, theirs) = sides
+    distinct, codes = np.unique(predictions * len(theirs) + references, return_inverse=True)
+    ours, theirs = ours.tolist(), theirs.tolist()
+    overlaps = [
+        overlap_by_part_of_speech(ours[code // len(theirs)], theirs[code % len(theirs)])
+        for code in distinct.tolist()
+    ]
+    parts = []
     for part in PARTS_OF_SPEECH:
-        present = np.array([part in overlap for overlap in overlaps], dtype=bool)
-        if not present.any():
-            continue
-        found, total = zip(*(overlap[part] for overlap in overlaps if part in overlap), strict=True)
-        head = _head("part_of_speech", part, pairs.loc[present, "image_id"])
-        rows.append({**head, "token_overlap": sum(found) / sum(total)})
-    return rows
+        counts = np.array([overlap.get(part, (0, 0)) for overlap in overlaps], dtype=np.int64)[codes]
+        present = counts[:, 1] > 0
+        if present.any():
+            head = _heads("part_of_speech", [part], pairs[present], np.zeros(present.sum(), dtype=np.intp))
+            found, total = counts.sum(0)
+            parts.append(head.assign(token_overlap=found / total))
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
 
 
-def _head(slice_: str, value: str, image_ids: pd.Series) -> dict:
-    return {"slice": slice_, "value": value, "pairs": len(image_ids), "images": image_ids.nunique()}
+def _heads(slice_: str, values: list[str], pairs: pd.DataFrame, codes: np.ndarray) -> pd.DataFrame:
+    counts = np.bincount(codes, minlength=len(values))
+    images = counts
+    if "image_id" in pairs.columns:
+        of_image = pd.DataFrame({"value": codes, "image": pairs["image_id"].to_numpy()}).drop_duplicates()
+        images = np.bincount(of_image["value"], minlength=len(values))
+    return pd.DataFrame({"slice": slice_, "value": values, "pairs": counts, "images": images})

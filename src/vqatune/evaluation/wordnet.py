@@ -3,6 +3,7 @@
 METEOR and WUPS are defined on it. Run as `python -m vqatune.evaluation.wordnet`; `make` does.
 """
 
+import hashlib
 import shutil
 import socket
 import subprocess
@@ -60,6 +61,14 @@ def installed() -> bool:
             continue
         return True
     return False
+
+
+def name() -> str:
+    """Return a name that stands for the content of WordNet as NLTK finds it."""
+    import nltk
+
+    nouns = nltk.data.find("corpora/wordnet").join("data.noun").open()
+    return hashlib.sha256(nouns.read()).hexdigest()
 
 
 def copy_debian(files: Path, target: Path) -> bool:

@@ -1,4 +1,4 @@
-"""Answers of BLIP to a batch of questions: greedy, by beam search, or the best of a closed list.
+"""BLIP's answers to a batch of questions: greedy, by beam search, or the best of a closed list; and how probable one is.
 
 An image is encoded once for all its questions, a question once for all its beams or candidates, and a question
 whose answer has ended takes no further part. An answer and its log-probability do not depend on the batch.
@@ -163,6 +163,22 @@ def ranked_answers(
     return best, best_sum
 
 
+@torch.inference_mode()
+def answer_log_probabilities(model: nn.Module, batch: Batch, tower: Tower | None = None) -> Tensor:
+    """Return the log-probability of every pair's given answer, in one pass.
+
+    Args:
+        model: as for `pair_losses`.
+        batch: with answers.
+        tower: how the vision tower runs.
+
+    Returns:
+        The sum of the natural log-probabilities of the answer's tokens after [DEC], float32 of shape (pairs,).
+    """
+    memory = _remember(model, batch, tower)
+    return _text_sums(model, batch.inputs, batch.labels, memory, batch.inputs.rows)
+
+
 def _candidate_sums(model: nn.Module, candidates: list[list[Sequence[int]]], memory: Memory) -> Tensor:
     """Return the log-probability of each pair's candidates: (pairs, candidates)."""
     device = memory.layers[0][0].device
@@ -170,9 +186,14 @@ def _candidate_sums(model: nn.Module, candidates: list[list[Sequence[int]]], mem
     texts = to(make_texts([candidate[:-1] for candidate in flat]), device)
     by_pair = to(make_rows([sum(len(candidate) - 1 for candidate in row) for row in candidates]), device)
     labels = torch.tensor([token for candidate in flat for token in candidate[1:]], device=device)
+    return _text_sums(model, texts, labels, memory, by_pair).view(len(candidates), -1)
+
+
+def _text_sums(model: nn.Module, texts: Texts, labels: Tensor, memory: Memory, by_pair: Rows) -> Tensor:
+    """Return the log-probability of each text, whose tokens the labels follow: (texts,), float32."""
     logits = decode(model, texts, memory, by_pair).float()
     sums = logits.gather(1, labels[:, None])[:, 0] - logits.logsumexp(1)
-    return texts.rows.total(sums).view(len(candidates), -1)
+    return texts.rows.total(sums)
 
 
 def _remember(model: nn.Module, batch: Batch, tower: Tower | None) -> Memory:

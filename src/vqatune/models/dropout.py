@@ -1,4 +1,8 @@
-"""Dropout whose mask is drawn four elements at a time, which on a CPU takes a third of the time."""
+"""Dropout whose mask is drawn four elements at a time.
+
+On a CPU its forward pass takes a third of the time of torch's with two threads and half of it with one, in bfloat16 as
+in float32 (the 577 × 768 states of two and of four images, torch 2.13.0).
+"""
 
 import torch
 from torch import Tensor, nn

@@ -58,6 +58,11 @@ def start(compute: ComputeParams, seed: int, *purpose: str) -> torch.device:
     return device
 
 
+def device_name(device: torch.device) -> str:
+    """Return what a result's last digits depend on: the make of a GPU, or else the type of the device."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+
+
 def reseed(seed: int, *purpose: str | int) -> None:
     """Start torch's random numbers anew for one purpose, so that they do not depend on what was drawn before."""
     torch.manual_seed(rank(seed, *purpose) >> 1)

@@ -1,4 +1,4 @@
-"""All versions side by side: a table of scores and a table of losses."""
+"""All versions side by side: tables of scores, of losses, and the curves that are drawn of them."""
 
 import json
 from collections.abc import Sequence
@@ -7,7 +7,11 @@ from pathlib import Path
 import pandas as pd
 
 from vqatune.errors import DataError
+from vqatune.evaluation.metrics import METRICS
 from vqatune.tables import read_csv
+
+FAMILIES = tuple(dict.fromkeys(metric.family for metric in METRICS.values()))
+"""The families of metrics, each of which has a plot with bands."""
 
 
 def score_history(folder: Path, versions: Sequence[str]) -> pd.DataFrame:
@@ -17,11 +21,42 @@ def score_history(folder: Path, versions: Sequence[str]) -> pd.DataFrame:
     """
     rows = []
     for number, version in enumerate(versions):
-        path = folder / f"{version}.json"
-        if not path.exists():
-            raise DataError(f"{path} does not exist: run `dvc repro eval@{version}`")
+        path = _existing(folder / f"{version}.json", version)
         rows.append({"version": version, "number": number} | json.loads(path.read_text(encoding="utf-8")))
     return pd.DataFrame(rows)
+
+
+def score_curves(folder: Path, versions: Sequence[str], family: str) -> pd.DataFrame:
+    """Return a family's scores over the versions: version, number, metric, value, low, high.
+
+    BARTScore, whose scale is that of no other metric, is left out, and a metric that is absent.
+
+    Raises DataError where a version has no scores yet.
+    """
+    wanted = [
+        name for name, metric in METRICS.items() if metric.family == family and metric.lowest > float("-inf")
+    ]
+    tables = []
+    for number, version in enumerate(versions):
+        table = read_csv(_existing(folder / "intervals" / f"{version}.csv", version))
+        table = table[table["metric"].isin(wanted) & table["value"].notna()]
+        tables.append(table.assign(version=version, number=number))
+    columns = ["version", "number", "metric", "value", "low", "high"]
+    return pd.concat(tables, ignore_index=True)[columns]
+
+
+def difficulty_curves(folder: Path, versions: Sequence[str]) -> pd.DataFrame:
+    """Return the exact match at each difficulty over the versions: version, number, difficulty, exact_match, pairs.
+
+    Raises DataError where a version has no scores yet.
+    """
+    tables = []
+    for number, version in enumerate(versions):
+        table = read_csv(_existing(folder / "by" / f"{version}.csv", version))
+        table = table[table["slice"] == "difficulty"].rename(columns={"value": "difficulty"})
+        tables.append(table.assign(version=version, number=number))
+    columns = ["version", "number", "difficulty", "exact_match", "pairs"]
+    return pd.concat(tables, ignore_index=True)[columns]
 
 
 def loss_history(folder: Path, versions: Sequence[str]) -> pd.DataFrame:
@@ -40,3 +75,9 @@ def loss_history(folder: Path, versions: Sequence[str]) -> pd.DataFrame:
     if not logs:
         raise DataError(f"{folder} holds no training log: run `dvc repro` or `dvc pull`")
     return pd.concat(logs, ignore_index=True)
+
+
+def _existing(path: Path, version: str) -> Path:
+    if not path.exists():
+        raise DataError(f"{path} does not exist: run `dvc repro eval@{version}`")
+    return path

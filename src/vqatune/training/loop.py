@@ -17,7 +17,7 @@ from vqatune.interrupt import Interrupts
 from vqatune.models import lora
 from vqatune.models.checkpoint import fingerprint, load_model, load_processor, save_processor
 from vqatune.models.ragged import Batch, make_batch
-from vqatune.models.runtime import place, reseed, start
+from vqatune.models.runtime import device_name, place, reseed, start
 from vqatune.params import Params
 from vqatune.progress import bar
 from vqatune.tables import replacing_folder, write_csv
@@ -236,7 +236,7 @@ def _key(
         lora=params.lora.model_dump(),
         train=params.train.model_dump(exclude={"checkpoint_every", "launcher"}),
         compute=params.compute.model_dump(exclude={"loader_processes"}),
-        device=torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
+        device=device_name(device),
         processes=feed.processes,
         code=digest_code(
             "training", "models", "dataset/loader.py", "dataset/steps.py", "pictures.py", "ranks.py"

@@ -1,5 +1,5 @@
-"""The metrics of an answer against its references: text forms, per-pair scores and the table that names them."""
+"""The metrics of an answer against its references: text forms, scores of pairs and the table that names them."""
 
-from vqatune.evaluation.metrics.table import METRICS, Metric, aggregate
+from vqatune.evaluation.metrics.table import METRICS, PUBLISHED, Metric, aggregate, pair_weights
 
-__all__ = ["METRICS", "Metric", "aggregate"]
+__all__ = ["METRICS", "PUBLISHED", "Metric", "aggregate", "pair_weights"]

@@ -16,3 +16,10 @@ def lcs_ratio(prediction: str, reference: str) -> float:
 def fuzzy(prediction: str, reference: str) -> float:
     """Return rapidfuzz's `fuzz.ratio` (normalised insertions and deletions) of the plain forms, over 100."""
     return fuzz.ratio(plain(prediction), plain(reference)) / 100
+
+
+@best_over_references
+def lcs_over_longer(prediction: str, reference: str) -> float:
+    """Return the length of the longest common subsequence of tokens over that of the longer side."""
+    ours, theirs = tokens(prediction), tokens(reference)
+    return LCSseq.similarity(ours, theirs) / max(len(ours), len(theirs))

@@ -1,69 +1,119 @@
-"""The table of metrics: what each is called, how it scores a pair, and how pairs make a total."""
+"""The table of metrics: what each is called, where its scores come from, and how pairs make a total."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+import pandas as pd
 
 from vqatune.evaluation.metrics import lexical, structural
+from vqatune.evaluation.metrics.meteor import meteor
 from vqatune.evaluation.metrics.text import PairScore
 from vqatune.evaluation.metrics.vqa import vqa_accuracy
+from vqatune.evaluation.metrics.wups import wups_00, wups_09
+from vqatune.params import EvalParams
 
 MARKS: Mapping[int, float] = {0: 1.0, 1: 2.0, 2: 4.0, 3: 8.0, 5: 20.0}
 """What a correct answer counts in the average mark, by the question's difficulty."""
 
+Family = Literal["lexical", "structural", "semantic", "difficulty", "image"]
+Group = Literal["text", "wordnet", "bertscore", "sbert", "bartscore"]
+"""What is scored together: metrics of texts alone, of WordNet, and of one model each."""
+Derived = Callable[[pd.DataFrame, EvalParams], pd.Series]
+
 
 @dataclass(frozen=True)
 class Metric:
-    """A metric; the same name and version always mean the same number.
+    """A metric. Its total is the mean over the pairs where it is defined.
 
-    `pair` scores a prediction against its references, None where it is not defined. The total is the mean over
-    the pairs where it is; with `weights`, over the pairs that have a difficulty, each weighted by it.
+    A score comes either from its group (`group`; by `pair`, or from the group's model) or, by `derive`, from the
+    columns `needs` of pairs that have been scored. With `weights`, pairs that have a difficulty count, each by its
+    weight.
     """
 
     name: str
-    family: Literal["lexical", "structural", "difficulty"]
-    pair: PairScore
-    higher_is_better: bool = True
-    version: int = 1
+    family: Family
+    group: Group | None = None
+    pair: PairScore | None = None
+    derive: Derived | None = None
+    needs: tuple[str, ...] = ()
     weights: Mapping[int, float] | None = None
+    higher_is_better: bool = True
+    lowest: float = 0.0
+    highest: float = 1.0
+
+
+def _wups_weighted(pairs: pd.DataFrame, params: EvalParams) -> pd.Series:
+    return params.wups_weight * pairs["wups_09"] + (1 - params.wups_weight) * pairs["wups_00"]
+
+
+def _average_mark(pairs: pd.DataFrame, params: EvalParams) -> pd.Series:
+    return pairs["exact_match"].where(pairs["difficulty"].isin(list(MARKS)))
+
+
+def _vccs(pairs: pd.DataFrame, params: EvalParams) -> pd.Series:
+    return pairs["grounding"] * pairs["jaccard_clean"]
 
 
 _ROWS = (
-    Metric("exact_match", "lexical", lexical.exact_match),
-    Metric("vqa_accuracy", "lexical", vqa_accuracy),
-    Metric("bleu", "lexical", lexical.bleu),
-    Metric("bleu1", "lexical", lexical.bleu1),
-    Metric("rouge_l", "lexical", lexical.rouge_l),
-    Metric("jaccard", "lexical", lexical.jaccard),
-    Metric("dice", "lexical", lexical.dice),
-    Metric("token_overlap", "lexical", lexical.token_overlap),
-    Metric("precision_complete", "lexical", lexical.precision_complete),
-    Metric("recall_complete", "lexical", lexical.recall_complete),
-    Metric("precision_partial", "lexical", lexical.precision_partial),
-    Metric("recall_partial", "lexical", lexical.recall_partial),
-    Metric("lcs_ratio", "structural", structural.lcs_ratio),
-    Metric("fuzzy", "structural", structural.fuzzy),
-    Metric("jaccard_clean", "lexical", lexical.jaccard_clean),
-    Metric("average_mark", "difficulty", lexical.exact_match, weights=MARKS),
+    Metric("exact_match", "lexical", "text", lexical.exact_match),
+    Metric("vqa_accuracy", "lexical", "text", vqa_accuracy),
+    Metric("bleu", "lexical", "text", lexical.bleu),
+    Metric("bleu1", "lexical", "text", lexical.bleu1),
+    Metric("rouge_l", "lexical", "text", lexical.rouge_l),
+    Metric("meteor", "lexical", "wordnet", meteor),
+    Metric("jaccard", "lexical", "text", lexical.jaccard),
+    Metric("dice", "lexical", "text", lexical.dice),
+    Metric("token_overlap", "lexical", "text", lexical.token_overlap),
+    Metric("precision_complete", "lexical", "text", lexical.precision_complete),
+    Metric("recall_complete", "lexical", "text", lexical.recall_complete),
+    Metric("precision_partial", "lexical", "text", lexical.precision_partial),
+    Metric("recall_partial", "lexical", "text", lexical.recall_partial),
+    Metric("lcs_ratio", "structural", "text", structural.lcs_ratio),
+    Metric("fuzzy", "structural", "text", structural.fuzzy),
+    Metric("bertscore_precision", "semantic", "bertscore"),
+    Metric("bertscore_recall", "semantic", "bertscore"),
+    Metric("bertscore_f1", "semantic", "bertscore"),
+    Metric("bartscore", "semantic", "bartscore", lowest=-math.inf, highest=0.0),
+    Metric("sbert_cosine", "semantic", "sbert", lowest=-1.0),
+    Metric("wups_00", "semantic", "wordnet", wups_00),
+    Metric("wups_09", "semantic", "wordnet", wups_09),
+    Metric("wups_weighted", "semantic", derive=_wups_weighted, needs=("wups_00", "wups_09")),
+    Metric(
+        "average_mark", "difficulty", derive=_average_mark, needs=("exact_match", "difficulty"), weights=MARKS
+    ),
+    Metric("vccs", "image", derive=_vccs, needs=("grounding", "jaccard_clean")),
+    Metric("grounding", "image", derive=lambda pairs, params: pairs["grounding"], needs=("grounding",)),
+    Metric("jaccard_clean", "lexical", "text", lexical.jaccard_clean),
 )
 
 METRICS: dict[str, Metric] = {metric.name: metric for metric in _ROWS}
 """Every metric by name, in the order in which scores are written."""
 
+PUBLISHED: dict[str, PairScore] = {
+    "vqa_accuracy": lexical.exact_match,
+    "lcs_ratio": structural.lcs_over_longer,
+}
+"""Metrics as the code behind published tables computed them, where that differs."""
 
-def aggregate(metric: Metric, scores: np.ndarray, difficulty: np.ndarray) -> float | None:
-    """Return a metric's total over pairs, or None where it is defined for none of them.
 
-    scores: float64 (pairs,), NaN where undefined. difficulty: float64 (pairs,), NaN where a pair has none, read by
-    weighted metrics alone; a pair whose difficulty has no weight does not count. The sums are exactly rounded, so
-    that the order of the pairs does not change the last bit.
+def pair_weights(metric: Metric, pairs: pd.DataFrame) -> np.ndarray:
+    """Return what each pair counts in a metric's total: float64 of shape (pairs,), 0 for one that does not.
+
+    pairs: with `difficulty`, for a metric with weights.
     """
-    weights = np.ones(len(scores))
-    if metric.weights is not None:
-        weights = np.array([metric.weights.get(value, 0.0) for value in difficulty])
+    if metric.weights is None:
+        return np.ones(len(pairs))
+    return pairs["difficulty"].map(metric.weights).fillna(0.0).to_numpy(dtype=np.float64)
+
+
+def aggregate(scores: np.ndarray, weights: np.ndarray) -> float | None:
+    """Return the weighted mean of the scores that are defined (not NaN), or None where there are none.
+
+    The sums are exactly rounded, so that the order of the pairs does not change the last bit.
+    """
     defined = ~np.isnan(scores) & (weights > 0)
     if not defined.any():
         return None

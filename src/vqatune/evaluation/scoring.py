@@ -1,0 +1,267 @@
+"""Scores of any predictions against their references: of every pair, and in all with intervals.
+
+>>> score(pandas.DataFrame({"prediction": ["red"], "references": ["dark red"]})).totals
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from numbers import Real
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from vqatune.errors import DataError, ParameterError
+from vqatune.evaluation.bootstrap import image_sums, interval, resampled_means
+from vqatune.evaluation.metrics import METRICS, PUBLISHED, aggregate, pair_weights
+from vqatune.evaluation.metrics.table import MARKS
+from vqatune.evaluation.scorers import Absent, Scorer, make_scorer
+from vqatune.evaluation.store import Pair, ScoreStore
+from vqatune.params import ComputeParams, EvalParams
+from vqatune.progress import bar
+
+SEED = 13
+"""Of the resamples, where no other is given."""
+
+
+@dataclass(frozen=True, eq=False)
+class Scores:
+    """The scores of predictions.
+
+    pairs: the frame that was scored, with a float64 column a metric, NaN where undefined.
+    totals: a row a metric: metric, value, low, high (the ends of the 95 % interval), pairs (that count). In the order
+    of METRICS.
+    absent: metric → why it could not be computed, or has no value.
+    """
+
+    pairs: pd.DataFrame
+    totals: pd.DataFrame
+    absent: dict[str, str]
+
+
+def score(
+    frame: pd.DataFrame,
+    metrics: Iterable[str] | None = None,
+    *,
+    params: EvalParams | None = None,
+    compute: ComputeParams | None = None,
+    store: Path | None = None,
+    seed: int = SEED,
+    published: bool = False,
+) -> Scores:
+    """Score predictions against their references.
+
+    Args:
+        frame: a row a pair: `prediction` (text) and `references` (a text or a list of texts); optionally `image_id`
+            (intervals are by image; without it every pair is one of its own), `difficulty` (for average_mark),
+            `grounding` (for grounding and vccs); other columns are kept.
+        metrics: names in METRICS; all that can be computed by default.
+        params: models, weights, resamples; the defaults of `EvalParams` where not given.
+        compute: what models that are not embedded run on; None for a GPU where there is one.
+        store: a folder where scores are kept, so that no pair is scored twice; nowhere by default.
+        seed: of the resamples.
+        published: compute the metrics in PUBLISHED as published tables have them.
+
+    Raises:
+        DataError: a column is missing or holds something else than it should, there are no pairs, or the store's
+            folder cannot be used.
+        ParameterError: a metric is unknown, or was asked for by name and cannot be computed.
+        ModelError: a model cannot be had.
+    """
+    params = params or EvalParams()
+    chosen = _chosen(metrics)
+    pairs, rows, distinct = _distinct_pairs(frame)
+    values, absent = _score_distinct(distinct, _groups(chosen), params, compute, store)
+    if published:
+        values |= {name: np.array([pair(*two) for two in distinct]) for name, pair in PUBLISHED.items()}
+    scored = pairs.assign(**{name: column[rows] for name, column in values.items()})
+    for name in chosen:
+        if METRICS[name].derive and not (reason := _hindered(name, scored, absent)):
+            scored[name] = METRICS[name].derive(scored, params).astype(np.float64)
+        elif METRICS[name].derive:
+            absent[name] = reason
+    for name in chosen:
+        if name not in absent and scored[name].isna().all():
+            absent[name] = "it is defined for none of the pairs"
+    absent = {name: absent[name] for name in chosen if name in absent}
+    if metrics is not None and absent:
+        raise ParameterError("; ".join(f"{name} cannot be computed: {why}" for name, why in absent.items()))
+    present = [name for name in chosen if name not in absent]
+    given = [name for name in pairs.columns if name not in chosen]
+    totals = _totals(scored.iloc[_own_order(scored, rows)], present, params.resamples, seed)
+    return Scores(pd.concat([pairs[given], scored[present]], axis=1), totals, absent)
+
+
+def mean_sums(pairs: pd.DataFrame, metrics: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Return each image's sums of weighted scores and of weights, (images, metrics), images in order of their id."""
+    values = pairs[list(metrics)].to_numpy(dtype=np.float64)
+    weights = np.stack([pair_weights(METRICS[name], pairs) for name in metrics], 1)
+    return image_sums(_images(pairs), values, weights)
+
+
+def _own_order(pairs: pd.DataFrame, rows: np.ndarray) -> np.ndarray:
+    """Return an order of the rows that depends on what they hold alone, so that sums do, too."""
+    numbers = [name for name in ("grounding", "difficulty") if name in pairs.columns]
+    return np.lexsort([*(pairs[name].to_numpy(np.float64, na_value=np.nan) for name in numbers), rows])
+
+
+def _images(pairs: pd.DataFrame) -> np.ndarray:
+    if "image_id" not in pairs.columns:
+        return np.arange(len(pairs))
+    return pd.factorize(pairs["image_id"], sort=True)[0]
+
+
+def _totals(pairs: pd.DataFrame, metrics: list[str], resamples: int, seed: int) -> pd.DataFrame:
+    columns = ["metric", "value", "low", "high", "pairs"]
+    if not metrics:
+        return pd.DataFrame(columns=columns)
+    low, high = interval(resampled_means(*mean_sums(pairs, metrics), resamples, seed))
+    rows = []
+    for place, name in enumerate(metrics):
+        scores, weights = pairs[name].to_numpy(dtype=np.float64), pair_weights(METRICS[name], pairs)
+        counted = int((~np.isnan(scores) & (weights > 0)).sum())
+        rows.append((name, aggregate(scores, weights), low[place], high[place], counted))
+    totals = pd.DataFrame(rows, columns=columns)
+    return totals.astype({"value": np.float64})
+
+
+def _hindered(name: str, pairs: pd.DataFrame, absent: dict[str, str]) -> str | None:
+    """Return why a derived metric cannot be computed; None where it can."""
+    for needed in METRICS[name].needs:
+        if needed in absent:
+            return absent[needed]
+        if needed in METRICS and needed != name and METRICS[needed].derive is None:
+            continue
+        if needed not in pairs.columns or pairs[needed].isna().all():
+            return _MISSING[needed]
+    if "difficulty" in METRICS[name].needs:
+        unknown = set(pairs["difficulty"].dropna()) - set(MARKS)
+        if unknown:
+            return (
+                f"only the difficulties {', '.join(map(str, MARKS))} have a mark, but there is {min(unknown)}"
+            )
+    return None
+
+
+_MISSING = {
+    "difficulty": "no pair has a difficulty",
+    "grounding": "no prediction has a grounding: `predict` measures it, with predict.grounding_questions above 0",
+}
+
+
+def _chosen(names: Iterable[str] | None) -> list[str]:
+    if names is None:
+        return list(METRICS)
+    for name in (names := list(names)):
+        if name not in METRICS:
+            raise ParameterError(f"{name!r} is not a metric: choose from {', '.join(METRICS)}")
+    return [name for name in METRICS if name in names]
+
+
+def _groups(chosen: list[str]) -> list[str]:
+    """Return the groups that the chosen metrics, and what they are derived from, belong to."""
+    needed = [*chosen, *(need for name in chosen for need in METRICS[name].needs)]
+    groups = [METRICS[name].group for name in needed if name in METRICS]
+    return list(dict.fromkeys(group for group in groups if group))
+
+
+def _distinct_pairs(frame: pd.DataFrame) -> tuple[pd.DataFrame, np.ndarray, list[Pair]]:
+    """Return the frame with a new index, which distinct pair each row is, and these, in the order of their texts."""
+    for name in ("prediction", "references"):
+        if name not in frame.columns:
+            raise DataError(
+                f"the pairs have no column {name!r}; they have {', '.join(map(str, frame.columns))}"
+            )
+    if frame.empty:
+        raise DataError("there is no pair to score")
+    _check_columns(frame)
+    frame = frame.reset_index(drop=True)
+    predictions, their_texts = _coded(frame["prediction"])
+    references, their_lists = _coded(frame["references"])
+    both, first, rows = np.unique(
+        predictions * len(their_lists) + references, return_index=True, return_inverse=True
+    )
+    pairs = [
+        _pair(row, their_texts[code // len(their_lists)], their_lists[code % len(their_lists)])
+        for code, row in zip(both.tolist(), first.tolist(), strict=True)
+    ]
+    ordered = sorted(set(pairs))
+    place = {pair: number for number, pair in enumerate(ordered)}
+    return frame, np.array([place[pair] for pair in pairs], dtype=np.intp)[rows], ordered
+
+
+def _coded(column: pd.Series) -> tuple[np.ndarray, list]:
+    """Return which distinct value each row has, int64, and these values; lists and arrays are taken as tuples."""
+    if not isinstance(column.dtype, pd.StringDtype):
+        column = pd.Series(
+            [tuple(value) if isinstance(value, list | np.ndarray) else value for value in column],
+            dtype=object,
+            name=column.name,
+        )
+    try:
+        codes, values = pd.factorize(column, use_na_sentinel=False)
+    except TypeError as error:
+        raise DataError(
+            f"the column {column.name!r} holds something else than texts and lists of texts ({error})"
+        ) from error
+    return codes, list(values)
+
+
+def _pair(row: int, prediction: Any, references: Any) -> Pair:
+    texts = (references,) if isinstance(references, str) else references
+    if isinstance(texts, tuple) and texts and all(isinstance(text, str) for text in (prediction, *texts)):
+        return prediction, texts
+    raise DataError(
+        f"row {row}: prediction {prediction!r} with references {references!r}: a pair needs text on both sides"
+    )
+
+
+def _check_columns(frame: pd.DataFrame) -> None:
+    for name in ("difficulty", "grounding"):
+        for value in frame[name].dropna() if name in frame.columns else ():
+            if not isinstance(value, Real):
+                raise DataError(f"the column {name!r} holds {value!r}: it needs numbers, or nothing")
+    if "image_id" in frame.columns and (missing := int(frame["image_id"].isna().sum())):
+        raise DataError(
+            f"{missing} pair(s) have no image_id: fill them in, or leave the column out, and every pair counts as an "
+            "image of its own"
+        )
+
+
+def _score_distinct(
+    pairs: list[Pair],
+    groups: list[str],
+    params: EvalParams,
+    compute: ComputeParams | None,
+    store: Path | None,
+) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+    """Return metric → scores of the pairs, and metric → why it is absent."""
+    values: dict[str, np.ndarray] = {}
+    absent: dict[str, str] = {}
+    for group in groups:
+        scorer = make_scorer(group, params, compute, store)
+        if isinstance(scorer, Absent):
+            absent |= dict.fromkeys(scorer.metrics, scorer.reason)
+        else:
+            values |= dict(zip(scorer.metrics, _group_scores(scorer, pairs, store).T, strict=True))
+    return values, absent
+
+
+def _group_scores(scorer: Scorer, pairs: list[Pair], folder: Path | None) -> np.ndarray:
+    store = None if folder is None else ScoreStore(folder, scorer.name, scorer.key, len(scorer.metrics))
+    if store is None:
+        scores, known = np.empty((len(pairs), len(scorer.metrics))), np.zeros(len(pairs), dtype=bool)
+    else:
+        scores, known = store.read(pairs)
+    todo = np.flatnonzero(~known)
+    with bar() as progress:
+        task = progress.add_task(f"scoring by {scorer.name}", total=len(todo))
+        for start in range(0, len(todo), scorer.chunk):
+            places = todo[start : start + scorer.chunk]
+            some = [pairs[place] for place in places]
+            scores[places] = scorer.score(some)
+            if store is not None:
+                store.write(some, scores[places])
+            progress.advance(task, len(places))
+    return scores
