@@ -2,12 +2,16 @@
 
 - `vqatune profile abo` sets params.yaml for the real thing.
 - `vqatune table` prints the scores of all versions.
+- `vqatune score predictions.csv` scores any file of predictions and references.
+- `vqatune compare v7 v13` says what changed from one version to another.
 - `vqatune timings` prints what the stages took here.
 - `vqatune export v13 --merged DIR` writes a version as a checkpoint of its own.
 """
 
 import argparse
+import os
 import sys
+from io import TextIOWrapper
 from pathlib import Path
 
 from vqatune.errors import VqatuneError
@@ -16,17 +20,28 @@ from vqatune.errors import VqatuneError
 def main(arguments: list[str] | None = None) -> None:
     """Run one command; an error of ours is printed as one line and exits with 1."""
     chosen = _parser().parse_args(arguments)
+    if isinstance(sys.stdout, TextIOWrapper):
+        # What the terminal cannot show is no reason to fail.
+        sys.stdout.reconfigure(errors="replace")
     try:
         chosen.run(chosen)
+        sys.stdout.flush()
     except VqatuneError as error:
         print(f"error: {error}", file=sys.stderr)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        sys.exit(130)
+    except BrokenPipeError:
+        # Whoever read it has seen enough. What is still in the buffer goes nowhere when Python exits.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="vqatune",
-        description="Beside `dvc repro`: profiles and tables. Run it from the repository's root.",
+        description="Beside `dvc repro`: profiles, scores and comparisons. Run it from the repository's root.",
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
@@ -36,6 +51,9 @@ def _parser() -> argparse.ArgumentParser:
 
     table = commands.add_parser("table", help="print the scores of all versions")
     table.set_defaults(run=_table)
+
+    _add_score(commands)
+    _add_compare(commands)
 
     times = commands.add_parser("timings", help="print the seconds and the memory that the stages took here")
     times.set_defaults(run=_timings)
@@ -51,6 +69,63 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _add_score(commands: argparse._SubParsersAction) -> None:
+    parser = commands.add_parser("score", help="score a file of predictions and references")
+    parser.add_argument(
+        "file",
+        type=Path,
+        help="CSV, TSV, JSON Lines, JSON or Parquet; a column `grounding` of numbers from 0 to 1, empty where it was "
+        "not measured, gives grounding and vccs; others that are called like a metric are not used",
+    )
+    parser.add_argument(
+        "--prediction", metavar="NAME", help="the column of predictions; guessed if not given"
+    )
+    parser.add_argument(
+        "--reference",
+        metavar="NAME",
+        action="append",
+        default=[],
+        help="the column of references, of text or of JSON lists; may be given several times",
+    )
+    parser.add_argument("--difficulty", metavar="NAME", help="the column of difficulties; '' for none")
+    parser.add_argument(
+        "--image", metavar="NAME", help="the column of images, by which intervals are made; '' for none"
+    )
+    parser.add_argument("--by", metavar="COLUMN", help="also the scores for every value of a column")
+    parser.add_argument(
+        "--published",
+        action="store_true",
+        help="vqa_accuracy and lcs_ratio as the code behind published tables computed them",
+    )
+    _add_common(parser)
+    parser.set_defaults(run=_score)
+
+
+def _add_compare(commands: argparse._SubParsersAction) -> None:
+    parser = commands.add_parser("compare", help="compare versions, of this checkout or of others")
+    parser.add_argument(
+        "versions",
+        nargs="+",
+        metavar="VERSION",
+        help="two or more: v7, base, or REVISION:v7 of a git revision or a DVC experiment",
+    )
+    parser.add_argument(
+        "--changed", metavar="FILE", type=Path, help="write the pairs that changed to a CSV (two versions)"
+    )
+    _add_common(parser)
+    parser.set_defaults(run=_compare)
+
+
+def _add_common(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--metric",
+        metavar="NAME",
+        action="append",
+        help="only this one, such as exact_match (a wrong name lists them all); may be given several times",
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
+
+
 def _profile(chosen: argparse.Namespace) -> None:
     from vqatune.profile import apply_profile
 
@@ -64,6 +139,18 @@ def _table(chosen: argparse.Namespace) -> None:
     from vqatune.report.table import show_history
 
     show_history(Path("metrics/history.csv"))
+
+
+def _score(chosen: argparse.Namespace) -> None:
+    from vqatune.measure import run_score
+
+    run_score(chosen)
+
+
+def _compare(chosen: argparse.Namespace) -> None:
+    from vqatune.measure import run_compare
+
+    run_compare(chosen)
 
 
 def _timings(chosen: argparse.Namespace) -> None:

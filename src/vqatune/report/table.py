@@ -1,5 +1,7 @@
 """Tables in the terminal: the scores of all versions, and what the stages took."""
 
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -8,22 +10,44 @@ from rich.table import Table
 
 from vqatune.errors import DataError
 from vqatune.evaluation.metrics import METRICS
+from vqatune.report.scores import best_in_bold
+from vqatune.report.terminal import widest
 from vqatune.stage import timings
 from vqatune.tables import read_csv
 
-SHOWN = ["exact_match", "vqa_accuracy", "bleu", "rouge_l", "token_overlap", "fuzzy", "average_mark"]
-"""What fits beside each other in a terminal of 100 columns; `dvc metrics show` has the rest."""
+SHOWN = (
+    "exact_match",
+    "vqa_accuracy",
+    "bleu",
+    "rouge_l",
+    "fuzzy",
+    "bertscore_f1",
+    "average_mark",
+    "grounding",
+    "sbert_cosine",
+    "wups_weighted",
+    "meteor",
+    "token_overlap",
+    "vccs",
+)
+"""What is shown as far as there is room, the first first."""
 
 
 def show_history(path: Path, console: Console | None = None) -> None:
-    """Print metrics/history.csv: a row a version, the best of each score in bold.
+    """Print metrics/history.csv: a row a version, the best of each score in bold, as many scores as there is room for.
 
     Raises DataError where there is no history yet.
     """
     if not path.exists():
         raise DataError(f"{path} does not exist: run `dvc repro`")
     console = console or Console()
-    console.print(_table(read_csv(path)))
+    history = read_csv(path)
+    columns = [name for name in SHOWN if name in history.columns]
+    table = widest(partial(_table, history), columns, console)
+    console.print(table)
+    more = sum(name in METRICS for name in history.columns) - (len(table.columns) - 1)
+    if more:
+        console.print(f"{more} more scores are in {path}", style="dim", highlight=False, soft_wrap=True)
 
 
 def show_timings(console: Console | None = None) -> None:
@@ -43,20 +67,13 @@ def show_timings(console: Console | None = None) -> None:
     (console or Console()).print(table)
 
 
-def _table(history: pd.DataFrame) -> Table:
-    metrics = [name for name in SHOWN if name in history.columns]
+def _table(history: pd.DataFrame, metrics: Sequence[str]) -> Table:
     table = Table(title=f"{len(history)} versions on {history['pairs'].iloc[0]:,} test questions")
-    table.add_column("version")
+    table.add_column("version", no_wrap=True)
+    metrics = [name for name in METRICS if name in metrics]
     for name in metrics:
-        table.add_column(name.replace("_", " "), justify="right")
-    best = {
-        name: history[name].max() if METRICS[name].higher_is_better else history[name].min()
-        for name in metrics
-    }
-    for _, row in history.iterrows():
-        cells = [
-            f"[bold]{row[name]:.3f}[/bold]" if row[name] == best[name] else f"{row[name]:.3f}"
-            for name in metrics
-        ]
-        table.add_row(row["version"], *cells)
+        table.add_column(name.replace("_", "\n"), justify="right", no_wrap=True)
+    scores = [best_in_bold(name, history[name]) for name in metrics]
+    for place, version in enumerate(history["version"]):
+        table.add_row(version, *(column[place] for column in scores))
     return table
