@@ -157,7 +157,9 @@ def compare(
     ours = _ours(distinct, params)
     rows = []
     for name, score in plain_metrics(wordnet.installed(), params.eval.bertscore.layer).items():
-        score(*drawn[0])
+        # What a library loads when it is first needed is not a pair's cost.
+        for pair in drawn[:20]:
+            score(*pair)
         start = time.perf_counter()
         for pair in drawn:
             score(*pair)

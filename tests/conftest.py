@@ -1,6 +1,7 @@
 """Shared by all tests: the repository, its parameters, a tiny base model, and pictures with questions."""
 
 import copy
+import json
 import os
 import subprocess
 import sys
@@ -24,6 +25,8 @@ TINY = {
     "compute.threads": 1,
 }
 """Parameters under which a base model is made in a second."""
+
+COMMAND = [sys.executable, "-c", "from vqatune.cli import main; main()"]
 
 QUESTIONS = [("what color is it?", "red"), ("how many stars are there?", "3"), ("is it striped?", "yes")]
 
@@ -180,3 +183,66 @@ def stage_folder(tmp_path, parameter_values, tiny_base, pairs, places) -> Callab
         return StageFolder(root)
 
     return make
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a command ended with."""
+
+    status: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> dict:
+        def refuse(constant: str) -> None:
+            raise ValueError(f"{constant} is no JSON")
+
+        assert self.status == 0, self.err
+        return json.loads(self.out, parse_constant=refuse)
+
+    @property
+    def error(self) -> str:
+        """The one line that a failure says."""
+        assert self.status == 1 and self.out == ""
+        assert self.err.startswith("error: ") and self.err.count("\n") == 1, self.err
+        return self.err.removeprefix("error: ").rstrip("\n")
+
+
+@pytest.fixture
+def vqatune(tmp_path, monkeypatch, capsys):
+    """Run a command in tmp_path, in this process: an error that is not caught fails the test."""
+    from vqatune.cli import main
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "100")
+
+    def run(*arguments: str) -> Done:
+        capsys.readouterr()
+        status = 0
+        try:
+            main(list(map(str, arguments)))
+        except SystemExit as left:
+            status = left.code
+        return Done(status, *capsys.readouterr())
+
+    return run
+
+
+@pytest.fixture
+def process(tmp_path, repository):
+    """Run a command in tmp_path as a process of its own."""
+
+    def run(*arguments: str, **variables: str) -> Done:
+        environment = os.environ | {"PYTHONPATH": str(repository / "src"), "COLUMNS": "100"} | variables
+        done = subprocess.run(
+            [*COMMAND, *arguments],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            timeout=120,
+            check=False,
+        )
+        return Done(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+    return run

@@ -1,11 +1,9 @@
 """`vqatune score` and `vqatune compare`, as their users run them."""
 
-import json
 import os
 import signal
 import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
@@ -14,10 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from vqatune import tables
-from vqatune.cli import main
 from vqatune.evaluation.metrics import METRICS
-from vqatune.tables import read_csv
 
 COMMAND = [sys.executable, "-c", "from vqatune.cli import main; main()"]
 EXACT = ("--metric", "exact_match")
@@ -31,74 +26,13 @@ id,answer,prediction,difficulty,image,kind,year
 """
 
 
-@dataclass(frozen=True)
-class Done:
-    """What a command ended with."""
-
-    status: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> dict:
-        def refuse(constant: str) -> None:
-            raise ValueError(f"{constant} is no JSON")
-
-        assert self.status == 0, self.err
-        return json.loads(self.out, parse_constant=refuse)
-
-    @property
-    def error(self) -> str:
-        """The one line that a failure says."""
-        assert self.status == 1 and self.out == ""
-        assert self.err.startswith("error: ") and self.err.count("\n") == 1, self.err
-        return self.err.removeprefix("error: ").rstrip("\n")
-
-
-@pytest.fixture
-def vqatune(tmp_path, monkeypatch, capsys):
-    """Run a command in tmp_path, in this process: an error that is not caught fails the test."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "100")
-
-    def run(*arguments: str) -> Done:
-        capsys.readouterr()
-        status = 0
-        try:
-            main(list(map(str, arguments)))
-        except SystemExit as left:
-            status = left.code
-        return Done(status, *capsys.readouterr())
-
-    return run
-
-
-@pytest.fixture
-def process(tmp_path, repository):
-    """Run a command in tmp_path as a process of its own."""
-
-    def run(*arguments: str, **variables: str) -> Done:
-        environment = os.environ | {"PYTHONPATH": str(repository / "src"), "COLUMNS": "100"} | variables
-        done = subprocess.run(
-            [*COMMAND, *arguments],
-            cwd=tmp_path,
-            env=environment,
-            capture_output=True,
-            timeout=120,
-            check=False,
-        )
-        return Done(done.returncode, done.stdout.decode(), done.stderr.decode())
-
-    return run
-
-
 @pytest.fixture
 def file(tmp_path) -> Path:
     (tmp_path / "answers.csv").write_text(FILE)
     return tmp_path / "answers.csv"
 
 
-def _totals(done: Done) -> dict[str, float]:
+def _totals(done) -> dict[str, float]:
     return {row["metric"]: row["value"] for row in done.json["metrics"]}
 
 
@@ -357,164 +291,3 @@ def test_in_the_repository_its_parameters_hold_and_scores_are_kept(vqatune, file
     assert vqatune("score", file, "--json") == found
     _write_params(tmp_path, parameter_values, resamples=0)
     assert "eval.resamples" in vqatune("score", file).error
-
-
-@pytest.fixture
-def checkout(tmp_path, parameter_values) -> Path:
-    """A folder with the parameters, a test set of 40 pairs about 20 images, and predictions of three versions."""
-    _write_params(tmp_path, parameter_values)
-    pairs = [
-        {
-            "qa_id": f"q{number:02}",
-            "image_id": f"i{number // 2:02}",
-            "item_id": "item",
-            "product_type": "LAMP" if number < 20 else "SOFA",
-            "question": "What [color] is it?",
-            "answer": "red",
-            "difficulty": number % 4,
-            "question_type": "color",
-            "language": "en_US",
-            "task": "general",
-            "generator": "template",
-        }
-        for number in range(40)
-    ]
-    pairs = pd.DataFrame(pairs).astype({"difficulty": "Int8"})
-    for name in ("test", "train"):
-        tables.write_table(pairs, tmp_path / f"data/{name}.parquet", tables.PAIRS)
-    sampled = pd.DataFrame({"product_type": ["LAMP", "SOFA"], "tier": [0, 100]})
-    tables.write_table(
-        sampled.reindex(columns=tables.SAMPLED.names), tmp_path / "data/sampled.parquet", tables.SAMPLED
-    )
-    # v1 gets the lamps right, v2 all but two lamps.
-    for version, wrong in {"base": range(40), "v1": range(20, 40), "v2": range(2)}.items():
-        said = ["blue" if number in wrong else "red" for number in range(40)]
-        _predict(tmp_path, version, pairs["qa_id"], said)
-    return tmp_path
-
-
-def _predict(folder: Path, version: str, names, said: list[str]) -> None:
-    frame = pd.DataFrame({"qa_id": names, "prediction": said})
-    frame = frame.assign(log_probability=-1.0, grounding=float("nan"))
-    tables.write_table(frame, folder / f"data/predictions/{version}.parquet", tables.PREDICTIONS)
-
-
-def test_two_versions_are_compared(vqatune, checkout):
-    done = vqatune("compare", "v1", "v2")
-    assert done.status == 0 and done.err == "" and "v2 − v1" in done.out
-    [line] = [line for line in done.out.splitlines() if "exact_match" in line]
-    assert "0.5000" in line and "0.9500" in line and "+0.4500" in line
-    assert "20 questions that v1 got wrong v2 got right; 2 the other way round" in done.out
-    assert "LAMP" in done.out and "-0.100" in done.out
-    assert "7 of the 22 that changed" in done.out and "What [color] is it?" in done.out
-    assert "set eval.sbert.model" in done.out
-
-
-def test_a_comparison_as_json_holds_differences_slices_and_changed_pairs(vqatune, checkout):
-    found = vqatune("compare", "v1", "v2", "--json").json
-    assert (found["first"], found["second"]) == ("v1", "v2")
-    metrics = {row["metric"]: row for row in found["metrics"]}
-    exact = metrics["exact_match"]
-    assert exact["difference"] == pytest.approx(0.45) and exact["pairs"] == 40
-    assert 0 < exact["low"] < 0.45 < exact["high"] < 1
-    assert {"rouge_l", "average_mark"} <= set(metrics) and "sbert_cosine" in found["absent"]
-    assert [row["change"] for row in found["changed"]] == ["lost"] * 2 + ["gained"] * 20
-    assert found["changed"][0]["product_type"] == "LAMP" and found["changed"][0]["tier"] == 0
-    lamp = next(row for row in found["slices"] if row["value"] == "LAMP")
-    assert (lamp["pairs"], lamp["images"], lamp["difference"]) == (20, 10, pytest.approx(-0.1))
-
-
-def test_the_pairs_that_changed_are_written_to_a_csv(vqatune, checkout):
-    done = vqatune("compare", "v1", "v2", *EXACT, "--changed", "made/changed.csv")
-    assert done.status == 0
-    changed = read_csv(checkout / "made/changed.csv")
-    assert list(changed["change"]) == ["lost"] * 2 + ["gained"] * 20
-    assert list(changed["second"]) == ["blue"] * 2 + ["red"] * 20
-    assert {"difficulty", "question_type", "product_type", "tier", "answer_length"} <= set(changed.columns)
-
-
-def test_only_the_chosen_metric_is_compared(vqatune, checkout):
-    found = vqatune("compare", "v1", "v2", "--metric", "fuzzy", "--json").json
-    assert [row["metric"] for row in found["metrics"]] == ["fuzzy"] and len(found["changed"]) == 22
-    several = vqatune("compare", "base", "v1", "v2", "--metric", "fuzzy", "--json").json
-    assert {name: [row["metric"] for row in rows] for name, rows in several.items()} == {
-        "base": ["fuzzy"],
-        "v1": ["fuzzy"],
-        "v2": ["fuzzy"],
-    }
-
-
-def test_three_versions_are_a_table_of_all_scores(vqatune, checkout):
-    done = vqatune("compare", "base", "v1", "v2")
-    [line] = [line for line in done.out.splitlines() if "exact_match" in line]
-    assert [part.strip() for part in line.split("│")[2:5]] == ["0.000", "0.500", "0.950"]
-    assert "rouge_l" in done.out and "bertscore_f1 are absent: no model is configured" in done.out
-    found = vqatune("compare", "base", "v1", "v2", "--json").json
-    assert list(found) == ["base", "v1", "v2"]
-    rows = {row["metric"]: row for row in found["v2"]}
-    assert rows["exact_match"]["low"] < 0.95 < rows["exact_match"]["high"] <= 1
-    assert rows["sbert_cosine"]["value"] is None and "eval.sbert.model" in rows["sbert_cosine"]["absent"]
-
-
-@pytest.mark.parametrize("width", ["20", "60"])
-def test_a_comparison_fits_a_narrow_terminal(vqatune, checkout, monkeypatch, width):
-    monkeypatch.setenv("COLUMNS", width)
-    assert vqatune("compare", "v1", "v2").status == vqatune("compare", "base", "v1", "v2").status == 0
-
-
-def test_a_second_comparison_scores_nothing_again(vqatune, checkout):
-    first = vqatune("compare", "v1", "v2", "--json")
-    kept = {path: path.read_bytes() for path in (checkout / ".work/scores").iterdir()}
-    assert kept and vqatune("compare", "v1", "v2", "--json") == first
-    assert {path: path.read_bytes() for path in (checkout / ".work/scores").iterdir()} == kept
-
-
-@pytest.mark.parametrize(
-    ("arguments", "said"),
-    [
-        (("v1",), "compare takes two versions or more"),
-        (("v1", "v1"), "compare takes two versions or more"),
-        (
-            ("v1", "v3"),
-            "data/predictions/v3.parquet does not exist: run `dvc repro predict@v3` or `dvc pull`",
-        ),
-        (("v1", "w2"), "'w2' names no version"),
-        (("v1", "HEAD:v2"), "'HEAD' is no revision or experiment"),
-        (("v1", "v2", "--metric", "blue"), "'blue' is not a metric"),
-        (
-            ("v1", "v2", "--metric", "grounding"),
-            "v1: grounding cannot be computed: no prediction has a grounding",
-        ),
-        (("base", "v1", "v2", "--changed", "a.csv"), "--changed goes with two versions; these are 3"),
-        (("v1", "v2", "--changed", "data"), "data cannot be written"),
-    ],
-)
-def test_what_cannot_be_compared_is_one_line(vqatune, checkout, arguments, said):
-    assert said in vqatune("compare", *arguments).error
-
-
-def test_predictions_for_other_pairs_are_one_line_that_names_the_version(vqatune, checkout):
-    _predict(checkout, "v2", [f"p{number:02}" for number in range(40)], ["red"] * 40)
-    for versions in (("v1", "v2"), ("base", "v1", "v2")):
-        said = vqatune("compare", *versions).error
-        assert said.startswith("v2: the predictions do not belong to this test set (40 × test pairs without")
-        assert "run predict again" in said
-
-
-@pytest.mark.parametrize("versions", [("v1", "HEAD:v1"), ("v1", "v2", "HEAD:v1")])
-def test_versions_of_different_test_sets_are_one_line(vqatune, checkout, versions):
-    person = [f"-c user.{name}=tester@example.com" for name in ("name", "email")]
-    (checkout / ".dvc").mkdir()
-    (checkout / ".dvc/config").write_text("[core]\n    analytics = false\n")
-    for command in ("init --quiet", "add --all", f"{' '.join(person)} commit --quiet --message one"):
-        subprocess.run(["git", *command.split()], cwd=checkout, check=True)
-    test = tables.read_table("data/test.parquet", tables.PAIRS)
-    tables.write_table(test.assign(question="What is it?"), "data/test.parquet", tables.PAIRS)
-    said = vqatune("compare", *versions).error
-    assert said.startswith(
-        "v1 and HEAD:v1 were measured on different test sets (of 40 and 40 pairs, 0 are the same)"
-    )
-
-
-def test_compare_is_for_the_root_of_the_repository(vqatune):
-    assert "params.yaml does not exist: run this from the root" in vqatune("compare", "v1", "v2").error
