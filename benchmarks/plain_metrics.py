@@ -1,5 +1,6 @@
 """The metrics as one would compute them pair by pair with the libraries that define them, models loaded once."""
 
+import math
 from collections.abc import Callable
 from functools import cache, partial
 
@@ -15,7 +16,7 @@ from sentence_transformers import SentenceTransformer, util
 
 from vqatune.evaluation.metrics import METRICS
 
-PlainMetric = Callable[[str, str], object]
+PlainMetric = Callable[[str, str], float | None]
 
 _smoothing = SmoothingFunction().method1
 _bleu1 = BLEU(max_ngram_order=1, effective_order=True, tokenize="none")
@@ -34,10 +35,10 @@ def plain_metrics(wordnet: bool, layer: int) -> dict[str, PlainMetric]:
     }
     libraries: dict[str, PlainMetric] = {
         "bleu": lambda p, r: sentence_bleu([r.split()], p.split(), smoothing_function=_smoothing),
-        "bleu1": lambda p, r: _bleu1.sentence_score(p, [r]).score,
+        "bleu1": lambda p, r: _bleu1.sentence_score(p, [r]).score / 100,
         "rouge_l": lambda p, r: _rouge.score(r, p)["rougeL"].fmeasure,
-        "bertscore": lambda p, r: _bertscore(layer).score([p], [r]),
-        "sbert_cosine": lambda p, r: util.cos_sim(*_sbert().encode([p, r])),
+        "bertscore": lambda p, r: _bertscore(layer).score([p], [r])[2].item(),
+        "sbert_cosine": lambda p, r: util.cos_sim(*_sbert().encode([p, r])).item(),
     }
     if wordnet:
         libraries |= {
@@ -60,10 +61,24 @@ def _sbert() -> SentenceTransformer:
 
 
 def _wups(prediction: str, reference: str, threshold: float) -> float:
-    if prediction == reference:
+    sides = [
+        {item.strip().replace(" ", "_") for item in text.split(",")} - {""}
+        for text in (prediction, reference)
+    ]
+    if not all(sides):
+        return float(sides[0] == sides[1])
+    return min(_covered(*sides, threshold), _covered(*reversed(sides), threshold))
+
+
+def _covered(items: set[str], others: set[str], threshold: float) -> float:
+    return math.prod(max(_similarity(item, other, threshold) for other in others) for item in items)
+
+
+def _similarity(item: str, other: str, threshold: float) -> float:
+    if item == other:
         return 1.0
     noun = nltk.corpus.wordnet.NOUN
-    ours, theirs = (nltk.corpus.wordnet.synsets(text, pos=noun) for text in (prediction, reference))
+    ours, theirs = (nltk.corpus.wordnet.synsets(text, pos=noun) for text in (item, other))
     best = max((a.wup_similarity(b) or 0.0 for a in ours for b in theirs), default=0.0)
     return best if best >= threshold else 0.1 * best
 

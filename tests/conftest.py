@@ -26,6 +26,15 @@ TINY = {
 }
 """Parameters under which a base model is made in a second."""
 
+ANSWERS = """\
+id,answer,prediction,difficulty,image,kind,year
+1,red,red,0,i1,color,10
+2,blue,dark blue,1,i1,color,9
+3,None,None,2,i2,other,
+4,NA,n/a,,i2,other,100
+5,sofa,couch,5,i3,[bold]x,9
+"""
+"""A file of predictions."""
 COMMAND = [sys.executable, "-c", "from vqatune.cli import main; main()"]
 
 QUESTIONS = [("what color is it?", "red"), ("how many stars are there?", "3"), ("is it striped?", "yes")]
@@ -246,3 +255,9 @@ def process(tmp_path, repository):
         return Done(done.returncode, done.stdout.decode(), done.stderr.decode())
 
     return run
+
+
+@pytest.fixture
+def file(tmp_path) -> Path:
+    (tmp_path / "answers.csv").write_text(ANSWERS)
+    return tmp_path / "answers.csv"

@@ -1,8 +1,5 @@
 """`vqatune score` and `vqatune compare`, as their users run them."""
 
-import os
-import signal
-import subprocess
 import sys
 from pathlib import Path
 
@@ -16,20 +13,7 @@ from vqatune.evaluation.metrics import METRICS
 
 COMMAND = [sys.executable, "-c", "from vqatune.cli import main; main()"]
 EXACT = ("--metric", "exact_match")
-FILE = """\
-id,answer,prediction,difficulty,image,kind,year
-1,red,red,0,i1,color,10
-2,blue,dark blue,1,i1,color,9
-3,None,None,2,i2,other,
-4,NA,n/a,,i2,other,100
-5,sofa,couch,5,i3,[bold]x,9
-"""
-
-
-@pytest.fixture
-def file(tmp_path) -> Path:
-    (tmp_path / "answers.csv").write_text(FILE)
-    return tmp_path / "answers.csv"
+NO_IMAGES = "no image column: every pair counts as an image of its own in the intervals; name it with --image"
 
 
 def _totals(done) -> dict[str, float]:
@@ -48,7 +32,9 @@ def test_a_file_is_scored_outside_of_any_repository_and_nothing_is_written(proce
 
 def test_all_metrics_come_with_intervals_and_what_is_absent_with_the_reason(process, file):
     found = process("score", "answers.csv", "--json").json
-    assert found["pairs"] == 5 and found["columns"]["references"] == ["answer"] and found["notes"] == []
+    assert found["pairs"] == 5 and found["columns"]["references"] == ["answer"]
+    assert found["notes"] == ["intervals from 3 images say little"]
+    assert found["counts"] == {"pairs": 5, "images": 3, "empty_predictions": 0, "empty_references": 0}
     metrics = {row["metric"]: row for row in found["metrics"]}
     assert {"exact_match", "bertscore_f1", "sbert_cosine", "average_mark"} <= set(metrics)
     assert all(row["low"] <= row["value"] <= row["high"] for row in metrics.values())
@@ -142,6 +128,37 @@ def test_by_any_column_works_whatever_it_is_called(vqatune, tmp_path, column):
     assert column == "prediction" or [row["exact_match"] for row in found] in ([1.0, 0.0], [0.0, 1.0])
 
 
+def test_what_the_intervals_are_made_from_is_said_where_it_is_little(vqatune, tmp_path):
+    rows = "".join(f"red,red,i{number}\n" for number in range(10))
+    (tmp_path / "a.csv").write_text(f"pred,gt,where\n{rows}")
+    assert vqatune("score", "a.csv", *EXACT, "--image", "where", "--json").json["notes"] == []
+    assert vqatune("score", "a.csv", *EXACT, "--image", "", "--json").json["notes"] == []
+    assert vqatune("score", "a.csv", *EXACT, "--json").json["notes"] == [NO_IMAGES]
+    assert NO_IMAGES in vqatune("score", "a.csv", *EXACT).out
+    (tmp_path / "b.csv").write_text(f"pred,gt,img\n{rows.replace('i9', 'i8')}")
+    assert "intervals from 9 images say little\n" in vqatune("score", "b.csv", *EXACT).out
+
+
+def test_empty_texts_are_counted(vqatune, tmp_path):
+    (tmp_path / "a.csv").write_text("pred,gt,img\n,red,i\nred,,i\nred,  ,j\n")
+    done = vqatune("score", "a.csv", *EXACT)
+    assert "1 empty prediction, 2 empty references\n" in done.out
+    assert vqatune("score", "a.csv", *EXACT, "--json").json["counts"] == {
+        "pairs": 3,
+        "images": 2,
+        "empty_predictions": 1,
+        "empty_references": 2,
+    }
+
+
+def test_a_difficulty_in_words_is_left_out_and_still_breaks_the_scores_down(vqatune, tmp_path):
+    (tmp_path / "a.csv").write_text("pred,gt,difficulty,img\nred,red,easy,i\nblue,red,hard,\n")
+    found = vqatune("score", "a.csv", *EXACT, "--by", "difficulty", "--json").json
+    assert [(row["value"], row["exact_match"]) for row in found["by"]] == [("easy", 1.0), ("hard", 0.0)]
+    assert "column 'difficulty' is not used as the difficulty" in found["notes"][0]
+    assert "column 'img' is not used as the image_id" in found["notes"][1] and NO_IMAGES in found["notes"]
+
+
 def test_as_published_two_metrics_differ(vqatune, tmp_path):
     (tmp_path / "a.csv").write_text("pred,gt\n2,two\ndark red,red\n")
     chosen = ("--metric", "vqa_accuracy", "--metric", "lcs_ratio", "--json")
@@ -156,14 +173,17 @@ def test_a_column_called_like_a_metric_does_no_harm(vqatune, tmp_path):
     found = vqatune("score", "a.csv", *EXACT, "--json")
     assert _totals(found) == {"exact_match": 1.0}
     assert found.json["notes"] == [
-        "column 'grounding' is not used: it holds 'no idea', which is no number from 0 to 1"
+        "column 'grounding' is not used: it holds 'no idea', which is no number from 0 to 1",
+        NO_IMAGES,
+        "intervals from 1 image say little",
     ]
 
 
 def test_a_grounding_that_was_measured_elsewhere_is_used(vqatune, tmp_path):
     (tmp_path / "a.csv").write_text("pred,gt,grounding\nred,red,0.75\nblue,red,1\nblue,red,\n")
     found = vqatune("score", "a.csv", "--metric", "grounding", "--metric", "vccs", "--json")
-    assert _totals(found) == {"vccs": 0.375, "grounding": 0.875} and found.json["notes"] == []
+    assert _totals(found) == {"vccs": 0.375, "grounding": 0.875}
+    assert found.json["notes"] == [NO_IMAGES, "intervals from 3 images say little"]
     assert [row["pairs"] for row in found.json["metrics"]] == [2, 2]
 
 
@@ -185,7 +205,11 @@ def test_a_grounding_beyond_its_range_is_not_used(vqatune, tmp_path):
         ("pred,gt\nx,y\n", ("--prediction", "other"), "a.csv has no column 'other' (--prediction)"),
         ("pred,gt\nx,y\n", ("--by", "other"), "a.csv has no column 'other': --by takes "),
         ('pred,gt\nx,"[""a"",""b""]"\nx,"[""a""]"\n', (), "unequal numbers of references"),
-        ("pred,gt,level\nx,y,hard\n", (), "line 2: the difficulty in column 'level' is 'hard'"),
+        (
+            "pred,gt,level\nx,y,hard\n",
+            ("--difficulty", "level"),
+            "line 2: the difficulty in column 'level' is 'hard'",
+        ),
         ("pred,gt,level\nx,y,4\n", ("--metric", "average_mark"), "only the difficulties 0, 1, 2, 3, 5"),
         (
             "pred,gt\nx,y\n",
@@ -207,65 +231,6 @@ def test_a_file_that_cannot_be_read_is_one_line(vqatune, tmp_path):
     assert "a.parquet is not a readable Parquet file" in vqatune("score", "a.parquet").error
     assert "b.csv does not exist" in vqatune("score", "b.csv").error
     assert "is a folder" in vqatune("score", ".").error
-
-
-@pytest.mark.parametrize("width", ["20", "40", "60", "80", "200"])
-def test_no_terminal_is_too_narrow_and_no_number_is_cut(vqatune, file, monkeypatch, width):
-    monkeypatch.setenv("COLUMNS", width)
-    done = vqatune("score", file, *EXACT, "--metric", "token_overlap", "--by", "kind")
-    assert done.status == 0 and "exact_match" in done.out
-    tables_ = [line for line in done.out.splitlines() if line[:1] in "┏┃┡│└"]
-    assert max(map(len, tables_)) <= max(int(width), 21)
-    assert "…" not in "".join(tables_).replace(" … ", "")
-
-
-def test_names_with_brackets_are_shown_as_they_are(vqatune, tmp_path):
-    (tmp_path / "x[bold]y.csv").write_text("pred,gt,[/b]\nred,red,[/i]\n")
-    shown = vqatune("score", "x[bold]y.csv", *EXACT, "--by", "[/b]").out
-    assert "x[bold]y.csv: 1 pairs" in shown and "by [/b]" in shown and "[/i]" in shown
-
-
-def test_a_terminal_without_the_characters_gets_others_and_json_escapes(process, tmp_path):
-    (tmp_path / "a.csv").write_text("pred,gt,kind\nrot,rot,grün\n")
-    assert process("score", "a.csv", *EXACT, "--by", "kind", PYTHONIOENCODING="ascii").status == 0
-    ascii_only = process("score", "a.csv", *EXACT, "--by", "kind", "--json", PYTHONIOENCODING="ascii")
-    assert ascii_only.json["by"][0]["value"] == "grün" and ascii_only.out.isascii()
-
-
-@pytest.mark.parametrize("options", [(), ("--json",)])
-def test_a_reader_that_has_seen_enough_is_no_error(tmp_path, repository, options):
-    rows = "".join(f"red,red,{number}\n" for number in range(3000))
-    (tmp_path / "a.csv").write_text(f"pred,gt,kind\n{rows}")
-    process = subprocess.Popen(
-        [*COMMAND, "score", "a.csv", *EXACT, "--by", "kind", *options],
-        cwd=tmp_path,
-        env=os.environ | {"PYTHONPATH": str(repository / "src")},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout.readline()
-    process.stdout.close()
-    assert process.stderr.read() == ""
-    process.stderr.close()
-    assert process.wait(60) == 1
-
-
-def test_an_interrupt_is_one_line(tmp_path, repository):
-    os.mkfifo(tmp_path / "a.csv")
-    process = subprocess.Popen(
-        [*COMMAND, "score", "a.csv", *EXACT],
-        cwd=tmp_path,
-        env=os.environ | {"PYTHONPATH": str(repository / "src")},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    # This waits until the other side reads the file, and then it waits for content.
-    with (tmp_path / "a.csv").open("wb"):
-        process.send_signal(signal.SIGINT)
-        said = process.communicate(timeout=60)
-    assert said == ("", "stopped\n") and process.returncode == 130
 
 
 def test_the_params_of_another_project_are_not_read(vqatune, file, tmp_path):

@@ -85,7 +85,7 @@ def _add_score(commands: argparse._SubParsersAction) -> None:
         metavar="NAME",
         action="append",
         default=[],
-        help="the column of references, of text or of JSON lists; may be given several times",
+        help="the column of references, of texts or of lists; may be given several times",
     )
     parser.add_argument("--difficulty", metavar="NAME", help="the column of difficulties; '' for none")
     parser.add_argument(

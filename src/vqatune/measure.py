@@ -12,7 +12,7 @@ import pandas as pd
 from rich.console import Console
 
 from vqatune.errors import DataError, VqatuneError
-from vqatune.evaluation.columns import Columns
+from vqatune.evaluation.columns import IMAGE_ID, ROLES, Columns
 from vqatune.evaluation.compare import CHANGE, check_same_test, compare
 from vqatune.evaluation.files import PredictionsFile, read_predictions
 from vqatune.evaluation.metrics import METRICS
@@ -31,13 +31,17 @@ from vqatune.report.scores import (
 from vqatune.tables import write_csv
 
 STORE = Path(".work/scores")
+FEWEST_IMAGES = 10
+"""Intervals from fewer images come with a note."""
 
 
 def run_score(chosen: argparse.Namespace) -> None:
     """Print the scores of a file."""
     columns = Columns(chosen.prediction, tuple(chosen.reference), chosen.difficulty, chosen.image)
     file = read_predictions(chosen.file, columns)
-    if chosen.by is not None and chosen.by not in file.frame.columns:
+    # A column that was not taken for what it is called like has another name in the frame.
+    by_name = f"{chosen.by}_text" if chosen.by in ROLES and chosen.by not in file.frame.columns else chosen.by
+    if chosen.by is not None and by_name not in file.frame.columns:
         raise DataError(
             f"{chosen.file} has no column {chosen.by!r}: --by takes {', '.join(file.frame.columns)}"
         )
@@ -54,10 +58,13 @@ def run_score(chosen: argparse.Namespace) -> None:
     )
     by = None
     if chosen.by is not None:
-        by = _by_column(scores.pairs, file.frame[chosen.by], scores.totals["metric"].tolist())
+        by = _by_column(scores.pairs, file.frame[by_name], scores.totals["metric"].tolist())
+    known = IMAGE_ID in frame.columns
+    notes = [*notes, *_on_images(scores.counts["images"], known, asked=chosen.image is None)]
     if chosen.json:
         content = {"file": str(chosen.file), "columns": file.taken, "notes": notes, "pairs": len(frame)}
-        content |= {"published": chosen.published, "metrics": scores.totals, "absent": scores.absent}
+        content |= {"counts": scores.counts, "published": chosen.published}
+        content |= {"metrics": scores.totals, "absent": scores.absent}
         _print_json(content | ({} if by is None else {"by": by}))
         return
     console = Console()
@@ -84,6 +91,21 @@ def _with_grounding(file: PredictionsFile) -> tuple[pd.DataFrame, list[str]]:
     return frame.assign(grounding=numbers), file.notes
 
 
+def _on_images(images: int, known: bool, asked: bool) -> list[str]:
+    """Return notes on what the intervals are made from.
+
+    known: whether the file says which image a pair is about; asked: whether its user left that to us.
+    """
+    notes = []
+    if asked and not known:
+        notes.append(
+            "no image column: every pair counts as an image of its own in the intervals; name it with --image"
+        )
+    if images < FEWEST_IMAGES:
+        notes.append(f"intervals from {images} image{'' if images == 1 else 's'} say little")
+    return notes
+
+
 def _by_column(pairs: pd.DataFrame, column: pd.Series, metrics: list[str]) -> pd.DataFrame:
     """Return the scores by the values of a column (slices.by_slice), what is empty last."""
     # Under a name of its own, as the column may be called like a metric.
@@ -108,6 +130,12 @@ def _in_order(values: pd.Series) -> pd.Series:
 def run_compare(chosen: argparse.Namespace) -> None:
     """Print what differs between two versions, or the scores of several."""
     names = list(dict.fromkeys(chosen.versions))
+    if len(names) < 2 <= len(chosen.versions):
+        times = "twice" if len(chosen.versions) == 2 else f"{len(chosen.versions)} times"
+        raise DataError(
+            f"{' and '.join(chosen.versions)} are the same version {times}: name two versions, such as "
+            "`vqatune compare v7 v13`"
+        )
     if len(names) < 2:
         raise DataError("compare takes two versions or more, such as `vqatune compare v7 v13`")
     if chosen.changed and len(names) > 2:

@@ -147,6 +147,14 @@ def read_table(path: Path | str, schema: pa.Schema, columns: list[str] | None = 
     return table.select(wanted).to_pandas(types_mapper=_nullable.get)
 
 
+def table_columns(path: Path | str) -> list[str]:
+    """Return the columns that a table of one Parquet file has; raises DataError where it is no such file."""
+    try:
+        return pq.read_schema(path).names
+    except (pa.ArrowInvalid, OSError) as error:
+        raise DataError(f"{path} is not a readable Parquet table ({error}): run its stage again") from error
+
+
 def _read_part(path: Path, columns: list[str]) -> pa.Table:
     try:
         with pq.ParquetFile(path) as file:

@@ -71,6 +71,17 @@ def test_a_score_has_the_same_bits_alone_and_in_any_company(model, pairs, thread
         torch.set_num_threads(before)
 
 
+def test_in_a_gpus_precision_scores_are_near_and_depend_on_no_company(model, bart, pairs):
+    coarse = Bartscore(find_model(str(bart), None), torch.device("cpu"), torch.bfloat16)
+    scores, exact = coarse.score(pairs), model.score(pairs)
+    assert np.isfinite(scores).all() and (scores <= 0).all()
+    relative = np.abs(scores / exact - 1)
+    assert 1e-5 < relative.max() < 0.02
+    order = random.Random(1).sample(range(len(pairs)), len(pairs))
+    assert (coarse.score([pairs[place] for place in order]) == scores[order]).all()
+    assert [coarse.score([pair]).item() for pair in pairs[:20]] == scores[:20, 0].tolist()
+
+
 def test_the_best_reference_counts(bart, tiny_params):
     params = golden_models.with_bart(bart)
     references = ["blue", "red", "", "dark red sofa"]

@@ -81,6 +81,16 @@ def test_a_similarity_below_zero_counts_as_zero(embedded):
     assert _score(embedded, [_BELOW_ZERO])[0] == pytest.approx(beside, abs=1e-5)
 
 
+def test_in_a_gpus_precision_scores_are_near_and_depend_on_no_company(embedded, pairs):
+    coarse = TokenEncoder(find_model("embedded", None), golden_models.LAYER, _CPU, torch.bfloat16)
+    scores, exact = _score(coarse, pairs), _score(embedded, pairs)
+    assert np.isfinite(scores).all() and (scores >= 0).all() and (scores <= 1).all()
+    assert 1e-5 < np.abs(scores - exact).max() < 0.01
+    order = random.Random(1).sample(range(len(pairs)), len(pairs))
+    assert (_score(coarse, [pairs[place] for place in order]) == scores[order]).all()
+    assert np.concatenate([_score(coarse, [pair]) for pair in pairs[:15]]).tolist() == scores[:15].tolist()
+
+
 @pytest.mark.parametrize(
     ("prediction", "reference"),
     [

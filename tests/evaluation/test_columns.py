@@ -1,7 +1,9 @@
 """Which column of a file of predictions is what, and what its cells mean."""
 
+import json
 from pathlib import Path
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -123,6 +125,7 @@ def test_an_empty_name_does_without_difficulty_and_image(write):
         ('["red", null]', ['["red", null]']),
         ('[["red"]]', ['[["red"]]']),
         ("[sic] red", ["[sic] red"]),
+        (r'["\ud83e"]', [r'["\ud83e"]']),
         ("[" * 50_000, ["[" * 50_000]),
         ("[NaN]", ["[NaN]"]),
         ('{"answer": "red"}', ['{"answer": "red"}']),
@@ -145,7 +148,126 @@ def test_lists_of_json_and_parquet_are_several_references(write, tmp_path):
     assert list(read_predictions(tmp_path / "a.parquet").frame["references"]) == [["b"]]
 
 
-def test_lists_as_python_writes_them_are_pointed_out(write):
-    read = read_predictions(write("a.csv", "pred,gt\nred,\"['red', 'blue']\"\nred,red\n"))
-    assert list(read.frame["references"]) == [["['red', 'blue']"], ["red"]]
+@pytest.mark.parametrize(
+    "lists",
+    [
+        [["red", "blue"], ["it's", "x"], ["it's", "that's"], ['a "b"', "it's \\ 'x' \"y\"\n"]],
+        [["سرير", "🪑"], ["a', 'b", "[]"], ["None", ""], ["\u2028", "\x00"]],
+    ],
+)
+def test_lists_as_pandas_writes_them_are_several_references(tmp_path, lists):
+    frame = pd.DataFrame({"pred": "red", "gt": lists})
+    frame.to_csv(tmp_path / "a.csv", index=False)
+    read = read_predictions(tmp_path / "a.csv")
+    assert list(read.frame["references"]) == lists
+    [note] = read.notes
+    assert note.endswith("Python lists in column 'gt' are read as lists of references")
+
+
+def test_lists_as_python_and_as_json_writes_them_may_stand_together(write):
+    cells = ["['red', 'blue']", '["red", "dark red"]', "['red', 'blue']", "['a','b']"]
+    read = read_predictions(
+        write("a.jsonl", "\n".join(json.dumps({"pred": "x", "gt": cell}) for cell in cells))
+    )
+    assert list(read.frame["references"]) == [
+        ["red", "blue"],
+        ["red", "dark red"],
+        ["red", "blue"],
+        ["a", "b"],
+    ]
+    assert read.notes == ["3 Python lists in column 'gt' are read as lists of references"]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        "[sic] red",
+        "['red' 'blue']",
+        "['red', nan]",
+        "['red', 1]",
+        "[['red']]",
+        "['red'",
+        r"['\d']",
+        r"['\ud83e']",
+        r"['\N{no such character}']",
+        "['a\nb']",
+        "['red', __import__('os')]",
+        "[" * 50_000,
+        "['" + "x" * 100_000 + "']",
+    ],
+)
+def test_python_lists_beside_other_texts_in_brackets_are_text_and_pointed_out(write, other):
+    cells = ["['red', \"it's\"]", "plain", other]
+    lines = [json.dumps({"pred": "x", "gt": cell}) for cell in cells]
+    read = read_predictions(write("a.jsonl", "\n".join(lines)))
+    assert list(read.frame["references"]) == [[cell] for cell in cells]
+    count = 1 + (other.startswith("['") and other.endswith("']"))
+    assert read.notes == [f"{count} references look like Python lists and count as one text each: write JSON"]
+
+
+def test_reading_python_lists_says_nothing_but_its_note(write, recwarn):
+    read_predictions(write("a.csv", "pred,gt\nred,['\\d']\n"))
+    assert not recwarn.list
+
+
+def test_python_lists_of_unequal_length_are_an_error_that_says_where(write):
+    path = write("a.csv", "pred,gt\nred,\"['red', 'blue']\"\nred,red\n")
+    with pytest.raises(DataError, match="line 3: unequal numbers of references: 1 here and 2"):
+        read_predictions(path)
+
+
+def test_lists_in_several_columns_are_one_text_each(write):
+    read = read_predictions(write("a.csv", "pred,gt1,gt2\nx,['red'],blue\n"))
+    assert list(read.frame["references"]) == [["['red']", "blue"]]
     assert read.notes == ["1 references look like Python lists and count as one text each: write JSON"]
+
+
+@pytest.mark.parametrize("columns", [Columns(), Columns(references=("gt1", "gt2", "gt3"))])
+def test_a_reference_column_that_is_empty_everywhere_is_left_out_and_said_to_be(write, columns):
+    read = read_predictions(write("a.csv", "pred,gt1,gt2,gt3\nx,a,,b\ny,c,,d\n"), columns)
+    assert list(read.frame["references"]) == [["a", "b"], ["c", "d"]]
+    assert read.summary == "prediction: pred, references: gt1 + gt3"
+    assert read.notes == ["column 'gt2' is empty in every row: it gives no references"]
+
+
+@pytest.mark.parametrize(
+    ("header", "cells", "role", "fault"),
+    [
+        (
+            "level",
+            ["1", "", "hard"],
+            "difficulty",
+            "line 4: the difficulty in column 'level' is 'hard', not a",
+        ),
+        (
+            "difficulty",
+            ["1.5", "1", "1"],
+            "difficulty",
+            "line 2: the difficulty in column 'difficulty' is '1.5'",
+        ),
+        ("image", ["i", "", "j"], "image_id", "line 3 has no image in column 'image'"),
+    ],
+)
+def test_an_optional_column_that_is_none_is_an_error_where_it_was_named_and_a_note_where_guessed(
+    write, header, cells, role, fault
+):
+    path = write("a.csv", f"pred,gt,{header}\n" + "".join(f"x,a,{cell}\n" for cell in cells))
+    read = read_predictions(path)
+    assert list(read.taken) == ["prediction", "references"] and role not in read.frame
+    assert read.notes[0].startswith(f"column {header!r} is not used as the {role}: {path}")
+    assert fault in read.notes[0]
+    kept = "difficulty_text" if header == "difficulty" else header
+    assert list(read.frame[kept]) == cells
+    with pytest.raises(DataError, match=fault):
+        read_predictions(path, Columns(**{role: header}))
+
+
+def test_a_guessed_image_column_of_objects_is_not_used(write):
+    read = read_predictions(write("a.jsonl", '{"pred": "x", "gt": "x", "image": {"path": "p"}}'))
+    assert "image_id" not in read.frame and "an object in column 'image'" in read.notes[0]
+
+
+@pytest.mark.parametrize("name", ["img", "image_url", "Img ID", "img_path", "photo", "picture", "image_file"])
+def test_common_names_of_the_image_are_known(write, name):
+    read = read_predictions(write("a.csv", f"pred,gt,{name}\nred,red,i1\n"))
+    assert read.taken["image_id"] == (name,) and list(read.frame["image_id"]) == ["i1"]

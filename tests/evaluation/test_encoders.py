@@ -146,6 +146,13 @@ def test_items_of_one_shape_go_together_as_many_each_time():
     assert {len(alone)} == sizes[3, 2]
 
 
+@pytest.mark.parametrize(("device", "most"), [("cpu", 128), ("cuda", 1024)])
+def test_no_more_is_computed_for_a_text_alone_than_fills_a_block(device, most):
+    for shape in [(3,), (50, 9), (512,), (1024, 1024)]:
+        (block,) = same_shape_blocks([shape], torch.device(device))
+        assert set(block) == {0} and (len(block) == 1 or len(block) * sum(shape) <= most)
+
+
 @pytest.mark.parametrize("threads", [1, 2])
 def test_blocks_come_in_order_each_run_by_one_thread_and_the_threads_come_back(threads):
     before = torch.get_num_threads()

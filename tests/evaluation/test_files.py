@@ -205,13 +205,6 @@ def test_missing_predictions_are_empty_answers_and_counted(write):
         ("a.json", '[{"pred": "x", "gt": "a"}, {"pred": "x"}]', "row 2 has no reference in column 'gt'"),
         ("a.jsonl", '{"pred": "x", "gt": ["a", null]}', "line 1 has a reference that is no text"),
         ("a.jsonl", '{"pred": ["x"], "gt": "a"}', "line 1 has a list in column 'pred'"),
-        (
-            "a.csv",
-            "pred,gt,level\nx,a,1\nx,a,\nx,a,hard\n",
-            "line 4: the difficulty in column 'level' is 'hard'",
-        ),
-        ("a.csv", "pred,gt,level\nx,a,1.5\n", "line 2: the difficulty .* '1.5', not a whole number"),
-        ("a.csv", "pred,gt,image\nx,a,i\nx,a,\n", "line 3 has no image in column 'image': .*--image"),
         ("a.csv", 'pred,gt\n"x\ny",a\nz\n', "line 4 has 1 cells, and the line of column names 2"),
         ("a.csv", "pred,gt\nx,a\nz,dark, red\n", "line 3 has 3 cells"),
         ("a.csv", 'pred,gt\nx,a\nx,"a\nx,a\nx,a\n', "line 3: unexpected end of data"),

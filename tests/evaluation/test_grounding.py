@@ -25,15 +25,9 @@ from vqatune.params import load_params
 from vqatune.tables import IMAGES, PAIRS, PLACE, PREDICTIONS, read_table, write_table
 
 COLORS = {
-    "red": (220, 20, 20),
-    "green": (20, 160, 40),
-    "blue": (30, 40, 220),
-    "yellow": (240, 230, 30),
-    "black": (10, 10, 10),
-    "white": (250, 250, 250),
-    "purple": (130, 20, 160),
-    "orange": (250, 140, 10),
-}
+    "red": (220, 20, 20), "green": (20, 160, 40), "blue": (30, 40, 220), "yellow": (240, 230, 30),
+    "black": (10, 10, 10), "white": (250, 250, 250), "purple": (130, 20, 160), "orange": (250, 140, 10),
+}  # fmt: skip
 ASKED = ["what color is it?", "which color does the square have?"]
 
 
@@ -133,9 +127,7 @@ def test_an_empty_answer_is_held_against_other_images_too(seeing, ask):
     assert answers["grounding"].notna().all() and answers["grounding"].nunique() > 1
 
 
-def test_neither_the_order_of_the_rows_nor_what_is_asked_together_changes_anything(
-    tiny_base, ask, pairs, places
-):
+def test_neither_row_order_nor_what_is_asked_together_changes_anything(tiny_base, ask, pairs, places):
     expected = ask(tiny_base, pairs=pairs, places=places)["grounding"]
     assert expected.nunique() > 2
     for images, together in ((1, 1000), (5, 7)):
@@ -264,9 +256,7 @@ def undisturbed():
     return run
 
 
-def test_stopped_while_it_is_measured_and_started_again_it_ends_with_the_same_bytes(
-    stage_folder, undisturbed
-):
+def test_stopped_while_it_is_measured_and_started_again_it_ends_with_the_same(stage_folder, undisturbed):
     stages = stage_folder({"predict.images_per_step": 2, "predict.checkpoint_every": 1}, copies=20)
     process = stages.start("predict", "base")
     while len(_kept(stages, "grounding/*")) < 3:
@@ -300,9 +290,7 @@ def test_two_processes_measure_what_one_does(stage_folder, undisturbed):
     )
     stages = stage_folder({"predict.images_per_step": 5, "predict.launcher": launcher}, copies=2)
     assert "one process" not in stages.run("predict", "base")
-    shared, alone = (
-        read_table(stages.root / "data/predictions/base.parquet", PREDICTIONS),
-        undisturbed(stages.root),
-    )
+    shared = read_table(stages.root / "data/predictions/base.parquet", PREDICTIONS)
+    alone = undisturbed(stages.root)
     pd.testing.assert_frame_equal(shared, alone, atol=1e-4)
     pd.testing.assert_series_equal(shared["grounding"], alone["grounding"], check_exact=True)

@@ -47,6 +47,17 @@ def test_hundreds_of_pairs_score_what_sentence_transformers_gives(embedded, pair
     np.testing.assert_allclose(_score(embedded, pairs)[:, 0], expected, rtol=0, atol=1e-5)
 
 
+def test_in_a_gpus_precision_scores_are_near_and_depend_on_no_company(embedded, pairs):
+    coarse = SentenceEncoder(find_model("embedded", None), torch.device("cpu"), torch.bfloat16)
+    asked = [*pairs, *[(ours, ours) for ours, _ in pairs[:20]]]
+    scores, exact = _score(coarse, asked), _score(embedded, asked)
+    assert np.isfinite(scores).all() and (np.abs(scores) <= 1).all()
+    assert 1e-5 < np.abs(scores - exact).max() < 0.01
+    order = random.Random(1).sample(range(len(asked)), len(asked))
+    assert (_score(coarse, [asked[place] for place in order]) == scores[order]).all()
+    assert [_score(coarse, [pair]).item() for pair in asked[:15]] == scores[:15, 0].tolist()
+
+
 def test_a_long_text_is_cut_as_sentence_transformers_cuts_it(embedded):
     from sentence_transformers.util import cos_sim
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from vqatune.evaluation.metrics.meteor import meteor
 from vqatune.evaluation.metrics.wups import READING, similarity, wordnet, wups, wups_00, wups_09
-from vqatune.evaluation.wordnet import installed
+from vqatune.evaluation.wordnet import FILES, installed
 
 _GOLDEN = Path(__file__).parent / "golden"
 _SETTINGS = settings(max_examples=60, deadline=None, derandomize=True, database=None)
@@ -168,7 +168,6 @@ import json, sys
 from concurrent.futures import ThreadPoolExecutor
 from multiprocessing import get_context
 from vqatune.evaluation.metrics.meteor import meteor
-from vqatune.evaluation.metrics.meteor import meteor
 from vqatune.evaluation.metrics.wups import wups_00
 words = sys.stdin.read().split()
 def score(word):
@@ -207,17 +206,35 @@ print(json.dumps(get_context("fork").Pool(2).map(score, nouns, 10) == list(map(s
     assert _printed(script) is True
 
 
-@pytest.mark.parametrize("call", ["wups_00('red', ['blue'])", "meteor('red', ['red'])"])
-def test_without_wordnet_there_is_no_score_but_one_line_that_says_what_to_do(call):
+every_call = pytest.mark.parametrize("call", ["wups_00('red', ['blue'])", "meteor('red', ['red'])"])
+
+
+def _error(call: str, path: list[str]) -> str:
     script = f"""
 import nltk
 from vqatune.errors import DataError
-nltk.data.path[:] = []
+nltk.data.path[:] = {path}
 try:
     {call}
 except DataError as error:
     print(json.dumps(str(error)))
 """
-    message = _printed(script)
-    assert "WordNet" in message and "`make`" in message and "python -m vqatune.evaluation.wordnet" in message
-    assert "\n" not in message
+    return _printed(script)
+
+
+@every_call
+def test_without_wordnet_there_is_no_score_but_one_line_that_says_what_to_do(call):
+    message = _error(call, [])
+    assert "WordNet, which is not installed here" in message and "\n" not in message
+    assert "`make`" in message and "python -m vqatune.evaluation.wordnet" in message
+
+
+@every_call
+@pytest.mark.parametrize("whole", [False, True], ids=["files missing", "files of nonsense"])
+def test_a_damaged_wordnet_is_one_line_that_says_where_and_what_to_do(call, whole, tmp_path):
+    corpus = tmp_path / "corpora" / "wordnet"
+    corpus.mkdir(parents=True)
+    for file in FILES if whole else FILES[1:]:
+        (corpus / file).write_text("nonsense\n")
+    message = _error(call, [str(tmp_path)])
+    assert f"is incomplete or cannot be read in {corpus}: run" in message and "\n" not in message

@@ -35,9 +35,9 @@ def _table_lines(console: Console) -> list[str]:
 def scores() -> Scores:
     totals = [("exact_match", 0.5, 0.25, 0.75, 1234), ("sbert_cosine", -0.125, -0.5, 0.0, 7)]
     absent = {"wups_00": "no WordNet", "wups_09": "no WordNet", "bartscore": "no model"}
-    return Scores(
-        pd.DataFrame(), pd.DataFrame(totals, columns=["metric", "value", "low", "high", "pairs"]), absent
-    )
+    counts = {"pairs": 1234, "images": 50, "empty_predictions": 0, "empty_references": 0}
+    columns = ["metric", "value", "low", "high", "pairs"]
+    return Scores(pd.DataFrame(), pd.DataFrame(totals, columns=columns), absent, counts)
 
 
 def test_scores_are_shown_with_their_intervals_and_counts(scores):
@@ -53,6 +53,22 @@ def test_what_is_absent_for_one_reason_is_one_line(scores):
     show_scores(scores, "file", console := _console(30))
     assert "wups_00, wups_09 are absent: no WordNet\n" in _text(console)
     assert "bartscore is absent: no model\n" in _text(console)
+
+
+@pytest.mark.parametrize(
+    ("predictions", "references", "said"),
+    [
+        (1, 1200, "1 empty prediction, 1,200 empty references\n"),
+        (2, 0, "\n2 empty predictions\n"),
+        (0, 1, "\n1 empty reference\n"),
+    ],
+)
+def test_empty_texts_are_counted_where_there_are_any(scores, predictions, references, said):
+    show_scores(scores, "file", console := _console(200))
+    assert "empty" not in _text(console)
+    scores.counts.update(empty_predictions=predictions, empty_references=references)
+    show_scores(scores, "file", console := _console(200))
+    assert said in _text(console)
 
 
 @pytest.fixture
@@ -160,23 +176,24 @@ def test_a_comparison_is_as_wide_as_the_terminal_and_cuts_no_number(found, width
 def versions() -> dict[str, pd.DataFrame]:
     def table(value: float) -> pd.DataFrame:
         rows = [
-            ("exact_match", value, None),
-            ("bertscore_precision", 0.75, None),
-            ("bartscore", None, "no model"),
+            ("exact_match", value, value - 0.01, value + 0.0302, None),
+            ("bertscore_precision", 0.75, 0.75, 0.75 + 1e-16, None),
+            ("bartscore", None, None, None, "no model"),
         ]
-        return pd.DataFrame(rows, columns=["metric", "value", "absent"]).astype({"value": float})
+        table = pd.DataFrame(rows, columns=["metric", "value", "low", "high", "absent"])
+        return table.astype({"value": float, "low": float, "high": float})
 
     names = ["base", *(f"v{number}" for number in range(1, 14))]
     return {name: table(number / 16) for number, name in enumerate(names)}
 
 
-@pytest.mark.parametrize(("width", "parts"), [(200, 1), (120, 1), (80, 2), (40, 5)])
+@pytest.mark.parametrize(("width", "parts"), [(200, 1), (120, 2), (80, 4), (40, 14)])
 def test_many_versions_are_shown_in_as_many_tables_as_it_takes(versions, width, parts):
     show_versions(versions, console := _console(width))
     assert _text(console).count("exact_match") == _text(console).count("bertscore_precision") == parts
     assert max(map(len, _table_lines(console))) <= width and "…" not in _text(console)
     shown = "".join(_lines(console, "exact_match"))
-    assert all(f"{number / 16:.3f}" in shown for number in range(14))
+    assert all(f"│{number / 16:.3f} ±.020│" in shown for number in range(14))
     assert "bartscore is absent: no model" in _text(console) and not _lines(console, "│bartscore")
 
 
@@ -185,13 +202,24 @@ def test_the_best_of_all_versions_is_bold_whatever_table_it_is_in(versions):
     styled = [
         line for line in console.export_text(clear=False, styles=True).splitlines() if "exact_match" in line
     ]
-    assert [f"{BOLD}0.812" in line for line in styled] == [False, True]
-    assert BOLD not in styled[0]
+    assert [f"{BOLD}0.812" in line for line in styled] == [False, False, False, True]
+    assert not any(BOLD in line for line in styled[:3])
+
+
+def test_half_the_width_of_an_interval_is_shown_where_it_has_one(versions):
+    wide = pd.DataFrame([("bartscore", -3.5, -5.0, -2.5)], columns=["metric", "value", "low", "high"])
+    show_versions({"base": versions["base"], "v1": wide.assign(absent=None)}, console := _console(120))
+    [line] = _lines(console, "bertscore_precision")
+    assert line.split("│")[2].strip() == "0.750"
+    [line] = _lines(console, "│bartscore")
+    assert [part.strip() for part in line.split("│")[2:4]] == ["", "-3.500 ±1.250"]
+    title = " ".join(" ".join(_text(console).split("┏")[0].split()).split())
+    assert title.endswith("± half the width of the 95 % interval")
 
 
 def test_a_score_that_a_version_does_not_have_is_empty(versions):
     versions["v13"] = versions["v13"].iloc[1:]
-    show_versions(versions, console := _console(120))
+    show_versions(versions, console := _console(200))
     [line] = _lines(console, "exact_match")
     assert line.split("│")[-2].strip() == "" and "nan" not in _text(console)
 

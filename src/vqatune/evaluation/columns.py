@@ -1,19 +1,10 @@
-"""The columns of a file of predictions: which one is what, and what is in their cells.
-
-A cell is text, True or False, a number, None, or a list or object of these.
-"""
+"""Which column of a file of predictions is what: as the user says, or guessed from common names."""
 
 import difflib
-import json
-import math
 import re
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from operator import itemgetter
-from typing import Any
-
-import pandas as pd
 
 from vqatune.errors import DataError
 
@@ -27,14 +18,6 @@ OPTIONS = {
     IMAGE_ID: "--image",
 }
 """The command's options that name the columns."""
-
-At = Callable[[int], str]
-"""Where a row is, in words: the file and the line."""
-
-DECODER = json.JSONDecoder(
-    parse_int=str, parse_float=str, parse_constant=lambda name: None if name == "NaN" else name
-)
-"""Reads JSON with its numbers as the text that they are; NaN, which Python writes for nothing, is nothing."""
 
 # As _plain writes them; a name of an earlier line is taken before those of the lines after it.
 _NAMES: dict[str, list[str]] = {
@@ -54,7 +37,15 @@ _NAMES: dict[str, list[str]] = {
         ),
     ],
     DIFFICULTY: ["difficulty", "level"],
-    IMAGE_ID: ["imageid", "image", "imagepath", "imagename", "filename", "file"],
+    IMAGE_ID: [
+        *(
+            name + part
+            for part in ("id", "", "path", "name", "file", "filename", "url", "uri")
+            for name in ("image", "img", "photo", "picture")
+        ),
+        "filename",
+        "file",
+    ],
 }
 
 _Candidate = tuple[str, tuple[str, ...]]
@@ -63,6 +54,7 @@ _Candidate = tuple[str, tuple[str, ...]]
 _SHOWN_COLUMNS, _SHOWN_CHARACTERS = 20, 40
 
 
+# As Python writes it: with a comma between any two, as two literals without one would be read as one text.
 @dataclass(frozen=True)
 class Columns:
     """The columns that the user names; what is None, or empty references, is guessed from common names.
@@ -160,128 +152,16 @@ def _with_numbered(candidates: list[_Candidate], known: set[str]) -> list[_Candi
 
 
 def _listed(names: Sequence[str]) -> str:
-    shown = list(map(_shortened, names[:_SHOWN_COLUMNS]))
+    shown = list(map(shortened, names[:_SHOWN_COLUMNS]))
     more = len(names) - len(shown)
     return ", ".join(shown) + (f" and {more} more" if more else "")
 
 
-def _shortened(text: str) -> str:
+def shortened(text: str) -> str:
+    """Return a name or a cell as an error shows it: on one line, and cut where it is long."""
     line = " ".join(text.split())
     return line if len(line) <= _SHOWN_CHARACTERS else line[: _SHOWN_CHARACTERS - 1] + "…"
 
 
 def _plain(name: str) -> str:
     return re.sub(r"[\s_-]+", "", name).casefold()
-
-
-def as_texts(cells: Sequence[Any]) -> list[str]:
-    """Return any cells as text: nothing as '', lists and objects as JSON."""
-    if set(map(type, cells)) == {str}:
-        return list(cells)
-    return [
-        json.dumps(cell, ensure_ascii=False, default=str)
-        if isinstance(cell, (list, dict))
-        else _text(cell) or ""
-        for cell in cells
-    ]
-
-
-def prediction_texts(name: str, cells: Sequence[Any], at: At) -> list[str]:
-    """Return the predictions in a column, a missing one as ''. Raises DataError for a list or an object."""
-    return _single(name, cells, at)
-
-
-def reference_lists(columns: dict[str, Sequence[Any]], at: At) -> list[list[str]]:
-    """Return the references of every row, as many in each, from one column or several (name → cells).
-
-    Raises DataError where a row has none, one that is no text, or more or fewer than the others.
-    """
-    if len(columns) == 1:
-        [(name, cells)] = columns.items()
-        found = list(map(_alternatives, cells))
-        for row, several in enumerate(found):
-            if not several:
-                fault = (
-                    "no reference" if cells[row] is None or several == [] else "a reference that is no text"
-                )
-                raise DataError(f"{at(row)} has {fault} in column {name!r}: write it, or leave the row out")
-    else:
-        single = [_single(name, cells, at) for name, cells in columns.items()]
-        found = [[text for text in row if text] for row in zip(*single, strict=True)]
-    counts = Counter(map(len, found))
-    usual, rows = counts.most_common(1)[0]
-    if len(counts) > 1:
-        row = next(row for row, several in enumerate(found) if len(several) != usual)
-        raise DataError(
-            f"{at(row)}: unequal numbers of references: {len(found[row])} here and {usual} in most rows "
-            f"({len(found) - rows} of {len(found)} differ): give every row as many"
-        )
-    if not usual:
-        raise DataError(f"{at(0)} has no reference, and nor has any other row: name other columns")
-    return found
-
-
-def difficulty_numbers(name: str, cells: Sequence[Any], at: At) -> pd.Series:
-    """Return the difficulties in a column as Int64, missing where a cell is empty. Raises DataError for others."""
-    written = as_texts(cells)
-    values: dict[str, int | None] = {}
-    for text in dict.fromkeys(written):
-        whole = re.fullmatch(r"\s*([+-]?[0-9]{1,9})(\.0*)?\s*", text)
-        if text.strip() and not whole:
-            raise DataError(
-                f"{at(written.index(text))}: the difficulty in column {name!r} is {_shortened(text)!r}, not a "
-                f"whole number: name another column with {OPTIONS[DIFFICULTY]} NAME, or '' for none"
-            )
-        values[text] = int(whole[1]) if whole else None
-    return pd.Series([values[text] for text in written], dtype="Int64")
-
-
-def image_texts(name: str, cells: Sequence[Any], at: At) -> list[str]:
-    """Return the images in a column. Raises DataError where a cell is empty."""
-    written = _single(name, cells, at)
-    if "" in written:
-        raise DataError(
-            f"{at(written.index(''))} has no image in column {name!r}: "
-            f"name another column with {OPTIONS[IMAGE_ID]} NAME, or '' for none"
-        )
-    return written
-
-
-def _alternatives(cell: Any) -> list[str] | None:
-    """Return the references in a cell, none for an empty list; None where there is nothing, or no text."""
-    if isinstance(cell, list):
-        return _items(cell)
-    if not isinstance(cell, str) or not cell.startswith("["):
-        text = _text(cell)
-        return None if text is None else [text]
-    try:
-        items = _items(DECODER.decode(cell))
-    except (ValueError, RecursionError):
-        return [cell]
-    # A list of something else is an answer that happens to look like one.
-    return [cell] if items is None else items
-
-
-def _items(cells: list) -> list[str] | None:
-    found = [_text(cell.get("answer") if isinstance(cell, dict) else cell) for cell in cells]
-    return None if None in found else found
-
-
-def _single(name: str, cells: Sequence[Any], at: At) -> list[str]:
-    for row, cell in enumerate(cells):
-        if isinstance(cell, (list, dict)):
-            kind = "a list" if isinstance(cell, list) else "an object"
-            raise DataError(
-                f"{at(row)} has {kind} in column {name!r}, where one text is wanted: name another"
-            )
-    return as_texts(cells)
-
-
-def _text(cell: Any) -> str | None:
-    if isinstance(cell, str):
-        return cell
-    if isinstance(cell, bool):
-        return "true" if cell else "false"
-    if cell is None or isinstance(cell, (list, dict)) or (isinstance(cell, float) and math.isnan(cell)):
-        return None
-    return str(cell)

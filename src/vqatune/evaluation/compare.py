@@ -10,6 +10,7 @@ import pandas as pd
 
 from vqatune.errors import DataError
 from vqatune.evaluation.bootstrap import interval, resampled_means
+from vqatune.evaluation.metrics import METRICS, aggregate, pair_weights
 from vqatune.evaluation.scoring import mean_sums
 from vqatune.evaluation.slices import SLICES
 from vqatune.evaluation.version import VersionScores
@@ -25,7 +26,7 @@ class Comparison:
     """What differs from a first version to a second.
 
     metrics: a row a metric that both have: metric, first, second, difference (second − first), low, high (its 95 %
-        interval), pairs (that count in both).
+        interval), pairs; all of them of the pairs for which both versions have it.
     changed: the pairs that one version got right and the other wrong: change (gained or lost), qa_id, image_id,
         question, references, first, second (the predictions), and the columns of SLICES as the first version has them.
     slices: a row a slice of two pairs or more: slice, value, pairs, images, first, second, difference, low, high in
@@ -75,9 +76,17 @@ def check_same_test(
 def _metrics(first: VersionScores, second: VersionScores, resamples: int, seed: int) -> pd.DataFrame:
     names = [name for name in first.scores.totals["metric"] if name in second.values]
     ours, theirs = first.scores.pairs, second.scores.pairs
+    # Otherwise a metric that the versions have on different questions would differ for that reason alone.
+    in_both = ours[names].notna() & theirs[names].notna()
+    ours, theirs = (frame.assign(**frame[names].where(in_both)) for frame in (ours, theirs))
     low, high = _difference(mean_sums(ours, names), mean_sums(theirs, names), resamples, seed)
-    before, after = (np.array([version.values[name] for name in names]) for version in (first, second))
-    counted = ours[names].notna() & theirs[names].notna()
+    before, after = (
+        np.array(
+            [aggregate(frame[name].to_numpy(), pair_weights(METRICS[name], frame)) for name in names],
+            dtype=np.float64,
+        )
+        for frame in (ours, theirs)
+    )
     return pd.DataFrame(
         {
             "metric": names,
@@ -86,7 +95,7 @@ def _metrics(first: VersionScores, second: VersionScores, resamples: int, seed: 
             "difference": after - before,
             "low": low,
             "high": high,
-            "pairs": counted.sum().to_numpy(),
+            "pairs": in_both.sum().to_numpy(),
         }
     )
 

@@ -1,6 +1,6 @@
 """What a model makes of a text, computed once for all pairs and versions that the text is in."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from hashlib import blake2b
 
 import numpy as np
@@ -13,6 +13,8 @@ Encode = Callable[[Sequence[str]], list[np.ndarray]]
 _ROOM = 400 << 20
 """Bytes that are remembered before some are forgotten, so that long texts do not fill the memory."""
 _ROOM_ON_DISK = 1 << 30
+_CHARACTERS_AT_ONCE = 50_000
+"""Of the texts that are encoded, and kept, at a time."""
 
 
 class Embeddings:
@@ -34,8 +36,8 @@ class Embeddings:
             self._held = sum(array.nbytes for array in self._known.values())
         found = self._kept(missing)
         new = [text for text in missing if text not in found]
-        if new:
-            encoded = dict(zip(new, self._load()(new), strict=True))
+        for some in _cuts(new):
+            encoded = dict(zip(some, self._load()(some), strict=True))
             if self._store is not None and self._store.size < _ROOM_ON_DISK:
                 self._store.save((_key(text), _to_bytes(array)) for text, array in encoded.items())
             found |= encoded
@@ -48,6 +50,20 @@ class Embeddings:
             return {}
         keys = {_key(text): text for text in texts}
         return {keys[key]: _from_bytes(content) for key, content in self._store.load(list(keys)).items()}
+
+
+def _cuts(texts: list[str]) -> Iterator[list[str]]:
+    """Cut texts, the short ones first, so that what goes together is of few lengths."""
+    cut: list[str] = []
+    characters = 0
+    for text in sorted(texts, key=len):
+        if cut and characters + len(text) > _CHARACTERS_AT_ONCE:
+            yield cut
+            cut, characters = [], 0
+        cut.append(text)
+        characters += len(text)
+    if cut:
+        yield cut
 
 
 def _key(text: str) -> bytes:

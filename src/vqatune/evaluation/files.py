@@ -21,20 +21,22 @@ import pyarrow.parquet as pq
 from pyarrow import types
 
 from vqatune.errors import DataError
-from vqatune.evaluation.columns import (
+from vqatune.evaluation.cells import (
     DECODER,
+    as_texts,
+    difficulty_numbers,
+    image_texts,
+    prediction_texts,
+    reference_lists,
+)
+from vqatune.evaluation.columns import (
     DIFFICULTY,
     IMAGE_ID,
     PREDICTION,
     REFERENCES,
     ROLES,
     Columns,
-    as_texts,
     choose_columns,
-    difficulty_numbers,
-    image_texts,
-    prediction_texts,
-    reference_lists,
 )
 
 _BOM = b"\xef\xbb\xbf"
@@ -81,29 +83,46 @@ def read_predictions(path: Path | str, columns: Columns | None = None) -> Predic
     """Read a file of predictions, its format by its suffix, its columns as given or guessed from common names.
 
     A missing prediction (a null of JSON or Parquet) is the empty answer, and counted in a note. A column of
-    references holds text, or lists of texts: JSON in a cell that starts with `[`, or lists of JSON or Parquet, also
-    of objects with an `answer`. Of several columns of references each holds one, and an empty cell is none. Numbers
-    become the text that they are in the file, Parquet's as Python writes them. Columns of bytes or without a name
-    are left out.
+    references holds text, or lists of texts: JSON or Python's in a cell that starts with `[`, or lists of JSON or
+    Parquet, also of objects with an `answer`. Of several columns of references each holds one, and an empty cell is
+    none. Numbers become the text that they are in the file, Parquet's as Python writes them. Columns of bytes or
+    without a name are left out; so are, with a note, guessed columns with a difficulty that is not a whole number or
+    without an image somewhere.
 
     Raises DataError, with the line or row, where the file cannot be read or is not what its suffix says, where it
     is not plain which column is what, where it has no rows, where a row has another number of cells or of
-    references than the others or no reference, where a difficulty is not a whole number, or an image has no name.
+    references than the others or no reference, where a difficulty in a given column is not a whole number, or an
+    image in one has no name.
     """
     table = _read(Path(path))
     if not table.numbers:
         raise DataError(f"{path} has no rows: there is nothing to score")
     found = table.columns
-    chosen = choose_columns(list(found), columns or Columns(), str(path))
+    columns = columns or Columns()
+    chosen = choose_columns(list(found), columns, str(path))
     [answers], names = chosen[PREDICTION], chosen[REFERENCES]
-    frame: dict[str, Any] = {
-        PREDICTION: prediction_texts(answers, found[answers], table.at),
-        REFERENCES: reference_lists({name: found[name] for name in names}, table.at),
+    references, notes = reference_lists({name: found[name] for name in names}, table.at)
+    if missing := sum(cell is None for cell in found[answers]):
+        notes.insert(0, f"{missing} missing predictions count as empty answers")
+    if len(names) > 1:
+        chosen[REFERENCES] = tuple(name for name in names if any(as_texts(found[name])))
+        empty = [name for name in names if name not in chosen[REFERENCES]]
+        notes += [f"column {name!r} is empty in every row: it gives no references" for name in empty]
+    frame = {PREDICTION: prediction_texts(answers, found[answers], table.at), REFERENCES: references}
+    optional = {
+        DIFFICULTY: (columns.difficulty, difficulty_numbers),
+        IMAGE_ID: (columns.image_id, image_texts),
     }
-    for role, read in ((DIFFICULTY, difficulty_numbers), (IMAGE_ID, image_texts)):
+    for role, (given, read) in optional.items():
         for name in chosen.get(role, ()):
-            frame[role] = read(name, found[name], table.at)
-    notes = _notes(found[answers], [found[name] for name in names])
+            try:
+                frame[role] = read(name, found[name], table.at)
+            except DataError as error:
+                # That a column is called like it does not mean that it is one.
+                if given:
+                    raise
+                del chosen[role]
+                notes.append(f"column {name!r} is not used as the {role}: {error}")
     for name in found:
         if name in chosen.get(name, ()):
             continue
@@ -114,22 +133,6 @@ def read_predictions(path: Path | str, columns: Columns | None = None) -> Predic
             notes.append(f"column {name!r} was not taken for the {name}: it is called {kept!r} here")
         frame[kept] = as_texts(found[name])
     return PredictionsFile(pd.DataFrame(frame), chosen, notes)
-
-
-def _notes(predictions: Sequence[Any], references: list[Sequence[Any]]) -> list[str]:
-    notes = []
-    if missing := sum(cell is None for cell in predictions):
-        notes.append(f"{missing} missing predictions count as empty answers")
-    python_lists = sum(
-        isinstance(cell, str) and cell.startswith("['") and cell.endswith("']")
-        for column in references
-        for cell in column
-    )
-    if python_lists:
-        notes.append(
-            f"{python_lists} references look like Python lists and count as one text each: write JSON"
-        )
-    return notes
 
 
 def _read(path: Path) -> _Table:

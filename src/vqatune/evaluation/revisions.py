@@ -4,11 +4,12 @@ import re
 import tempfile
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from vqatune.errors import DataError
 from vqatune.evaluation.version import HeldOut, read_test
-from vqatune.tables import PREDICTIONS, read_table
+from vqatune.tables import PREDICTIONS, read_table, table_columns
 
 _TABLES = ("data/test.parquet", "data/train.parquet", "data/sampled.parquet")
 
@@ -41,7 +42,12 @@ def read_version(name: str, root: Path) -> tuple[pd.DataFrame, HeldOut]:
 
 
 def _read(root: Path, predictions: str) -> tuple[pd.DataFrame, HeldOut]:
-    return read_table(root / predictions, PREDICTIONS), read_test(root)
+    path = root / predictions
+    if "grounding" in table_columns(path):
+        return read_table(path, PREDICTIONS), read_test(root)
+    # As versions were predicted before it was measured.
+    columns = [name for name in PREDICTIONS.names if name != "grounding"]
+    return read_table(path, PREDICTIONS, columns).assign(grounding=np.nan), read_test(root)
 
 
 def _fetch(revision: str, paths: list[str], root: Path, folder: Path) -> None:

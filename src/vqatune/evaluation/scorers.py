@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 
-from vqatune.evaluation import wordnet
 from vqatune.evaluation.embeddings import Embeddings, Encode
 from vqatune.evaluation.metrics import METRICS
 from vqatune.evaluation.metrics.bertscore import bertscore
@@ -25,7 +24,7 @@ Singles = Callable[[Sequence[tuple[str, str]]], np.ndarray]
 """Scores pairs of two texts: (pairs, metrics)."""
 
 _TEXT_LIBRARIES = ("nltk", "rapidfuzz", "rouge_score", "sacrebleu")
-_MODEL_LIBRARIES = ("torch", "transformers", "bert-score", "sentence-transformers")
+_MODEL_LIBRARIES = ("bert-score", "numpy", "sentence-transformers", "tokenizers", "torch", "transformers")
 
 
 @dataclass(frozen=True)
@@ -70,10 +69,11 @@ def make_scorer(
     if group == "text":
         return _by_functions(group, metrics, None)
     if group == "wordnet":
+        # Not on top: it is a command of its own, which `python -m` would find imported already.
+        from vqatune.evaluation import wordnet
+
         if not wordnet.installed():
-            return Absent(
-                metrics, "WordNet is not installed here: run `python -m vqatune.evaluation.wordnet`"
-            )
+            return Absent(metrics, str(wordnet.unusable()))
         return _by_functions(group, metrics, wordnet.name())
     if getattr(params, group).model is None:
         return Absent(metrics, f"no model is configured: set eval.{group}.model")
@@ -103,17 +103,19 @@ def _by_model(
     source, device = find_model(chosen.model, chosen.revision), scoring_device(chosen.model, compute)
     layer = params.bertscore.layer if group == "bertscore" else None
     places = [f"evaluation/metrics/{name}.py" for name in (group, "encoders", "text")]
+    places += ["evaluation/embeddings.py", "evaluation/scorers.py"]
     key = make_key(
         metrics=metrics,
         model=source.name,
         layer=layer,
-        device=device,
-        code=digest_code(*places, "evaluation/scorers.py", libraries=_MODEL_LIBRARIES),
+        device=_make_of(device),
+        code=digest_code(*places, libraries=_MODEL_LIBRARIES),
     )[:16]
     load = partial(_load, group, source, layer, device, compute.threads if compute else None)
     if group == "bartscore":
-        # Its model reads the empty text, too.
-        return Scorer(group, metrics, key, 2048, partial(_score_plain, lambda pairs: load()(pairs), None))
+        # Its model reads the empty text, too. On a CPU it is so slow that little is to be lost at a time.
+        chunk = 2048 if device == "cpu" else 32_768
+        return Scorer(group, metrics, key, chunk, partial(_score_plain, lambda pairs: load()(pairs), None))
     states = Embeddings(load, None if store is None else Store(store, f"{group}-texts", key))
     compare = {"bertscore": bertscore, "sbert": sbert_cosine}[group]
 
@@ -121,6 +123,16 @@ def _by_model(
         return compare(pairs, states.of(text for pair in pairs for text in pair))
 
     return Scorer(group, metrics, key, 32_768, partial(_score_plain, score, np.zeros(len(metrics))))
+
+
+def _make_of(device: str) -> str:
+    if device == "cpu":
+        return device
+    import torch
+
+    from vqatune.models.runtime import device_name
+
+    return device_name(torch.device(device))
 
 
 @cache

@@ -3,7 +3,7 @@
 >>> score(pandas.DataFrame({"prediction": ["red"], "references": ["dark red"]})).totals
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from numbers import Real
 from pathlib import Path
@@ -16,6 +16,7 @@ from vqatune.errors import DataError, ParameterError
 from vqatune.evaluation.bootstrap import image_sums, interval, resampled_means
 from vqatune.evaluation.metrics import METRICS, PUBLISHED, aggregate, pair_weights
 from vqatune.evaluation.metrics.table import MARKS
+from vqatune.evaluation.metrics.text import tokens
 from vqatune.evaluation.scorers import Absent, Scorer, make_scorer
 from vqatune.evaluation.store import Pair, ScoreStore
 from vqatune.params import ComputeParams, EvalParams
@@ -23,21 +24,25 @@ from vqatune.progress import bar
 
 SEED = 13
 """Of the resamples, where no other is given."""
+_CHARACTERS_AT_ONCE = 500_000
+"""Of the pairs that are scored and kept at a time: their tokens' states are some hundred megabytes."""
 
 
 @dataclass(frozen=True, eq=False)
 class Scores:
     """The scores of predictions.
 
-    pairs: the frame that was scored, with a float64 column a metric, NaN where undefined.
+    pairs: the frame that was scored, its index kept, with a float64 column a metric, NaN where undefined.
     totals: a row a metric: metric, value, low, high (the ends of the 95 % interval), pairs (that count). In the order
     of METRICS.
     absent: metric → why it could not be computed, or has no value.
+    counts: pairs, images (pairs, where they have none), empty_predictions, empty_references (pairs with one).
     """
 
     pairs: pd.DataFrame
     totals: pd.DataFrame
     absent: dict[str, str]
+    counts: dict[str, int]
 
 
 def score(
@@ -90,7 +95,21 @@ def score(
     present = [name for name in chosen if name not in absent]
     given = [name for name in pairs.columns if name not in chosen]
     totals = _totals(scored.iloc[_own_order(scored, rows)], present, params.resamples, seed)
-    return Scores(pd.concat([pairs[given], scored[present]], axis=1), totals, absent)
+    complete = pd.concat([pairs[given], scored[present]], axis=1).set_axis(frame.index)
+    return Scores(complete, totals, absent, _counts(pairs, rows, distinct))
+
+
+def _counts(pairs: pd.DataFrame, rows: np.ndarray, distinct: list[Pair]) -> dict[str, int]:
+    empty = [
+        (not tokens(prediction), not all(map(tokens, references))) for prediction, references in distinct
+    ]
+    predictions, references = np.array(empty)[rows].sum(0).tolist()
+    return {
+        "pairs": len(pairs),
+        "images": pairs["image_id"].nunique() if "image_id" in pairs.columns else len(pairs),
+        "empty_predictions": predictions,
+        "empty_references": references,
+    }
 
 
 def mean_sums(pairs: pd.DataFrame, metrics: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
@@ -153,7 +172,7 @@ _MISSING = {
 def _chosen(names: Iterable[str] | None) -> list[str]:
     if names is None:
         return list(METRICS)
-    for name in (names := list(names)):
+    for name in (names := [names] if isinstance(names, str) else list(names)):
         if name not in METRICS:
             raise ParameterError(f"{name!r} is not a metric: choose from {', '.join(METRICS)}")
     return [name for name in METRICS if name in names]
@@ -218,10 +237,13 @@ def _pair(row: int, prediction: Any, references: Any) -> Pair:
 
 
 def _check_columns(frame: pd.DataFrame) -> None:
-    for name in ("difficulty", "grounding"):
-        for value in frame[name].dropna() if name in frame.columns else ():
-            if not isinstance(value, Real):
-                raise DataError(f"the column {name!r} holds {value!r}: it needs numbers, or nothing")
+    if repeated := list(frame.columns[frame.columns.duplicated()]):
+        raise DataError(f"there are several columns {repeated[0]!r}: keep one of them")
+    for name, highest in (("difficulty", np.inf), ("grounding", 1)):
+        for value in frame[name].dropna().unique().tolist() if name in frame.columns else ():
+            if not isinstance(value, Real) or isinstance(value, bool) or not 0 <= value <= highest:
+                wanted = "numbers from 0 to 1" if highest == 1 else "numbers from 0 on"
+                raise DataError(f"the column {name!r} holds {value!r}: it needs {wanted}, or nothing")
     if "image_id" in frame.columns and (missing := int(frame["image_id"].isna().sum())):
         raise DataError(
             f"{missing} pair(s) have no image_id: fill them in, or leave the column out, and every pair counts as an "
@@ -257,11 +279,26 @@ def _group_scores(scorer: Scorer, pairs: list[Pair], folder: Path | None) -> np.
     todo = np.flatnonzero(~known)
     with bar() as progress:
         task = progress.add_task(f"scoring by {scorer.name}", total=len(todo))
-        for start in range(0, len(todo), scorer.chunk):
-            places = todo[start : start + scorer.chunk]
+        for places in _chunks(todo, pairs, scorer.chunk):
             some = [pairs[place] for place in places]
             scores[places] = scorer.score(some)
             if store is not None:
                 store.write(some, scores[places])
             progress.advance(task, len(places))
     return scores
+
+
+def _chunks(todo: np.ndarray, pairs: list[Pair], most: int) -> Iterator[np.ndarray]:
+    """Cut pairs so that a chunk has at most `most`, and fewer where they are long."""
+    lengths = [
+        len(prediction) + sum(map(len, references))
+        for prediction, references in (pairs[place] for place in todo)
+    ]
+    start = characters = 0
+    for end, length in enumerate(lengths):
+        if end > start and (end - start == most or characters + length > _CHARACTERS_AT_ONCE):
+            yield todo[start:end]
+            start, characters = end, 0
+        characters += length
+    if len(todo):
+        yield todo[start:]

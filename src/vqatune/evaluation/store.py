@@ -6,9 +6,10 @@ Several processes may use a file at once. A file that is damaged is made anew; a
 import os
 import sqlite3
 import sys
+import time
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,8 @@ Pair = tuple[str, tuple[str, ...]]
 _WAIT = 120
 """Seconds to wait for another process to finish writing."""
 _KEYS_AT_ONCE = 10_000
+_FORGOTTEN = 30 * 24 * 3600
+"""Seconds without use after which a file of other code or models is removed."""
 _CHECK = 4
 """Bytes of the checksum."""
 _FAILURES = (sqlite3.DatabaseError, UnicodeDecodeError)
@@ -61,6 +64,7 @@ class Store:
         except OSError as error:
             raise self._unusable(error) from error
         self._repaired(self._make)
+        self._tidy(folder, name)
 
     @property
     def size(self) -> int:
@@ -81,6 +85,14 @@ class Store:
     def save(self, rows: Iterable[tuple[bytes, bytes]]) -> None:
         """Keep contents by their keys: all of them or, where the process dies, none."""
         self._repaired(self._insert, [(key, content + _check(key, content)) for key, content in rows])
+
+    def _tidy(self, folder: Path, name: str) -> None:
+        """Mark the file as used, and remove those of the same name, of other code or models, that are used no more."""
+        self._path.touch()
+        for path in folder.glob(f"{name}-{'[0-9a-f]' * 16}.sqlite"):
+            with suppress(FileNotFoundError):
+                if path.stat().st_mtime < time.time() - _FORGOTTEN:
+                    path.unlink()
 
     def _make(self) -> None:
         with self._connection() as connection:

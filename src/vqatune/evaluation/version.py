@@ -9,7 +9,6 @@ import pandas as pd
 from vqatune.errors import DataError
 from vqatune.evaluation.metrics import METRICS
 from vqatune.evaluation.metrics.table import MARKS
-from vqatune.evaluation.metrics.text import tokens
 from vqatune.evaluation.scoring import Scores, score
 from vqatune.evaluation.slices import SLICES, add_slices, by_part_of_speech, by_slice
 from vqatune.params import Params
@@ -96,12 +95,7 @@ def score_version(
     pairs = pairs.sort_values("qa_id", ignore_index=True)[[*columns, "answer"]]
     pairs = pairs.rename(columns={"answer": "references"}).join(answered, on="qa_id")
     scores = score(pairs, metrics, params=params.eval, compute=params.compute, store=store, seed=params.seed)
-    values = dict(scores.totals[["metric", "value"]].itertuples(index=False)) | {
-        "pairs": len(pairs),
-        "images": pairs["image_id"].nunique(),
-        "empty_predictions": sum(not tokens(text) for text in pairs["prediction"]),
-        "empty_references": sum(not tokens(text) for text in pairs["references"]),
-    }
+    values = dict(scores.totals[["metric", "value"]].itertuples(index=False)) | scores.counts
     return VersionScores(values, scores)
 
 

@@ -33,7 +33,7 @@ _NARROWEST_QUESTION, _LONGEST_QUESTION, _LONGEST_CELL = 24, 120, 30
 
 
 def show_scores(scores: Scores, title: str, console: Console) -> None:
-    """Print a row a metric: its value, its 95 % interval, and how many pairs count; then what is absent, and why."""
+    """Print a row a metric (its value, its 95 % interval, how many pairs count), what is empty, and what is absent."""
     rows = [
         {
             "metric": row.metric,
@@ -44,6 +44,11 @@ def show_scores(scores: Scores, title: str, console: Console) -> None:
         for row in scores.totals.itertuples(index=False)
     ]
     console.print(widest(_maker(title, rows), ["metric", "value", "95 % interval", "pairs"], console))
+    empty = {name: scores.counts[f"empty_{name}s"] for name in ("prediction", "reference")}
+    if said := [
+        f"{count:,} empty {name}{'' if count == 1 else 's'}" for name, count in empty.items() if count
+    ]:
+        console.print(", ".join(said), markup=False, highlight=False, soft_wrap=True)
     _show_absent(scores.absent, console)
 
 
@@ -137,16 +142,33 @@ def _show_changes(changed: pd.DataFrame, first: str, second: str, console: Conso
 def show_versions(versions: Mapping[str, pd.DataFrame], console: Console) -> None:
     """Print a row a metric and a column a version, the best in bold, in several tables where there is little room.
 
+    Beside a value stands half the width of its interval, where that has a width.
+
     versions: name → VersionScores.intervals().
     """
-    values = {name: table.set_index("metric")["value"] for name, table in versions.items()}
-    together = pd.DataFrame(values).reindex(list(METRICS)).dropna(how="all")
-    rows = [{"metric": metric} | best_in_bold(metric, values) for metric, values in together.iterrows()]
-    make = _maker("all versions; the best in bold", rows, padding=(0, 0), collapse_padding=True)
+    tables = {name: table.set_index("metric") for name, table in versions.items()}
+    together = pd.DataFrame({name: table["value"] for name, table in tables.items()})
+    together = together.reindex(list(METRICS)).dropna(how="all")
+    halves = pd.DataFrame({name: (table["high"] - table["low"]) / 2 for name, table in tables.items()})
+    rows = []
+    for metric, values in together.iterrows():
+        shown = best_in_bold(metric, values)
+        rows.append(
+            {"metric": metric}
+            | {name: text + _plus_minus(halves.loc[metric, name]) for name, text in shown.items()}
+        )
+    title = "all versions; the best in bold, ± half the width of the 95 % interval"
+    make = _maker(title, rows, *versions, padding=(0, 0), collapse_padding=True)
     for table in in_parts(lambda names: make(["metric", *names]), list(versions), console):
         console.print(table)
     reasons = [table.dropna(subset="absent").set_index("metric")["absent"] for table in versions.values()]
     _show_absent({metric: why for table in reasons for metric, why in table.items()}, console)
+
+
+def _plus_minus(half: float) -> str:
+    """Return half the width of an interval as it stands behind a score: nothing where it has none."""
+    # The ends of an interval without a width may differ by how they were rounded.
+    return f" ±{f'{half:.3f}'.removeprefix('0')}" if half > 1e-9 else ""
 
 
 def best_in_bold(metric: str, values: pd.Series) -> dict[Any, str]:

@@ -20,8 +20,11 @@ LONGEST = 1024
 class Bartscore:
     """A sequence-to-sequence model."""
 
-    def __init__(self, source: Source, device: torch.device) -> None:
-        """Load a model; raises ModelError where it is none."""
+    def __init__(self, source: Source, device: torch.device, precision: torch.dtype | None = None) -> None:
+        """Load a model; raises ModelError where it is none.
+
+        precision: what it computes in, by default `precision_on(device)`.
+        """
         from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
 
         self._device = device
@@ -30,7 +33,7 @@ class Bartscore:
             return AutoModelForSeq2SeqLM.from_pretrained(folder), AutoTokenizer.from_pretrained(folder)
 
         model, self._tokenizer = load_from(source, load)
-        self._model = model.to(device, precision_on(device))
+        self._model = model.to(device, precision or precision_on(device))
         # Not every model has a last position.
         positions = getattr(model.config, "max_position_embeddings", LONGEST)
         self._longest = min(self._tokenizer.model_max_length, positions, LONGEST)

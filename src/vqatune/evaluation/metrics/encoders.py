@@ -20,7 +20,7 @@ _Result = TypeVar("_Result")
 LONGEST = 512
 """Tokens of a text that BERTScore reads."""
 _TEXTS_AT_ONCE = 1024
-_TOKENS = {"cpu": 128, "cuda": 4096}
+_TOKENS = {"cpu": 128, "cuda": 1024}
 
 
 def load_from(
@@ -101,11 +101,16 @@ def encode_in_blocks(
 class TokenEncoder:
     """BERTScore's model: the states of a text's tokens in one of its layers."""
 
-    def __init__(self, source: Source, layer: int, device: torch.device) -> None:
-        """Load the first `layer` layers of a model; raises ModelError where it is none or has fewer."""
+    def __init__(
+        self, source: Source, layer: int, device: torch.device, precision: torch.dtype | None = None
+    ) -> None:
+        """Load the first `layer` layers of a model; raises ModelError where it is none or has fewer.
+
+        precision: what it computes in, by default `precision_on(device)`.
+        """
         self._device = device
         model, self._tokenizer = load_from(source, lambda folder: _first_layers(folder, layer))
-        self._model = model.to(device, precision_on(device))
+        self._model = model.to(device, precision or precision_on(device))
         self._tokenizer.model_max_length = min(self._tokenizer.model_max_length, LONGEST)
         self._ends = [self._tokenizer.cls_token_id, self._tokenizer.sep_token_id]
 
@@ -131,8 +136,11 @@ class TokenEncoder:
 class SentenceEncoder:
     """A sentence-transformers model: an embedding of a text."""
 
-    def __init__(self, source: Source, device: torch.device) -> None:
-        """Load a model; raises ModelError where it is none."""
+    def __init__(self, source: Source, device: torch.device, precision: torch.dtype | None = None) -> None:
+        """Load a model; raises ModelError where it is none.
+
+        precision: what it computes in, by default `precision_on(device)`.
+        """
         from sentence_transformers import SentenceTransformer
 
         self._device = device
@@ -142,7 +150,7 @@ class SentenceEncoder:
             return model, model.tokenizer
 
         model, _ = load_from(source, load)
-        self._model = model.to(device, precision_on(device))
+        self._model = model.to(device, precision or precision_on(device))
 
     def encode(self, texts: Sequence[str]) -> list[np.ndarray]:
         """Return the embedding of every text: float32 (1, width)."""

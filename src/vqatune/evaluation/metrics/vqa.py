@@ -8,6 +8,8 @@ import re
 from collections.abc import Sequence
 from functools import lru_cache
 
+from vqatune.evaluation.metrics.text import tokens
+
 _MARKS = ';/[]"{}()=+\\_-><@`,?!'
 _COMMA_BETWEEN_DIGITS = re.compile(r"\d,\d")
 _PERIOD_BEFORE_NO_DIGIT = re.compile(r"\.(?!\d)")
@@ -76,10 +78,14 @@ def vqa_accuracy(prediction: str, references: Sequence[str]) -> float:
     """Return the official accuracy of an answer, in [0, 1], on the VQA forms of both sides.
 
     Of k references n match. From ten references on it is the mean, over leaving out each of them, of
-    min(matches among the others / 3, 1); with fewer, min(n / min(3, k), 1).
+    min(matches among the others / 3, 1); with fewer, min(n / min(3, k), 1). A text that is empty before it is brought
+    into this form matches no text that is not, such as 'the'.
     """
     answer, count = vqa_form(prediction), len(references)
-    matches = sum(vqa_form(reference) == answer for reference in references)
+    matches = sum(
+        vqa_form(reference) == answer and bool(tokens(reference)) == bool(tokens(prediction))
+        for reference in references
+    )
     if count < 10:
         return min(matches / min(3, count), 1.0)
     thirds = matches * min(matches - 1, 3) + (count - matches) * min(matches, 3)

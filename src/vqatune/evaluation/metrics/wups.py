@@ -8,12 +8,13 @@ NLTK's number to the last bit.
 
 import os
 import threading
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Any
+from zipfile import BadZipFile
 
-from vqatune.errors import DataError
 from vqatune.evaluation.metrics.text import plain
 
 READING = threading.RLock()
@@ -200,16 +201,20 @@ def _sense(place: int) -> _Sense:
 @lru_cache(maxsize=1)
 def _reader(process: int) -> Any:
     from nltk.corpus.reader import CorpusReader, WordNetCorpusReader
+    from nltk.corpus.reader.wordnet import WordNetError
     from nltk.corpus.util import LazyCorpusLoader
+
+    # Not above, where it would be loaded before it is run as a command.
+    from vqatune.evaluation.wordnet import installed, unusable
+
+    if not installed():
+        raise unusable()
 
     # NLTK's own `wordnet` belongs to whoever uses it beside us, without our lock.
     other_languages = LazyCorpusLoader("omw-1.4", CorpusReader, r".*/wn-data-.*\.tab", encoding="utf8")
     reader = LazyCorpusLoader("wordnet", WordNetCorpusReader, other_languages)
     try:
         reader.ensure_loaded()
-    except (LookupError, OSError) as error:
-        raise DataError(
-            "METEOR and WUPS need WordNet, which is missing or incomplete here: "
-            "run `make` or `python -m vqatune.evaluation.wordnet`"
-        ) from error
+    except (LookupError, OSError, ValueError, AssertionError, BadZipFile, zlib.error, WordNetError) as error:
+        raise unusable() from error
     return reader
