@@ -14,42 +14,40 @@ FIGURES = {
 }
 
 
+@pytest.fixture
+def run(repository, tmp_path):
+    """Run a benchmark and return the figures that it wrote."""
+
+    def run(*command: object) -> dict:
+        done = subprocess.run(
+            [sys.executable, *map(str, command), "--json", tmp_path / "figures.json"],
+            cwd=repository,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return json.loads((tmp_path / "figures.json").read_text())
+
+    return run
+
+
 @pytest.mark.parametrize("name", FIGURES)
-def test_a_benchmark_runs_and_writes_its_figures(name, repository, tmp_path):
-    command = [sys.executable, f"benchmarks/{name}.py", "--small", "--threads", "1", "--repeats", "1"]
-    done = subprocess.run(
-        [*command, "--device", "cpu", "--json", tmp_path / "figures.json"],
-        cwd=repository,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    figures = json.loads((tmp_path / "figures.json").read_text())
+def test_a_benchmark_runs_and_writes_its_figures(name, run):
+    figures = run(f"benchmarks/{name}.py", "--small", "--threads", 1, "--repeats", 1, "--device", "cpu")
     assert figures["benchmark"] == name and figures["machine"]["torch"]
     assert FIGURES[name] <= figures.keys()
 
 
-def test_the_benchmark_of_the_metrics_runs_and_writes_its_figures(repository, tmp_path):
+def test_the_benchmark_of_the_metrics_runs_and_writes_its_figures(run, tmp_path):
+    answers = ["red", "dark red", "blue", ""]
     pairs = [
-        {
-            "question": f"What colour is part {number % 7}?",
-            "answer": ["red", "dark red", "blue", ""][number % 4],
-        }
+        {"question": f"What colour is part {number % 7}?", "answer": answers[number % 4]}
         for number in range(40)
     ]
     recorded = tmp_path / "recorded.jsonl"
     recorded.write_text(json.dumps({"image_id": "a", "qa_pairs": pairs}) + "\n")
-    command = [sys.executable, "benchmarks/metrics.py", recorded, "--pairs", "60", "--versions", "2"]
-    done = subprocess.run(
-        [*command, "--sample", "2", "--json", tmp_path / "figures.json"],
-        cwd=repository,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    figures = json.loads((tmp_path / "figures.json").read_text())
+    figures = run("benchmarks/metrics.py", recorded, "--pairs", 60, "--versions", 2, "--sample", 2)
     assert [stage["version"] for stage in figures["stages"]] == ["base", "v1"]
     assert {"exact_match", "bertscore", "sbert_cosine"} <= {row["metric"] for row in figures["metrics"]}
     assert all(row["ratio"] > 0 for row in figures["metrics"]) and figures["one_more_version"] > 0

@@ -1,6 +1,7 @@
 """A test set of a few pairs, and the predictions that go with it."""
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -51,3 +52,15 @@ def make_version() -> Callable[..., Version]:
 def text_params(make_params):
     """Parameters under which no model is loaded, and few resamples are drawn."""
     return make_params({"eval.bertscore.model": None, "eval.sbert.model": None, "eval.resamples": 20})
+
+
+@pytest.fixture
+def write(tmp_path):
+    """A function that writes a file of that name and content and returns its path."""
+
+    def write(name: str, content: str | bytes) -> Path:
+        path = tmp_path / name
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+        return path
+
+    return write

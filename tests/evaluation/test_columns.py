@@ -1,7 +1,6 @@
 """Which column of a file of predictions is what, and what its cells mean."""
 
 import json
-from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
@@ -11,16 +10,6 @@ import pytest
 from vqatune.errors import DataError
 from vqatune.evaluation.columns import Columns
 from vqatune.evaluation.files import read_predictions
-
-
-@pytest.fixture
-def write(tmp_path):
-    def write(name: str, content: str | bytes) -> Path:
-        path = tmp_path / name
-        path.write_bytes(content.encode() if isinstance(content, str) else content)
-        return path
-
-    return write
 
 
 @pytest.mark.parametrize(
