@@ -64,3 +64,14 @@ def write(tmp_path):
         return path
 
     return write
+
+
+@pytest.fixture(scope="session")
+def bart(tmp_path_factory) -> Path:
+    """A folder with a tiny BART and its tokenizer."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(Path(__file__).parent)
+        import golden_models
+    folder = tmp_path_factory.mktemp("bart")
+    golden_models.make_tiny_bart(folder)
+    return folder

@@ -21,13 +21,6 @@ _SIGNS = "red dark blue sofa off-white 2,5 été ß كرسي 🪑 </s> <pad> <s>
 
 
 @pytest.fixture(scope="module")
-def bart(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("bart")
-    golden_models.make_tiny_bart(folder)
-    return folder
-
-
-@pytest.fixture(scope="module")
 def model(bart) -> Bartscore:
     return Bartscore(find_model(str(bart), None), torch.device("cpu"))
 

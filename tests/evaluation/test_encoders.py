@@ -34,13 +34,6 @@ _LOADERS = {
 every_loader = pytest.mark.parametrize("load", _LOADERS.values(), ids=_LOADERS)
 
 
-@pytest.fixture(scope="module")
-def bart(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("bart")
-    golden_models.make_tiny_bart(folder)
-    return folder
-
-
 def _whole(load: Callable, bart: Path) -> Path:
     return bart if load is _LOADERS["bartscore"] else Path(golden_models.embedded())
 

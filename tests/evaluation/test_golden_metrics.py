@@ -32,13 +32,6 @@ _REFERENCES = st.lists(_TEXT, min_size=1, max_size=3)
 
 
 @pytest.fixture(scope="module")
-def bart(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("bart")
-    golden_models.make_tiny_bart(folder)
-    return folder
-
-
-@pytest.fixture(scope="module")
 def scored(bart, tiny_params):
     """A function of a metric and a frame: the frame's pairs and totals, with the tiny BART, on the CPU."""
     params = golden_models.with_bart(bart)
