@@ -6,15 +6,20 @@ Run by `dvc repro generate`.
 from common import run
 
 from vqatune.params import Params
-from vqatune.questions.generate import generate_pairs
-from vqatune.tables import PAIRS, SAMPLED, read_table, write_json, write_table
+from vqatune.questions.generate import generate
+from vqatune.tables import CHECKED, PAIRS, SAMPLED, read_table, write_csv, write_json, writing_table
 
 
 def main(params: Params) -> None:
     sampled = read_table("data/sampled.parquet", SAMPLED)
-    pairs, report = generate_pairs(sampled, params.generate, params.seed)
-    write_table(pairs, "data/qa.parquet", PAIRS)
-    write_json(report, "metrics/data/generate.json")
+    with (
+        writing_table("data/qa.parquet", PAIRS) as keep,
+        writing_table("data/dropped.parquet", CHECKED) as drop,
+    ):
+        generated = generate(sampled, params.generate, params.compute, params.seed, keep, drop)
+    write_json(generated.report, "metrics/data/generate.json")
+    write_csv(generated.rates, "metrics/data/checks.csv")
+    write_json(generated.summary, "metrics/generation.json")
 
 
 if __name__ == "__main__":

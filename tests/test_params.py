@@ -53,6 +53,86 @@ def test_a_wrong_parameter_is_named(make_params, name, value, said):
     assert "\n" not in str(caught.value)
 
 
+SHARE = "is no share of the work, which is 1/3, 2/3 or 3/3 where three share it"
+URL = "is no URL, which starts with http:// or https:// and a host"
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"shard": "3/2"}, f"generate.shard: '3/2' {SHARE}"),
+        ({"shard": "0/2"}, f"generate.shard: '0/2' {SHARE}"),
+        ({"shard": "1 of 3"}, f"generate.shard: '1 of 3' {SHARE}"),
+        ({"shard": ""}, f"generate.shard: '' {SHARE}"),
+        ({"shard": 0.5}, "generate.shard: Input should be a valid string (it is 0.5)"),
+        (
+            {"provider": "openai"},
+            "generate: provider is 'openai', so endpoint must be the server's URL",
+        ),
+        ({"endpoint": "localhost:8000"}, f"generate.endpoint: 'localhost:8000' {URL}"),
+        ({"endpoint": "http:///v1"}, f"generate.endpoint: 'http:///v1' {URL}"),
+        *(
+            (
+                {"provider": provider, "model": model, "endpoint": "http://a"},
+                f"generate: provider is '{provider}', so model must name the model to ask",
+            )
+            for provider in ("gemini", "gemini_legacy", "batch", "openai", "local")
+            for model in (None, "")
+        ),
+        (
+            {"provider": "gemini_old"},
+            "generate.provider is 'gemini_old', but must be 'template', 'recorded', 'gemini', 'gemini_legacy'",
+        ),
+        ({"reply_format": "xml"}, "generate.reply_format is 'xml', but must be 'schema', 'json' or 'text'"),
+        ({"temperature": "hot"}, "generate.temperature: Input should be a valid number"),
+        ({"temperature": 2.1}, "generate.temperature: Input should be less than or equal to 2 (it is 2.1)"),
+        ({"attempts": 0}, "generate.attempts: Input should be greater than or equal to 1 (it is 0)"),
+        ({"max_failed": 1.5}, "generate.max_failed: Input should be less than or equal to 1 (it is 1.5)"),
+        ({"concurrency": 101}, "generate.concurrency: Input should be less than or equal to 100 (it is 101)"),
+        ({"timeout_seconds": 0}, "generate.timeout_seconds: Input should be greater than 0 (it is 0)"),
+        (
+            {"limits": {"requests_per_min": 5}},
+            "generate.limits.requests_per_min is not a parameter; did you mean requests_per_minute?",
+        ),
+        ({"limits": {"tokens_per_minute": 0}}, "generate.limits.tokens_per_minute: Input should be greater"),
+        ({"price": {"input": -1}}, "generate.price.input: Input should be greater than or equal to 0"),
+    ],
+)
+def test_a_wrong_parameter_of_asking_a_model_is_named(make_params, changes, said):
+    with pytest.raises(ParameterError) as caught:
+        make_params({f"generate.{name}": value for name, value in changes.items()})
+    assert str(caught.value).startswith(f"params.yaml: {said}")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_key_that_is_put_where_no_key_belongs_is_not_repeated(make_params):
+    with pytest.raises(ParameterError, match="generate.key is not a parameter") as caught:
+        make_params({"generate.key": "AIza-secret"})
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"shard": "1/1"},
+        {"shard": "12/12"},
+        {"provider": "openai", "endpoint": "http://localhost:11434/v1"},
+        {"provider": "gemini", "endpoint": "https://[::1]:8000"},
+        {"provider": "template", "model": None},
+        {"temperature": "0.5", "max_failed": 0, "limits": {"requests_per_minute": "15"}},
+    ],
+)
+def test_parameters_of_asking_a_model_that_are_possible_are_taken(make_params, changes):
+    taken = make_params({f"generate.{name}": value for name, value in changes.items()}).generate
+    assert {name: getattr(taken, name) for name in changes if name in ("shard", "endpoint", "model")} == {
+        name: value for name, value in changes.items() if name in ("shard", "endpoint", "model")
+    }
+
+
+def test_what_only_models_that_are_asked_need_may_be_left_out(make_params):
+    assert make_params({"generate": {"provider": "template", "path": None}}).generate.attempts == 6
+
+
 def test_a_number_that_comes_as_text_is_a_number(make_params):
     params = make_params({"train.learning_rate": "3e-05", "lora.r": "16"})
     assert params.train.learning_rate == 3e-5

@@ -1,10 +1,15 @@
+from itertools import pairwise
+
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from vqatune import tables
 from vqatune.errors import DataError
 from vqatune.tables import (
+    CHECKED,
     PAIRS,
     PREDICTIONS,
     read_csv,
@@ -14,6 +19,7 @@ from vqatune.tables import (
     write_csv,
     write_json,
     write_table,
+    writing_table,
 )
 
 ROW = {name: "x" for name in PAIRS.names} | {"difficulty": 3}
@@ -38,6 +44,100 @@ def test_the_same_rows_give_the_same_bytes_whatever_pandas_knows_of_them(tmp_pat
     shifted = frame.set_axis(frame.index + 7)[["grounding", "qa_id", "log_probability", "prediction"]]
     write_table(shifted, folder / "b.parquet", PREDICTIONS)
     assert (folder / "a.parquet").read_bytes() == (folder / "b.parquet").read_bytes()
+
+
+def numbered(start: int, stop: int) -> pd.DataFrame:
+    rows = [
+        ROW
+        | {
+            "qa_id": str(number),
+            "difficulty": number % 3 or None,
+            "check": "language" if number % 2 else None,
+        }
+        for number in range(start, stop)
+    ]
+    return pd.DataFrame(rows, columns=CHECKED.names)
+
+
+@given(sizes=st.lists(st.integers(0, 9), max_size=8), row_group=st.integers(1, 12))
+def test_a_table_has_the_same_bytes_however_its_rows_were_cut_into_parts(tmp_path_factory, sizes, row_group):
+    folder = tmp_path_factory.mktemp("tables")
+    ends = [sum(sizes[:place]) for place in range(len(sizes) + 1)]
+    whole = numbered(0, ends[-1])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tables, "_ROW_GROUP", row_group)
+        write_table(whole, folder / "whole.parquet", CHECKED)
+        with writing_table(folder / "parted.parquet", CHECKED) as write:
+            for start, stop in pairwise(ends):
+                write(whole.iloc[start:stop])
+    assert (folder / "parted.parquet").read_bytes() == (folder / "whole.parquet").read_bytes()
+    held = pq.ParquetFile(folder / "whole.parquet").metadata
+    groups = [held.row_group(place).num_rows for place in range(held.num_row_groups)]
+    assert sum(groups) == len(whole) and all(rows == row_group for rows in groups[:-1])
+    read = read_table(folder / "parted.parquet", CHECKED)
+    assert read["qa_id"].tolist() == whole["qa_id"].tolist()
+    assert read["difficulty"].isna().tolist() == whole["difficulty"].isna().tolist()
+    assert read["check"].isna().tolist() == whole["check"].isna().tolist()
+
+
+def test_a_large_table_has_the_same_bytes_however_its_rows_were_cut_into_parts(tmp_path, monkeypatch):
+    # Parquet ends a page after so many bytes, of which a few rows have too few.
+    monkeypatch.setattr(tables, "_ROW_GROUP", 40_000)
+    whole = numbered(0, 50_000).assign(question=[f"{number:050d}?" for number in range(50_000)])
+    write_table(whole, tmp_path / "whole.parquet", CHECKED)
+    for rows in (777, 15_000):
+        with writing_table(tmp_path / "parted.parquet", CHECKED) as write:
+            for start in range(0, len(whole), rows):
+                write(whole.iloc[start : start + rows])
+        assert (tmp_path / "parted.parquet").read_bytes() == (tmp_path / "whole.parquet").read_bytes()
+
+
+def test_a_part_without_a_missing_value_is_like_one_with(tmp_path):
+    # Of columns that are all missing, or never, pandas thinks differently.
+    rows = [numbered(0, 3), numbered(1, 2), numbered(2, 3), numbered(0, 0), numbered(3, 4)]
+    with writing_table(tmp_path / "parted.parquet", CHECKED) as write:
+        for part in rows:
+            write(part)
+    write_table(pd.concat(rows[:3] + rows[4:]), tmp_path / "whole.parquet", CHECKED)
+    assert (tmp_path / "parted.parquet").read_bytes() == (tmp_path / "whole.parquet").read_bytes()
+
+
+def test_a_table_that_is_given_no_rows_is_an_empty_one(tmp_path):
+    with writing_table(tmp_path / "none.parquet", CHECKED):
+        pass
+    write_table(numbered(0, 0), tmp_path / "empty.parquet", CHECKED)
+    assert (tmp_path / "none.parquet").read_bytes() == (tmp_path / "empty.parquet").read_bytes()
+    read = read_table(tmp_path / "none.parquet", CHECKED)
+    assert read.empty and list(read.columns) == CHECKED.names
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_a_table_whose_writing_fails_is_not_there_or_as_it_was(tmp_path, monkeypatch, there):
+    monkeypatch.setattr(tables, "_ROW_GROUP", 2)
+    path = tmp_path / "pairs.parquet"
+    if there:
+        write_table(numbered(0, 1), path, CHECKED)
+    before = [path.read_bytes()] if there else []
+    with pytest.raises(KeyboardInterrupt), writing_table(path, CHECKED) as write:
+        write(numbered(0, 5))
+        raise KeyboardInterrupt
+    lacks = pytest.raises(DataError, match=r"pairs\.parquet.*lacks the column.*check")
+    with lacks, writing_table(path, CHECKED) as write:
+        write(numbered(0, 5))
+        write(numbered(5, 6).drop(columns="check"))
+    wrong = pytest.raises(DataError, match=r"pairs\.parquet.*wrong type")
+    with wrong, writing_table(path, CHECKED) as write:
+        write(numbered(0, 5).assign(difficulty="hard"))
+    assert [found.read_bytes() for found in tmp_path.iterdir()] == before
+
+
+def test_a_table_appears_only_when_it_is_whole(tmp_path, monkeypatch):
+    monkeypatch.setattr(tables, "_ROW_GROUP", 2)
+    path = tmp_path / "pairs.parquet"
+    with writing_table(path, CHECKED) as write:
+        write(numbered(0, 5))
+        assert not path.exists()
+    assert len(read_table(path, CHECKED)) == 5 and list(tmp_path.iterdir()) == [path]
 
 
 def test_a_folder_of_parts_reads_like_one_file(tmp_path):

@@ -6,7 +6,7 @@ A table is one Parquet file or a folder of Parquet parts; both read the same.
 import json
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -70,6 +70,9 @@ PAIRS = pa.schema(
 )
 """A question-answer pair; difficulty is null where the generator gave none."""
 
+CHECKED = pa.schema([*PAIRS, pa.field("check", _string)])
+"""A pair that was given; `check` names the check that drops it, null where none does."""
+
 BATCH = pa.schema([*PAIRS, pa.field("copy", _int32)])
 """A pair of a training batch; `copy` numbers the repeats of an image (0 for the first)."""
 
@@ -78,7 +81,12 @@ PREDICTIONS = pa.schema(
 )
 """A model's answer to a pair of the test set; grounding is null where it was not measured."""
 
+# Arrow's own pool keeps what has been freed: hundreds of megabytes, once a large table has been read.
+pa.set_memory_pool(pa.system_memory_pool())
+
 _nullable = {pa.int8(): pd.Int8Dtype()}
+_ROW_GROUP = 20_000
+"""Rows of a Parquet file that are written, and read, together."""
 
 
 @contextmanager
@@ -119,6 +127,37 @@ def write_table(frame: pd.DataFrame, path: Path | str, schema: pa.Schema) -> Non
 
     Raises DataError where a column is missing or holds values that the schema does not admit.
     """
+    with writing_table(path, schema) as write:
+        write(frame)
+
+
+@contextmanager
+def writing_table(path: Path | str, schema: pa.Schema) -> Iterator[Callable[[pd.DataFrame], None]]:
+    """Give a function that adds rows to a Parquet file, which is there, whole, when the block ends well.
+
+    The bytes depend on the rows alone, not on how they were cut into parts. Raises DataError as write_table does.
+    """
+    waiting = schema.empty_table()
+    # Without pandas' metadata the bytes depend on the rows alone.
+    with replacing(path) as temporary, pq.ParquetWriter(temporary, schema, compression="zstd") as file:
+
+        def write(frame: pd.DataFrame) -> None:
+            nonlocal waiting
+            waiting = pa.concat_tables([waiting, _to_arrow(frame, path, schema)])
+            while len(waiting) >= _ROW_GROUP:
+                write_group(waiting.slice(0, _ROW_GROUP))
+                waiting = waiting.slice(_ROW_GROUP)
+
+        def write_group(rows: pa.Table) -> None:
+            # In one piece, because where Parquet's pages end depends on the pieces.
+            file.write_table(rows.combine_chunks())
+
+        yield write
+        if len(waiting):
+            write_group(waiting)
+
+
+def _to_arrow(frame: pd.DataFrame, path: Path | str, schema: pa.Schema) -> pa.Table:
     missing = [name for name in schema.names if name not in frame.columns]
     if missing:
         raise DataError(f"{path}: the table lacks the column(s) {', '.join(missing)}")
@@ -126,9 +165,7 @@ def write_table(frame: pd.DataFrame, path: Path | str, schema: pa.Schema) -> Non
         table = pa.Table.from_pandas(frame[schema.names], schema=schema, preserve_index=False)
     except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
         raise DataError(f"{path}: a column holds values of the wrong type: {error}") from error
-    with replacing(path) as temporary:
-        # Without pandas' metadata the bytes depend on the rows alone.
-        pq.write_table(table.replace_schema_metadata(None), temporary, compression="zstd")
+    return table.replace_schema_metadata(None)
 
 
 def read_table(path: Path | str, schema: pa.Schema, columns: list[str] | None = None) -> pd.DataFrame:
@@ -157,10 +194,11 @@ def table_columns(path: Path | str) -> list[str]:
 
 def _read_part(path: Path, columns: list[str]) -> pa.Table:
     try:
-        with pq.ParquetFile(path) as file:
+        # Column by column and with a small buffer, which takes half the memory and no more time.
+        with pq.ParquetFile(path, pre_buffer=False, buffer_size=1 << 20) as file:
             missing = [name for name in columns if name not in file.schema_arrow.names]
             if not missing:
-                return file.read(columns)
+                return file.read(columns, use_threads=False)
     except (pa.ArrowInvalid, OSError) as error:
         raise DataError(f"{path} is not a readable Parquet table ({error}): run its stage again") from error
     raise DataError(f"{path} lacks the column(s) {', '.join(missing)}: it is not the table expected here")

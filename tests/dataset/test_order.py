@@ -29,7 +29,7 @@ def _outputs(archives: Path, params, folder: Path, shuffle: bool) -> dict[str, b
     extracted = extract(archives, 0)
     filtered, _ = filter_images(mixed(extracted.listings), mixed(extracted.images), params.filter)
     sampled, _ = sample_images(mixed(filtered), params.sample, params.seed)
-    pairs, _ = generate_pairs(mixed(sampled), params.generate, params.seed)
+    pairs, _, _ = generate_pairs(mixed(sampled), params.generate, params.compute, params.seed)
     train, test = split_pairs(mixed(pairs), params.split, params.seed)
     batches, _ = make_batches(mixed(train), mixed(sampled), params.batch, params.seed)
     write_table(sampled, folder / "sampled.parquet", SAMPLED)

@@ -1,98 +1,205 @@
-"""The question-answer pairs of the sampled images: from a provider, through one set of checks, to one table."""
+"""The question-answer pairs of the sampled images: from a provider, through one set of checks, part by part."""
 
 import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import partial
 from hashlib import blake2b
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from vqatune.errors import DataError
-from vqatune.params import GenerateParams
+from vqatune.params import ComputeParams, GenerateParams
 from vqatune.progress import map_parts
-from vqatune.questions.checks import (
-    CHECKS,
-    DIFFICULTIES,
-    QUESTION_TYPES,
-    check_pairs,
-    clean_pairs,
-    each_distinct,
-    fold,
-    question_types,
-)
+from vqatune.questions.checks import check_pairs
+from vqatune.questions.checks_report import CheckTally
+from vqatune.questions.cleaning import clean_pairs, each_distinct, fold
+from vqatune.questions.question_types import question_types
 from vqatune.questions.recorded import match_images, read_recorded
+from vqatune.questions.shards import in_shard
 from vqatune.questions.template import template_pairs
-from vqatune.tables import PAIRS
+from vqatune.tables import CHECKED, PAIRS
 
 IMAGES_PER_PART = 4000
 
+Parts = Iterator[tuple[pd.DataFrame, pd.DataFrame]]
+"""Some images (rows of tables.SAMPLED) with the pairs that were given for them; the parts follow the image_id."""
 
-def generate_pairs(sampled: pd.DataFrame, params: GenerateParams, seed: int) -> tuple[pd.DataFrame, dict]:
-    """Return the pairs that pass the checks and a report of what was kept and dropped.
 
-    `sampled` has the columns of tables.SAMPLED, one row an image. The pairs have those of tables.PAIRS, sorted by
-    image_id and qa_id; `generator` is 'template', Gemini's model, or the source that a recorded pair names
-    ('recorded' where it names none). The report holds counts alone: pairs, not_in_sample (pairs of other images),
-    dropped (by check), kept, images, images_with_pairs, images_without_pairs, the kept pairs by question_types,
-    difficulties and generators, and for gemini the images by kind of reply.
+@dataclass(frozen=True)
+class Generated:
+    """What is said about the pairs: `report` and `rates` of the checks, and a `summary` of what asking took."""
 
-    Raises DataError where no pair is left, where the recorded pairs cannot be read, or where Gemini has not replied
-    about every image, and ParameterError where Gemini cannot be asked.
+    report: dict[str, Any]
+    rates: pd.DataFrame
+    summary: dict[str, Any]
+
+
+def generate(
+    sampled: pd.DataFrame,
+    params: GenerateParams,
+    compute: ComputeParams,
+    seed: int,
+    keep: Callable[[pd.DataFrame], None],
+    drop: Callable[[pd.DataFrame], None],
+) -> Generated:
+    """Have pairs made for the images, hand those that pass the checks to `keep` and the others to `drop`.
+
+    `sampled` has the columns of tables.SAMPLED, one row an image. `keep` and `drop` are called with a part at a time,
+    in the order of image_id and qa_id, with the columns of tables.PAIRS and tables.CHECKED; so a catalogue's pairs are
+    never in memory together. `generator` is 'template', the model's name, or the source that a recorded pair names
+    ('recorded' where it names none).
+
+    Raises DataError where no pair is left, where the recorded pairs cannot be read, or where more than
+    `params.max_failed` of the images are without a reply; ParameterError where the model cannot be asked.
     """
-    replies = None
-    if params.provider == "template":
-        pairs = _from_template(sampled, seed)
-        given = len(pairs)
-    elif params.provider == "gemini":
-        # Here, because the SDK is loaded with it.
-        from vqatune.questions.gemini import gemini_pairs
-
-        pairs, replies = gemini_pairs(sampled, params)
-        given = len(pairs)
-    else:
-        pairs, given = _from_recorded(sampled, Path(params.path or ""))
-    pairs = clean_pairs(pairs)
-    failed = check_pairs(pairs)
-    dropped = _counts(failed, CHECKS)
-    if not failed.isna().any():
-        reasons = ", ".join(f"{name} {count}" for name, count in dropped.items() if count)
+    images = sampled[in_shard(sampled["product_type"], params.shard)] if params.shard else sampled
+    if params.shard and images.empty:
+        types = sampled["product_type"].nunique()
         raise DataError(
-            f"no question-answer pair is left of {len(pairs)} ({reasons or 'the provider gave none'}): "
-            "look at generate.provider, and at the fields that filter.fields keeps"
+            f"generate.shard {params.shard} has no image, as the sample has {types} product type(s): share the work "
+            "among fewer"
         )
-    kept = _complete(pairs[failed.isna()], sampled)
-    answered = int(kept["image_id"].nunique())
-    difficulties = _counts(kept["difficulty"], DIFFICULTIES)
+    source = _Source(images, params, compute, seed)
+    tally, answered = CheckTally(), 0
+    for some_images, pairs in source.parts():
+        checked = check_part(pairs, some_images).assign(prompt=source.prompt)
+        tally.add(checked)
+        passed = checked["check"].isna()
+        answered += int(checked.loc[passed, "image_id"].nunique())
+        keep(checked.loc[passed, PAIRS.names])
+        drop(checked.loc[~passed, CHECKED.names])
     report = {
         "provider": params.provider,
-        "pairs": given,
-        "not_in_sample": given - len(pairs),
-        "dropped": dropped,
-        "kept": len(kept),
-        "images": len(sampled),
+        "prompt": source.prompt,
+        "shard": params.shard,
+        "images": len(images),
         "images_with_pairs": answered,
-        "images_without_pairs": len(sampled) - answered,
-        "question_types": _counts(kept["question_type"], QUESTION_TYPES),
-        "difficulties": {**difficulties, "none": len(kept) - sum(difficulties.values())},
-        "generators": _counts(kept["generator"], sorted(kept["generator"].unique())),
-        **({} if replies is None else {"replies": replies}),
+        "images_without_pairs": len(images) - answered,
+        "not_in_sample": source.elsewhere,
+        **tally.report(),
+        **source.replies(),
     }
-    return kept, report
+    _check_failures(source.failed, len(images), report.get("replies", {}), params)
+    _check_some_left(report)
+    return Generated(
+        report, tally.rates(), {**source.summary(), "pairs": report["pairs"], "kept": report["kept"]}
+    )
+
+
+def generate_pairs(
+    sampled: pd.DataFrame, params: GenerateParams, compute: ComputeParams, seed: int
+) -> tuple[pd.DataFrame, pd.DataFrame, Generated]:
+    """Return the pairs that pass the checks, those that do not, and what is said about them, all in memory."""
+    kept: list[pd.DataFrame] = []
+    dropped: list[pd.DataFrame] = []
+    generated = generate(sampled, params, compute, seed, kept.append, dropped.append)
+    return pd.concat(kept, ignore_index=True), pd.concat(dropped, ignore_index=True), generated
+
+
+def check_part(pairs: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:
+    """Return the pairs, clean, with the columns of tables.CHECKED: `check` names what drops a pair, missing if nothing.
+
+    `pairs` has image_id, question, answer, difficulty, question_type, source, and perhaps place; `images` has the
+    columns of tables.SAMPLED, and every image of the pairs.
+    """
+    about = images[["image_id", "item_id", "product_type", "language", "metadata"]]
+    # Long, and the same for all pairs of an image.
+    about = about.astype({"metadata": "category"})
+    pairs = clean_pairs(pairs).merge(about, on="image_id", how="left", validate="many_to_one")
+    pairs["check"] = check_pairs(pairs)
+    pairs["qa_id"] = qa_ids(pairs)
+    untyped = pairs["question_type"].isna()
+    pairs.loc[untyped, "question_type"] = question_types(pairs.loc[untyped, "question"])
+    pairs = pairs.rename(columns={"source": "generator"}).assign(task="general")
+    # Pairs that one check drops may share everything but their answer.
+    order = ["image_id", "qa_id", "check", "answer", "difficulty"]
+    return pairs.sort_values(order, ignore_index=True)[CHECKED.names]
 
 
 def qa_ids(pairs: pd.DataFrame) -> pd.Series:
     """Return each pair's id, 16 hex digits: a hash of its image_id and its question, whatever its case and stops."""
     keys = pairs["image_id"] + "\x1f" + each_distinct(fold, pairs["question"])
-    ids = [blake2b(key.encode(), digest_size=8).hexdigest() for key in keys]
+    ids = [blake2b(key.encode(), digest_size=8).hexdigest() for key in keys.to_numpy(dtype=object)]
     return pd.Series(ids, index=pairs.index, dtype="str")
 
 
-def _from_template(sampled: pd.DataFrame, seed: int) -> pd.DataFrame:
-    columns = sampled[["image_id", "product_type", "metadata"]].sort_values("image_id")
-    starts = range(0, len(columns), IMAGES_PER_PART)
-    parts = [columns.iloc[start : start + IMAGES_PER_PART] for start in starts]
-    made = list(map_parts(partial(_template_part, seed=seed), parts, "making questions"))
-    return pd.concat(made, ignore_index=True)
+class _Source:
+    """Where the pairs come from, and what is known of it once they have been taken."""
+
+    def __init__(
+        self, images: pd.DataFrame, params: GenerateParams, compute: ComputeParams, seed: int
+    ) -> None:
+        self._images, self._params, self._compute, self._seed = images, params, compute, seed
+        self._outcome: Any = None
+        asks = params.provider not in ("template", "recorded")
+        # Of a prompt of one's own, the name and not the path, which is another elsewhere.
+        self.prompt = Path(params.prompt).name.removesuffix(".md") if asks else None
+        self.elsewhere = 0
+        """Recorded pairs of images that are not in the sample."""
+
+    def parts(self) -> Parts:
+        if self._params.provider == "template":
+            return _template_parts(self._images, self._seed)
+        if self._params.provider == "recorded":
+            return self._recorded_parts()
+        # Here, because a stage that asks nobody starts faster without.
+        from vqatune.questions.asked import Outcome, asked_parts
+
+        self._outcome = Outcome()
+        return asked_parts(self._images, self._params, self._compute, self._outcome)
+
+    @property
+    def failed(self) -> int:
+        """Images without a reply that has pairs."""
+        return self._outcome.failed if self._outcome else 0
+
+    def replies(self) -> dict[str, Any]:
+        """Return the images by kind of reply, and the replies by repair, where a model was asked."""
+        if not self._outcome:
+            return {}
+        kinds, repairs = self._outcome.kinds, self._outcome.repairs
+        return {"replies": dict(sorted(kinds.items())), "repairs": dict(sorted(repairs.items()))}
+
+    def summary(self) -> dict[str, Any]:
+        summary: dict[str, Any] = {
+            "provider": self._params.provider,
+            "model": self._params.model if self._outcome else None,
+            "prompt": self.prompt,
+            "images": len(self._images),
+        }
+        return summary | (self._outcome.summary(self._params.price) if self._outcome else {"requests": 0})
+
+    def _recorded_parts(self) -> Parts:
+        path = Path(self._params.path or "")
+        recorded = read_recorded(path)
+        if recorded.empty:
+            raise DataError(f"{path} holds no question-answer pair")
+        pairs = recorded.assign(image_id=match_images(recorded, self._images)).dropna(subset="image_id")
+        self.elsewhere = len(recorded) - len(pairs)
+        pairs = pairs.assign(source=pairs["source"].fillna("recorded"))
+        pairs = pairs.sort_values("image_id", kind="stable", ignore_index=True)
+        names = self._images["image_id"].sort_values()
+        bounds = [*pairs["image_id"].searchsorted(names), len(pairs)]
+        start = 0
+        for images in _in_parts(self._images):
+            yield images, pairs.iloc[bounds[start] : bounds[start + len(images)]]
+            start += len(images)
+
+
+def _in_parts(images: pd.DataFrame) -> list[pd.DataFrame]:
+    images = images.sort_values("image_id")
+    starts = range(0, len(images), IMAGES_PER_PART)
+    return [images.iloc[start : start + IMAGES_PER_PART] for start in starts]
+
+
+def _template_parts(images: pd.DataFrame, seed: int) -> Parts:
+    parts = _in_parts(images)
+    columns = [part[["image_id", "product_type", "metadata"]] for part in parts]
+    made = map_parts(partial(_template_part, seed=seed), columns, "making questions")
+    yield from zip(parts, made, strict=True)
 
 
 def _template_part(images: pd.DataFrame, seed: int) -> pd.DataFrame:
@@ -109,25 +216,22 @@ def _template_part(images: pd.DataFrame, seed: int) -> pd.DataFrame:
     return pairs.astype({"place": "int32", "difficulty": "Int8"} | dict.fromkeys(texts, "str"))
 
 
-def _from_recorded(sampled: pd.DataFrame, path: Path) -> tuple[pd.DataFrame, int]:
-    recorded = read_recorded(path)
-    if recorded.empty:
-        raise DataError(f"{path} holds no question-answer pair")
-    pairs = recorded.assign(image_id=match_images(recorded, sampled)).dropna(subset="image_id")
-    return pairs.assign(source=pairs["source"].fillna("recorded")), len(recorded)
+def _check_failures(failed: int, images: int, kinds: dict[str, int], params: GenerateParams) -> None:
+    if failed > params.max_failed * images:
+        reasons = {kind: count for kind, count in kinds.items() if kind not in ("as_asked", "repaired")}
+        most = sorted(reasons.items(), key=lambda item: (-item[1], item[0]))[:4]
+        raise DataError(
+            f"{params.model} gave no pairs for {failed} of {images} images "
+            f"({', '.join(f'{kind} {count}' for kind, count in most)}), more than generate.max_failed "
+            f"({params.max_failed:g}) admits: .work/replies/set_aside.csv names them; all replies are kept, so mend the "
+            "reason and run again, or raise generate.max_failed (or generate.attempts, to have them asked again)"
+        )
 
 
-def _complete(pairs: pd.DataFrame, sampled: pd.DataFrame) -> pd.DataFrame:
-    """Add what the pairs lack of the columns of tables.PAIRS."""
-    about = sampled[["image_id", "item_id", "product_type", "language"]]
-    pairs = pairs.merge(about, on="image_id", how="left", validate="many_to_one")
-    pairs["qa_id"] = qa_ids(pairs)
-    untyped = pairs["question_type"].isna()
-    pairs.loc[untyped, "question_type"] = question_types(pairs.loc[untyped, "question"])
-    pairs = pairs.rename(columns={"source": "generator"}).assign(task="general")
-    return pairs.sort_values(["image_id", "qa_id"], ignore_index=True)[PAIRS.names]
-
-
-def _counts(values: pd.Series, order: list | tuple) -> dict[str, int]:
-    counts = values.value_counts()
-    return {str(name): int(counts.get(name, 0)) for name in order}
+def _check_some_left(report: dict[str, Any]) -> None:
+    if not report["kept"]:
+        reasons = ", ".join(f"{name} {count}" for name, count in report["dropped"].items() if count)
+        raise DataError(
+            f"no question-answer pair is left of {report['pairs']} ({reasons or 'the provider gave none'}): look at "
+            "generate.provider, and at the fields that filter.fields keeps"
+        )

@@ -1,0 +1,292 @@
+"""Pairs from a model that is asked about every image: what is missing is asked, then every reply is read.
+
+Replies are kept raw and read anew each time, so a changed check or repair reads what was paid for and asks nothing.
+"""
+
+import asyncio
+import json
+from array import array
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from vqatune.catalogue.archive import read_bytes
+from vqatune.interrupt import Interrupts
+from vqatune.params import ComputeParams, GenerateParams, PriceParams
+from vqatune.progress import track
+from vqatune.questions.asking import Asker
+from vqatune.questions.assignment import Assignment, Progress, Standing, Subject
+from vqatune.questions.display import Display
+from vqatune.questions.keys import key_mark, read_keys
+from vqatune.questions.lanes import Lane, Lanes
+from vqatune.questions.pace import Pace
+from vqatune.questions.prompt import Prompt, fence, load_prompt
+from vqatune.questions.providers import Reading, load_provider, mime_type
+from vqatune.questions.replies import ask_again, kind_of_failure, pairs_of
+from vqatune.questions.store import REPLIES, ReplyStore, reply_key
+from vqatune.questions.watch import Watch, dollars
+from vqatune.tables import write_csv
+
+_FAMILIES = {"gemini_legacy": "gemini", "batch": "gemini"}
+"""Ways to the same models: their replies stand for one another."""
+IMAGES_PER_PART = 500
+
+
+@dataclass
+class Outcome:
+    """What came of asking about the images: what generation.json and the report are made of."""
+
+    about: str = ""
+    kinds: Counter = field(default_factory=Counter)
+    """Images by what they got: as_asked, repaired, or why they are without pairs."""
+    repairs: Counter = field(default_factory=Counter)
+    replies: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    tallies: dict[str, float] = field(default_factory=dict)
+    shared: set[bytes] = field(default_factory=set)
+    """The keys that several images have."""
+    _counted: set[bytes] = field(default_factory=set)
+
+    def count(self, key: bytes, readings: list[Reading]) -> None:
+        """Count the replies to a key, once for all the images that have it."""
+        if key in self._counted:
+            return
+        if key in self.shared:
+            self._counted.add(key)
+        self.replies += len(readings)
+        self.input_tokens += sum(reading.input_tokens for reading in readings)
+        self.output_tokens += sum(reading.output_tokens for reading in readings)
+
+    @property
+    def failed(self) -> int:
+        """Images without pairs."""
+        return self.kinds.total() - self.kinds["as_asked"] - self.kinds["repaired"]
+
+    def summary(self, price: PriceParams) -> dict[str, Any]:
+        """Return what asking has taken so far, in all runs: the same whenever nothing new is asked."""
+        tallies = dict(self.tallies)
+        requests, seconds = int(tallies.pop("requests", 0)), tallies.pop("seconds", 0.0)
+        cost = dollars(price, self.input_tokens, self.output_tokens)
+        return {
+            "images_failed": self.failed,
+            "requests": requests,
+            "replies": self.replies,
+            "failures": {name.removeprefix("failed: "): int(count) for name, count in tallies.items()},
+            "input_tokens": self.input_tokens,
+            "output_tokens": self.output_tokens,
+            "cost_usd": None if cost is None else round(cost, 4),
+            "seconds": round(seconds, 1),
+        }
+
+
+def about_asking(params: GenerateParams, compute: ComputeParams, prompt: Prompt) -> str:
+    """Return the JSON of all that determines a reply beside the image and its listing."""
+    schema = sha256(json.dumps(prompt.schema).encode()).hexdigest()[:16]
+    about = {
+        "provider": _FAMILIES.get(params.provider, params.provider),
+        "model": params.model,
+        "revision": params.revision,
+        "prompt": prompt.name,
+        "prompt_digest": prompt.digest,
+        "reply_format": prompt.form,
+        "schema_digest": schema if prompt.form == "schema" else None,
+        "temperature": params.temperature,
+        "max_output_tokens": params.max_output_tokens,
+    }
+    if params.provider == "local":
+        # A server does not say what it runs on; here it is known, and decides the last digits.
+        about |= {"device": compute.device, "precision": compute.precision}
+    return json.dumps(about, sort_keys=True)
+
+
+def asked_parts(
+    images: pd.DataFrame,
+    params: GenerateParams,
+    compute: ComputeParams,
+    outcome: Outcome,
+    path: Path = REPLIES,
+    pause: float = 1.0,
+    minute: float = 60.0,
+) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
+    """Yield the images part by part, in the order of their image_id, each with the pairs that the model wrote.
+
+    `images` has the columns of tables.SAMPLED. The pairs have image_id, place, question, answer, difficulty (Int8, -1
+    for one that does not exist), question_type (may be missing) and source (the model's name). `outcome` is filled as
+    the parts are taken. `pause` is the first back-off in seconds, `minute` how long a minute is (tests use shorter
+    ones).
+
+    Raises ParameterError where there is no key, or the server takes none of them, or not the model; DataError where
+    replies cannot be kept; Stopped at a signal. Whatever happens, all replies so far are kept.
+    """
+    prompt = load_prompt(params.prompt, params.reply_format)
+    provider = load_provider(params.provider)
+    if not images["image_id"].is_monotonic_increasing:
+        images = images.sort_values("image_id", kind="stable")
+    outcome.about = about_asking(params, compute, prompt)
+    with ReplyStore(path) as store:
+        keys, missing, standing = _find_missing(images, outcome, params.attempts, provider.read, store)
+        set_aside: dict[bytes, str] = {}
+        if len(missing):
+            subjects = _subjects(images, keys, missing)
+            assignment = Assignment(
+                subjects, standing, prompt, outcome.about, params, compute, store, pause, minute
+            )
+            set_aside = _ask_in_batches(assignment) if params.provider == "batch" else _ask_now(assignment)
+        reasons = []
+        for start in range(0, len(images), IMAGES_PER_PART):
+            positions = slice(start, start + IMAGES_PER_PART)
+            part = images.iloc[positions]
+            pairs, kinds = _read_part(part, keys[positions], set_aside, params, provider.read, store, outcome)
+            reasons += [(name, kind) for name, kind in zip(part["image_id"], kinds, strict=True) if kind]
+            yield part, pairs
+        outcome.tallies = store.tallies(outcome.about)
+    write_csv(pd.DataFrame(reasons, columns=["image_id", "reason"]), path.with_name("set_aside.csv"))
+
+
+def _find_missing(
+    images: pd.DataFrame,
+    outcome: Outcome,
+    attempts: int,
+    read: Callable[[dict[str, Any]], Reading],
+    store: ReplyStore,
+) -> tuple[list[bytes], pd.Series, Standing]:
+    """Return every image's key, in order (b'' for a picture of a kind that no model takes), and those to ask about.
+
+    The latter are int64, by place in the order the number of replies that there are already; images of one key are
+    asked about once.
+    """
+    keys: list[bytes] = []
+    # Of a whole catalogue, Python's own numbers would take ten times as much.
+    places, tries = array("q"), array("q")
+    pairs = input_tokens = output_tokens = 0
+    seen: set[bytes] = set()
+    starts = range(0, len(images), IMAGES_PER_PART)
+    for start in track(starts, "looking for replies", total=len(starts)):
+        part = images.iloc[start : start + IMAGES_PER_PART]
+        found = [_key(image, outcome.about) for image in part.itertuples(index=False)]
+        replies = store.load(sorted({key for key in found if key}))
+        for place, key in enumerate(found, start=start):
+            if key in seen:
+                outcome.shared.add(key)
+            elif key:
+                seen.add(key)
+                kept = [read(reply) for reply in replies.get(key, [])]
+                input_tokens += sum(reading.input_tokens for reading in kept)
+                output_tokens += sum(reading.output_tokens for reading in kept)
+                if found_pairs := next((len(found.pairs) for found in map(pairs_of, kept) if found.pairs), 0):
+                    pairs += found_pairs
+                    continue
+                if not kept or ask_again(kind_of_failure(kept[-1]), len(kept), attempts):
+                    places.append(place)
+                    tries.append(len(kept))
+        keys += found
+    standing = Standing(len(seen), len(seen) - len(places), pairs, input_tokens, output_tokens)
+    return keys, pd.Series(tries, index=places, dtype="int64"), standing
+
+
+def _key(image: Any, about: str) -> bytes:
+    content = read_bytes(image.archive, image.offset, image.length)
+    return reply_key(content, _fenced(image), about) if mime_type(content) else b""
+
+
+def _fenced(image: Any) -> str:
+    return fence(image.metadata, image.product_type, image.language)
+
+
+def _load(image: Any) -> tuple[bytes, str]:
+    return read_bytes(image.archive, image.offset, image.length), _fenced(image)
+
+
+def _subjects(images: pd.DataFrame, keys: list[bytes], missing: pd.Series) -> Iterator[Subject]:
+    for start in range(0, len(missing), IMAGES_PER_PART):
+        some = missing.iloc[start : start + IMAGES_PER_PART]
+        rows = images.iloc[some.index].itertuples(index=False)
+        for (place, tries), image in zip(some.items(), rows, strict=True):
+            yield Subject(image.image_id, image.product_type, keys[place], tries, partial(_load, image))
+
+
+def _ask_now(assignment: Assignment) -> dict[bytes, str]:
+    """Ask one request an image; return why images were set aside, by their keys."""
+    params = assignment.params
+    provider = load_provider(params.provider)
+    keys = read_keys(params.provider)
+
+    async def ask_all(display: Display, interrupts: Interrupts) -> Progress:
+        lanes = Lanes(
+            [Lane(number, key, _pace(key, assignment)) for number, key in enumerate(keys, start=1)],
+            # In this process one image is looked at after the other, and one may wait.
+            2 if params.provider == "local" else params.concurrency,
+            params.attempts,
+            display.tell,
+            assignment.pause,
+            assignment.minute,
+        )
+        async with provider.opened(params, assignment.compute) as ask:
+            watch = Watch(display, params.price)
+            return await Asker(assignment, ask, provider.read, lanes).run(watch, interrupts)
+
+    with Interrupts() as interrupts, Display(f"asking {params.model}") as display:
+        progress = asyncio.run(ask_all(display, interrupts))
+    if interrupts.pending:
+        interrupts.stop(f"with replies about {progress.done} of {progress.total} images")
+    return progress.set_aside
+
+
+def _ask_in_batches(assignment: Assignment) -> dict[bytes, str]:
+    from vqatune.questions.batches import ask_in_batches
+
+    return ask_in_batches(assignment)
+
+
+def _pace(key: str, assignment: Assignment) -> Pace:
+    """Return the pace of a key, which knows what was sent with it in the last day."""
+    return Pace(
+        assignment.params.limits,
+        assignment.minute,
+        assignment.store.sent_before(key_mark(key)) if key else None,
+    )
+
+
+def _read_part(
+    part: pd.DataFrame,
+    keys: list[bytes],
+    set_aside: dict[bytes, str],
+    params: GenerateParams,
+    read: Callable[[dict[str, Any]], Reading],
+    store: ReplyStore,
+    outcome: Outcome,
+) -> tuple[pd.DataFrame, list[str]]:
+    """Return the pairs of a part's images, and for each image why it has none ('' where it has)."""
+    replies = store.load(sorted({key for key in keys if key}))
+    rows: list[tuple] = []
+    reasons = []
+    for image_id, key in zip(part["image_id"], keys, strict=True):
+        readings = [read(reply) for reply in replies.get(key, [])]
+        outcome.count(key, readings)
+        found = next((found for reading in readings if (found := pairs_of(reading)).pairs), None)
+        if found:
+            kind, reason = "repaired" if found.repairs else "as_asked", ""
+            outcome.repairs.update(found.repairs)
+            rows += [
+                (image_id, place, pair["question"], pair["answer"], pair["difficulty"], pair["question_type"])
+                for place, pair in enumerate(found.pairs)
+            ]
+        elif not key:
+            kind = reason = "unsupported_image"
+        else:
+            kind = reason = set_aside.get(key) or (
+                kind_of_failure(readings[-1]) if readings else "unanswered"
+            )
+        outcome.kinds[kind] += 1
+        reasons.append(reason)
+    columns = ["image_id", "place", "question", "answer", "difficulty", "question_type"]
+    frame = pd.DataFrame(rows, columns=columns).assign(source=params.model)
+    texts = ["image_id", "question", "answer", "question_type", "source"]
+    return frame.astype({"place": "int32", "difficulty": "Int8"} | dict.fromkeys(texts, "str")), reasons

@@ -1,0 +1,265 @@
+"""Asking a model about images until each has a reply or is set aside; every reply is on disk before the next step.
+
+What fails for the server's or a key's sake waits and is asked again (questions/lanes.py); what fails for the image's
+own sake is set aside after its attempts, with the reason, and the rest goes on.
+"""
+
+import asyncio
+import heapq
+import math
+from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from vqatune.errors import ParameterError, VqatuneError
+from vqatune.interrupt import Interrupts
+from vqatune.questions.assignment import Assignment, Progress, Subject
+from vqatune.questions.failures import BadKey, Limited, Passing, Refused
+from vqatune.questions.keys import key_mark
+from vqatune.questions.lanes import Lane, Lanes, Stopping
+from vqatune.questions.providers import Ask, Reading
+from vqatune.questions.replies import ask_again, kind_of_failure, pairs_of
+from vqatune.questions.store import StoredReply
+
+_NO_SERVER = {"unreachable", "not a reply"}
+"""What there is of failures where the endpoint is wrong."""
+_ALL_REFUSED = 20
+"""When so many images are refused before any reply, the rest would be, too."""
+_TICK = 0.2
+
+
+@dataclass(order=True)
+class _Waiting:
+    """A subject that is to be asked about again at a time; `troubles` counts its failures in a row."""
+
+    ready: float
+    order: int
+    subject: Subject = field(compare=False)
+    tries: int = field(compare=False, default=0)
+    troubles: int = field(compare=False, default=0)
+    successes: int = field(compare=False, default=0)
+
+
+class Asker:
+    """One run of asking: workers that take subjects, ask through the lanes, and hand replies to the store."""
+
+    def __init__(
+        self, assignment: Assignment, ask: Ask, read: Callable[[dict[str, Any]], Reading], lanes: Lanes
+    ) -> None:
+        self.progress = Progress(assignment.standing, lanes)
+        self._new, self._prompt, self._about, self._store = (
+            assignment.subjects,
+            assignment.prompt,
+            assignment.about,
+            assignment.store,
+        )
+        self._ask, self._read, self._lanes = ask, read, lanes
+        self._again: list[_Waiting] = []
+        self._order = self._busy = 0
+        self._exhausted = False
+        self._refused: Counter = Counter()
+        self._changed = asyncio.Event()
+        self._to_keep: asyncio.Queue[tuple[StoredReply, asyncio.Future]] = asyncio.Queue()
+        self._tallied: Counter = Counter()
+
+    async def run(self, watch: Callable[[Progress], None], interrupts: Interrupts) -> Progress:
+        """Ask until nothing is left to ask, or a signal comes; then what is under way is waited for and kept.
+
+        Raises DataError where replies cannot be kept, and ParameterError where no key is taken, or nothing answers at
+        the endpoint, or every image is refused; replies so far are kept.
+        """
+        background = {asyncio.create_task(self._write()), asyncio.create_task(self._tick(watch, interrupts))}
+        workers = {asyncio.create_task(self._work()) for _ in range(self._lanes.concurrency)}
+        error = None
+        left = set(workers)
+        try:
+            while left:
+                done, left = await asyncio.wait(left | background, return_when=asyncio.FIRST_COMPLETED)
+                left -= background
+                for task in done:
+                    if task in background:
+                        task.result()
+                    elif failure := task.exception():
+                        # What the others have under way is paid for.
+                        error = error or failure
+                        self._stop()
+            await asyncio.to_thread(self._save, [], self._news())
+        finally:
+            for task in workers | background:
+                task.cancel()
+            await asyncio.gather(*workers, *background, return_exceptions=True)
+        if error:
+            raise error
+        watch(self.progress)
+        return self.progress
+
+    async def _work(self) -> None:
+        while (waiting := await self._next()) is not None:
+            self._busy += 1
+            try:
+                await self._ask_about(waiting)
+            except Stopping:
+                return
+            finally:
+                self._busy -= 1
+                self._changed.set()
+
+    async def _next(self) -> _Waiting | None:
+        """Return whom to ask about next, as soon as there is one; None where nothing is left."""
+        while not self._lanes.stopping:
+            now = self._lanes.clock()
+            if self._again and self._again[0].ready <= now:
+                return heapq.heappop(self._again)
+            # While nothing goes well, what waits for another try is not to grow to the whole catalogue.
+            if not self._exhausted and len(self._again) < 4 * self._lanes.concurrency:
+                subject = next(self._new, None)
+                if subject is not None:
+                    self._order += 1
+                    return _Waiting(now, self._order, subject, subject.tries)
+                self._exhausted = True
+            if self._exhausted and not self._again and not self._busy:
+                break
+            self._changed.clear()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(
+                    self._changed.wait(), self._again[0].ready - now if self._again else None
+                )
+        return None
+
+    async def _ask_about(self, waiting: _Waiting) -> None:
+        subject = waiting.subject
+        image, listing = await asyncio.to_thread(subject.load)
+        async with self._lanes.slot() as (lane, sent):
+            try:
+                reply = await self._reply(waiting, image, listing, lane, sent)
+            except VqatuneError:
+                # Before the next request takes this one's place.
+                self._stop()
+                raise
+        if reply is None:
+            return
+        self._refused.clear()
+        waiting.tries += 1
+        about = (subject.image_id, subject.product_type, self._about)
+        await self._keep(StoredReply(subject.key, waiting.tries, *about, reply))
+        self._note_reply(waiting, self._read(reply))
+
+    async def _reply(
+        self, waiting: _Waiting, image: bytes, listing: str, lane: Lane, sent: float
+    ) -> dict[str, Any] | None:
+        """Return the reply, None where there is none; what then becomes of the subject is seen to."""
+        try:
+            reply = await self._ask(image, listing, self._prompt, lane.key)
+        except Refused as failure:
+            self._lanes.succeeded(lane, 0)
+            self._note_refusal(waiting.subject, failure)
+            return None
+        except (Passing, BadKey) as failure:
+            self.progress.failures[failure.kind] += 1
+            self._lanes.failed(lane, sent, failure)
+            self._wait_after(waiting, failure)
+            return None
+        self._lanes.succeeded(lane, self._read(reply).input_tokens)
+        return reply
+
+    def _note_reply(self, waiting: _Waiting, reading: Reading) -> None:
+        progress = self.progress
+        progress.replies += 1
+        progress.input_tokens += reading.input_tokens
+        progress.output_tokens += reading.output_tokens
+        pairs = len(pairs_of(reading).pairs)
+        if pairs:
+            progress.pairs += pairs
+            progress.done += 1
+            return
+        kind = kind_of_failure(reading)
+        progress.failures[kind] += 1
+        if not ask_again(kind, waiting.tries, self._lanes.attempts):
+            self._set_aside(waiting.subject, kind)
+        else:
+            self._again_at(waiting, self._lanes.clock())
+
+    def _note_refusal(self, subject: Subject, failure: Refused) -> None:
+        self.progress.failures[failure.kind] += 1
+        self._refused[str(failure)] += 1
+        if self._refused.total() >= _ALL_REFUSED and not self.progress.replies:
+            raise ParameterError(
+                f"the first {self._refused.total()} images were all refused ({self._refused.most_common(1)[0][0]}): "
+                "look at generate.model, generate.reply_format and the other settings of generate"
+            )
+        self._set_aside(subject, failure.kind)
+
+    def _wait_after(self, waiting: _Waiting, failure: Passing | BadKey) -> None:
+        """Put a subject back whose request failed, or set it aside where the failure is its own."""
+        now = self._lanes.clock()
+        if isinstance(failure, BadKey | Limited):
+            self._again_at(waiting, now)
+            return
+        if self._lanes.never_answered() and set(self.progress.failures) <= _NO_SERVER:
+            raise ParameterError(
+                f"nothing answers as it should ({failure}): look at generate.endpoint and the network"
+            )
+        if not waiting.troubles:
+            waiting.successes = self._lanes.successes
+        waiting.troubles += 1
+        others_succeed = self._lanes.successes > waiting.successes
+        # At the end nothing else is left that could tell whether it is the image or the server.
+        patience = 1 if others_succeed else 2 if self._exhausted else math.inf
+        if waiting.troubles >= patience * self._lanes.attempts:
+            self._set_aside(waiting.subject, failure.kind)
+        else:
+            delay = self._lanes.delay(waiting.troubles - 1, failure.delay, waiting.subject.key.hex())
+            self._again_at(waiting, now + delay)
+
+    def _again_at(self, waiting: _Waiting, ready: float) -> None:
+        waiting.ready = ready
+        heapq.heappush(self._again, waiting)
+
+    def _set_aside(self, subject: Subject, kind: str) -> None:
+        self.progress.set_aside[subject.key] = kind
+        self.progress.done += 1
+
+    async def _keep(self, reply: StoredReply) -> None:
+        kept = asyncio.get_running_loop().create_future()
+        self._to_keep.put_nowait((reply, kept))
+        await kept
+
+    async def _write(self) -> None:
+        """Commit the replies that have come, all that are there at a time."""
+        while True:
+            replies = [await self._to_keep.get()]
+            while not self._to_keep.empty():
+                replies.append(self._to_keep.get_nowait())
+            await asyncio.to_thread(self._save, [reply for reply, _ in replies], self._news())
+            for _, kept in replies:
+                if not kept.done():
+                    kept.set_result(None)
+
+    def _news(self) -> tuple[dict[str, float], dict[str, int]]:
+        """Return what is to be added to the tallies on record, and the requests of each key."""
+        lanes = self._lanes.lanes
+        amounts = Counter({f"failed: {kind}": count for kind, count in self.progress.failures.items()})
+        amounts["requests"] = sum(lane.sent for lane in lanes)
+        amounts["seconds"] = self.progress.seconds
+        news = {name: amount - self._tallied[name] for name, amount in amounts.items()}
+        self._tallied = amounts
+        sent = {key_mark(lane.key): lane.sent - lane.counted for lane in lanes if lane.key}
+        for lane in lanes:
+            lane.counted = lane.sent
+        return news, sent
+
+    def _save(self, replies: list[StoredReply], news: tuple[dict[str, float], dict[str, int]]) -> None:
+        self._store.add(replies, self._about, *news)
+
+    def _stop(self) -> None:
+        self._lanes.stop()
+        self._changed.set()
+
+    async def _tick(self, watch: Callable[[Progress], None], interrupts: Interrupts) -> None:
+        while True:
+            if interrupts.pending and not self._lanes.stopping:
+                self._stop()
+            watch(self.progress)
+            await asyncio.sleep(_TICK)

@@ -1,0 +1,59 @@
+"""Figures that change: a live display on a terminal, plain lines elsewhere (standard error)."""
+
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+LINE_EVERY = 60.0
+"""Seconds between plain lines."""
+
+
+class Display:
+    """Figures under a title; as a context it ends with the last ones on the screen, or in a line."""
+
+    def __init__(self, title: str, console: Console | None = None) -> None:
+        self._title = title
+        self._console = console or Console(stderr=True)
+        self._live = Live(console=self._console, auto_refresh=False) if self._console.is_terminal else None
+        self._last: dict[str, str] = {}
+
+    @property
+    def lives(self) -> bool:
+        """Whether figures may change in place; where not, `say` is for lines now and then."""
+        return self._live is not None
+
+    def __enter__(self) -> Self:
+        if self._live:
+            self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._live:
+            self._live.stop()
+        elif self._last:
+            self.say(self._last)
+
+    def show(self, figures: dict[str, str], done: int, total: int) -> None:
+        """Show the figures, by name, under a bar, or keep them for the last line."""
+        self._last = figures
+        if self._live:
+            table = Table.grid(padding=(0, 2))
+            table.add_row("", ProgressBar(total=max(1, total), completed=done, width=40))
+            for name, text in figures.items():
+                table.add_row(Text(name, style="dim"), text)
+            self._live.update(Group(Text(self._title), table), refresh=True)
+
+    def say(self, figures: dict[str, str]) -> None:
+        """Print the figures as a line."""
+        self.tell("; ".join(f"{name} {text}" for name, text in figures.items()))
+
+    def tell(self, line: str) -> None:
+        """Print a line that stays."""
+        self._console.print(f"{self._title}: {line}", markup=False, highlight=False, soft_wrap=True)

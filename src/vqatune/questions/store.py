@@ -1,0 +1,270 @@
+"""What models have replied, kept in `.work/replies/` so that nothing that was paid for is asked again.
+
+An SQLite file to which replies are only ever added, raw, as the server sent them: what is read in them may change, they
+do not. A reply's key is a hash of all that determines it, so none is served for another question.
+"""
+
+import json
+import sqlite3
+import sys
+import threading
+import time
+import zlib
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any, Self
+
+from vqatune.errors import DataError
+
+REPLIES = Path(".work/replies/replies.sqlite")
+"""Where replies are kept: not among the stages' outputs, which DVC removes before it runs a stage."""
+
+_WAIT = 120
+"""Seconds to wait for another process to finish writing."""
+_AT_ONCE = 5000
+_DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR}
+"""SQLite's errors that no other time or place would mend."""
+
+_TABLES = """
+CREATE TABLE IF NOT EXISTS replies (
+    key BLOB, number INTEGER, digest BLOB, image_id TEXT, product_type TEXT, about TEXT, reply BLOB,
+    PRIMARY KEY (key, number, digest));
+CREATE TABLE IF NOT EXISTS tallies (about TEXT, name TEXT, amount REAL, PRIMARY KEY (about, name));
+CREATE TABLE IF NOT EXISTS sent (mark TEXT, hour INTEGER, amount INTEGER, PRIMARY KEY (mark, hour));
+CREATE TABLE IF NOT EXISTS jobs (title TEXT PRIMARY KEY, name TEXT, state TEXT);
+"""
+_ORDER = "ORDER BY key, number, digest"
+
+
+@dataclass(frozen=True, slots=True)
+class StoredReply:
+    """A raw reply, the `number`th to its key; `about` is JSON: provider, model, prompt and settings."""
+
+    key: bytes
+    number: int
+    image_id: str
+    product_type: str
+    about: str
+    reply: dict[str, Any]
+
+    def content(self) -> bytes:
+        """Return the reply as UTF-8 JSON."""
+        return json.dumps(self.reply, separators=(",", ":")).encode()
+
+
+def reply_key(image: bytes, metadata: str, about: str) -> bytes:
+    """Return the key, 16 bytes, of the replies about an image to its fenced metadata and all that `about` says."""
+    digest = blake2b(f"{len(metadata)} {metadata}{about}".encode("utf-8", "surrogatepass"), digest_size=16)
+    digest.update(image)
+    return digest.digest()
+
+
+class ReplyStore:
+    """Replies by key. Every method raises DataError where the file cannot be read or written.
+
+    Any thread may use it; another process that writes to it is waited for.
+    """
+
+    def __init__(self, path: Path = REPLIES) -> None:
+        """Open the file, which is made where there is none."""
+        self.path = path
+        self._lock = threading.Lock()
+        self._named: set[str] = set()
+        with self._explained():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._connection = self._connect()
+            try:
+                self._use_log()
+                self._connection.execute("PRAGMA synchronous=FULL")
+                self._connection.executescript(_TABLES)
+            except BaseException:
+                self._connection.close()
+                raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._connection.close()
+
+    def add(
+        self,
+        replies: Iterable[StoredReply],
+        about: str = "",
+        tallies: dict[str, float] | None = None,
+        sent: dict[str, int] | None = None,
+    ) -> int:
+        """Add replies and what was counted meanwhile: all of it or none. Returns how many of the replies were new.
+
+        `tallies` are amounts by name for what `about` stands for; `sent` are requests of this hour by key mark.
+        """
+        rows = [_row(reply) for reply in replies]
+        amounts = [(about, name, amount) for name, amount in (tallies or {}).items() if amount]
+        hour = int(time.time() // 3600)
+        requests = [(mark, hour, count) for mark, count in (sent or {}).items() if count]
+        with self._explained(), self._lock, self._connection as connection:
+            before = connection.total_changes
+            connection.executemany("INSERT OR IGNORE INTO replies VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+            added = connection.total_changes - before
+            connection.executemany(
+                "INSERT INTO tallies VALUES (?, ?, ?) "
+                "ON CONFLICT (about, name) DO UPDATE SET amount = amount + excluded.amount",
+                amounts,
+            )
+            connection.executemany(
+                "INSERT INTO sent VALUES (?, ?, ?) "
+                "ON CONFLICT (mark, hour) DO UPDATE SET amount = amount + excluded.amount",
+                requests,
+            )
+        return added
+
+    def load(self, keys: Sequence[bytes]) -> dict[bytes, list[dict[str, Any]]]:
+        """Return the replies kept under those of the keys that have any, in the order in which they came."""
+        found: dict[bytes, list[dict[str, Any]]] = {}
+        for start in range(0, len(keys), _AT_ONCE):
+            some = keys[start : start + _AT_ONCE]
+            marks = ",".join("?" * len(some))
+            for row in self._select(f"SELECT * FROM replies WHERE key IN ({marks}) {_ORDER}", *some):
+                if reply := self._checked(row):
+                    found.setdefault(reply.key, []).append(reply.reply)
+        return found
+
+    def everything(self, about: str | None = None) -> Iterator[StoredReply]:
+        """Yield all replies, in the order of their keys, or those of one provider, model, prompt and settings."""
+        where, values = ("", ()) if about is None else ("WHERE about = ?", (about,))
+        # A connection of its own, so that others can be served meanwhile.
+        with self._explained(), closing(self._connect()) as connection:
+            for row in connection.execute(f"SELECT * FROM replies {where} {_ORDER}", values):
+                if reply := self._checked(row):
+                    yield reply
+
+    def totals(self) -> dict[str, tuple[int, int]]:
+        """Return by provider, model, prompt and settings how many replies there are, and to how many keys.
+
+        What is no JSON object, because it is damaged, is left out.
+        """
+        asked = self._select("SELECT DISTINCT about FROM tallies")
+        kept = self._select("SELECT about, count(*), count(DISTINCT key) FROM replies GROUP BY about")
+        found = {about: (0, 0) for (about,) in asked} | {about: (count, keys) for about, count, keys in kept}
+        return {about: found[about] for about in sorted(found, key=str) if _is_object(about)}
+
+    def tallies(self, about: str) -> dict[str, float]:
+        """Return what has been counted for one provider, model, prompt and settings, by name."""
+        return dict(self._select("SELECT name, amount FROM tallies WHERE about = ? ORDER BY name", about))
+
+    def sent_before(self, mark: str) -> dict[float, int]:
+        """Return a key's requests of the last day, by when on the monotonic clock they were sent, to the hour."""
+        now, ticks = time.time(), time.monotonic()
+        rows = self._select(
+            "SELECT hour, amount FROM sent WHERE mark = ? AND hour >= ?", mark, now // 3600 - 24
+        )
+        found: Counter[float] = Counter()
+        for hour, amount in rows:
+            # As late as that hour allows: a day's quota is then not taken for free too early.
+            found[min((hour + 1) * 3600, now) - now + ticks] += amount
+        return dict(found)
+
+    def set_job(self, title: str, name: str, state: str) -> None:
+        """Keep what is known of a batch job under its title."""
+        with self._explained(), self._lock, self._connection as connection:
+            connection.execute("INSERT OR REPLACE INTO jobs VALUES (?, ?, ?)", (title, name, state))
+
+    def jobs(self) -> dict[str, tuple[str, str]]:
+        """Return the batch jobs: by title, the server's name for it and the state it was last seen in."""
+        return {title: (name, state) for title, name, state in self._select("SELECT * FROM jobs")}
+
+    def _select(self, query: str, *values: Any) -> list[tuple]:
+        with self._explained(), self._lock:
+            return self._connection.execute(query, values).fetchall()
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(self.path, timeout=_WAIT, check_same_thread=False)
+        # A damaged text is one that its digest does not fit, rather than the end of reading.
+        connection.text_factory = lambda text: text.decode("utf-8", "replace")
+        return connection
+
+    def _use_log(self) -> None:
+        """Have commits go to a log beside the file: one write to its end, whole or not there at all."""
+        deadline = time.monotonic() + _WAIT
+        while True:
+            try:
+                self._connection.execute("PRAGMA journal_mode=WAL")
+                return
+            except sqlite3.OperationalError as error:
+                # Where processes make the file at once, SQLite does not wait by itself.
+                if _code(error) != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                    raise
+            time.sleep(0.02)
+
+    def _checked(self, row: tuple) -> StoredReply | None:
+        """Return the reply in a row of the table; None, and a line that names it, where it is damaged."""
+        key, number, digest, image_id, product_type, about, packed = row
+        try:
+            content = zlib.decompress(packed)
+            if _digest(key, number, (image_id, product_type, about), content) == digest:
+                return StoredReply(key, number, image_id, product_type, about, json.loads(content))
+        except (zlib.error, AttributeError, TypeError, ValueError):
+            pass
+        name = key.hex() if isinstance(key, bytes) else repr(key)
+        if name not in self._named:
+            self._named.add(name)
+            print(f"{self.path}: the reply {name} is damaged and not used", file=sys.stderr)
+        return None
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except (sqlite3.Error, UnicodeDecodeError, OSError) as error:
+            # What SQLite says of a damaged file may quote bytes that are no text.
+            garbled = isinstance(error, UnicodeDecodeError)
+            if garbled or _code(error) in _DAMAGED:
+                todo = "move it away, and bring back a copy with `vqatune replies import`"
+            else:
+                todo = "free space, correct its permissions or end what else uses it, and run again"
+            said = "it is damaged" if garbled else " ".join(str(error).split())
+            raise DataError(f"{self.path}: replies cannot be kept there ({said}): {todo}") from error
+
+
+def open_existing(path: Path = REPLIES) -> ReplyStore:
+    """Open a store without making one; raises DataError where there is none, or it cannot be used."""
+    try:
+        found = path.exists()
+    except OSError as error:
+        raise DataError(f"{path} cannot be read ({error.strerror}): correct its permissions") from error
+    if not found:
+        raise DataError(
+            f"{path} does not exist: run this from the repository's root, where a model has been asked or replies have "
+            "been imported"
+        )
+    return ReplyStore(path)
+
+
+def _is_object(text: Any) -> bool:
+    try:
+        return isinstance(json.loads(text), dict)
+    except (TypeError, ValueError):
+        return False
+
+
+def _code(error: Exception) -> int:
+    # The lower byte is the kind of error, the others say more about it.
+    return (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
+
+
+def _row(reply: StoredReply) -> tuple:
+    content = reply.content()
+    texts = (reply.image_id, reply.product_type, reply.about)
+    digest = _digest(reply.key, reply.number, texts, content)
+    return (reply.key, reply.number, digest, *texts, zlib.compress(content, 1))
+
+
+def _digest(key: bytes, number: int, texts: tuple[str, ...], content: bytes) -> bytes:
+    """Return 16 bytes that stand for a reply with all that is kept of it: equal ones are one, however they came."""
+    encoded = [text.encode() for text in texts]
+    head = b"%b %d %b " % (key, number, b" ".join(b"%d" % len(text) for text in encoded))
+    return blake2b(b"".join((head, *encoded, content)), digest_size=16).digest()

@@ -1,0 +1,63 @@
+"""What tests of asking share: images that are nothing but a name, parameters, and one call to ask about them."""
+
+import json
+import os
+import time
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+from model_server import ModelServer
+
+from vqatune.params import ComputeParams, GenerateParams
+from vqatune.questions.asked import Outcome, asked_parts
+from vqatune.tables import SAMPLED
+
+KEY = "AIza-not-a-real-key-0123456789"
+COMPUTE = ComputeParams(device="cpu", precision="float32", threads=1, compile=False, loader_processes=0)
+
+
+def make_sampled(folder: Path, count: int, **changes) -> pd.DataFrame:
+    """Images image00000 … whose bytes lie in one file of the folder."""
+    rows, content = [], bytearray()
+    for number in range(count):
+        picture = b"\xff\xd8\xff\xe0" + f"image{number:05d}".encode()
+        rows.append((f"image{number:05d}", len(content), len(picture)))
+        content += picture
+    (folder / "images.tar").write_bytes(content)
+    fixed = {"item_id": "B1", "product_type": "CHAIR", "language": "en_US", "path": "x.jpg", "tier": 0}
+    fixed |= {"metadata": json.dumps({"item_name": ["A chair"]}), "archive": str(folder / "images.tar")}
+    fixed |= {"repeats": 1} | changes
+    return pd.DataFrame(rows, columns=["image_id", "offset", "length"]).assign(**fixed)[SAMPLED.names]
+
+
+@dataclass
+class Asked:
+    """What came of asking."""
+
+    pairs: pd.DataFrame
+    kinds: Counter
+    outcome: Outcome
+    seconds: float
+
+
+def ask_about(server: ModelServer, images: pd.DataFrame, pause: float = 0.01, **changes) -> Asked:
+    """Ask a model server in the present folder; a minute lasts as long as the server's."""
+    params = make_params(server, **changes)
+    outcome, start = Outcome(), time.monotonic()
+    parts = asked_parts(images, params, COMPUTE, outcome, pause=pause, minute=server.minute)
+    pairs = pd.concat([pairs for _, pairs in parts], ignore_index=True)
+    return Asked(pairs, outcome.kinds, outcome, time.monotonic() - start)
+
+
+def make_params(server: ModelServer, **changes) -> GenerateParams:
+    endpoint = server.url + "/v1" if changes.get("provider") == "openai" else server.url
+    given = {"provider": "gemini", "path": None, "model": "gemini-test", "endpoint": endpoint}
+    return GenerateParams(**given | changes)
+
+
+def everything_in(folder: Path) -> bytes:
+    """All bytes of all files of a folder, and their names."""
+    paths = [Path(where) / name for where, _, names in os.walk(folder) for name in names]
+    return b"\n".join(str(path).encode() + path.read_bytes() for path in paths)
