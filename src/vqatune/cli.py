@@ -6,6 +6,9 @@
 - `vqatune compare v7 v13` says what changed from one version to another.
 - `vqatune timings` prints what the stages took here.
 - `vqatune export v13 --merged DIR` writes a version as a checkpoint of its own.
+- `vqatune pairs` prints which checks dropped pairs, and how the kept ones are spread.
+- `vqatune export-qa pairs.csv --format csv` writes the checked pairs for use elsewhere.
+- `vqatune replies export mine.jsonl.gz` and `import` move models' replies between machines; `show` counts them.
 """
 
 import argparse
@@ -66,6 +69,14 @@ def _parser() -> argparse.ArgumentParser:
         "--merged", metavar="DIR", required=True, type=Path, help="a folder that is new or empty"
     )
     export.set_defaults(run=_export)
+
+    pairs = commands.add_parser(
+        "pairs", help="print which checks dropped pairs, and how the kept ones are spread"
+    )
+    pairs.set_defaults(run=_pairs)
+
+    _add_export_qa(commands)
+    _add_replies(commands)
     return parser
 
 
@@ -116,6 +127,47 @@ def _add_compare(commands: argparse._SubParsersAction) -> None:
     parser.set_defaults(run=_compare)
 
 
+def _add_export_qa(commands: argparse._SubParsersAction) -> None:
+    parser = commands.add_parser(
+        "export-qa", help="write the checked question-answer pairs for use elsewhere"
+    )
+    parser.add_argument(
+        "out", metavar="OUT", type=Path, help="a folder that is new or empty, or a file that is new"
+    )
+    parser.add_argument(
+        "--format",
+        required=True,
+        choices=("json-per-image", "csv", "parquet"),
+        help="json-per-image: a folder with a JSON file an image; csv, parquet: one file",
+    )
+    parser.set_defaults(run=_export_qa)
+
+
+def _add_replies(commands: argparse._SubParsersAction) -> None:
+    parser = commands.add_parser("replies", help="models' replies: move them between machines, count them")
+    actions = parser.add_subparsers(required=True, metavar="ACTION")
+
+    export = actions.add_parser("export", help="write replies to a file")
+    export.add_argument("file", metavar="FILE", type=Path, help="a new file, .jsonl.gz or .jsonl")
+    export.add_argument("--provider", metavar="NAME", help="only this provider's, such as gemini")
+    export.add_argument("--model", metavar="NAME", help="only this model's")
+    export.add_argument(
+        "--product-type",
+        metavar="NAME",
+        action="append",
+        default=[],
+        help="only those about this type; may be given several times",
+    )
+    export.set_defaults(run=_export_replies)
+
+    imports = actions.add_parser("import", help="add the replies in files that another machine has exported")
+    imports.add_argument("files", metavar="FILE", type=Path, nargs="+")
+    imports.set_defaults(run=_import_replies)
+
+    show = actions.add_parser("show", help="count replies, images, requests and failures")
+    show.set_defaults(run=_show_replies)
+
+
 def _add_common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--metric",
@@ -141,6 +193,12 @@ def _table(chosen: argparse.Namespace) -> None:
     show_history(Path("metrics/history.csv"))
 
 
+def _pairs(chosen: argparse.Namespace) -> None:
+    from vqatune.report.pairs import show_pairs
+
+    show_pairs()
+
+
 def _score(chosen: argparse.Namespace) -> None:
     from vqatune.measure import run_score
 
@@ -164,3 +222,30 @@ def _export(chosen: argparse.Namespace) -> None:
 
     export_merged(chosen.version, chosen.merged)
     print(f"{chosen.merged} holds {chosen.version}, merged into its base model")
+
+
+def _export_qa(chosen: argparse.Namespace) -> None:
+    from vqatune.questions.qa_export import export_qa
+
+    pairs, images = export_qa(chosen.out, chosen.format)
+    print(f"{chosen.out} holds {pairs:,} pairs about {images:,} images")
+
+
+def _export_replies(chosen: argparse.Namespace) -> None:
+    from vqatune.questions.exchange import export_replies
+
+    count = export_replies(chosen.file, chosen.provider, chosen.model, chosen.product_type)
+    print(f"{chosen.file} holds {count:,} replies")
+
+
+def _import_replies(chosen: argparse.Namespace) -> None:
+    from vqatune.questions.exchange import import_replies
+
+    for file, (count, new) in zip(chosen.files, import_replies(chosen.files), strict=True):
+        print(f"{file}: {count:,} replies, {new:,} new")
+
+
+def _show_replies(chosen: argparse.Namespace) -> None:
+    from vqatune.report.replies import show_replies
+
+    show_replies()
