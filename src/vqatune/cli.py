@@ -160,6 +160,13 @@ def _add_replies(commands: argparse._SubParsersAction) -> None:
     )
     export.set_defaults(run=_export_replies)
 
+    retry = actions.add_parser(
+        "retry",
+        help="have the images that were set aside without a reply asked about again (those whose replies had no "
+        "pairs: raise generate.attempts)",
+    )
+    retry.set_defaults(run=_retry_replies)
+
     imports = actions.add_parser("import", help="add the replies in files that another machine has exported")
     imports.add_argument("files", metavar="FILE", type=Path, nargs="+")
     imports.set_defaults(run=_import_replies)
@@ -229,6 +236,14 @@ def _export_qa(chosen: argparse.Namespace) -> None:
 
     pairs, images = export_qa(chosen.out, chosen.format)
     print(f"{chosen.out} holds {pairs:,} pairs about {images:,} images")
+
+
+def _retry_replies(chosen: argparse.Namespace) -> None:
+    from vqatune.questions.store import REPLIES, open_existing
+
+    with open_existing(REPLIES) as store:
+        count = store.forget_set_aside()
+    print(f"{count:,} images are asked about again by `dvc repro -f generate`")
 
 
 def _export_replies(chosen: argparse.Namespace) -> None:

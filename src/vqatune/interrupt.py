@@ -1,4 +1,4 @@
-"""Stopping at a good moment: SIGTERM and SIGINT are noted, and the work ends when it is safe to."""
+"""Stopping at a good moment: SIGTERM, SIGINT and SIGHUP (a closed terminal) are noted, and the work ends when it is safe to."""
 
 import signal
 import threading
@@ -9,7 +9,7 @@ from vqatune.errors import Stopped
 
 
 class Interrupts:
-    """A block in which SIGTERM and a first SIGINT set `pending`; a second SIGINT is a KeyboardInterrupt at once."""
+    """A block in which SIGTERM, SIGHUP and a first SIGINT set `pending`; a second SIGINT is a KeyboardInterrupt at once."""
 
     def __init__(self) -> None:
         self.pending: int | None = None
@@ -19,8 +19,10 @@ class Interrupts:
         self._before = {}
         # Python lets only the main thread handle signals.
         if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGTERM, signal.SIGINT):
-                self._before[number] = signal.signal(number, self._note)
+            for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+                # Under nohup a closed terminal is to be nothing.
+                if signal.getsignal(number) != signal.SIG_IGN:
+                    self._before[number] = signal.signal(number, self._note)
         return self
 
     def __exit__(self, *_: object) -> None:

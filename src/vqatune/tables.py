@@ -7,7 +7,8 @@ import json
 import os
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -138,8 +139,14 @@ def writing_table(path: Path | str, schema: pa.Schema) -> Iterator[Callable[[pd.
     The bytes depend on the rows alone, not on how they were cut into parts. Raises DataError as write_table does.
     """
     waiting = schema.empty_table()
-    # Without pandas' metadata the bytes depend on the rows alone.
-    with replacing(path) as temporary, pq.ParquetWriter(temporary, schema, compression="zstd") as file:
+    with ExitStack() as stack:
+
+        @cache
+        def file() -> pq.ParquetWriter:
+            # When there is something to write: rows may be days away, and a process that is killed leaves its file.
+            temporary = stack.enter_context(replacing(path))
+            # Without pandas' metadata the bytes depend on the rows alone.
+            return stack.enter_context(pq.ParquetWriter(temporary, schema, compression="zstd"))
 
         def write(frame: pd.DataFrame) -> None:
             nonlocal waiting
@@ -150,11 +157,12 @@ def writing_table(path: Path | str, schema: pa.Schema) -> Iterator[Callable[[pd.
 
         def write_group(rows: pa.Table) -> None:
             # In one piece, because where Parquet's pages end depends on the pieces.
-            file.write_table(rows.combine_chunks())
+            file().write_table(rows.combine_chunks())
 
         yield write
         if len(waiting):
             write_group(waiting)
+        file()
 
 
 def _to_arrow(frame: pd.DataFrame, path: Path | str, schema: pa.Schema) -> pa.Table:
@@ -194,7 +202,7 @@ def table_columns(path: Path | str) -> list[str]:
 
 def _read_part(path: Path, columns: list[str]) -> pa.Table:
     try:
-        # Column by column and with a small buffer, which takes half the memory and no more time.
+        # Column by column and with a small buffer: half the memory, and hardly more time.
         with pq.ParquetFile(path, pre_buffer=False, buffer_size=1 << 20) as file:
             missing = [name for name in columns if name not in file.schema_arrow.names]
             if not missing:

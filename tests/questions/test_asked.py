@@ -14,6 +14,7 @@ from model_server import ModelServer, Quota
 
 from vqatune.errors import DataError, ParameterError
 from vqatune.questions import prompt as prompts
+from vqatune.questions.store import REPLIES, ReplyStore
 
 ASK = """
 import sys
@@ -195,15 +196,19 @@ def test_an_image_that_fails_for_its_own_sake_is_set_aside_with_its_reason(
     assert listed == f"image_id,reason\nimage00004,{kind}\n"
 
 
-def test_what_was_set_aside_after_all_its_replies_is_not_paid_for_again(ask):
+def test_what_was_set_aside_is_not_asked_about_again_until_that_is_wanted(ask, keyed):
     with ModelServer(plans={"image00001": "safety", "image00002": "503"}) as server:
-        ask(server, 20, attempts=2)
+        first = ask(server, 20, attempts=2)
         before = len(server.ledger)
-        server.plans["image00002"] = []
-        asked = ask(server, 20, attempts=2)
+        server.plans = {}
+        again = ask(server, 20, attempts=2)
+        assert len(server.ledger) == before
+        assert again.kinds == first.kinds == {"as_asked": 18, "safety": 1, "http 503": 1}
+        assert again.outcome.summary(price()) == first.outcome.summary(price())
+        with ReplyStore(keyed / REPLIES) as store:
+            assert store.forget_set_aside() == 2
+        assert ask(server, 20, attempts=2).kinds == {"as_asked": 19, "safety": 1}
         assert len(server.ledger) == before + 1
-        assert asked.kinds == {"as_asked": 19, "safety": 1}
-        server.plans["image00001"] = ["safety"]
         assert ask(server, 20, attempts=4).kinds == {"as_asked": 20}
 
 
@@ -211,7 +216,7 @@ def test_pictures_of_a_kind_that_no_model_takes_are_not_sent(ask, keyed):
     images = make_sampled(keyed, 3)
     (keyed / "images.tar").write_bytes(b"GIF89a" + b"." * 100)
     with ModelServer() as server:
-        assert ask(server, images).kinds == {"unsupported_image": 3} and not server.ledger
+        assert ask(server, images).kinds == {"unsupported image": 3} and not server.ledger
 
 
 def test_a_wrong_model_costs_one_request_and_says_so(ask):
@@ -259,7 +264,7 @@ def test_a_killed_run_goes_on_where_it_was_and_repeats_at_most_what_was_in_fligh
     assert len(asked.pairs) == 6000 and asked.outcome.replies == 400
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_stopped_run_keeps_what_is_under_way_and_repeats_nothing(ask, asking, number):
     with ModelServer(latency=(0.02, 0.1)) as server:
         process = asking(server, 300)
@@ -281,8 +286,8 @@ def test_no_key_is_in_anything_that_is_written(keyed, monkeypatch, capfd, provid
     for name in (".gemini-key", ".openai-key"):
         (keyed / name).write_text("\n".join(keys))
     chaos = {"401": 0.02, "429": 0.05, "500": 0.05, "reset": 0.02, "refused": 0.03, "safety": 0.03}
-    with ModelServer(quotas={keys[1]: Quota(), keys[2]: Quota()}, chaos=chaos, minute=0.5) as server:
-        # The first key is refused, in words that quote it; a 401 later on retires another.
+    with ModelServer(quotas={keys[2]: Quota()}, chaos=chaos, minute=0.5) as server:
+        # Two keys are refused, in words that quote them.
         try:
             ask_about(server, make_sampled(keyed, 80), provider=provider, attempts=3)
         except ParameterError as error:
@@ -329,3 +334,74 @@ def price(**given):
     from vqatune.params import PriceParams
 
     return PriceParams(**given)
+
+
+def test_refused_images_do_not_stop_a_catalogue_from_being_finished(ask):
+    plans = {f"image{number:05d}": "refused" for number in range(0, 300, 10)}
+    with ModelServer(plans=plans) as server:
+        ask(server, 280)
+        asked = ask(server, 300)
+        assert asked.kinds == {"as_asked": 270, "refused": 30}
+        assert len(server.ledger) == 300
+
+
+def test_a_model_that_only_chats_is_not_paid_for_a_whole_catalogue(ask):
+    with ModelServer(plans={"*": "prose"}) as server:
+        with pytest.raises(ParameterError, match="first 50 replies hold no pairs .*not_as_asked"):
+            ask(server, 500)
+        assert len(server.ledger) < 50 + 16
+
+
+def test_an_image_with_a_limit_of_its_own_does_not_hold_up_the_end(ask):
+    with ModelServer(plans={"image00003": "429 0.001"}, minute=0.1) as server:
+        assert ask(server, 60, attempts=2, pause=0.001).kinds == {"as_asked": 59, "429": 1}
+
+
+def test_images_that_fail_to_the_end_are_set_aside_in_time(ask):
+    plans = {f"image{number:05d}": "503" for number in range(10)}
+    with ModelServer(plans=plans) as server:
+        asked = ask(server, 20, attempts=3, pause=0.001)
+        assert asked.kinds == {"as_asked": 10, "http 503": 10} and asked.seconds < 20
+
+
+def test_half_a_character_in_a_listing_is_no_reason_to_stop(ask, keyed):
+    images = make_sampled(keyed, 3, metadata='{"item_name": ["A \\ud800 chair"]}')
+    with ModelServer() as server:
+        for provider in ("gemini", "gemini_legacy", "openai"):
+            assert ask(server, images, provider=provider).kinds == {"as_asked": 3}
+
+
+def test_two_runs_do_not_ask_about_the_same_images(ask, asking, keyed):
+    with ModelServer(latency=0.1) as server:
+        process = asking(server, 100, concurrency=2)
+        server.wait_until(lambda server: server.answered())
+        with pytest.raises(DataError, match="another run is asking already"):
+            ask(server, 100)
+        process.kill()
+        process.wait()
+
+
+def test_replies_are_not_asked_for_that_could_not_be_kept(ask, asking, keyed):
+    with ModelServer(latency=0.02) as server:
+        process = asking(server, 2000, concurrency=4)
+        server.wait_until(lambda server: len(server.answered()) >= 20)
+        (keyed / REPLIES).unlink()
+        _, said = process.communicate(timeout=20)
+        assert "replies.sqlite is not there any more" in said and process.returncode
+        assert len(server.answered()) < 1000
+
+
+def test_nobody_reading_what_is_shown_is_no_reason_to_stop(asking):
+    with ModelServer(latency=0.01, quotas={KEY: Quota()}, plans={"image00050": ["401"] * 2}) as server:
+        process = asking(server, 200)
+        process.stderr.close()
+        assert process.wait(timeout=30) == 0
+        assert len(server.answered()) == 200
+
+
+def test_an_empty_prompt_is_not_asked_with(ask, keyed):
+    (keyed / "mine.md").write_text("  \n")
+    with ModelServer() as server:
+        with pytest.raises(ParameterError, match="mine.md is empty"):
+            ask(server, 3, prompt="mine.md")
+        assert not server.ledger

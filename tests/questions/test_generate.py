@@ -14,9 +14,9 @@ from vqatune.catalogue.sample import sample_images
 from vqatune.errors import DataError
 from vqatune.params import GenerateParams
 from vqatune.questions import generate
+from vqatune.questions.checking import check_part
 from vqatune.questions.checks import CHECKS, DIFFICULTIES, QUESTION_TYPES, check_pairs
 from vqatune.questions.cleaning import clean_pairs
-from vqatune.questions.generate import check_part
 from vqatune.tables import CHECKED, PAIRS, read_table, write_table
 
 SLICE = Path(__file__).resolve().parents[2].parent / "shared/abo-slice"

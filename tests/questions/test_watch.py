@@ -247,7 +247,23 @@ def test_asking_a_server_ends_with_a_line_of_figures(ask, capfd):
     with ModelServer(pairs=15, plans={"image00002": ["503"]}) as server:
         ask(server, 30, price=PriceParams(input=0.1, output=0.4))
     last = capfd.readouterr().err.splitlines()[-1]
-    assert re.search(r"asking gemini-test: images 30 of 30 \([1-9][\d,]* a minute\); pairs 450; ", last)
+    assert re.search(
+        r"asking gemini-test: images 30 of 30 \([1-9][\d,]* a minute\); pairs 450, of which the checks keep 100.0%; ",
+        last,
+    )
     assert "in flight 0 of up to " in last and "failures http 503 1" in last
     assert re.search(r"tokens [\d,]+ in, [\d,]+ out; cost \$0\.\d\d, about \$0\.\d\d in all; ", last)
     assert last.endswith("; key 1 asks, 31 requests") and KEY not in last
+
+
+def test_it_says_how_many_pairs_the_checks_keep(ask, capfd):
+    good = {"difficulty": 0, "question_type": "color"}
+    pairs = [
+        good | {"question": "What color is the seat?", "answer": "red"},
+        good | {"question": "What color are the legs?", "answer": "dark blue"},
+        good | {"question": "Is the back striped?", "answer": "no", "question_type": "pattern"},
+        good | {"question": "What is shown?", "answer": "chair", "question_type": "object"},
+    ]
+    with ModelServer(answer=lambda name: pairs) as server:
+        ask(server, 60)
+    assert "pairs 240, of which the checks keep 75.0%; " in capfd.readouterr().err.splitlines()[-1]

@@ -7,6 +7,8 @@ from pydantic import Field, field_validator, model_validator
 
 from vqatune.params.section import Count, Fraction, Positive, Section
 
+_MOST_SHARDS = 1000
+
 
 class LimitsParams(Section):
     """What a key may ask, where it is known beforehand; null is learned from the server."""
@@ -62,7 +64,7 @@ class GenerateParams(Section):
     @classmethod
     def _one_of_several(cls, value: str | None) -> str | None:
         found = re.fullmatch("([1-9][0-9]*)/([1-9][0-9]*)", "1/1" if value is None else value)
-        if not found or int(found[1]) > int(found[2]):
+        if not found or not int(found[1]) <= int(found[2]) <= _MOST_SHARDS:
             raise ValueError(
                 f"{value!r} is no share of the work, which is 1/3, 2/3 or 3/3 where three share it"
             )
@@ -71,6 +73,8 @@ class GenerateParams(Section):
     @field_validator("endpoint")
     @classmethod
     def _is_url(cls, value: str | None) -> str | None:
-        if value is not None and not re.match(r"https?://[^/\s]", value):
+        if value is not None and not re.fullmatch(
+            r"https?://[\w.-]+(:\d+)?(/\S*)?|https?://\[[0-9a-fA-F:]+\](:\d+)?(/\S*)?", value
+        ):
             raise ValueError(f"{value!r} is no URL, which starts with http:// or https:// and a host")
         return value

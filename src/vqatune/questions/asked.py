@@ -8,6 +8,7 @@ import json
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from hashlib import sha256
@@ -15,13 +16,16 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from filelock import FileLock, Timeout
 
 from vqatune.catalogue.archive import read_bytes
+from vqatune.errors import DataError
 from vqatune.interrupt import Interrupts
 from vqatune.params import ComputeParams, GenerateParams, PriceParams
 from vqatune.progress import track
 from vqatune.questions.asking import Asker
 from vqatune.questions.assignment import Assignment, Progress, Standing, Subject
+from vqatune.questions.checking import check_part
 from vqatune.questions.display import Display
 from vqatune.questions.keys import key_mark, read_keys
 from vqatune.questions.lanes import Lane, Lanes
@@ -132,18 +136,19 @@ def asked_parts(
     outcome.about = about_asking(params, compute, prompt)
     with ReplyStore(path) as store:
         keys, missing, standing = _find_missing(images, outcome, params.attempts, provider.read, store)
-        set_aside: dict[bytes, str] = {}
         if len(missing):
             subjects = _subjects(images, keys, missing)
+            check = partial(_count_kept, images, params.model)
             assignment = Assignment(
-                subjects, standing, prompt, outcome.about, params, compute, store, pause, minute
+                subjects, standing, prompt, outcome.about, params, compute, store, check, pause, minute
             )
-            set_aside = _ask_in_batches(assignment) if params.provider == "batch" else _ask_now(assignment)
+            with _alone(path):
+                _ask_in_batches(assignment) if params.provider == "batch" else _ask_now(assignment)
         reasons = []
         for start in range(0, len(images), IMAGES_PER_PART):
             positions = slice(start, start + IMAGES_PER_PART)
             part = images.iloc[positions]
-            pairs, kinds = _read_part(part, keys[positions], set_aside, params, provider.read, store, outcome)
+            pairs, kinds = _read_part(part, keys[positions], params, provider.read, store, outcome)
             reasons += [(name, kind) for name, kind in zip(part["image_id"], kinds, strict=True) if kind]
             yield part, pairs
         outcome.tallies = store.tallies(outcome.about)
@@ -171,7 +176,8 @@ def _find_missing(
     for start in track(starts, "looking for replies", total=len(starts)):
         part = images.iloc[start : start + IMAGES_PER_PART]
         found = [_key(image, outcome.about) for image in part.itertuples(index=False)]
-        replies = store.load(sorted({key for key in found if key}))
+        wanted = sorted({key for key in found if key})
+        replies, set_aside = store.load(wanted), store.reasons(wanted, attempts)
         for place, key in enumerate(found, start=start):
             if key in seen:
                 outcome.shared.add(key)
@@ -182,6 +188,8 @@ def _find_missing(
                 output_tokens += sum(reading.output_tokens for reading in kept)
                 if found_pairs := next((len(found.pairs) for found in map(pairs_of, kept) if found.pairs), 0):
                     pairs += found_pairs
+                    continue
+                if key in set_aside:
                     continue
                 if not kept or ask_again(kind_of_failure(kept[-1]), len(kept), attempts):
                     places.append(place)
@@ -212,8 +220,27 @@ def _subjects(images: pd.DataFrame, keys: list[bytes], missing: pd.Series) -> It
             yield Subject(image.image_id, image.product_type, keys[place], tries, partial(_load, image))
 
 
-def _ask_now(assignment: Assignment) -> dict[bytes, str]:
-    """Ask one request an image; return why images were set aside, by their keys."""
+def _count_kept(images: pd.DataFrame, source: str, replies: list[tuple[str, list[dict[str, Any]]]]) -> int:
+    """Return how many of the pairs pass the checks; what they are about is looked up in `images`."""
+    pairs = _pair_table([row for image_id, pairs in replies for row in _rows(image_id, pairs)], source)
+    about = images[images["image_id"].isin(pairs["image_id"])]
+    return int(check_part(pairs, about)["check"].isna().sum()) if len(pairs) else 0
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Hold a lock on the store, as two runs would ask about the same images."""
+    try:
+        with FileLock(path.with_suffix(".lock"), timeout=0):
+            yield
+    except Timeout as error:
+        raise DataError(
+            f"{path}: another run is asking already: wait for it, or stop that process"
+        ) from error
+
+
+def _ask_now(assignment: Assignment) -> None:
+    """Ask one request an image."""
     params = assignment.params
     provider = load_provider(params.provider)
     keys = read_keys(params.provider)
@@ -236,13 +263,12 @@ def _ask_now(assignment: Assignment) -> dict[bytes, str]:
         progress = asyncio.run(ask_all(display, interrupts))
     if interrupts.pending:
         interrupts.stop(f"with replies about {progress.done} of {progress.total} images")
-    return progress.set_aside
 
 
-def _ask_in_batches(assignment: Assignment) -> dict[bytes, str]:
+def _ask_in_batches(assignment: Assignment) -> None:
     from vqatune.questions.batches import ask_in_batches
 
-    return ask_in_batches(assignment)
+    assignment.store.set_aside(ask_in_batches(assignment), assignment.params.attempts)
 
 
 def _pace(key: str, assignment: Assignment) -> Pace:
@@ -257,14 +283,14 @@ def _pace(key: str, assignment: Assignment) -> Pace:
 def _read_part(
     part: pd.DataFrame,
     keys: list[bytes],
-    set_aside: dict[bytes, str],
     params: GenerateParams,
     read: Callable[[dict[str, Any]], Reading],
     store: ReplyStore,
     outcome: Outcome,
 ) -> tuple[pd.DataFrame, list[str]]:
     """Return the pairs of a part's images, and for each image why it has none ('' where it has)."""
-    replies = store.load(sorted({key for key in keys if key}))
+    wanted = sorted({key for key in keys if key})
+    replies, set_aside = store.load(wanted), store.reasons(wanted)
     rows: list[tuple] = []
     reasons = []
     for image_id, key in zip(part["image_id"], keys, strict=True):
@@ -274,19 +300,27 @@ def _read_part(
         if found:
             kind, reason = "repaired" if found.repairs else "as_asked", ""
             outcome.repairs.update(found.repairs)
-            rows += [
-                (image_id, place, pair["question"], pair["answer"], pair["difficulty"], pair["question_type"])
-                for place, pair in enumerate(found.pairs)
-            ]
+            rows += _rows(image_id, found.pairs)
         elif not key:
-            kind = reason = "unsupported_image"
+            kind = reason = "unsupported image"
         else:
             kind = reason = set_aside.get(key) or (
                 kind_of_failure(readings[-1]) if readings else "unanswered"
             )
         outcome.kinds[kind] += 1
         reasons.append(reason)
+    return _pair_table(rows, params.model), reasons
+
+
+def _rows(image_id: str, pairs: list[dict[str, Any]]) -> list[tuple]:
+    return [
+        (image_id, place, pair["question"], pair["answer"], pair["difficulty"], pair["question_type"])
+        for place, pair in enumerate(pairs)
+    ]
+
+
+def _pair_table(rows: list[tuple], source: str | None) -> pd.DataFrame:
     columns = ["image_id", "place", "question", "answer", "difficulty", "question_type"]
-    frame = pd.DataFrame(rows, columns=columns).assign(source=params.model)
+    frame = pd.DataFrame(rows, columns=columns).assign(source=source)
     texts = ["image_id", "question", "answer", "question_type", "source"]
-    return frame.astype({"place": "int32", "difficulty": "Int8"} | dict.fromkeys(texts, "str")), reasons
+    return frame.astype({"place": "int32", "difficulty": "Int8"} | dict.fromkeys(texts, "str"))

@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from vqatune.errors import ParameterError, VqatuneError
+from vqatune.errors import DataError, ParameterError, VqatuneError
 from vqatune.interrupt import Interrupts
 from vqatune.questions.assignment import Assignment, Progress, Subject
 from vqatune.questions.failures import BadKey, Limited, Passing, Refused
@@ -26,7 +26,17 @@ from vqatune.questions.store import StoredReply
 _NO_SERVER = {"unreachable", "not a reply"}
 """What there is of failures where the endpoint is wrong."""
 _ALL_REFUSED = 20
-"""When so many images are refused before any reply, the rest would be, too."""
+"""When so many images are refused before there are pairs of any, the rest would be, too."""
+_ALL_WITHOUT_PAIRS = 50
+"""When so many replies hold no pairs, the rest would not, either, and each is paid for."""
+_CHECKED_TOGETHER = 50
+"""Replies: checking has a cost of its own, however few they are."""
+_PAUSE_AFTER_CHECKS = 20
+"""Times as long as they took: where replies come fast, a sample of them tells what is kept."""
+_MOST_WAITING = 2000
+"""Images that wait to be asked about again; beyond that no new ones are taken."""
+_LIMITED_TOO_OFTEN = 5
+"""Times its attempts: an image that meets a used up quota so often has a limit of its own."""
 _TICK = 0.2
 
 
@@ -40,6 +50,7 @@ class _Waiting:
     tries: int = field(compare=False, default=0)
     troubles: int = field(compare=False, default=0)
     successes: int = field(compare=False, default=0)
+    limited: int = field(compare=False, default=0)
 
 
 class Asker:
@@ -49,6 +60,9 @@ class Asker:
         self, assignment: Assignment, ask: Ask, read: Callable[[dict[str, Any]], Reading], lanes: Lanes
     ) -> None:
         self.progress = Progress(assignment.standing, lanes)
+        self._check = assignment.check
+        self._unchecked: list[tuple[str, list[dict[str, Any]]]] = []
+        self._check_from = -math.inf
         self._new, self._prompt, self._about, self._store = (
             assignment.subjects,
             assignment.prompt,
@@ -59,10 +73,12 @@ class Asker:
         self._again: list[_Waiting] = []
         self._order = self._busy = 0
         self._exhausted = False
+        self._faults = 0
         self._refused: Counter = Counter()
         self._changed = asyncio.Event()
         self._to_keep: asyncio.Queue[tuple[StoredReply, asyncio.Future]] = asyncio.Queue()
         self._tallied: Counter = Counter()
+        self._aside_to_keep: dict[bytes, str] = {}
 
     async def run(self, watch: Callable[[Progress], None], interrupts: Interrupts) -> Progress:
         """Ask until nothing is left to ask, or a signal comes; then what is under way is waited for and kept.
@@ -86,6 +102,7 @@ class Asker:
                         error = error or failure
                         self._stop()
             await asyncio.to_thread(self._save, [], self._news())
+            await self._check_some()
         finally:
             for task in workers | background:
                 task.cancel()
@@ -113,7 +130,7 @@ class Asker:
             if self._again and self._again[0].ready <= now:
                 return heapq.heappop(self._again)
             # While nothing goes well, what waits for another try is not to grow to the whole catalogue.
-            if not self._exhausted and len(self._again) < 4 * self._lanes.concurrency:
+            if not self._exhausted and len(self._again) < _MOST_WAITING:
                 subject = next(self._new, None)
                 if subject is not None:
                     self._order += 1
@@ -156,11 +173,17 @@ class Asker:
             self._lanes.succeeded(lane, 0)
             self._note_refusal(waiting.subject, failure)
             return None
-        except (Passing, BadKey) as failure:
-            self.progress.failures[failure.kind] += 1
-            self._lanes.failed(lane, sent, failure)
-            self._wait_after(waiting, failure)
+        except ParameterError as error:
+            self._faults += 1
+            # What was right a moment ago is refused by mistake, most likely.
+            if not self.progress.replies or self._faults >= self._lanes.attempts:
+                raise
+            self._wait_after(waiting, Passing("refused setting", str(error)), lane, sent)
             return None
+        except (Passing, BadKey) as failure:
+            self._wait_after(waiting, failure, lane, sent)
+            return None
+        self._faults = 0
         self._lanes.succeeded(lane, self._read(reply).input_tokens)
         return reply
 
@@ -169,13 +192,21 @@ class Asker:
         progress.replies += 1
         progress.input_tokens += reading.input_tokens
         progress.output_tokens += reading.output_tokens
-        pairs = len(pairs_of(reading).pairs)
+        pairs = pairs_of(reading).pairs
         if pairs:
-            progress.pairs += pairs
+            if len(self._unchecked) < _CHECKED_TOGETHER:
+                self._unchecked.append((waiting.subject.image_id, pairs))
+            progress.pairs += len(pairs)
             progress.done += 1
             return
         kind = kind_of_failure(reading)
         progress.failures[kind] += 1
+        if progress.replies >= _ALL_WITHOUT_PAIRS and not progress.pairs:
+            self._stop()
+            raise ParameterError(
+                f"the first {progress.replies} replies hold no pairs (most often: {_most_often(progress.failures)}): "
+                "look at generate.model, generate.prompt, generate.reply_format and generate.max_output_tokens"
+            )
         if not ask_again(kind, waiting.tries, self._lanes.attempts):
             self._set_aside(waiting.subject, kind)
         else:
@@ -184,18 +215,25 @@ class Asker:
     def _note_refusal(self, subject: Subject, failure: Refused) -> None:
         self.progress.failures[failure.kind] += 1
         self._refused[str(failure)] += 1
-        if self._refused.total() >= _ALL_REFUSED and not self.progress.replies:
+        if self._refused.total() >= _ALL_REFUSED and not self.progress.pairs:
             raise ParameterError(
                 f"the first {self._refused.total()} images were all refused ({self._refused.most_common(1)[0][0]}): "
                 "look at generate.model, generate.reply_format and the other settings of generate"
             )
         self._set_aside(subject, failure.kind)
 
-    def _wait_after(self, waiting: _Waiting, failure: Passing | BadKey) -> None:
+    def _wait_after(self, waiting: _Waiting, failure: Passing | BadKey, lane: Lane, sent: float) -> None:
         """Put a subject back whose request failed, or set it aside where the failure is its own."""
         now = self._lanes.clock()
+        self.progress.failures[failure.kind] += 1
+        self._lanes.failed(lane, sent, failure)
         if isinstance(failure, BadKey | Limited):
-            self._again_at(waiting, now)
+            waiting.limited += isinstance(failure, Limited)
+            # Where all the others get through, it is not the quota.
+            if waiting.limited >= _LIMITED_TOO_OFTEN * self._lanes.attempts and self.progress.replies:
+                self._set_aside(waiting.subject, failure.kind)
+            else:
+                self._again_at(waiting, now)
             return
         if self._lanes.never_answered() and set(self.progress.failures) <= _NO_SERVER:
             raise ParameterError(
@@ -204,11 +242,16 @@ class Asker:
         if not waiting.troubles:
             waiting.successes = self._lanes.successes
         waiting.troubles += 1
-        others_succeed = self._lanes.successes > waiting.successes
+        others_succeed = self._lanes.successes > waiting.successes and not self._lanes.struggles
         # At the end nothing else is left that could tell whether it is the image or the server.
         patience = 1 if others_succeed else 2 if self._exhausted else math.inf
         if waiting.troubles >= patience * self._lanes.attempts:
             self._set_aside(waiting.subject, failure.kind)
+        elif self._exhausted and self._lanes.hopeless:
+            # Nothing but images that fail is left, and resting has not helped.
+            for each in [waiting, *self._again]:
+                self._set_aside(each.subject, failure.kind)
+            self._again.clear()
         else:
             delay = self._lanes.delay(waiting.troubles - 1, failure.delay, waiting.subject.key.hex())
             self._again_at(waiting, now + delay)
@@ -218,7 +261,7 @@ class Asker:
         heapq.heappush(self._again, waiting)
 
     def _set_aside(self, subject: Subject, kind: str) -> None:
-        self.progress.set_aside[subject.key] = kind
+        self.progress.set_aside[subject.key] = self._aside_to_keep[subject.key] = kind
         self.progress.done += 1
 
     async def _keep(self, reply: StoredReply) -> None:
@@ -232,9 +275,17 @@ class Asker:
             replies = [await self._to_keep.get()]
             while not self._to_keep.empty():
                 replies.append(self._to_keep.get_nowait())
-            await asyncio.to_thread(self._save, [reply for reply, _ in replies], self._news())
+            try:
+                await asyncio.to_thread(self._save, [reply for reply, _ in replies], self._news())
+            except DataError as error:
+                # Whoever waits for it fails, and with that the run; the next replies are tried all the same.
+                failure = error
+            else:
+                failure = None
             for _, kept in replies:
-                if not kept.done():
+                if failure and not kept.done():
+                    kept.set_exception(failure)
+                elif not kept.done():
                     kept.set_result(None)
 
     def _news(self) -> tuple[dict[str, float], dict[str, int]]:
@@ -251,7 +302,17 @@ class Asker:
         return news, sent
 
     def _save(self, replies: list[StoredReply], news: tuple[dict[str, float], dict[str, int]]) -> None:
+        aside, self._aside_to_keep = self._aside_to_keep, {}
         self._store.add(replies, self._about, *news)
+        self._store.set_aside(aside, self._lanes.attempts)
+
+    async def _check_some(self) -> None:
+        replies, self._unchecked = self._unchecked, []
+        began = self._lanes.clock()
+        self.progress.kept += await asyncio.to_thread(self._check, replies)
+        self.progress.checked += sum(len(pairs) for _, pairs in replies)
+        ended = self._lanes.clock()
+        self._check_from = ended + _PAUSE_AFTER_CHECKS * (ended - began)
 
     def _stop(self) -> None:
         self._lanes.stop()
@@ -261,5 +322,11 @@ class Asker:
         while True:
             if interrupts.pending and not self._lanes.stopping:
                 self._stop()
+            if len(self._unchecked) >= _CHECKED_TOGETHER and self._lanes.clock() >= self._check_from:
+                await self._check_some()
             watch(self.progress)
             await asyncio.sleep(_TICK)
+
+
+def _most_often(failures: Counter) -> str:
+    return ", ".join(f"{kind} {count}" for kind, count in failures.most_common(3))

@@ -4,6 +4,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 from vqatune.params import ComputeParams, GenerateParams
 from vqatune.questions.lanes import Lanes
@@ -48,6 +49,8 @@ class Assignment:
     params: GenerateParams
     compute: ComputeParams
     store: ReplyStore
+    check: Callable[[list[tuple[str, list[dict[str, Any]]]]], int]
+    """Returns how many pairs pass the checks, of some images' (image_id, pairs)."""
     pause: float = 1.0
     minute: float = 60.0
 
@@ -61,6 +64,9 @@ class Progress:
     began: float = field(default_factory=time.monotonic)
     done: int = 0
     pairs: int = 0
+    checked: int = 0
+    kept: int = 0
+    """Of the pairs of this run, those that were checked, and those that passed."""
     replies: int = 0
     input_tokens: int = 0
     output_tokens: int = 0

@@ -1,5 +1,6 @@
 """Figures that change: a live display on a terminal, plain lines elsewhere (standard error)."""
 
+from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
@@ -13,12 +14,19 @@ LINE_EVERY = 60.0
 """Seconds between plain lines."""
 
 
+class _Console(Console):
+    """A console that is silent once nobody reads it any more, where rich would end the process."""
+
+    def on_broken_pipe(self) -> None:
+        self.quiet = True
+
+
 class Display:
     """Figures under a title; as a context it ends with the last ones on the screen, or in a line."""
 
     def __init__(self, title: str, console: Console | None = None) -> None:
         self._title = title
-        self._console = console or Console(stderr=True)
+        self._console = console or _Console(stderr=True)
         self._live = Live(console=self._console, auto_refresh=False) if self._console.is_terminal else None
         self._last: dict[str, str] = {}
 
@@ -35,10 +43,11 @@ class Display:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._live:
-            self._live.stop()
-        elif self._last:
-            self.say(self._last)
+        with suppress(OSError):
+            if self._live:
+                self._live.stop()
+            elif self._last:
+                self.say(self._last)
 
     def show(self, figures: dict[str, str], done: int, total: int) -> None:
         """Show the figures, by name, under a bar, or keep them for the last line."""
@@ -48,7 +57,9 @@ class Display:
             table.add_row("", ProgressBar(total=max(1, total), completed=done, width=40))
             for name, text in figures.items():
                 table.add_row(Text(name, style="dim"), text)
-            self._live.update(Group(Text(self._title), table), refresh=True)
+            # A terminal that is closed is no reason to end what goes on.
+            with suppress(OSError):
+                self._live.update(Group(Text(self._title), table), refresh=True)
 
     def say(self, figures: dict[str, str]) -> None:
         """Print the figures as a line."""
@@ -56,4 +67,5 @@ class Display:
 
     def tell(self, line: str) -> None:
         """Print a line that stays."""
-        self._console.print(f"{self._title}: {line}", markup=False, highlight=False, soft_wrap=True)
+        with suppress(OSError):
+            self._console.print(f"{self._title}: {line}", markup=False, highlight=False, soft_wrap=True)

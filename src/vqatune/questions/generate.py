@@ -4,7 +4,6 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +12,8 @@ import pandas as pd
 from vqatune.errors import DataError
 from vqatune.params import ComputeParams, GenerateParams
 from vqatune.progress import map_parts
-from vqatune.questions.checks import check_pairs
+from vqatune.questions.checking import check_part
 from vqatune.questions.checks_report import CheckTally
-from vqatune.questions.cleaning import clean_pairs, each_distinct, fold
-from vqatune.questions.question_types import question_types
 from vqatune.questions.recorded import match_images, read_recorded
 from vqatune.questions.shards import in_shard
 from vqatune.questions.template import template_pairs
@@ -97,33 +94,6 @@ def generate_pairs(
     dropped: list[pd.DataFrame] = []
     generated = generate(sampled, params, compute, seed, kept.append, dropped.append)
     return pd.concat(kept, ignore_index=True), pd.concat(dropped, ignore_index=True), generated
-
-
-def check_part(pairs: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:
-    """Return the pairs, clean, with the columns of tables.CHECKED: `check` names what drops a pair, missing if nothing.
-
-    `pairs` has image_id, question, answer, difficulty, question_type, source, and perhaps place; `images` has the
-    columns of tables.SAMPLED, and every image of the pairs.
-    """
-    about = images[["image_id", "item_id", "product_type", "language", "metadata"]]
-    # Long, and the same for all pairs of an image.
-    about = about.astype({"metadata": "category"})
-    pairs = clean_pairs(pairs).merge(about, on="image_id", how="left", validate="many_to_one")
-    pairs["check"] = check_pairs(pairs)
-    pairs["qa_id"] = qa_ids(pairs)
-    untyped = pairs["question_type"].isna()
-    pairs.loc[untyped, "question_type"] = question_types(pairs.loc[untyped, "question"])
-    pairs = pairs.rename(columns={"source": "generator"}).assign(task="general")
-    # Pairs that one check drops may share everything but their answer.
-    order = ["image_id", "qa_id", "check", "answer", "difficulty"]
-    return pairs.sort_values(order, ignore_index=True)[CHECKED.names]
-
-
-def qa_ids(pairs: pd.DataFrame) -> pd.Series:
-    """Return each pair's id, 16 hex digits: a hash of its image_id and its question, whatever its case and stops."""
-    keys = pairs["image_id"] + "\x1f" + each_distinct(fold, pairs["question"])
-    ids = [blake2b(key.encode(), digest_size=8).hexdigest() for key in keys.to_numpy(dtype=object)]
-    return pd.Series(ids, index=pairs.index, dtype="str")
 
 
 class _Source:
@@ -217,14 +187,15 @@ def _template_part(images: pd.DataFrame, seed: int) -> pd.DataFrame:
 
 
 def _check_failures(failed: int, images: int, kinds: dict[str, int], params: GenerateParams) -> None:
-    if failed > params.max_failed * images:
+    # A hair more, as 0.29 · 100 is less than 29 in binary fractions.
+    if failed > params.max_failed * images + 1e-9:
         reasons = {kind: count for kind, count in kinds.items() if kind not in ("as_asked", "repaired")}
         most = sorted(reasons.items(), key=lambda item: (-item[1], item[0]))[:4]
         raise DataError(
             f"{params.model} gave no pairs for {failed} of {images} images "
             f"({', '.join(f'{kind} {count}' for kind, count in most)}), more than generate.max_failed "
             f"({params.max_failed:g}) admits: .work/replies/set_aside.csv names them; all replies are kept, so mend the "
-            "reason and run again, or raise generate.max_failed (or generate.attempts, to have them asked again)"
+            "reason and have them asked about again with `vqatune replies retry`, or raise generate.max_failed"
         )
 
 

@@ -20,7 +20,12 @@ from vqatune.ranks import unit
 _LONGEST_BACKOFF = 60.0
 _LONGEST_DELAY = 24 * 3600.0
 _FIRST_REST = 60.0
-_LONGEST_REST = 3600.0
+_LONGEST_REST = 300.0
+_REST_OF_A_DAY = 3600.0
+"""Where a day's quota is used up, and neither the server nor we know when the next day begins."""
+_MOST_RESTS = 3
+_FEWEST_FAILURES = 3
+"""However few attempts an image has, one that fails does not make a key rest."""
 _LONG_WAIT = 300.0
 """A server that names a longer wait than this is not tried before: its key rests until then."""
 
@@ -49,6 +54,9 @@ class Lane:
     round_since: float = -math.inf
     rests: int = 0
     """Rests in a row without a success between them."""
+    answered: bool = False
+    refusals: int = 0
+    """How often in a row the server did not take the key."""
     sent: int = 0
     counted: int = 0
     """Of those sent, how many are on record."""
@@ -116,7 +124,8 @@ class Lanes:
     def succeeded(self, lane: Lane, tokens: int) -> None:
         """Note a reply that came, and the input tokens it took."""
         self.successes += 1
-        lane.failures = lane.rests = 0
+        lane.failures = lane.rests = lane.refusals = 0
+        lane.answered = True
         lane.backs_off_until = -math.inf
         lane.pace.used(tokens)
         self._failing *= 1 - _NEWEST
@@ -127,14 +136,13 @@ class Lanes:
         """Note a request, sent at a time, that got no reply; raises ParameterError where no key is left."""
         now = self.clock()
         if isinstance(failure, BadKey):
-            self._retire(lane, failure)
+            self._retire(lane, now, failure)
         elif isinstance(failure, Limited):
             self._limited(lane, sent, now, failure)
         else:
             self._failing += _NEWEST * (1 - self._failing)
-            if sent > self._cut_at and self._failing > _TOO_MANY:
-                self.width, self._slow_start = max(1.0, self.width / 2), False
-                self._failing, self._cut_at = 0.0, now
+            if sent > self._cut_at and self.struggles:
+                self.width, self._slow_start, self._cut_at = max(1.0, self.width / 2), False, now
             if sent >= lane.round_since:
                 lane.failures, lane.round_since = lane.failures + 1, now
             # One failed request is its image's affair; a second round without a success is the server's.
@@ -150,6 +158,16 @@ class Lanes:
         longest = min(_LONGEST_BACKOFF, 60 * self.pause)
         return min(self.pause * 2 ** min(failures, 30), longest) * (0.5 + unit(failures, "back-off", salt))
 
+    @property
+    def struggles(self) -> bool:
+        """Whether the server fails so many requests that a failure tells nothing about an image."""
+        return self._failing > _TOO_MANY
+
+    @property
+    def hopeless(self) -> bool:
+        """Whether every key has rested several times without a success between."""
+        return all(lane.retired or lane.rests >= _MOST_RESTS for lane in self.lanes)
+
     def never_answered(self) -> bool:
         """Return whether every key has been tried to the end and nothing was answered in this run."""
         return not self.successes and all(lane.retired or lane.rests for lane in self.lanes)
@@ -164,29 +182,34 @@ class Lanes:
         )
         day_ready = lane.pace.day_ready(now)
         if failure.daily or day_ready > now or (failure.delay or 0) > _LONG_WAIT * self.minute / 60:
-            until = (
-                failure.delay
-                or (day_ready - now if day_ready > now else 0)
-                or _LONGEST_REST * self.minute / 60
-            )
+            until = failure.delay or (day_ready - now if day_ready > now else 0)
+            if failure.daily:
+                # The delay that comes with it may be that of a minute's quota.
+                rest = min(_FIRST_REST * 2**lane.rests, _REST_OF_A_DAY) if failure.delay else _REST_OF_A_DAY
+                until = max(until, rest * self.minute / 60)
             self._rest(lane, now, until, failure)
         elif new_round:
             self._rest_if_tired(lane, now, failure)
 
     def _rest_if_tired(self, lane: Lane, now: float, failure: Passing) -> None:
-        if lane.failures >= self.attempts:
+        if lane.failures >= max(self.attempts, _FEWEST_FAILURES):
             rest = min(_FIRST_REST * 2**lane.rests, _LONGEST_REST) * min(1.0, self.pause)
             self._rest(lane, now, max(rest, failure.delay or 0), failure)
 
     def _rest(self, lane: Lane, now: float, seconds: float, failure: Passing) -> None:
         if lane.rests_until < now:
             lane.rests += 1
-            self.tell(f"key {lane.number} rests until {clock_time(seconds)}: {failure}")
+            self.tell(f"key {lane.number} rests until {clock_time(min(seconds, _LONGEST_DELAY))}: {failure}")
         lane.rests_until = max(lane.rests_until, now + min(seconds, _LONGEST_DELAY))
-        # One more failure after the rest is enough for the next.
-        lane.failures = self.attempts - 1
+        # Half as many failures after the rest are enough for the next.
+        lane.failures = max(self.attempts, _FEWEST_FAILURES) // 2
 
-    def _retire(self, lane: Lane, failure: BadKey) -> None:
+    def _retire(self, lane: Lane, now: float, failure: BadKey) -> None:
+        lane.refusals += 1
+        if lane.answered and lane.refusals < self.attempts:
+            # A key that was good a moment ago is refused by mistake, most likely.
+            lane.backs_off_until = now + self.delay(lane.refusals - 1, None, str(lane.number))
+            return
         if not lane.retired:
             lane.retired = True
             self.tell(f"key {lane.number} is refused and not used any more: {failure}")

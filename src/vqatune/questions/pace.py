@@ -64,6 +64,8 @@ class Pace:
         self._per_day = limits.requests_per_day
         self._known = limits.requests_per_minute is not None
         self._agreed = False
+        self._let_in = True
+        self._learned = 0.0
         self._minute, self._share = minute, SHARE
         self._held = self._grown = -math.inf
         self._tokens_each = _FIRST_GUESS
@@ -111,7 +113,8 @@ class Pace:
             self._day.append([now, now, 1])
 
     def used(self, tokens: int) -> None:
-        """Note how many input tokens a request has taken, in place of those that were expected."""
+        """Note a reply, and how many input tokens it took (0: not told), in place of those that were expected."""
+        self._let_in = True
         if tokens:
             self._tokens.take(-math.inf, self._minute, self._share, tokens - self._tokens_each)
             newest = 1.0 if self._tokens_each == _FIRST_GUESS else 0.05
@@ -140,11 +143,15 @@ class Pace:
             # The requests of a minute reach the server closer together than they were sent.
             self._share = max(_LOWEST_SHARE, self._share - 0.005)
             return
+        if not self._let_in:
+            # Nothing has been let in since the refusal before: this one tells no more about how much is.
+            return
+        self._let_in = False
         taken = max(1.0, float(sum(time <= sent for time in self._recent)))
-        before = self._requests.per_minute or 0.0
-        self._agreed = before / _AGREEMENT <= taken <= before * _AGREEMENT
+        self._agreed = self._learned / _AGREEMENT <= taken <= self._learned * _AGREEMENT
         # One refusal may have nothing to do with a quota.
-        self._requests.per_minute = taken if self._agreed or before else max(taken, _LOWEST_GUESS)
+        self._requests.per_minute = taken if self._learned else max(taken, _LOWEST_GUESS)
+        self._learned = taken
 
     def _grow(self, now: float) -> None:
         growth, minutes = (_GROWTH, 1.0) if self._agreed else (_GUESSED_GROWTH, _GUESSED_MINUTES)

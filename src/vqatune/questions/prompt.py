@@ -60,9 +60,12 @@ def load_prompt(name: str, form: str) -> Prompt:
     """
     if name.endswith(".md"):
         try:
-            return Prompt(Path(name).stem, Path(name).read_text("utf-8").strip(), form)
+            text = Path(name).read_text("utf-8").strip()
         except (OSError, UnicodeDecodeError) as error:
             raise ParameterError(f"generate.prompt: {name} cannot be read ({error})") from error
+        if not text:
+            raise ParameterError(f"generate.prompt: {name} is empty: write down what the model is to do")
+        return Prompt(Path(name).stem, text, form)
     known = prompt_names()
     if name not in known:
         raise ParameterError(
@@ -81,4 +84,5 @@ def fence(metadata: str, product_type: str, language: str) -> str:
     listing = {"language": language, "product_type": product_type, "fields": json.loads(metadata)}
     # Without a "<" of its own, no text of the listing can close the fence.
     text = json.dumps(listing, ensure_ascii=False).replace("<", "\\u003c")
-    return f"<listing>\n{text}\n</listing>"
+    # JSON can spell half a character, which cannot be sent.
+    return f"<listing>\n{text}\n</listing>".encode("utf-8", "replace").decode("utf-8")

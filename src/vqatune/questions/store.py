@@ -34,6 +34,7 @@ CREATE TABLE IF NOT EXISTS replies (
     key BLOB, number INTEGER, digest BLOB, image_id TEXT, product_type TEXT, about TEXT, reply BLOB,
     PRIMARY KEY (key, number, digest));
 CREATE TABLE IF NOT EXISTS tallies (about TEXT, name TEXT, amount REAL, PRIMARY KEY (about, name));
+CREATE TABLE IF NOT EXISTS set_aside (key BLOB PRIMARY KEY, reason TEXT, attempts INTEGER);
 CREATE TABLE IF NOT EXISTS sent (mark TEXT, hour INTEGER, amount INTEGER, PRIMARY KEY (mark, hour));
 CREATE TABLE IF NOT EXISTS jobs (title TEXT PRIMARY KEY, name TEXT, state TEXT);
 """
@@ -102,6 +103,10 @@ class ReplyStore:
 
         `tallies` are amounts by name for what `about` stands for; `sent` are requests of this hour by key mark.
         """
+        if not self.path.exists():
+            raise DataError(
+                f"{self.path} is not there any more: nothing that is asked now could be kept; run again"
+            )
         rows = [_row(reply) for reply in replies]
         amounts = [(about, name, amount) for name, amount in (tallies or {}).items() if amount]
         hour = int(time.time() // 3600)
@@ -167,6 +172,27 @@ class ReplyStore:
             # As late as that hour allows: a day's quota is then not taken for free too early.
             found[min((hour + 1) * 3600, now) - now + ticks] += amount
         return dict(found)
+
+    def set_aside(self, reasons: dict[bytes, str], attempts: int) -> None:
+        """Note why images, by their keys, are not to be asked about again, after so many attempts."""
+        rows = [(key, reason, attempts) for key, reason in reasons.items()]
+        with self._explained(), self._lock, self._connection as connection:
+            connection.executemany("INSERT OR REPLACE INTO set_aside VALUES (?, ?, ?)", rows)
+
+    def reasons(self, keys: Sequence[bytes], attempts: int = 0) -> dict[bytes, str]:
+        """Return why those of the keys were set aside that have had at least so many attempts."""
+        found: dict[bytes, str] = {}
+        for start in range(0, len(keys), _AT_ONCE):
+            some = keys[start : start + _AT_ONCE]
+            marks = ",".join("?" * len(some))
+            query = f"SELECT key, reason FROM set_aside WHERE key IN ({marks}) AND attempts >= ?"
+            found |= dict(self._select(query, *some, attempts))
+        return found
+
+    def forget_set_aside(self) -> int:
+        """Let all images that were set aside be asked about again; return how many there were."""
+        with self._explained(), self._lock, self._connection as connection:
+            return connection.execute("DELETE FROM set_aside").rowcount
 
     def set_job(self, title: str, name: str, state: str) -> None:
         """Keep what is known of a batch job under its title."""

@@ -45,7 +45,7 @@ class Watch:
         left = progress.total - progress.done
         figures = {
             "images": f"{progress.done:,} of {progress.total:,} ({rate:,.0f} a minute)",
-            "pairs": f"{progress.pairs:,}",
+            "pairs": f"{progress.pairs:,}" + _kept(progress),
             "requests": f"{sum(lane.sent for lane in progress.lanes.lanes):,} in {_duration(progress.seconds)}",
             "in flight": f"{progress.in_flight} of up to {int(progress.lanes.width)}",
             "tokens": f"{progress.input_tokens:,} in, {progress.output_tokens:,} out",
@@ -66,6 +66,10 @@ class Watch:
         for lane in progress.lanes.lanes:
             figures[f"key {lane.number}"] = f"{lane.state(now)}, {lane.sent:,} requests"
         return figures
+
+
+def _kept(progress: Progress) -> str:
+    return f", of which the checks keep {progress.kept / progress.checked:.1%}" if progress.checked else ""
 
 
 def dollars(price: PriceParams, input_tokens: int, output_tokens: int) -> float | None:

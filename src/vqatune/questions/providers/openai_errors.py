@@ -162,7 +162,7 @@ def _limited(status: int, headers: Mapping[str, str], said: Said) -> Limited:
     if delay is None:
         in_words = re.search(r"try again in ([\d.]+[a-z][\da-z.]*)", said.text)
         delay = _duration(in_words[1].rstrip(".")) if in_words else _reset(headers)
-    return Limited(f"http {status}", said.text, delay, limits, daily)
+    return Limited("429", said.text, delay, limits, daily)
 
 
 def _delay(headers: Mapping[str, str]) -> float | None:
