@@ -11,7 +11,8 @@ import pandas as pd
 from model_server import ModelServer
 
 from vqatune.params import ComputeParams, GenerateParams
-from vqatune.questions.asked import Outcome, asked_parts
+from vqatune.questions.asked import asked_parts
+from vqatune.questions.outcome import Outcome
 from vqatune.tables import SAMPLED
 
 KEY = "AIza-not-a-real-key-0123456789"

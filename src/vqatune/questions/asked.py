@@ -4,14 +4,10 @@ Replies are kept raw and read anew each time, so a changed check or repair reads
 """
 
 import asyncio
-import json
 from array import array
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from functools import partial
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +17,7 @@ from filelock import FileLock, Timeout
 from vqatune.catalogue.archive import read_bytes
 from vqatune.errors import DataError
 from vqatune.interrupt import Interrupts
-from vqatune.params import ComputeParams, GenerateParams, PriceParams
+from vqatune.params import ComputeParams, GenerateParams
 from vqatune.progress import track
 from vqatune.questions.asking import Asker
 from vqatune.questions.assignment import Assignment, Progress, Standing, Subject
@@ -29,85 +25,16 @@ from vqatune.questions.checking import check_part
 from vqatune.questions.display import Display
 from vqatune.questions.keys import key_mark, read_keys
 from vqatune.questions.lanes import Lane, Lanes
+from vqatune.questions.outcome import Outcome, about_asking
 from vqatune.questions.pace import Pace
-from vqatune.questions.prompt import Prompt, fence, load_prompt
+from vqatune.questions.prompt import fence, load_prompt
 from vqatune.questions.providers import Reading, load_provider, mime_type
 from vqatune.questions.replies import ask_again, kind_of_failure, pairs_of
 from vqatune.questions.store import REPLIES, ReplyStore, reply_key
-from vqatune.questions.watch import Watch, dollars
+from vqatune.questions.watch import Watch
 from vqatune.tables import write_csv
 
-_FAMILIES = {"gemini_legacy": "gemini", "batch": "gemini"}
-"""Ways to the same models: their replies stand for one another."""
 IMAGES_PER_PART = 500
-
-
-@dataclass
-class Outcome:
-    """What came of asking about the images: what generation.json and the report are made of."""
-
-    about: str = ""
-    kinds: Counter = field(default_factory=Counter)
-    """Images by what they got: as_asked, repaired, or why they are without pairs."""
-    repairs: Counter = field(default_factory=Counter)
-    replies: int = 0
-    input_tokens: int = 0
-    output_tokens: int = 0
-    tallies: dict[str, float] = field(default_factory=dict)
-    shared: set[bytes] = field(default_factory=set)
-    """The keys that several images have."""
-    _counted: set[bytes] = field(default_factory=set)
-
-    def count(self, key: bytes, readings: list[Reading]) -> None:
-        """Count the replies to a key, once for all the images that have it."""
-        if key in self._counted:
-            return
-        if key in self.shared:
-            self._counted.add(key)
-        self.replies += len(readings)
-        self.input_tokens += sum(reading.input_tokens for reading in readings)
-        self.output_tokens += sum(reading.output_tokens for reading in readings)
-
-    @property
-    def failed(self) -> int:
-        """Images without pairs."""
-        return self.kinds.total() - self.kinds["as_asked"] - self.kinds["repaired"]
-
-    def summary(self, price: PriceParams) -> dict[str, Any]:
-        """Return what asking has taken so far, in all runs: the same whenever nothing new is asked."""
-        tallies = dict(self.tallies)
-        requests, seconds = int(tallies.pop("requests", 0)), tallies.pop("seconds", 0.0)
-        cost = dollars(price, self.input_tokens, self.output_tokens)
-        return {
-            "images_failed": self.failed,
-            "requests": requests,
-            "replies": self.replies,
-            "failures": {name.removeprefix("failed: "): int(count) for name, count in tallies.items()},
-            "input_tokens": self.input_tokens,
-            "output_tokens": self.output_tokens,
-            "cost_usd": None if cost is None else round(cost, 4),
-            "seconds": round(seconds, 1),
-        }
-
-
-def about_asking(params: GenerateParams, compute: ComputeParams, prompt: Prompt) -> str:
-    """Return the JSON of all that determines a reply beside the image and its listing."""
-    schema = sha256(json.dumps(prompt.schema).encode()).hexdigest()[:16]
-    about = {
-        "provider": _FAMILIES.get(params.provider, params.provider),
-        "model": params.model,
-        "revision": params.revision,
-        "prompt": prompt.name,
-        "prompt_digest": prompt.digest,
-        "reply_format": prompt.form,
-        "schema_digest": schema if prompt.form == "schema" else None,
-        "temperature": params.temperature,
-        "max_output_tokens": params.max_output_tokens,
-    }
-    if params.provider == "local":
-        # A server does not say what it runs on; here it is known, and decides the last digits.
-        about |= {"device": compute.device, "precision": compute.precision}
-    return json.dumps(about, sort_keys=True)
 
 
 def asked_parts(

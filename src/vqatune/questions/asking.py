@@ -13,11 +13,11 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from vqatune.errors import DataError, ParameterError, VqatuneError
+from vqatune.errors import ParameterError, VqatuneError
 from vqatune.interrupt import Interrupts
 from vqatune.questions.assignment import Assignment, Progress, Subject
 from vqatune.questions.failures import BadKey, Limited, Passing, Refused
-from vqatune.questions.keys import key_mark
+from vqatune.questions.keeping import Keeper
 from vqatune.questions.lanes import Lane, Lanes, Stopping
 from vqatune.questions.providers import Ask, Reading
 from vqatune.questions.replies import ask_again, kind_of_failure, pairs_of
@@ -51,6 +51,7 @@ class _Waiting:
     troubles: int = field(compare=False, default=0)
     successes: int = field(compare=False, default=0)
     limited: int = field(compare=False, default=0)
+    limited_at: int = field(compare=False, default=0)
 
 
 class Asker:
@@ -63,12 +64,8 @@ class Asker:
         self._check = assignment.check
         self._unchecked: list[tuple[str, list[dict[str, Any]]]] = []
         self._check_from = -math.inf
-        self._new, self._prompt, self._about, self._store = (
-            assignment.subjects,
-            assignment.prompt,
-            assignment.about,
-            assignment.store,
-        )
+        self._keeper = Keeper(assignment.store, assignment.about, self.progress)
+        self._new, self._prompt, self._about = assignment.subjects, assignment.prompt, assignment.about
         self._ask, self._read, self._lanes = ask, read, lanes
         self._again: list[_Waiting] = []
         self._order = self._busy = 0
@@ -76,9 +73,6 @@ class Asker:
         self._faults = 0
         self._refused: Counter = Counter()
         self._changed = asyncio.Event()
-        self._to_keep: asyncio.Queue[tuple[StoredReply, asyncio.Future]] = asyncio.Queue()
-        self._tallied: Counter = Counter()
-        self._aside_to_keep: dict[bytes, str] = {}
 
     async def run(self, watch: Callable[[Progress], None], interrupts: Interrupts) -> Progress:
         """Ask until nothing is left to ask, or a signal comes; then what is under way is waited for and kept.
@@ -86,7 +80,10 @@ class Asker:
         Raises DataError where replies cannot be kept, and ParameterError where no key is taken, or nothing answers at
         the endpoint, or every image is refused; replies so far are kept.
         """
-        background = {asyncio.create_task(self._write()), asyncio.create_task(self._tick(watch, interrupts))}
+        background = {
+            asyncio.create_task(self._keeper.write()),
+            asyncio.create_task(self._tick(watch, interrupts)),
+        }
         workers = {asyncio.create_task(self._work()) for _ in range(self._lanes.concurrency)}
         error = None
         left = set(workers)
@@ -101,7 +98,7 @@ class Asker:
                         # What the others have under way is paid for.
                         error = error or failure
                         self._stop()
-            await asyncio.to_thread(self._save, [], self._news())
+            await self._keeper.end()
             await self._check_some()
         finally:
             for task in workers | background:
@@ -160,7 +157,7 @@ class Asker:
         self._refused.clear()
         waiting.tries += 1
         about = (subject.image_id, subject.product_type, self._about)
-        await self._keep(StoredReply(subject.key, waiting.tries, *about, reply))
+        await self._keeper.keep(StoredReply(subject.key, waiting.tries, *about, reply))
         self._note_reply(waiting, self._read(reply))
 
     async def _reply(
@@ -228,9 +225,7 @@ class Asker:
         self.progress.failures[failure.kind] += 1
         self._lanes.failed(lane, sent, failure)
         if isinstance(failure, BadKey | Limited):
-            waiting.limited += isinstance(failure, Limited)
-            # Where all the others get through, it is not the quota.
-            if waiting.limited >= _LIMITED_TOO_OFTEN * self._lanes.attempts and self.progress.replies:
+            if isinstance(failure, Limited) and self._has_a_limit_of_its_own(waiting, failure):
                 self._set_aside(waiting.subject, failure.kind)
             else:
                 self._again_at(waiting, now)
@@ -256,55 +251,20 @@ class Asker:
             delay = self._lanes.delay(waiting.troubles - 1, failure.delay, waiting.subject.key.hex())
             self._again_at(waiting, now + delay)
 
+    def _has_a_limit_of_its_own(self, waiting: _Waiting, failure: Limited) -> bool:
+        # Where the others get through between its refusals, it is not the quota.
+        if self._lanes.successes > waiting.limited_at:
+            waiting.limited, waiting.limited_at = waiting.limited + 1, self._lanes.successes
+        at_the_end = self._exhausted and waiting.limited and self._lanes.hopeless and not failure.daily
+        return bool(at_the_end) or waiting.limited >= _LIMITED_TOO_OFTEN * self._lanes.attempts
+
     def _again_at(self, waiting: _Waiting, ready: float) -> None:
         waiting.ready = ready
         heapq.heappush(self._again, waiting)
 
     def _set_aside(self, subject: Subject, kind: str) -> None:
-        self.progress.set_aside[subject.key] = self._aside_to_keep[subject.key] = kind
+        self.progress.set_aside[subject.key] = kind
         self.progress.done += 1
-
-    async def _keep(self, reply: StoredReply) -> None:
-        kept = asyncio.get_running_loop().create_future()
-        self._to_keep.put_nowait((reply, kept))
-        await kept
-
-    async def _write(self) -> None:
-        """Commit the replies that have come, all that are there at a time."""
-        while True:
-            replies = [await self._to_keep.get()]
-            while not self._to_keep.empty():
-                replies.append(self._to_keep.get_nowait())
-            try:
-                await asyncio.to_thread(self._save, [reply for reply, _ in replies], self._news())
-            except DataError as error:
-                # Whoever waits for it fails, and with that the run; the next replies are tried all the same.
-                failure = error
-            else:
-                failure = None
-            for _, kept in replies:
-                if failure and not kept.done():
-                    kept.set_exception(failure)
-                elif not kept.done():
-                    kept.set_result(None)
-
-    def _news(self) -> tuple[dict[str, float], dict[str, int]]:
-        """Return what is to be added to the tallies on record, and the requests of each key."""
-        lanes = self._lanes.lanes
-        amounts = Counter({f"failed: {kind}": count for kind, count in self.progress.failures.items()})
-        amounts["requests"] = sum(lane.sent for lane in lanes)
-        amounts["seconds"] = self.progress.seconds
-        news = {name: amount - self._tallied[name] for name, amount in amounts.items()}
-        self._tallied = amounts
-        sent = {key_mark(lane.key): lane.sent - lane.counted for lane in lanes if lane.key}
-        for lane in lanes:
-            lane.counted = lane.sent
-        return news, sent
-
-    def _save(self, replies: list[StoredReply], news: tuple[dict[str, float], dict[str, int]]) -> None:
-        aside, self._aside_to_keep = self._aside_to_keep, {}
-        self._store.add(replies, self._about, *news)
-        self._store.set_aside(aside, self._lanes.attempts)
 
     async def _check_some(self) -> None:
         replies, self._unchecked = self._unchecked, []

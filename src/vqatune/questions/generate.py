@@ -116,7 +116,8 @@ class _Source:
         if self._params.provider == "recorded":
             return self._recorded_parts()
         # Here, because a stage that asks nobody starts faster without.
-        from vqatune.questions.asked import Outcome, asked_parts
+        from vqatune.questions.asked import asked_parts
+        from vqatune.questions.outcome import Outcome
 
         self._outcome = Outcome()
         return asked_parts(self._images, self._params, self._compute, self._outcome)
