@@ -43,6 +43,8 @@ STAGES = {
     "split": ["data/train.parquet", "data/test.parquet"],
     "batch": ["data/batches"],
 }
+ARGUMENTS = {"batch": ["13"]}
+"""As in dvc.yaml."""
 _rng = random.Random(13)
 
 
@@ -74,7 +76,9 @@ def main() -> None:
         table = Table("stage", "seconds", "processor seconds", "peak MB", "rows", title=f"{cores} cores")
         measured = []
         for stage, outputs in STAGES.items():
-            figures = measure([sys.executable, str(ROOT / f"stages/{stage}.py")], folder)
+            figures = measure(
+                [sys.executable, str(ROOT / f"stages/{stage}.py"), *ARGUMENTS.get(stage, [])], folder
+            )
             measured.append(figures)
             counted = ", ".join(f"{rows(folder / output):,}" for output in outputs)
             table.add_row(stage, *map("{:.1f}".format, figures[:2]), f"{figures[2]:.0f}", counted)
