@@ -51,3 +51,11 @@ def test_the_benchmark_of_the_metrics_runs_and_writes_its_figures(run, tmp_path)
     assert [stage["version"] for stage in figures["stages"]] == ["base", "v1"]
     assert {"exact_match", "bertscore", "sbert_cosine"} <= {row["metric"] for row in figures["metrics"]}
     assert all(row["ratio"] > 0 for row in figures["metrics"]) and figures["one_more_version"] > 0
+
+
+def test_the_benchmark_of_making_questions_runs_and_writes_its_figures(run):
+    figures = run("benchmarks/generation.py", "--images", 300, "--plain", 100)
+    assert figures["benchmark"] == "generation" and figures["replies"] >= 300
+    assert figures["first"]["phases"].keys() == {"looking", "asking", "reading"}
+    assert figures["again"]["phases"].keys() == {"all"} and figures["plain"]["pairs"] > 1000
+    assert all(ratio > 0 for ratio in figures["ratio"].values())
