@@ -134,7 +134,7 @@ def test_a_byte_order_mark_is_no_part_of_the_first_name(write):
     ],
 )
 def test_a_compressed_file_is_read_like_the_file_in_it(write, name, content):
-    frame = read_predictions(write(name, gzip.compress(content.encode()))).frame
+    frame = read_predictions(write(name, gzip.compress(content.encode(), mtime=0))).frame
     assert frame[["prediction", "references"]].to_numpy().tolist() == [["red", ["blue"]]]
 
 
@@ -222,7 +222,7 @@ def test_missing_predictions_are_empty_answers_and_counted(write):
         ("a.json", '{"pred": "x"}\n{"pred": "x"}\n', "line 2 is not JSON .*an object a line is .jsonl"),
         ("a.parquet", "pred,gt\nx,a\n", "is not a readable Parquet file"),
         ("a.csv.gz", "pred,gt\nx,a\n", "is damaged or no gzip file"),
-        ("a.csv.gz", gzip.compress(b"pred,gt\nx,a\n")[:-9], "is damaged or no gzip file"),
+        ("a.csv.gz", gzip.compress(b"pred,gt\nx,a\n", mtime=0)[:-9], "is damaged or no gzip file"),
         ("a.xlsx", "x", r"name it \.csv, \.tsv, \.jsonl, \.ndjson, \.json .* or \.parquet"),
         ("predictions", "x", r"name it \.csv"),
     ],
