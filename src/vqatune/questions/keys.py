@@ -51,7 +51,7 @@ def read_keys(provider: str, folder: Path = Path()) -> list[str]:
         return keys or [""]
     raise ParameterError(
         f"generate.provider is {provider!r}, which needs a key: set the environment variable {variable}, or put it on "
-        f"a line of {name} (git ignores that file)"
+        f"a line of {name} (git ignores that file{'; the one that is here holds none' if file.exists() else ''})"
     )
 
 

@@ -168,7 +168,8 @@ def redact(text: str, key: str) -> str:
     """Return the text in one line of bounded length, without the key."""
     if key:
         text = text.replace(key, "…")
-    text = " ".join(text.split())
+    # How aiohttp would connect, in its errors, tells a user nothing.
+    text = " ".join(re.sub(r" ssl:(<[^>]*>|\w+)", "", text).split())
     return text if len(text) <= _longest_reason else text[:_longest_reason] + "…"
 
 
