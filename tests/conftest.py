@@ -13,6 +13,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import yaml
+from hypothesis import HealthCheck, settings
+
+# How long an example takes says how busy the machine is, not whether the code is right.
+settings.register_profile("vqatune", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("vqatune")
 
 ROOT = Path(__file__).resolve().parent.parent
 TINY = {
