@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 from model_server import ModelServer
 
-from vqatune.params import ComputeParams, GenerateParams
+from vqatune.params import ComputeParams, GenerateParams, PriceParams
 from vqatune.questions.asked import asked_parts
 from vqatune.questions.outcome import Outcome
 from vqatune.tables import SAMPLED
@@ -62,3 +62,8 @@ def everything_in(folder: Path) -> bytes:
     """All bytes of all files of a folder, and their names."""
     paths = [Path(where) / name for where, _, names in os.walk(folder) for name in names]
     return b"\n".join(str(path).encode() + path.read_bytes() for path in paths)
+
+
+def price(**given: float) -> PriceParams:
+    """US dollars per million tokens; unknown where not given."""
+    return PriceParams(**given)

@@ -264,3 +264,17 @@ def test_a_terminal_shows_jobs_cost_and_what_failed():
     said = console.export_text()
     for part in ("10 of 40", "2 running", "$0.20", "batch error 13 3", "set aside", "asking: a line"):
         assert part in said
+
+
+def test_a_model_that_only_chats_is_found_out_after_its_first_jobs(ask):
+    with serve(plans={"*": "prose"}) as server:
+        with pytest.raises(ParameterError, match=r"first \d+ replies hold no pairs .*not_as_asked"):
+            ask(server, 1000, provider="batch")
+        assert len(server.asked()) < 1000
+
+
+def test_refused_images_are_on_record_and_not_asked_about_again(ask):
+    with serve(plans={"image00001": "refused"}) as server:
+        for _ in range(2):
+            assert ask(server, 30, provider="batch").kinds == {"as_asked": 29, "batch error 3": 1}
+            assert len(server.asked()) == 30

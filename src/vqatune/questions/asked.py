@@ -70,7 +70,13 @@ def asked_parts(
                 subjects, standing, prompt, outcome.about, params, compute, store, check, pause, minute
             )
             with _alone(path):
-                _ask_in_batches(assignment) if params.provider == "batch" else _ask_now(assignment)
+                if params.provider == "batch":
+                    # Here, because the others do without.
+                    from vqatune.questions.batches import ask_in_batches
+
+                    ask_in_batches(assignment)
+                else:
+                    _ask_now(assignment)
         reasons = []
         for start in range(0, len(images), IMAGES_PER_PART):
             positions = slice(start, start + IMAGES_PER_PART)
@@ -190,12 +196,6 @@ def _ask_now(assignment: Assignment) -> None:
         progress = asyncio.run(ask_all(display, interrupts))
     if interrupts.pending:
         interrupts.stop(f"with replies about {progress.done} of {progress.total} images")
-
-
-def _ask_in_batches(assignment: Assignment) -> None:
-    from vqatune.questions.batches import ask_in_batches
-
-    assignment.store.set_aside(ask_in_batches(assignment), assignment.params.attempts)
 
 
 def _pace(key: str, assignment: Assignment) -> Pace:

@@ -20,15 +20,19 @@ from vqatune.questions.failures import BadKey, Limited, Passing, Refused
 from vqatune.questions.keeping import Keeper
 from vqatune.questions.lanes import Lane, Lanes, Stopping
 from vqatune.questions.providers import Ask, Reading
-from vqatune.questions.replies import ask_again, kind_of_failure, pairs_of
+from vqatune.questions.replies import (
+    ALL_WITHOUT_PAIRS,
+    ask_again,
+    kind_of_failure,
+    pairs_of,
+    without_pairs,
+)
 from vqatune.questions.store import StoredReply
 
 _NO_SERVER = {"unreachable", "not a reply"}
 """What there is of failures where the endpoint is wrong."""
 _ALL_REFUSED = 20
 """When so many images are refused before there are pairs of any, the rest would be, too."""
-_ALL_WITHOUT_PAIRS = 50
-"""When so many replies hold no pairs, the rest would not, either, and each is paid for."""
 _CHECKED_TOGETHER = 50
 """Replies: checking has a cost of its own, however few they are."""
 _PAUSE_AFTER_CHECKS = 20
@@ -198,12 +202,9 @@ class Asker:
             return
         kind = kind_of_failure(reading)
         progress.failures[kind] += 1
-        if progress.replies >= _ALL_WITHOUT_PAIRS and not progress.pairs:
+        if progress.replies >= ALL_WITHOUT_PAIRS and not progress.pairs:
             self._stop()
-            raise ParameterError(
-                f"the first {progress.replies} replies hold no pairs (most often: {_most_often(progress.failures)}): "
-                "look at generate.model, generate.prompt, generate.reply_format and generate.max_output_tokens"
-            )
+            raise ParameterError(without_pairs(progress.replies, progress.failures))
         if not ask_again(kind, waiting.tries, self._lanes.attempts):
             self._set_aside(waiting.subject, kind)
         else:
@@ -286,7 +287,3 @@ class Asker:
                 await self._check_some()
             watch(self.progress)
             await asyncio.sleep(_TICK)
-
-
-def _most_often(failures: Counter) -> str:
-    return ", ".join(f"{kind} {count}" for kind, count in failures.most_common(3))

@@ -26,6 +26,7 @@ from vqatune.questions.pace import Pace
 from vqatune.questions.prompt import Prompt
 from vqatune.questions.providers.gemini_jobs import ENDED, Gone, JobServer, opened
 from vqatune.questions.providers.gemini_replies import read, redact
+from vqatune.questions.replies import ALL_WITHOUT_PAIRS, without_pairs
 from vqatune.questions.store import ReplyStore
 
 MOST_JOBS = 100
@@ -38,8 +39,8 @@ _SUBMITTED = "submitted"
 """The state on record of a job whose results have not been taken."""
 
 
-def ask_in_batches(assignment: Assignment) -> dict[bytes, str]:
-    """Ask about the subjects in batch jobs; return why images were set aside, by their keys.
+def ask_in_batches(assignment: Assignment) -> None:
+    """Ask about the subjects in batch jobs; who was set aside, and why, goes on record with the replies.
 
     Raises ParameterError where no key is taken, a job belongs to a key that is not given, or the model, the endpoint
     or the requests are refused; DataError where replies cannot be kept; Stopped at a signal. Jobs that the server has
@@ -69,12 +70,14 @@ def ask_in_batches(assignment: Assignment) -> dict[bytes, str]:
             return await run.run(BatchWatch(display, params.price), interrupts)
 
     with Interrupts() as interrupts, Display(f"asking {params.model} in batches") as display:
-        under_way = asyncio.run(ask_all(display, interrupts))
+        try:
+            under_way = asyncio.run(ask_all(display, interrupts))
+        finally:
+            assignment.store.set_aside(progress.set_aside, params.attempts)
     if interrupts.pending:
         interrupts.stop(
             f"with {progress.done} of {progress.total} images done; {under_way} batch jobs go on at the server meanwhile"
         )
-    return progress.set_aside
 
 
 @dataclass
@@ -270,6 +273,8 @@ class BatchRun:
             await self._ending.unless_stopped(self._server.delete(job.record.file, job.lane.key))
         self._ended[state] += 1
         self._forget(job)
+        if self._progress.replies >= ALL_WITHOUT_PAIRS and not self._progress.pairs:
+            raise ParameterError(without_pairs(self._progress.replies, self._progress.failures))
         if refused and not self._progress.replies:
             raise ParameterError(
                 f"the images of a batch job were refused, and none was answered ({redact(refused, job.lane.key)}): look "

@@ -24,12 +24,11 @@ _LONGEST_REST = 300.0
 _REST_OF_A_DAY = 3600.0
 """Where a day's quota is used up, and neither the server nor we know when the next day begins."""
 _MOST_RESTS = 3
+"""In a row without a success: what then fails still would go on failing."""
 _FEWEST_FAILURES = 3
 """However few attempts an image has, one that fails does not make a key rest."""
 _LONG_WAIT = 300.0
 """A server that names a longer wait than this is not tried before: its key rests until then."""
-
-
 _NEWEST, _TOO_MANY = 0.1, 0.25
 """The share of requests that the server fails is a running mean, in which the newest has this weight; above that share
 there are too many under way."""
@@ -245,10 +244,10 @@ class Lanes:
                         self.in_flight += 1
                         return lane, now
                     if until - now > _LONG_WAIT * self.minute / 60:
-                        # Only the quota of a day makes a key wait so long: the next one takes over.
+                        # A day's quota that is used up, most likely: the next key takes over.
                         lane.rests_until = until
                         self.tell(
-                            f"key {lane.number} rests until {clock_time(until - now)}: its day's quota is used up"
+                            f"key {lane.number} rests until {clock_time(until - now)}: no request is due before"
                         )
                         continue
                 await self._sleep(until - now)

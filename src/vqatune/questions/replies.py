@@ -1,8 +1,12 @@
 """What a reply brings, and whether it is worth asking again where it brings nothing."""
 
+from collections import Counter
+
 from vqatune.questions.providers import Reading
 from vqatune.questions.reading import ReadPairs, read_pairs
 
+ALL_WITHOUT_PAIRS = 50
+"""When so many replies hold no pairs, the rest would not, either, and each is paid for."""
 _ENDS_AT_ONCE = ("blocked",)
 """Replies of which another would be the same."""
 
@@ -20,3 +24,12 @@ def kind_of_failure(reading: Reading) -> str:
 def ask_again(kind: str, tries: int, attempts: int) -> bool:
     """Return whether to ask again after so many replies without pairs, the last of them of this kind."""
     return kind not in _ENDS_AT_ONCE and tries < attempts
+
+
+def without_pairs(replies: int, failures: Counter) -> str:
+    """Return what to tell a user whose model has replied so often without a pair; `failures` are by kind."""
+    most = ", ".join(f"{kind} {count}" for kind, count in failures.most_common(3))
+    return (
+        f"the first {replies} replies hold no pairs (most often: {most}): look at generate.model, generate.prompt, "
+        "generate.reply_format and generate.max_output_tokens"
+    )
