@@ -6,16 +6,25 @@
 PYTHON ?= python3
 VENV := .venv
 READY := $(VENV)/.ready
+DEMO := $(VENV)/.ready-demo
 export PATH := $(abspath $(VENV))/bin:$(PATH)
 
-.PHONY: repro test lint setup clean
+.PHONY: repro test browser lint setup clean
 
 repro: setup
 	dvc repro
 	vqatune table
 
-test: setup
+test: $(DEMO) browser
 	python -m pytest -n 2 --dist worksteal
+
+# The pages are tested in Chromium, which is no Python package.
+browser:
+	@command -v chromium > /dev/null || command -v chromium-browser > /dev/null || command -v google-chrome > /dev/null || { \
+	    [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null \
+	    && echo "installing chromium, to test the pages in it" \
+	    && { apt-get -qq update; DEBIAN_FRONTEND=noninteractive apt-get -qq install --yes --no-install-recommends chromium; } > /dev/null 2>&1; \
+	} || echo "chromium is not here and could not be installed: tests of the pages in a browser are skipped"
 
 lint: setup
 	ruff format --check .
@@ -30,6 +39,11 @@ $(READY): requirements.txt pyproject.toml
 	python -m pip install --quiet -r requirements.txt
 	python -m pip install --quiet --no-deps -e .
 	python -m vqatune.evaluation.wordnet
+	touch $@
+
+# What the demo needs is tested, too.
+$(DEMO): $(READY) requirements-demo.txt
+	python -m pip install --quiet -r requirements.txt -r requirements-demo.txt
 	touch $@
 
 clean:
