@@ -77,7 +77,7 @@ def test_every_parameter_of_the_models_work_is_watched_but_those_that_change_no_
     graph, parameter_values
 ):
     silent = {
-        "train": {"checkpoint_every", "launcher"},
+        "train": {"checkpoint_every", "launcher", "report_to"},
         "predict": {"checkpoint_every", "launcher", "keep_vision_states"},
         "compute": {"loader_processes"},
     }

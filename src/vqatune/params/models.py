@@ -94,6 +94,7 @@ class TrainParams(Section):
     accumulation_steps: Count
     gradient_checkpointing: bool
     checkpoint_every: Count
+    report_to: list[Literal["tensorboard", "wandb"]]
     launcher: str | None
 
 

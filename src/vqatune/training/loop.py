@@ -24,6 +24,7 @@ from vqatune.tables import replacing_folder, write_csv
 from vqatune.training.checkpoint import Checkpoints
 from vqatune.training.optimize import Optimization
 from vqatune.training.state import Position, load_state, save_state
+from vqatune.training.tracking import Reports, check_trackers, reporting
 from vqatune.work import digest_code, digest_contents, digest_folder, digest_table, make_key
 
 
@@ -47,7 +48,7 @@ def train_version(
         pairs: tables.BATCH.
         places: image_id, archive, offset, length of at least the batch's images.
         folder: appears when all is written, not before.
-        work: where checkpoints are kept, and taken up; None for none.
+        work: where checkpoints are kept, and taken up, and where trackers write; None for neither.
 
     Returns:
         The log, a row a step: step, loss, smoothed_loss, learning_rate, gradient_norm, padding (its share where
@@ -57,10 +58,12 @@ def train_version(
         DataError: the batch is empty, or none of its pictures opens.
         ModelError: the previous version has another base model or other LoRA parameters, a checkpoint is
             incomplete, or the loss is not finite.
+        ParameterError: a tracker of train.report_to is not installed, or does not start.
         Stopped: a signal came; a checkpoint is kept.
     """
     if pairs.empty:
         raise DataError(f"the batch of {version} holds no pairs: run `dvc repro batch`")
+    check_trackers(params.train.report_to)
     device = start(params.compute, params.seed, "train", version)
     processor = load_processor(base)
     model, base_print = load_model(base), fingerprint(base)
@@ -79,7 +82,8 @@ def train_version(
     if work is not None:
         key = _key(params, version, base, previous, feed, device)
         checkpoints = Checkpoints(work / "training" / version, key)
-    _take_steps(optimization, feed, version, checkpoints)
+    with reporting(version, params, work) as reports:
+        _take_steps(optimization, feed, version, checkpoints, reports)
     if not optimization.log:
         raise DataError(
             f"no picture of the batch of {version} opens: run `dvc repro -f raw`, then `dvc repro`"
@@ -172,7 +176,11 @@ class _Feed:
 
 
 def _take_steps(
-    optimization: Optimization, feed: _Feed, version: str, checkpoints: Checkpoints | None
+    optimization: Optimization,
+    feed: _Feed,
+    version: str,
+    checkpoints: Checkpoints | None,
+    reports: Reports,
 ) -> None:
     """Take all steps that are not yet taken; the state is kept every so often, and when a signal or a failure ends it."""
     params, process = feed.params, PartialState().process_index
@@ -188,6 +196,7 @@ def _take_steps(
         tensors, record = saved[0]
         done, feed.skipped = record.pop("done"), set(record.pop("skipped"))
         optimization.restore(tensors, record)
+        reports.follow(optimization.log)
 
     def save() -> None:
         if checkpoints and PartialState().is_main_process:
@@ -213,6 +222,7 @@ def _take_steps(
             feed.share_skipped()
             if optimization.log:
                 optimization.log[-1]["images_skipped"] = len(feed.skipped)
+            reports.follow(optimization.log)
             progress.advance(task, feed.images(done))
             done += 1
             if done % params.train.checkpoint_every == 0 or stopped:
@@ -234,7 +244,7 @@ def _key(
         pictures=digest_contents(map(feed.reader.content, dict.fromkeys(feed.pairs["image_id"]))),
         seed=params.seed,
         lora=params.lora.model_dump(),
-        train=params.train.model_dump(exclude={"checkpoint_every", "launcher"}),
+        train=params.train.model_dump(exclude={"checkpoint_every", "launcher", "report_to"}),
         compute=params.compute.model_dump(exclude={"loader_processes"}),
         device=device_name(device),
         processes=feed.processes,
