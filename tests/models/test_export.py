@@ -170,6 +170,26 @@ def test_the_card_says_what_a_version_was_trained_with_not_what_is_planned(root,
     assert "| learning_rate | 1e-05 |" in card and "0.002" not in card
 
 
+def test_the_card_reads_parameters_that_were_named_one_by_one(root, tmp_path):
+    ran = {"train@v2": {"params": {"params.yaml": {"train.learning_rate": 0.00001, "train.epochs": 7}}}}
+    (root / "dvc.lock").write_text(yaml.safe_dump({"schema": "2.0", "stages": ran}))
+    export_merged("v2", tmp_path / "merged", root)
+    card = (tmp_path / "merged" / "README.md").read_text()
+    assert "| learning_rate | 1e-05 |" in card and "| epochs | 7 |" in card and "0.002" not in card
+
+
+def test_the_card_has_intervals_where_they_are_known(root, tmp_path):
+    write_json(SCORES, root / "metrics" / "v2.json")
+    (root / "metrics" / "intervals").mkdir()
+    (root / "metrics" / "intervals" / "v2.csv").write_text(
+        "metric,value,low,high,pairs,absent\nexact_match,0.59319,0.58123,0.60456,3616,\n"
+    )
+    export_merged("v2", tmp_path / "merged", root)
+    card = (tmp_path / "merged" / "README.md").read_text()
+    assert "| exact_match | 0.5932 (0.5812 … 0.6046) |" in card
+    assert "| bleu | – |" in card
+
+
 def test_the_code_in_the_card_runs_as_it_stands(root, places, tmp_path, monkeypatch, capsys):
     export_merged("v2", tmp_path / "merged", root)
     monkeypatch.chdir(tmp_path / "merged")

@@ -29,17 +29,13 @@ def export_merged(version: str, folder: Path, root: Path = Path()) -> None:
         DataError: the folder is taken or cannot be written, or a table that the card is made from is damaged.
         ParameterError: params.yaml is needed for the card, and is not valid.
     """
-    base, adapter = root / "models" / "base", root / "models" / version
+    adapter = root / "models" / version
     chain = lineage(version, root / "models")
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise DataError(f"{folder} exists and is not an empty folder: name another one")
-    if not base.is_dir():
-        raise ModelError(f"{base} does not exist: run `dvc repro base` or `dvc pull`")
+    base = find_base(root / "models")
     model = load_model(base)
-    if chain[-1].base != fingerprint(base):
-        raise ModelError(
-            f"{adapter} was tuned from another base model than {base} now is: restore both with `dvc checkout`"
-        )
+    check_base(base, chain)
     processor = load_processor(adapter)
     card = model_card(chain, lora.made_with(adapter), root)
     merged = _merge(lora.load_adapter(model, adapter), adapter)
@@ -52,6 +48,27 @@ def export_merged(version: str, folder: Path, root: Path = Path()) -> None:
             (unfinished / "model.safetensors").chmod(0o644)
     except (OSError, SafetensorError) as error:
         raise DataError(f"{folder} cannot be written ({error}): name a place with room for it") from error
+
+
+def find_base(models: Path) -> Path:
+    """Return the folder of the base model; raises ModelError where there is none."""
+    base = models / "base"
+    if not base.is_dir():
+        raise ModelError(f"{base} does not exist: run `dvc repro base` or `dvc pull`")
+    return base
+
+
+def check_base(base: Path, chain: list[Position]) -> None:
+    """Raise ModelError where a folder is not the base model that the versions of a chain were tuned from."""
+    try:
+        found = fingerprint(base)
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{base} is incomplete ({error}): run `dvc repro base` or `dvc pull`") from error
+    if found != chain[-1].base:
+        raise ModelError(
+            f"{base.parent / chain[-1].version} was tuned from another base model than {base} now is: restore both with "
+            "`dvc checkout`"
+        )
 
 
 def _merge(adapted: PeftModel, adapter: Path) -> BlipForQuestionAnswering:

@@ -1,0 +1,133 @@
+"""`vqatune publish`: prepare the folders of a version and its dataset, and say or send what goes where."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from vqatune.errors import ArchiveError, DataError
+from vqatune.publishing.dataset import SPLITS, write_dataset
+from vqatune.publishing.dataset_card import Origin, dataset_card, gather_origin
+from vqatune.publishing.model import model_facts, write_model
+from vqatune.publishing.parts import CARD, prepare_part
+from vqatune.publishing.request import Request
+from vqatune.report.card_sections import Facts
+from vqatune.stage import LOCKS
+from vqatune.tables import SAMPLED, read_table
+from vqatune.work import digest_code, digest_contents, digest_folder, make_key
+
+
+@dataclass(frozen=True)
+class Part:
+    """A folder that is ready for a repository of the hub."""
+
+    kind: str
+    """As the hub says: model or dataset."""
+    repo: str
+    folder: Path
+    new: bool
+    """Whether it was written now, and not before."""
+
+
+def prepare(request: Request, folder: Path, root: Path = Path()) -> list[Part]:
+    """Write the folders `model` and `dataset` that a request asks for, each whole or not at all.
+
+    What was prepared before from the same inputs is left as it is, so that a card may be edited by hand.
+
+    Args:
+        request: what is published, where.
+        folder: gets them.
+        root: the repository, whose models, metrics, data, params.yaml and dvc.lock are read.
+
+    Returns:
+        The parts, the model last, whose card names the dataset.
+
+    Raises:
+        ParameterError: a repository's name is not valid, or params.yaml is needed and is not.
+        ModelError: there is no such version, or it is damaged or does not belong to its base model.
+        DataError, ArchiveError: a table or an archive is missing or damaged; a folder is taken or cannot be written.
+    """
+    request.check()
+    facts = model_facts(request.version, root)
+    parts = []
+    with _alone(root):
+        if request.with_dataset:
+            origin, part = gather_origin(root), folder / "dataset"
+            key = _dataset_key(origin, request, root)
+            new = prepare_part(part, key, lambda empty: _write_dataset(empty, origin, request, root))
+            parts.append(Part("dataset", request.dataset, part, new))
+        part, key = folder / "model", _model_key(facts, request, root)
+        new = prepare_part(part, key, lambda empty: write_model(empty, facts, request, root))
+    return [*parts, Part("model", request.repo, part, new)]
+
+
+@contextmanager
+def _alone(root: Path) -> Iterator[None]:
+    """Hold a lock on publishing from a repository."""
+    path = root / LOCKS / "publish.lock"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(path, timeout=0):
+            yield
+    except Timeout as error:
+        raise DataError(
+            "`vqatune publish` is already running here: wait for it, or stop that process"
+        ) from error
+
+
+def _write_dataset(folder: Path, origin: Origin, request: Request, root: Path) -> None:
+    written = write_dataset(folder, root)
+    card = dataset_card(written, origin, request.dataset, request.data_license)
+    (folder / CARD).write_text(card, encoding="utf-8")
+
+
+def _dataset_key(origin: Origin, request: Request, root: Path) -> str:
+    tables = [f"data/{name}.parquet" for name in (*SPLITS, "sampled")]
+    return make_key(
+        repo=request.dataset,
+        license=request.data_license,
+        origin=asdict(origin),
+        tables=_digest(tables, root),
+        archives=_archives(root),
+        code=digest_code("publishing", "report/card_sections.py", libraries=("pyarrow",)),
+    )
+
+
+def _archives(root: Path) -> list[list[str | int]]:
+    """Return what tells an archive from another without reading it: that would take as long as to publish it."""
+    told = []
+    for name in sorted(
+        read_table(root / "data" / "sampled.parquet", SAMPLED, ["archive"])["archive"].unique()
+    ):
+        try:
+            status = (root / name).stat()
+        except OSError as error:
+            raise ArchiveError(f"{root / name} does not exist: run `dvc repro raw` or `dvc pull`") from error
+        told.append([name, status.st_size, status.st_mtime_ns])
+    return told
+
+
+def _model_key(facts: Facts, request: Request, root: Path) -> str:
+    numbers = range(1, len(facts.batches) + 1)
+    files = [f"metrics/{name}.json" for name in ("base", *(f"v{number}" for number in numbers))]
+    files += [
+        f"metrics/{kind}/{name}.csv" for kind in ("intervals", "by") for name in ("base", request.version)
+    ]
+    files += [f"data/batches/{number:02}.parquet" for number in numbers] + ["metrics/data/batches.csv"]
+    return make_key(
+        request=asdict(request),
+        chain=[asdict(position) for position in facts.chain],
+        parameters=[facts.base, facts.train],
+        adapter=digest_folder(root / "models" / request.version),
+        files=_digest(files, root),
+        code=digest_code("publishing", "report/card.py", "report/card_sections.py", libraries=("peft",)),
+    )
+
+
+def _digest(names: list[str], root: Path) -> str:
+    here = [name for name in names if (root / name).exists()]
+    return digest_contents(
+        [*(name.encode() for name in here), *((root / name).read_bytes() for name in here)]
+    )
