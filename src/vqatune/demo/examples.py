@@ -1,0 +1,92 @@
+"""Pictures of the test set to pick from, each with its questions and their answers."""
+
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+
+import pandas as pd
+from PIL import Image
+
+from vqatune.dataset.loader import ImageReader
+from vqatune.errors import ImageError
+from vqatune.ranks import rank
+from vqatune.tables import IMAGES, PAIRS, PLACE, read_table
+
+PICTURES = 24
+"""How many pictures are offered."""
+THUMBNAIL = 160
+"""Pixels of a thumbnail's longer side."""
+_SEED = 0
+
+
+@dataclass(frozen=True)
+class Example:
+    """A picture of the test set."""
+
+    image_id: str
+    product_type: str
+    picture: Path
+    """A file with the bytes that are in the archive."""
+    thumbnail: Path
+    answers: dict[str, str]
+    """Question → the test set's answer, in the order of difficulty."""
+
+    @property
+    def caption(self) -> str:
+        """What is in the picture, in words."""
+        return self.product_type.replace("_", " ").lower()
+
+
+def pick_examples(data: Path, folder: Path, count: int = PICTURES) -> list[Example]:
+    """Return some pictures of the test set, one of each product type in turn; the same ones every time.
+
+    Args:
+        data: the folder with the tables; without a test set in it there are no examples.
+        folder: gets the pictures' files.
+        count: how many, if there are so many that open.
+
+    Raises DataError where a table or an archive is damaged or missing.
+    """
+    if not (data / "test.parquet").exists():
+        return []
+    pairs = read_table(data / "test.parquet", PAIRS)
+    reader = ImageReader(read_table(data / "extracted" / "images.parquet", IMAGES, PLACE))
+    by_image = {image_id: own for image_id, own in pairs.groupby("image_id", sort=True)}
+    examples: list[Example] = []
+    for image_id in _in_turn(pairs):
+        if len(examples) == count:
+            break
+        try:
+            examples.append(_example(image_id, by_image[image_id], reader, folder))
+        except ImageError:
+            # A picture that does not open has no answers in any version either.
+            continue
+    return examples
+
+
+def _in_turn(pairs: pd.DataFrame) -> list[str]:
+    """Return the images so that every product type comes once before one comes again."""
+    images = pairs[["image_id", "product_type"]].drop_duplicates("image_id")
+    images = images.assign(rank=[rank(_SEED, "demo", image_id) for image_id in images["image_id"]])
+    images = images.sort_values(["product_type", "rank"])
+    images["turn"] = images.groupby("product_type").cumcount()
+    return images.sort_values(["turn", "product_type"], kind="stable")["image_id"].tolist()
+
+
+def _example(image_id: str, own: pd.DataFrame, reader: ImageReader, folder: Path) -> Example:
+    content = reader.content(image_id)
+    small = reader.read(image_id)
+    small.thumbnail((THUMBNAIL, THUMBNAIL))
+    # Names of files say nothing about the archive, and no id can lead out of the folder.
+    number = f"{rank(_SEED, 'file', image_id):016x}"
+    picture, thumbnail = folder / f"{number}{_suffix(content)}", folder / f"{number}-small.jpg"
+    picture.write_bytes(content)
+    small.save(thumbnail, "JPEG", quality=85)
+    own = own.sort_values(["difficulty", "question"])
+    answers = dict(zip(own["question"], own["answer"], strict=True))
+    return Example(image_id, own["product_type"].iloc[0], picture, thumbnail, answers)
+
+
+def _suffix(content: bytes) -> str:
+    with Image.open(BytesIO(content)) as picture:
+        return f".{picture.format.lower()}"

@@ -1,0 +1,109 @@
+"""The versions that can be asked, a few of them kept loaded, and all that is shown of an answer."""
+
+import math
+from collections import OrderedDict
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock
+
+import numpy as np
+import torch
+
+from vqatune.answering.answerer import Answer, Answerer
+from vqatune.answering.versions import Settings, find_versions
+from vqatune.models.attention import where_it_looked
+from vqatune.models.best import best_answers
+from vqatune.models.ragged import Batch
+from vqatune.models.runtime import autocast
+
+KEPT = 3
+"""Versions that stay loaded, the last ones asked: two to compare, and one to go back to."""
+BEST = 5
+"""Answers that are shown with their probability."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a version says to a question, what else it might have said, and where it looked."""
+
+    version: str
+    answer: Answer
+    best: list[tuple[str, float]]
+    """The most probable answers, texts that differ, with the probability of the likeliest way to write each; with
+    predict.mode rank those of the closed list."""
+    proven: bool
+    """Whether no other answer is more probable than these."""
+    looked: np.ndarray
+    """(rows, columns) of patches that cover the picture, float32 of sum 1."""
+
+
+class Versions:
+    """The versions in a folder; safe to ask from several threads, of which one at a time is served."""
+
+    def __init__(self, folder: Path, settings: Settings) -> None:
+        """Find the versions; raises ModelError where there are none."""
+        self._folders, self._settings = find_versions(folder), settings
+        self._loaded: OrderedDict[str, Answerer] = OrderedDict()
+        self._lock = Lock()
+
+    @property
+    def names(self) -> list[str]:
+        """The base first, then v1, v2 …"""
+        return list(self._folders)
+
+    def load(self, name: str) -> None:
+        """Load a version, unless it is loaded; raises ModelError where it is incomplete."""
+        with self._lock:
+            self._answerer(name)
+
+    def ask(self, name: str, picture: bytes, question: str) -> Seen:
+        """Ask a version about a picture's bytes; raises as Answerer.ask does, and as `load`."""
+        with self._lock:
+            return _see(name, self._answerer(name), picture, question, self._settings.choices)
+
+    def _answerer(self, name: str) -> Answerer:
+        if name not in self._loaded:
+            while len(self._loaded) >= KEPT:
+                self._loaded.popitem(last=False)
+            self._loaded[name] = self._settings.open(self._folders[name])
+        self._loaded.move_to_end(name)
+        return self._loaded[name]
+
+
+@torch.inference_mode()
+def _see(name: str, answerer: Answerer, picture: bytes, question: str, choices: list[str] | None) -> Seen:
+    answer, best, proven = (_of_choices if choices else _in_own_words)(answerer, picture, question, choices)
+    [[_, *ids, _]] = answerer.encoder.answers([answer.answer])
+    with autocast(answerer.device, answerer.compute.precision):
+        looked = where_it_looked(answerer.model, _batch(answerer, picture, question), ids)
+    return Seen(name, answer, best, proven, looked.numpy())
+
+
+def _in_own_words(
+    answerer: Answerer, picture: bytes, question: str, choices: None
+) -> tuple[Answer, list[tuple[str, float]], bool]:
+    def text(ids: tuple[int, ...]) -> str:
+        return answerer.encoder.decode(torch.tensor([ids]))[0]
+
+    [answer] = answerer.ask(picture, question)
+    with autocast(answerer.device, answerer.compute.precision):
+        [best] = best_answers(
+            answerer.model,
+            _batch(answerer, picture, question),
+            BEST,
+            answerer.max_answer_tokens,
+            alike=text,
+        )
+    shown = zip(map(text, best.ids), map(math.exp, best.log_probabilities), strict=True)
+    return answer, list(shown), best.proven
+
+
+def _of_choices(
+    answerer: Answerer, picture: bytes, question: str, choices: list[str]
+) -> tuple[Answer, list[tuple[str, float]], bool]:
+    ranked = answerer.rank(picture, question, answerer.distinct(choices))
+    return ranked[0], [(answer.answer, answer.probability) for answer in ranked[:BEST]], True
+
+
+def _batch(answerer: Answerer, picture: bytes, question: str) -> Batch:
+    return answerer.batch(answerer.pixels(picture)[None], [1], [question])

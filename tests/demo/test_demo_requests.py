@@ -1,0 +1,71 @@
+"""What the server of `vqatune demo` gives to requests that its page would not make."""
+
+import json
+import re
+import socket
+
+import pytest
+import requests
+
+pytest.importorskip("gradio", reason="gradio is not installed: pip install -e .[demo]")
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/etc/passwd", "params.yaml", "{root}/data/test.parquet", "{root}/models/base/config.json", "{root}"],
+)
+def test_no_other_file_is_served(server, demo_root, path):
+    for prefix in ("/gradio_api/file=", "/file=", "/gradio_api/file/", "/static/", "/assets/../"):
+        answer = requests.get(f"{server.address}{prefix}{path.format(root=demo_root)}", timeout=30)
+        assert answer.status_code in (403, 404), prefix
+        assert b"root:" not in answer.content and b"PAR1" not in answer.content
+
+
+def _send(server, upload: dict) -> str:
+    """Send an upload's description as the page does, and return all that comes back."""
+    config = requests.get(f"{server.address}/config", timeout=30).json()
+    [number] = [
+        place["id"]
+        for place in config["dependencies"]
+        if [kind for _, kind in place["targets"]] == ["upload"]
+    ]
+    session = {"session_hash": "abc"}
+    joined = requests.post(
+        f"{server.address}/gradio_api/queue/join",
+        json=session | {"data": [upload | {"meta": {"_type": "gradio.FileData"}}], "fn_index": number},
+        timeout=30,
+    )
+    assert joined.status_code == 200
+    return requests.get(f"{server.address}/gradio_api/queue/data", params=session, timeout=30).text
+
+
+def test_a_request_cannot_make_the_server_fetch_or_open_what_was_not_uploaded(
+    server, demo_root, tmp_path, picture
+):
+    with socket.create_server(("127.0.0.1", 0)) as elsewhere:
+        elsewhere.setblocking(False)
+        address = f"http://127.0.0.1:{elsewhere.getsockname()[1]}/picture.png"
+        for upload in ({"path": address}, {"path": address, "url": address}):
+            assert '"success":false' in _send(server, upload)
+        with pytest.raises(BlockingIOError):
+            elsewhere.accept()
+    (tmp_path / "picture.jpg").write_bytes(picture)
+    for path in (tmp_path / "picture.jpg", demo_root / "models/base/config.json", "/etc/passwd"):
+        assert '"success":false' in _send(server, {"path": str(path)})
+    answer = _send(server, {"path": _sent(server, picture)})
+    assert '"success":true' in answer
+
+
+def _sent(server, content: bytes) -> str:
+    answer = requests.post(
+        f"{server.address}/gradio_api/upload", files={"files": ("picture.jpg", content)}, timeout=30
+    )
+    return answer.json()[0]
+
+
+def test_the_page_names_no_other_machine(server):
+    html = requests.get(server.address, timeout=30).text
+    config = requests.get(f"{server.address}/config", timeout=30).json()
+    assert config["analytics_enabled"] is False
+    assert not re.search(r'<(script|link|img|iframe)[^>]+(src|href)="https?://', html)
+    assert not re.search(r"url\(.?https?://", json.dumps(config) + html)

@@ -1,0 +1,103 @@
+import importlib.util
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from contextlib import closing
+
+import pytest
+
+from vqatune.demo.gate import Gate
+
+COMMAND = [sys.executable, "-c", "from vqatune.cli import main; main()", "demo", "--port", "0"]
+
+
+def test_without_gradio_one_line_says_how_to_get_it(vqatune, monkeypatch):
+    monkeypatch.setitem(sys.modules, "gradio", None)
+    assert vqatune("demo").error == "the demo needs Gradio, which is not installed: pip install -e .[demo]"
+
+
+def _needs_gradio() -> None:
+    if importlib.util.find_spec("gradio") is None:
+        pytest.skip("gradio is not installed: pip install -e .[demo]")
+
+
+def test_without_versions_one_line_says_where_they_come_from(vqatune, tmp_path):
+    _needs_gradio()
+    assert "models does not exist" in vqatune("demo").error
+    (tmp_path / "models").mkdir()
+    assert "models holds no" in vqatune("demo").error
+
+
+def test_a_version_that_cannot_be_loaded_is_named_before_the_page_is_there(vqatune, tmp_path, demo_root):
+    _needs_gradio()
+    shutil.copytree(demo_root / "models", tmp_path / "models")
+    (tmp_path / "models" / "v2" / "adapter_model.safetensors").unlink()
+    assert "v2" in vqatune("demo", "--port", "0").error
+
+
+def test_a_port_that_is_taken_is_named(vqatune, demo_root):
+    _needs_gradio()
+    with closing(socket.create_server(("127.0.0.1", 0))) as other:
+        port = other.getsockname()[1]
+        error = vqatune("demo", "--models", demo_root / "models", "--port", port).error
+    assert error.startswith(f"port {port} of this machine cannot be used") and "--port" in error
+    assert "no port 70000" in vqatune("demo", "--models", demo_root / "models", "--port", "70000").error
+
+
+def test_ctrl_c_ends_it_well_and_leaves_nothing_behind(demo_root, tmp_path):
+    _needs_gradio()
+    server = subprocess.Popen(
+        COMMAND,
+        cwd=demo_root,
+        env=os.environ | {"OMP_NUM_THREADS": "1", "TMPDIR": str(tmp_path)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    line = server.stdout.readline()
+    assert line.startswith("http://127.0.0.1:") and "base, v1, v2" in line
+    address = line.split()[0]
+    assert list(tmp_path.glob("vqatune-demo-*"))
+    with closing(socket.create_connection(("127.0.0.1", int(address.rsplit(":", 1)[1])))) as visitor:
+        visitor.sendall(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+        assert visitor.recv(100).startswith(b"HTTP/1.1 200")
+        server.send_signal(signal.SIGINT)
+        said, complaints = server.communicate(timeout=30)
+    assert server.returncode == 130
+    assert (said, complaints) == ("", "stopped\n")
+    assert not list(tmp_path.glob("vqatune-demo-*"))
+
+
+@pytest.mark.parametrize(
+    ("host", "origin", "path", "welcome"),
+    [
+        ("127.0.0.1:7860", None, "/", True),
+        ("localhost:7860", "http://localhost:7860", "/gradio_api/queue/join", True),
+        ("shop.example:7860", None, "/", False),
+        ("127.0.0.1:7860", "http://shop.example", "/gradio_api/upload", False),
+        ("127.0.0.1:7860", "null", "/gradio_api/upload", False),
+        ("127.0.0.1:7860", "http://127.0.0.1:9999", "/gradio_api/upload", False),
+        ("127.0.0.1:7860", None, "/gradio_api/file=http://10.0.0.1/secret", False),
+        ("127.0.0.1:7860", None, "/gradio_api/proxy=https://x.hf.space/", False),
+        ("127.0.0.1:7860", None, "/gradio_api/file=/uploads/a.png", True),
+        ("", None, "/", False),
+    ],
+)
+def test_only_the_pages_own_requests_are_let_through(host, origin, path, welcome):
+    reached, sent = [], []
+
+    async def application(scope, receive, send):
+        reached.append(scope["path"])
+
+    async def send(message):
+        sent.append(message)
+
+    headers = [(b"host", host.encode())] + ([(b"origin", origin.encode())] if origin else [])
+    coroutine = Gate(application)({"type": "http", "path": path, "headers": headers}, None, send)
+    with pytest.raises(StopIteration):
+        coroutine.send(None)
+    assert reached == ([path] if welcome else [])
+    assert [message.get("status") for message in sent] == ([] if welcome else [403, None])
