@@ -8,7 +8,10 @@
 - `vqatune compare v7 v13` says what changed from one version to another.
 - `vqatune export-qa pairs.csv --format csv` writes the checked pairs for use elsewhere.
 - `vqatune replies export mine.jsonl.gz` and `import` move models' replies between machines; `show` counts them.
+- `vqatune ask PICTURE "question"` asks a version, or several; `vqatune answer questions.csv --images DIR` a whole file.
+- `vqatune demo` shows a page for asking two versions about a picture.
 - `vqatune export v13 --merged DIR` writes a version as a checkpoint of its own.
+- `vqatune publish v13 --repo OWNER/NAME` prepares adapter and dataset for the Hugging Face hub, and uploads them.
 """
 
 import argparse

@@ -70,7 +70,7 @@ def _retry_replies(chosen: argparse.Namespace) -> None:
 
     with open_existing(REPLIES) as store:
         count = store.forget_set_aside()
-    print(f"{count:,} images are asked about again by `dvc repro -f generate`")
+    print(f"{count:,} images are asked about again by `dvc repro -s -f generate`")
 
 
 def _export_replies(chosen: argparse.Namespace) -> None:
