@@ -1,4 +1,4 @@
-"""report: the scores of all versions side by side, and the loss within each: `report.py base v1 … v13`.
+"""report: all versions side by side, as tables, curves and a page: `report.py base v1 … v13`.
 
 Run by `dvc repro report`.
 """
@@ -9,6 +9,7 @@ from common import run
 
 from vqatune.params import Params
 from vqatune.report.history import FAMILIES, difficulty_curves, loss_history, score_curves, score_history
+from vqatune.report.page import write_page
 from vqatune.tables import write_csv
 
 
@@ -19,6 +20,7 @@ def main(params: Params, *versions: str) -> None:
     for family in FAMILIES:
         write_csv(score_curves(metrics, versions, family), f"metrics/curves/{family}.csv")
     write_csv(difficulty_curves(metrics, versions), "metrics/curves/by_difficulty.csv")
+    write_page(Path(), versions, params, "metrics/report.html")
 
 
 if __name__ == "__main__":

@@ -46,7 +46,21 @@ def test_the_report_is_about_base_and_every_version(graph, versions):
     needed = {f"models/{name}/log.csv" for name in versions}
     for name in ["base", *versions]:
         needed |= {f"metrics/{name}.json", f"metrics/intervals/{name}.csv", f"metrics/by/{name}.csv"}
-    assert {path for path in report["deps"] if path.startswith(("metrics/", "models/"))} == needed
+        needed.add(f"data/predictions/{name}.parquet")
+    needed |= {f"data/batches/{item['batch']}.parquet" for item in versions.values()}
+    several = ("models/", "metrics/", "data/batches", "data/predictions")
+    named = {path for path in report["deps"] if path.startswith(several)}
+    assert {path for path in named if not path.startswith("metrics/data/")} == needed
+
+
+def test_the_report_depends_on_what_stages_write_and_on_no_folder_that_may_hold_more(graph, versions):
+    outputs = set()
+    for stage in graph["stages"].values():
+        for path in _outputs(stage.get("do", stage)):
+            outputs |= {path.replace("${item}", name) for name in ["base", *versions]}
+    report = graph["stages"]["report"]
+    read = {path for path in report["deps"] if path.startswith(("data/", "metrics/"))}
+    assert read - outputs == set() and any(path.startswith("metrics/data/") for path in read)
 
 
 def test_the_code_that_a_stage_depends_on_exists(graph, repository):

@@ -4,6 +4,7 @@
 - `vqatune table` prints the scores of all versions.
 - `vqatune timings` prints what the stages took here.
 - `vqatune pairs` prints which checks dropped pairs, and how the kept ones are spread.
+- `vqatune report` writes the report page, with what is true of this run alone.
 - `vqatune score predictions.csv` scores any file of predictions and references.
 - `vqatune compare v7 v13` says what changed from one version to another.
 - `vqatune export-qa pairs.csv --format csv` writes the checked pairs for use elsewhere.

@@ -1,4 +1,4 @@
-"""The commands about the stage graph of this folder: profile, table, timings, pairs."""
+"""The commands about the stage graph of this folder: profile, table, timings, pairs, report."""
 
 import argparse
 from pathlib import Path
@@ -20,6 +20,19 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
         "pairs", help="print which checks dropped pairs, and how the kept ones are spread"
     )
     pairs.set_defaults(run=_pairs)
+
+    report = commands.add_parser(
+        "report",
+        help="build the report page with what is true of this run alone: commit, machine, time, packages",
+    )
+    report.add_argument(
+        "--out",
+        type=Path,
+        default=Path("report.html"),
+        metavar="FILE",
+        help="the page (default: report.html)",
+    )
+    report.set_defaults(run=_report)
 
 
 def _profile(chosen: argparse.Namespace) -> None:
@@ -47,3 +60,9 @@ def _timings(chosen: argparse.Namespace) -> None:
     from vqatune.report.table import show_timings
 
     show_timings()
+
+
+def _report(chosen: argparse.Namespace) -> None:
+    from vqatune.report.command import build_report
+
+    print(build_report(chosen.out))

@@ -1,0 +1,119 @@
+{
+  const data = readJson(find("#comparison-data"));
+  const { versions, totals, slices, smallest, fewest_images: fewestImages } = data;
+  const [first, second] = [find("#first-version"), find("#second-version")];
+  const [said, result] = [find("#comparison-sentence"), find("#comparison-result")];
+  const AT_ONCE = 12;
+
+  /** Where the values of two versions are in a slice's lists: (0, 1), (0, 2), … (1, 2), … */
+  const pairPlace = (low, high) => (low * (2 * versions.length - low - 1)) / 2 + (high - low - 1);
+
+  /** What changed in a slice from version a to version b (places). */
+  function change(slice, a, b) {
+    const { pairs, right } = slice;
+    const place = pairPlace(Math.min(a, b), Math.max(a, b));
+    const [gained, lost] = a < b ? [slice.gained[place], slice.lost[place]] : [slice.lost[place], slice.gained[place]];
+    const difference = (right[b] - right[a]) / pairs;
+    const half = slice.half[place];
+    const certain = half !== null && Math.abs(difference) > half;
+    // The end of the interval nearer to no change: a large change of few questions comes after one that is sure.
+    const sure = Math.abs(difference) - (half ?? Infinity);
+    return { slice, before: right[a] / pairs, after: right[b] / pairs, difference, half, certain, sure, gained, lost };
+  }
+
+  const plusMinus = ({ difference, half }) => signed(difference) + (half === null ? "" : ` ±\u00a0${half.toFixed(3)}`);
+
+  function sliceTable(caption, changes, names) {
+    const columns = [
+      ["slice", false], ["difference", true], [names[0], true], [names[1], true],
+      ["gained", true], ["lost", true], ["questions", true],
+    ];
+    const rows = changes.map((each) => [
+      make("span", {}, make("span", { class: "kind" }, spaced(each.slice.slice)), " ", each.slice.value),
+      make("span", each.certain ? {} : { class: "faint" }, plusMinus(each) + (each.certain ? "" : " (uncertain)")),
+      each.before.toFixed(3),
+      each.after.toFixed(3),
+      count(each.gained),
+      count(each.lost),
+      count(each.slice.pairs),
+    ]);
+    return makeTable(caption, columns, rows, { kind: "slices" });
+  }
+
+  /** A table of the first changes, and the others folded under it. */
+  function someOf(title, caption, changes, names) {
+    const box = make("div", { "data-side": title.toLowerCase() }, make("h3", {}, `${title} (${changes.length})`));
+    if (!changes.length) box.append(make("p", {}, "No slice."));
+    else box.append(sliceTable(caption, changes.slice(0, AT_ONCE), names));
+    if (changes.length > AT_ONCE) {
+      const rest = changes.slice(AT_ONCE);
+      box.append(make("details", {}, make("summary", {}, `${rest.length} more`), sliceTable(`${caption}, continued`, rest, names)));
+    }
+    return box;
+  }
+
+  const withInterval = (row, place) => {
+    const [value, low, high] = [row.value[place], row.low[place], row.high[place]];
+    if (value === null) return "–";
+    const interval = low === null ? [] : [make("span", { class: "faint" }, ` ${low.toFixed(3)} to ${high.toFixed(3)}`)];
+    return make("span", {}, value.toFixed(3), ...interval);
+  };
+
+  function totalsTable(a, b) {
+    const rows = totals.map((row) => {
+      const [before, after] = [row.value[a], row.value[b]];
+      if (before === null || after === null) return [spaced(row.name), withInterval(row, a), withInterval(row, b), "–"];
+      const difference = after - before;
+      const shown = signed(difference);
+      const better = difference > 0 === row.higher_is_better;
+      const overlap = row.low[a] === null || row.low[b] === null || (row.low[a] <= row.high[b] && row.low[b] <= row.high[a]);
+      const [kind, said] = overlap ? ["faint", shown] : better ? ["better", `▲ better ${shown}`] : ["worse", `▼ worse ${shown}`];
+      return [spaced(row.name), withInterval(row, a), withInterval(row, b), make("span", { class: kind }, said)];
+    });
+    const columns = [["metric", false], [versions[a], true], [versions[b], true], ["difference", true]];
+    return makeTable("Every metric over the whole test set, with 95 % intervals; better or worse where these do not overlap", columns, rows, { kind: "totals" });
+  }
+
+  function show() {
+    const [a, b] = [first, second].map((select) => versions.indexOf(select.value));
+    const names = [versions[a], versions[b]];
+    if (a === b) {
+      said.textContent = `${names[0]} and ${names[1]} are the same version: choose another one.`;
+      result.replaceChildren();
+      return;
+    }
+    const [all, ...changes] = slices.map((slice) => change(slice, a, b));
+    const isLarge = ({ slice, half }) => slice.pairs >= smallest && half !== null;
+    const large = changes.filter(isLarge);
+    const bySureness = (x, y) => y.sure - x.sure || y.slice.pairs - x.slice.pairs;
+    const better = large.filter((each) => each.difference > 0).sort(bySureness);
+    const worse = large.filter((each) => each.difference < 0).sort(bySureness);
+    const apart = changes.filter((each) => !isLarge(each) || each.difference === 0);
+    const sentence =
+      `From ${names[0]} to ${names[1]}, exact match goes from ${all.before.toFixed(3)} to ${all.after.toFixed(3)} ` +
+      `(${plusMinus(all)}${all.certain ? "" : ", uncertain"}): of ${count(all.slice.pairs)} questions, ` +
+      `${count(all.gained)} that were wrong are right, and ${count(all.lost)} that were right are wrong.`;
+    said.textContent = sentence;
+    result.replaceChildren(
+      someOf("Better", `Slices in which ${names[1]} is better than ${names[0]}, the surest first`, better, names),
+      someOf("Worse", `Slices in which ${names[1]} is worse than ${names[0]}, the surest first`, worse, names),
+    );
+    if (apart.length) {
+      const caption = `Without a change, or with fewer than ${smallest} questions or ${fewestImages} pictures`;
+      result.append(
+        make("details", { "data-side": "apart" }, make("summary", {}, `${caption} (${apart.length})`), sliceTable(caption, apart, names)),
+      );
+    }
+    result.append(make("h3", {}, "All metrics"), totalsTable(a, b));
+  }
+
+  const options = versions.map((name) => [name, name]);
+  fill(first, options, versions[Math.min(1, versions.length - 2)]);
+  fill(second, options, versions.at(-1));
+  for (const select of [first, second]) select.addEventListener("change", show);
+  find("#swap-versions").addEventListener("click", () => {
+    [first.value, second.value] = [second.value, first.value];
+    show();
+  });
+  show();
+}

@@ -1,0 +1,130 @@
+"""A finished run of some forty listings in a folder: real data and scores, made-up answers of three versions."""
+
+from contextlib import chdir
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from vqatune.catalogue.abo import extract
+from vqatune.catalogue.filter import filter_images
+from vqatune.catalogue.raw import prepare_archives
+from vqatune.catalogue.sample import sample_images
+from vqatune.dataset.batch import make_batches
+from vqatune.dataset.split import describe_split, split_pairs
+from vqatune.evaluation.version import read_test, score_version
+from vqatune.params import Params
+from vqatune.questions.generate import generate
+from vqatune.ranks import unit
+from vqatune.report.history import score_history
+from vqatune.tables import (
+    BATCH,
+    FILTERED,
+    IMAGES,
+    LISTINGS,
+    PAIRS,
+    PREDICTIONS,
+    SAMPLED,
+    write_csv,
+    write_json,
+    write_table,
+    writing_table,
+)
+
+VERSIONS = ["base", "v1", "v2"]
+SHARES = {"base": 0.1, "v1": 0.6, "v2": 0.7}
+"""Of right answers, by version."""
+CHANGES = {
+    "raw.showroom_listings": 80,
+    "sample.small_type_minimum": 0,
+    "split.minimum_images": 3,
+    "split.test_fraction": 0.4,
+    "batch.count": 2,
+    "eval.resamples": 50,
+}
+METRICS = [
+    *("exact_match", "bleu1", "token_overlap", "lcs_ratio", "fuzzy"),
+    *("average_mark", "grounding", "vccs", "jaccard_clean"),
+]
+HOSTILE = "</script><script>document.title = 'taken'</script><img src=x onerror=\"document.title = 'taken'\"> \u2028 &amp;"
+"""What a catalogue or a model may say."""
+
+
+def make_run(root: Path, params: Params) -> None:
+    """Make what `dvc repro` would leave there, but for the models and the report."""
+    root.mkdir()
+    with chdir(root):
+        _make_data(params)
+        for version in VERSIONS:
+            write_table(_predictions(version), f"data/predictions/{version}.parquet", PREDICTIONS)
+            scored = score_version(
+                pd.read_parquet(f"data/predictions/{version}.parquet"),
+                read_test(Path()),
+                params,
+                metrics=METRICS,
+            )
+            write_json(scored.values, f"metrics/{version}.json")
+            write_csv(scored.intervals(), f"metrics/intervals/{version}.csv")
+            write_csv(scored.by(), f"metrics/by/{version}.csv")
+        for version in VERSIONS[1:]:
+            write_csv(_log(), f"models/{version}/log.csv")
+        write_csv(score_history(Path("metrics"), VERSIONS), "metrics/history.csv")
+
+
+def _make_data(params: Params) -> None:
+    prepare_archives(params.raw, params.seed, Path("data/raw"))
+    extracted = extract(Path("data/raw"), params.extract.max_bad_lines)
+    write_table(extracted.listings, "data/extracted/listings.parquet", LISTINGS)
+    write_table(extracted.images, "data/extracted/images.parquet", IMAGES)
+    write_json(extracted.report, "metrics/data/extract.json")
+    filtered, report = filter_images(extracted.listings, extracted.images, params.filter)
+    write_table(filtered, "data/filtered.parquet", FILTERED)
+    write_json(report, "metrics/data/filter.json")
+    sampled, types = sample_images(filtered, params.sample, params.seed)
+    write_table(sampled, "data/sampled.parquet", SAMPLED)
+    write_csv(types, "metrics/data/sample.csv")
+    with writing_table("data/qa.parquet", PAIRS) as keep:
+        generated = generate(
+            sampled, params.generate, params.compute, params.seed, keep, drop=lambda pairs: None
+        )
+    write_json(generated.report, "metrics/data/generate.json")
+    write_csv(generated.rates, "metrics/data/checks.csv")
+    train, test = split_pairs(pd.read_parquet("data/qa.parquet"), params.split, params.seed)
+    test.loc[test.index[0], "question"] = HOSTILE
+    write_table(train, "data/train.parquet", PAIRS)
+    write_table(test, "data/test.parquet", PAIRS)
+    write_json(describe_split(train, test), "metrics/data/split.json")
+    batches, table = make_batches(train, sampled[["image_id", "repeats"]], params.batch, params.seed)
+    for number, batch in enumerate(batches, start=1):
+        write_table(batch, f"data/batches/{number:02d}.parquet", BATCH)
+    write_csv(table, "metrics/data/batches.csv")
+
+
+def _predictions(version: str) -> pd.DataFrame:
+    test = pd.read_parquet("data/test.parquet")
+    answers = sorted(test["answer"].unique())
+    right = [unit(5, version, key) < SHARES[version] for key in test["qa_id"]]
+    others = [answers[int(unit(6, version, key) * len(answers))] for key in test["qa_id"]]
+    table = test[["qa_id"]].assign(
+        prediction=np.where(right, test["answer"], others),
+        log_probability=[np.log(max(0.01, unit(7, version, key))) for key in test["qa_id"]],
+        grounding=[unit(8, version, key) for key in test["qa_id"]],
+    )
+    table.loc[table.index[0], "prediction"] = HOSTILE
+    return table
+
+
+def _log() -> pd.DataFrame:
+    loss = [2.0, 1.4, 1.3, 1.1]
+    return pd.DataFrame(
+        {
+            "step": range(1, 5),
+            "loss": loss,
+            "smoothed_loss": [2.0, 1.7, 1.5, 1.3],
+            "learning_rate": 0.002,
+            "gradient_norm": 1.0,
+            "padding": 0.1,
+            "pairs_seen": [10, 20, 30, 40],
+            "images_skipped": 0,
+        }
+    )
