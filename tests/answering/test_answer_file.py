@@ -15,6 +15,7 @@ import pandas as pd
 import pytest
 
 from vqatune.answering import chunks
+from vqatune.answering import file as answer_file
 from vqatune.answering.answerer import Answerer
 from vqatune.tables import read_table, write_table
 
@@ -120,6 +121,7 @@ def test_what_is_wrong_is_said_before_anything_is_asked(answer, vqatune, tmp_pat
     good = f"image,question\nimage00,{COLOR}\n"
     said = {
         (good, "--version", "v9"): "models has no version v9",
+        (good, "--version", "all"): "models has no version all",
         (good, "--image", "x"): "has no column 'x' (--image)",
         (good, "--choices", "red"): "needs two answers",
         ("image,question\n",): "has no rows",
@@ -136,6 +138,31 @@ def test_what_is_wrong_is_said_before_anything_is_asked(answer, vqatune, tmp_pat
     assert "answers.csv exists" in vqatune("answer", "questions.csv", "--images", folder).error
     assert (tmp_path / "answers.csv").read_text() == "mine"
     assert not (tmp_path / ".work").exists()
+
+
+def test_where_nothing_can_be_kept_one_line_says_so(answer, tmp_path):
+    (tmp_path / ".work").write_text("no folder")
+    done, rows = answer(f"image,question\nimage00,{COLOR}\n")
+    assert rows is None and done.status == 1
+    assert "answers cannot be kept in .work/answers" in done.err.splitlines()[-1]
+
+
+def test_answers_are_not_put_beside_the_rows_of_a_file_that_changed_meanwhile(answer, tmp_path, monkeypatch):
+    def change_then_read(questions, pictures):
+        path = tmp_path / "questions.csv"
+        path.write_text(path.read_text().replace(COLOR, STRIPES))
+        yield from read_chunks(questions, pictures)
+
+    content, read_chunks = f"image,question\nimage00,{COLOR}\n", chunks.read_chunks
+    with monkeypatch.context() as patched:
+        patched.setattr(answer_file, "read_chunks", change_then_read)
+        done, rows = answer(content)
+    assert rows is None and "questions.csv was changed while it was answered" in done.err
+    # What was said to the other question is not taken for an answer to this one.
+    [kept] = tmp_path.glob(".work/answers/*/*.parquet")
+    write_table(read_table(kept, chunks.ANSWERED).assign(answer="stale"), kept, chunks.ANSWERED)
+    _, rows = answer(content)
+    assert rows[1][:2] == ["image00", COLOR] and rows[1][2] != "stale"
 
 
 def test_a_changed_picture_and_a_damaged_part_are_asked_anew(answer, folder, tmp_path, monkeypatch, contents):

@@ -1,6 +1,7 @@
 import doctest
 import json
 import math
+import os
 import shutil
 import subprocess
 import sys
@@ -176,6 +177,40 @@ def test_what_is_no_model_is_named(models, tmp_path, tiny_params):
         Answerer(models / "base", models / "base")
     with pytest.raises(ParameterError, match="cannot be used here"):
         Answerer(models / "v1", compute=tiny_params.compute.model_copy(update={"device": "cuda:7"}))
+
+
+@pytest.mark.parametrize(
+    ("lost", "said"),
+    [
+        ("v1/tokenizer.json", "v1 lacks tokenizer.json"),
+        ("v1/tokenizer_config.json", "v1 lacks tokenizer_config.json"),
+        ("base/config.json", "base model of the adapter .* lacks config.json"),
+    ],
+)
+def test_a_folder_that_was_copied_in_part_is_refused(models, tmp_path, lost, said):
+    for name in ("base", "v1"):
+        shutil.copytree(models / name, tmp_path / name)
+    (tmp_path / lost).unlink()
+    with pytest.raises(ModelError, match=said):
+        Answerer(tmp_path / "v1")
+
+
+def test_loading_an_adapter_asks_no_hub_and_warns_of_nothing(models, tmp_path, monkeypatch, recwarn):
+    def connect(*arguments: object) -> None:
+        raise AssertionError(f"something is looked up: {arguments}")
+
+    # Where the base lies elsewhere than it did when the adapter was made, and the hub could be asked.
+    for name in ("base", "v1"):
+        shutil.copytree(models / name, tmp_path / "elsewhere" / name)
+    path = tmp_path / "elsewhere" / "v1" / "adapter_config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"base_model_name_or_path": "models/base"}))
+    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+    monkeypatch.setattr("socket.getaddrinfo", connect)
+    monkeypatch.chdir(tmp_path)
+    Answerer(tmp_path / "elsewhere" / "v1")
+    assert not [str(warning.message) for warning in recwarn if "Could not find" in str(warning.message)]
+    assert not [str(warning.message) for warning in recwarn if "Unable to fetch" in str(warning.message)]
+    assert "HF_HUB_OFFLINE" not in os.environ
 
 
 def test_random_numbers_of_whoever_asks_stay_as_they_are(models, contents):

@@ -131,21 +131,31 @@ def test_what_is_wrong_is_said_in_one_line(ask, folder, tmp_path):
     (tmp_path / "other/notes.txt").touch()
     said = {
         ("none.jpg", COLOR): "none.jpg does not exist: check its name",
+        ("", COLOR): "no picture is named",
         (tmp_path / "empty", COLOR): "holds no pictures",
         (tmp_path / "other", COLOR): "holds no picture that opens",
         (tmp_path / "other/notes.txt", COLOR): "is no JPEG",
         (picture,): "no question is asked: vqatune ask",
         (picture, ""): "a question is empty",
+        # What Python makes of a command line in another encoding.
+        (picture, "caf\udce9?"): "has something in it that is no character",
         (picture, COLOR, "--version", "v9"): "models has no version v9 (it has base, v1, v2)",
+        (picture, COLOR, "--version", "all"): "models has no version all",
+        (picture, COLOR, "--version", ""): "models has no version  (it has",
         (picture, COLOR, "--versions", "v1,v9"): "models has no version v9",
+        (picture, COLOR, "--versions", ""): "--versions names no version",
         (picture, COLOR, "--versions", ","): "--versions names no version",
         (picture, COLOR, "--models", "nowhere"): "nowhere does not exist: run `dvc repro` or `dvc pull`",
         (picture, COLOR, "--models", "empty"): "empty holds no models",
+        (picture, COLOR, "--models", "other/notes.txt"): "other/notes.txt is a file",
         (picture, COLOR, "--choices", "red"): "needs two answers",
         (picture, COLOR, "--choices", "red,,blue"): "one of the choices is empty",
         (picture, COLOR, "--choices", "red,blue,red"): "'red' is there 2 times",
         (picture, COLOR, "--choices", "red,Red"): "'red' and 'Red' are the same to the model",
         (picture, COLOR, "--choices", "[red,blue]"): "are no JSON list of texts",
+        (picture, COLOR, "--choices", "[" * 100_000): "are no JSON list of texts",
+        (picture, COLOR, "--choices", f"[{'9' * 5000}]"): "are no JSON list of texts",
+        (picture, COLOR, "--choices", r'["red", "\ud800"]'): "the choice '\\ud800' has something in it",
         (picture, COLOR, "--device", "cuda:9"): "compute.device is 'cuda:9', which cannot be used here",
     }
     for arguments, line in said.items():

@@ -1,5 +1,6 @@
 import struct
 import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -56,6 +57,19 @@ def test_it_is_turned_as_the_note_says(tmp_path):
     assert upright.size == (1, 2) and upright.getpixel((0, 0)) == (255, 0, 0)
     # Once.
     assert open_picture(upright).size == (1, 2)
+
+
+def test_a_picture_of_16_bits_keeps_its_shades(tmp_path):
+    shades = np.array([[0, 257 * 100, 65_535]], np.uint16)
+    Image.fromarray(shades).save(tmp_path / "deep.png")
+    with Image.open(tmp_path / "deep.png") as opened:
+        for picture in (tmp_path / "deep.png", opened):
+            assert np.asarray(open_picture(picture))[0].tolist() == [[0] * 3, [100] * 3, [255] * 3]
+
+
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="there is no /dev/zero here")
+def test_what_has_no_end_is_too_large():
+    assert "is larger than 20 MB" in _refused("/dev/zero")
 
 
 def test_damaged_notes_leave_the_picture_as_it_is(encoded):

@@ -16,6 +16,8 @@ def tree(tmp_path):
         "small/a.png",
         "twice/t.png",
         "small/t.jpg",
+        "both/g.jpg",
+        "both/g.PNG",
     ):
         (tmp_path / "tree" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "tree" / name).touch()
@@ -60,6 +62,7 @@ def test_a_picture_is_found_by_path_by_name_and_by_id(tree, name, path):
         "a\0b": "is not in",
         "x" * 5000: "is not in",
         "t": "may be small/t.jpg or twice/t.png: give its path below",
+        "both/g": "may be both/g.jpg or both/g.PNG: give its path below",
     }.items(),
 )
 def test_what_is_not_found_or_lies_elsewhere_is_said(tree, name, line):

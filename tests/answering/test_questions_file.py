@@ -1,3 +1,5 @@
+import os
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -99,6 +101,9 @@ def test_wrong_names_and_files_are_said(opened, tmp_path):
         open_questions(tmp_path / "none.csv")
     with pytest.raises(DataError, match="is a folder"):
         open_questions(tmp_path)
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(DataError, match="is no file that can be read twice"):
+        open_questions(tmp_path / "pipe")
 
 
 @given(

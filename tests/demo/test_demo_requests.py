@@ -3,6 +3,7 @@
 import json
 import re
 import socket
+import time
 
 import pytest
 import requests
@@ -69,3 +70,20 @@ def test_the_page_names_no_other_machine(server):
     assert config["analytics_enabled"] is False
     assert not re.search(r'<(script|link|img|iframe)[^>]+(src|href)="https?://', html)
     assert not re.search(r"url\(.?https?://", json.dumps(config) + html)
+
+
+def test_a_page_that_is_closed_while_it_sends_something_is_nothing_to_speak_of(server):
+    said = server.said.read_text()
+    host = server.address.removeprefix("http://")
+    head = (
+        f"POST /gradio_api/upload HTTP/1.1\r\nHost: {host}\r\nContent-Length: 1000\r\n"
+        "Content-Type: multipart/form-data; boundary=x\r\n\r\n"
+    )
+    begun = '--x\r\nContent-Disposition: form-data; name="files"; filename="a.jpg"\r\n\r\nabc'
+    with socket.create_connection(host.split(":")) as connection:
+        connection.sendall((head + begun).encode())
+        time.sleep(0.3)
+    # The server has noticed, some time before this.
+    time.sleep(0.5)
+    assert requests.get(f"{server.address}/config", timeout=30).status_code == 200
+    assert server.said.read_text() == said

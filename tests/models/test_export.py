@@ -285,9 +285,14 @@ def _no_processor(models: Path) -> None:
     (models / "v2" / "processor_config.json").write_text("{")
 
 
+def _no_tokenizer(models: Path) -> None:
+    (models / "v2" / "tokenizer_config.json").unlink()
+
+
 @pytest.mark.parametrize(
     ("damage", "said"),
     [
+        (_no_tokenizer, "models/v2 lacks tokenizer_config.json"),
         (_no_base, "models/base does not exist: run `dvc repro base`"),
         (_other_base, "models/v2 was tuned from another base model than models/base now is"),
         (_cut_base, "models/base cannot be loaded as a BLIP checkpoint"),

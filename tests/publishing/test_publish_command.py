@@ -74,6 +74,23 @@ def test_a_card_that_was_edited_stays_as_long_as_nothing_else_has_changed(publis
     assert "| exact_match | 0.5932 | 0.9" in (publish() and card.read_text())
 
 
+def test_a_file_that_was_added_is_not_lost(publish, root):
+    publish()
+    (PLACE / "model" / "LICENSE").write_text("mine")
+    done = publish()
+    assert "model, as it was prepared before →" in done.out and "LICENSE" in done.out
+    write_json({"exact_match": 0.9}, root / "metrics" / "v2.json")
+    assert publish().error.startswith(f"{PLACE}/model/LICENSE was put there")
+    assert (PLACE / "model" / "LICENSE").read_text() == "mine"
+
+
+@pytest.mark.parametrize("folder", ["data", "models/v2", "metrics/../data/raw"])
+def test_nothing_is_prepared_among_what_the_stages_write(folder, publish, root):
+    before = _contents(root)
+    assert f"{folder} lies in " in publish("--folder", folder).error
+    assert _contents(root) == before
+
+
 def test_what_has_changed_is_prepared_again_and_no_more(publish, root):
     publish()
     files = {part: _contents(PLACE / part) for part in ("model", "dataset")}
@@ -141,6 +158,8 @@ def test_two_at_once_are_refused(publish, root):
         (["--repo", "https://huggingface.co/me/blip"], "--repo https://huggingface.co/me/blip: Repo id"),
         (["--dataset", "me/a..b"], "--dataset me/a..b: Cannot have -- or .."),
         (["--dataset", ""], "--dataset "),
+        (["--data-license", "CC BY 4.0"], "--data-license 'CC BY 4.0' is no licence's name on the hub"),
+        (["--data-license", ""], "--data-license '' is no licence's name"),
     ],
 )
 def test_a_name_that_the_hub_would_not_admit_is_refused_before_anything_is_written(

@@ -193,6 +193,10 @@ def _no_processor(root: Path) -> None:
     (root / "models" / "v2" / "processor_config.json").write_text("{")
 
 
+def _no_tokenizer(root: Path) -> None:
+    (root / "models" / "v2" / "tokenizer.json").unlink()
+
+
 def _no_adapter(root: Path) -> None:
     (root / "models" / "v2" / "adapter_model.safetensors").unlink()
 
@@ -203,6 +207,18 @@ def _cut_adapter(root: Path) -> None:
 
 def _damaged_scores(root: Path) -> None:
     (root / "metrics" / "v2.json").write_text("{")
+
+
+def _scores_that_are_none(root: Path) -> None:
+    (root / "metrics" / "v2.json").write_text('{"exact_match": "high"}')
+
+
+def _scores_without_end(root: Path) -> None:
+    (root / "metrics" / "v1.json").write_text('{"exact_match": NaN}')
+
+
+def _damaged_lock(root: Path) -> None:
+    (root / "dvc.lock").write_bytes(b"\xff\xfe")
 
 
 def _damaged_slices(root: Path) -> None:
@@ -220,9 +236,13 @@ def _damaged_intervals(root: Path) -> None:
         (_half_a_base, ModelError, "models/base is incomplete"),
         (_other_base, ModelError, "was tuned from another base model"),
         (_no_processor, ModelError, "models/v2 cannot be loaded as a BLIP processor"),
+        (_no_tokenizer, ModelError, "models/v2 lacks tokenizer.json"),
         (_no_adapter, ModelError, "adapter_model.safetensors does not exist"),
         (_cut_adapter, ModelError, "adapter_model.safetensors is damaged"),
         (_damaged_scores, DataError, "metrics/v2.json is not a version's scores"),
+        (_scores_that_are_none, DataError, "v2.json is not a version's scores .exact_match is 'high'"),
+        (_scores_without_end, DataError, "v1.json is not a version's scores .exact_match is nan"),
+        (_damaged_lock, DataError, "dvc.lock is damaged"),
         (_damaged_slices, DataError, "by/v2.csv is damaged"),
         (_damaged_intervals, DataError, "intervals/v2.csv is damaged"),
     ],

@@ -37,9 +37,11 @@ def by_share(answers: Sequence[Answer]) -> list[Answer]:
 
 
 def check_choices(choices: Sequence[str]) -> None:
-    """Raise DataError unless there are at least two choices, none of them empty or there twice."""
-    if any(not choice.strip() for choice in choices):
-        raise DataError("one of the choices is empty: leave it out")
+    """Raise DataError unless there are at least two choices, none of them empty, no text, or there twice."""
+    for choice in choices:
+        if not choice.strip():
+            raise DataError("one of the choices is empty: leave it out")
+        _check_text("the choice", choice)
     choice, times = Counter(choices).most_common(1)[0] if choices else ("", 0)
     if times > 1:
         raise DataError(f"the choice {choice!r} is there {times} times: name it once")
@@ -50,7 +52,18 @@ def check_choices(choices: Sequence[str]) -> None:
 
 
 def check_question(question: str) -> str:
-    """Return a question; raises DataError where it is empty."""
+    """Return a question; raises DataError where it is empty, or no text."""
     if not question.strip():
         raise DataError("a question is empty: ask something")
+    _check_text("the question", question)
     return question
+
+
+def _check_text(what: str, text: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        # Such are the bytes of a command line in another encoding, and halves of pairs in JSON.
+        raise DataError(
+            f"{what} {text[:60]!r} has something in it that is no character: write it in UTF-8"
+        ) from error

@@ -14,7 +14,7 @@ from vqatune.answering.answer import check_question
 from vqatune.answering.choices import parse_choices
 from vqatune.answering.given import is_url, open_picture, pictures_in
 from vqatune.answering.show import Said, shortened, show_answers, show_ranking
-from vqatune.answering.versions import Settings, choose_versions, own_settings
+from vqatune.answering.versions import Settings, choose_version, choose_versions, own_settings
 from vqatune.errors import DataError, ImageError
 from vqatune.progress import track
 
@@ -59,8 +59,10 @@ def run_ask(chosen: argparse.Namespace) -> None:
         check_question(question)
     questions = list(dict.fromkeys(chosen.questions))
     choices = None if chosen.choices is None else parse_choices(chosen.choices)
-    wanted = [chosen.version] if chosen.version else chosen.versions and parse_names(chosen.versions)
-    versions = choose_versions(chosen.models, wanted)
+    if chosen.versions is None:
+        versions = dict([choose_version(chosen.models, chosen.version)])
+    else:
+        versions = choose_versions(chosen.models, parse_names(chosen.versions))
     pictures = _pictures(chosen.picture)
     settings = own_settings(chosen.device)
     said: list[Said] = []
@@ -88,6 +90,8 @@ def parse_names(text: str) -> list[str]:
 
 
 def _pictures(given: str) -> _Opened:
+    if not given:
+        raise DataError("no picture is named: give a file, a folder or a URL")
     if not is_url(given) and Path(given).is_dir():
         return _Opened(pictures_in(Path(given)))
     # The only picture: without it there is nothing to ask about.

@@ -17,7 +17,7 @@ def parse_choices(text: str) -> list[str]:
         wrong = 'the choices start with [ but are no JSON list of texts: write ["one", "two"]'
         try:
             choices = json.loads(text)
-        except json.JSONDecodeError as error:
+        except (ValueError, RecursionError) as error:
             raise DataError(wrong) from error
         if not all(isinstance(choice, str) for choice in choices):
             raise DataError(wrong)

@@ -1,6 +1,5 @@
 """Rows of a file of questions, a chunk at a time: what can be asked of them, and the answers that are kept."""
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
@@ -15,6 +14,7 @@ from vqatune.answering.folder import PictureFolder
 from vqatune.answering.questions_file import QuestionsFile
 from vqatune.errors import DataError, ImageError
 from vqatune.tables import read_table, write_table
+from vqatune.work import digest_contents
 
 ROWS_AT_ONCE = 512
 ANSWERED = pa.schema({"answer": pa.string(), "log_probability": pa.float64(), "problem": pa.string()})
@@ -26,7 +26,7 @@ class Chunk:
     """Some rows, and what is known of their answers so far."""
 
     name: str
-    """Of the file that its answers are kept in: its place, and what its pictures are like."""
+    """Of the file that its answers are kept in: its place, and what its rows and pictures are like."""
     lines: list[int]
     """The line that each row starts in."""
     said: list[Answer | str | None]
@@ -85,8 +85,11 @@ def _chunk(
                 found[name] = pictures.find(name)
             except ImageError as error:
                 found[name] = error
-    states = (pictures.state(path) if isinstance(path, Path) else "" for path in found.values())
-    digest = hashlib.sha256("\0".join(states).encode(errors="surrogateescape")).hexdigest()[:16]
+    states = [pictures.state(path) if isinstance(path, Path) else "" for path in found.values()]
+    # The file may be changed while it is read.
+    columns = [place for place in (file.image, file.question, file.choices) if place is not None]
+    texts = [cells[place] for _, cells in rows for place in columns]
+    digest = digest_contents(text.encode(errors="surrogateescape") for text in (*states, *texts))[:16]
     chunk = Chunk(f"{first:012d}-{digest}.parquet", [line for line, _ in rows], [None] * len(rows))
     asked: dict[Path, tuple[list, list[int]]] = {}
     for row, (_, cells) in enumerate(rows):

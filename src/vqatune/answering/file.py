@@ -21,7 +21,7 @@ from vqatune.answering.choices import parse_choices
 from vqatune.answering.chunks import Chunk, read_chunks, read_kept
 from vqatune.answering.folder import PictureFolder
 from vqatune.answering.questions_file import QuestionsFile, open_questions, write_row
-from vqatune.answering.versions import BASE, choose_versions, own_settings
+from vqatune.answering.versions import BASE, choose_version, own_settings
 from vqatune.errors import DataError
 from vqatune.interrupt import Interrupts
 from vqatune.progress import bar
@@ -47,7 +47,7 @@ def run_answer(chosen: argparse.Namespace) -> None:
     added = [_free(file, _ANSWER), _free(file, _PROBABILITY)]
     pictures = PictureFolder(chosen.images)
     choices = None if chosen.choices is None else parse_choices(chosen.choices)
-    [(version, folder)] = choose_versions(chosen.models, chosen.version and [chosen.version]).items()
+    version, folder = choose_version(chosen.models, chosen.version)
     settings = own_settings(chosen.device)
     image, question = file.header[file.image], file.header[file.question]
     print(
@@ -60,9 +60,9 @@ def run_answer(chosen: argparse.Namespace) -> None:
         choices = answerer.distinct(settings.choices)
     key = _key(answerer, folder, file, choices)
     work = WORK / key
-    work.mkdir(parents=True, exist_ok=True)
-    LOCKS.mkdir(parents=True, exist_ok=True)
     try:
+        work.mkdir(parents=True, exist_ok=True)
+        LOCKS.mkdir(parents=True, exist_ok=True)
         with FileLock(LOCKS / f"answer-{key}.lock", timeout=0):
             names = _ask(answerer, version, file, pictures, choices, work, chosen.strict)
             _write(answerer, file, added, [work / name for name in names], chosen.out, chosen.strict)
@@ -70,6 +70,11 @@ def run_answer(chosen: argparse.Namespace) -> None:
     except Timeout as error:
         raise DataError(
             f"{file.path} is being answered already: wait for it, or stop that process"
+        ) from error
+    except OSError as error:
+        raise DataError(
+            f"answers cannot be kept in {WORK} ({error.strerror or error}): run this where that can be written, and "
+            "there is room; what has been kept stays"
         ) from error
     print(chosen.out)
 
@@ -187,6 +192,8 @@ def _write(
                     # No token is shorter than a character.
                     elif len(question) > 100 and answerer.too_long([question]):
                         cut.note(line, "the question is too long: only its first 128 tokens are read")
+            # Rows of another file would stand beside answers that are not theirs.
+            file.check_unchanged()
     except OSError as error:
         raise DataError(f"{out} cannot be written: {error.strerror or error}") from error
     problems.show()

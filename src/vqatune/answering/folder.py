@@ -20,8 +20,9 @@ class PictureFolder:
     def find(self, name: str) -> Path:
         """Return the path of the picture that is called so.
 
-        That is the file at this path below the folder, with or without its ending; or else the only one, however
-        deep, whose name this is, with or without its ending. Raises ImageError where there is none, or several.
+        That is the file at this path below the folder; or else the only one there with one of ENDINGS; or else the
+        only one, however deep, whose name this is, with or without its ending. Raises ImageError where there is none,
+        or several.
         """
         name = name.strip()
         if not name:
@@ -29,15 +30,26 @@ class PictureFolder:
         path = os.path.normpath(os.path.join(self.folder, name))
         if not _within(path, os.path.normpath(self.folder)):
             raise ImageError(f"{name} is not below {self.folder}")
-        for ending in ("", *ENDINGS, *map(str.upper, ENDINGS)):
-            if os.path.isfile(path + ending):
-                return Path(path + ending)
+        if os.path.isfile(path):
+            return Path(path)
+        endings = (*ENDINGS, *map(str.upper, ENDINGS))
+        if there := [path + ending for ending in endings if os.path.isfile(path + ending)]:
+            for other in there[1:]:
+                # Where capitals make no difference, one file has two names.
+                if not os.path.samefile(there[0], other):
+                    raise self._several(
+                        name, *(os.path.relpath(each, self.folder) for each in (there[0], other))
+                    )
+            return Path(there[0])
         if name not in self._by_name:
             raise ImageError(f"{name} is not in {self.folder}")
         found = self._by_name[name]
         if len(found) > 1:
-            raise ImageError(f"{name} may be {found[0]} or {found[1]}: give its path below {self.folder}")
+            raise self._several(name, *found[:2])
         return Path(self.folder, found[0])
+
+    def _several(self, name: str, one: str, other: str) -> ImageError:
+        return ImageError(f"{name} may be {one} or {other}: give its path below {self.folder}")
 
     def state(self, path: Path) -> str:
         """Return a text that changes when the file does."""

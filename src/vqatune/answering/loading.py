@@ -7,8 +7,8 @@ from pathlib import Path
 from transformers import BlipForQuestionAnswering, BlipProcessor
 
 from vqatune.errors import ModelError
-from vqatune.models import lora
-from vqatune.models.checkpoint import fingerprint, load_model, load_processor
+from vqatune.models.checkpoint import fingerprint, load_model
+from vqatune.models.export import merge_adapter, whole_processor
 from vqatune.training.state import Position
 
 
@@ -32,20 +32,20 @@ def load_version(folder: Path, base: Path | None = None) -> tuple[BlipForQuestio
             )
         if base is not None:
             raise ModelError(f"{folder} is a whole model: it takes no base")
-        return load_model(folder), load_processor(folder)
+        return load_model(folder), whole_processor(folder)
     base = folder.parent / "base" if base is None else base
     if not base.is_dir():
         raise ModelError(
             f"{base}, the base model of the adapter {folder}, does not exist: run `dvc repro base` or `dvc pull`, "
             "or say where it is"
         )
+    if not (base / "config.json").exists():
+        raise ModelError(
+            f"{base}, the base model of the adapter {folder}, lacks config.json: run `dvc checkout`"
+        )
     model = load_model(base)
     _check_same_base(folder, base)
-    try:
-        merged = lora.load_adapter(model, folder).merge_and_unload(safe_merge=True)
-    except ValueError as error:
-        raise ModelError(f"{folder} holds weights that are not finite: run its train stage again") from error
-    return merged, load_processor(folder)
+    return merge_adapter(model, folder), whole_processor(folder)
 
 
 def _check_same_base(folder: Path, base: Path) -> None:

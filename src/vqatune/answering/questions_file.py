@@ -46,8 +46,13 @@ class QuestionsFile:
     def rows(self) -> Iterator[tuple[int, list[str]]]:
         """Yield the number of the line that each row starts in, and its cells, as many as there are columns."""
         with _reading(self.path, self.delimiter) as lines:
-            next(lines)
+            next(lines, None)
             yield from lines
+
+    def check_unchanged(self) -> None:
+        """Raise DataError where the file is not what it was when it was opened."""
+        if _digest(self.path) != self.digest:
+            raise DataError(f"{self.path} was changed while it was answered: run the same again")
 
 
 def open_questions(
@@ -70,6 +75,10 @@ def open_questions(
         raise DataError(f"{path} does not exist: check its name")
     if path.is_dir():
         raise DataError(f"{path} is a folder: name a file of questions in it")
+    if not path.is_file():
+        raise DataError(
+            f"{path} is no file that can be read twice: write the questions to one, and name that"
+        )
     delimiter = _delimiter(path)
     count = 0
     with _reading(path, delimiter) as lines:
@@ -90,9 +99,15 @@ def open_questions(
             count += 1
     if not count:
         raise DataError(f"{path} has no rows: there is nothing to ask")
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return QuestionsFile(path, delimiter, header, *places, count, digest)
+    return QuestionsFile(path, delimiter, header, *places, count, _digest(path))
+
+
+def _digest(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror or error}") from error
 
 
 @contextmanager

@@ -76,6 +76,8 @@ def find_versions(models: Path) -> dict[str, Path]:
 
     `models` may be a model itself: an adapter, or what `vqatune export` wrote. Raises ModelError where there is none.
     """
+    if models.is_file():
+        raise ModelError(f"{models} is a file: name the folder that the versions are in with --models")
     if not models.is_dir():
         raise ModelError(
             f"{models} does not exist: run `dvc repro` or `dvc pull`, or name another with --models"
@@ -93,20 +95,26 @@ def find_versions(models: Path) -> dict[str, Path]:
     return {name: models / name for name in names}
 
 
-def choose_versions(models: Path, wanted: Sequence[str] | None) -> dict[str, Path]:
-    """Return the versions with these names, as they are given; None for the last one, ["all"] for all.
+def choose_version(models: Path, wanted: str | None) -> tuple[str, Path]:
+    """Return the name and the folder of one version, None for the last; raises ModelError where it is not there."""
+    found = find_versions(models)
+    return _named(models, found, list(found)[-1] if wanted is None else wanted)
+
+
+def choose_versions(models: Path, wanted: Sequence[str]) -> dict[str, Path]:
+    """Return the versions with these names, as they are given; ["all"] for all.
 
     Raises ModelError where one is not there, DataError where none is named.
     """
     found = find_versions(models)
-    if wanted is None:
-        last = list(found)[-1]
-        return {last: found[last]}
     if list(wanted) == ["all"]:
         return found
-    if not wanted or not all(wanted):
+    if not wanted:
         raise DataError(f"--versions names no version: name some of {', '.join(found)}, or all")
-    for name in wanted:
-        if name not in found:
-            raise ModelError(f"{models} has no version {name} (it has {', '.join(found)})")
-    return {name: found[name] for name in wanted}
+    return dict(_named(models, found, name) for name in wanted)
+
+
+def _named(models: Path, found: dict[str, Path], name: str) -> tuple[str, Path]:
+    if name not in found:
+        raise ModelError(f"{models} has no version {name} (it has {', '.join(found)})")
+    return name, found[name]

@@ -3,6 +3,8 @@
 from collections.abc import Awaitable, Callable
 from urllib.parse import unquote
 
+from starlette.requests import ClientDisconnect
+
 Message = dict
 Scope = dict
 Receive = Callable[[], Awaitable[Message]]
@@ -31,7 +33,11 @@ class Gate:
             await send({"type": "http.response.start", "status": 403, "headers": headers})
             await send({"type": "http.response.body", "body": b"This server is for its own page only.\n"})
             return
-        await self._application(scope, receive, send)
+        try:
+            await self._application(scope, receive, send)
+        except ClientDisconnect:
+            # The page was closed while it sent something, and nobody waits for an answer.
+            return
 
 
 def _welcome(scope: Scope) -> bool:

@@ -1,12 +1,15 @@
 """A version as a checkpoint of its own: the adapter merged into the base model, with a card that says what it is."""
 
 import json
+import os
 import re
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from peft import PeftModel
 from safetensors import SafetensorError
-from transformers import BlipForQuestionAnswering
+from transformers import BlipForQuestionAnswering, BlipProcessor
 
 from vqatune.errors import DataError, ModelError
 from vqatune.models import lora
@@ -36,9 +39,9 @@ def export_merged(version: str, folder: Path, root: Path = Path()) -> None:
     base = find_base(root / "models")
     model = load_model(base)
     check_base(base, chain)
-    processor = load_processor(adapter)
+    processor = whole_processor(adapter)
     card = model_card(chain, lora.made_with(adapter), root)
-    merged = _merge(lora.load_adapter(model, adapter), adapter)
+    merged = merge_adapter(model, adapter)
     try:
         with replacing_folder(folder) as unfinished:
             merged.save_pretrained(unfinished)
@@ -71,11 +74,42 @@ def check_base(base: Path, chain: list[Position]) -> None:
         )
 
 
-def _merge(adapted: PeftModel, adapter: Path) -> BlipForQuestionAnswering:
+def merge_adapter(model: BlipForQuestionAnswering, adapter: Path) -> BlipForQuestionAnswering:
+    """Return a base model with an adapter merged into it.
+
+    Raises ModelError where the adapter is incomplete, does not fit, or has weights that are not finite.
+    """
+    with _asking_no_hub():
+        adapted = lora.load_adapter(model, adapter)
     try:
         return adapted.merge_and_unload(safe_merge=True)
     except ValueError as error:
         raise ModelError(f"{adapter} holds weights that are not finite: run its train stage again") from error
+
+
+def whole_processor(folder: Path) -> BlipProcessor:
+    """Return the processor of a folder; raises ModelError where it is incomplete or damaged."""
+    # Without these transformers makes a tokenizer that knows no word, or begins a question otherwise.
+    for names in (("tokenizer.json", "vocab.txt"), ("tokenizer_config.json",)):
+        if not any((folder / name).exists() for name in names):
+            raise ModelError(f"{folder} lacks {names[0]}: run `dvc checkout`, or get the folder again")
+    return load_processor(folder)
+
+
+@contextmanager
+def _asking_no_hub() -> Iterator[None]:
+    """Keep peft from asking the hub for the base model, by the path that it had when the adapter was made."""
+    before = os.environ.get("HF_HUB_OFFLINE")
+    os.environ["HF_HUB_OFFLINE"] = "1"
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Could not find a config file in")
+            yield
+    finally:
+        if before is None:
+            del os.environ["HF_HUB_OFFLINE"]
+        else:
+            os.environ["HF_HUB_OFFLINE"] = before
 
 
 def lineage(version: str, models: Path) -> list[Position]:

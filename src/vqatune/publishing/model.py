@@ -5,8 +5,7 @@ import shutil
 from pathlib import Path
 
 from vqatune.models import lora
-from vqatune.models.checkpoint import load_processor
-from vqatune.models.export import check_base, find_base, lineage
+from vqatune.models.export import check_base, find_base, lineage, whole_processor
 from vqatune.publishing.model_card import adapter_card
 from vqatune.publishing.request import Request, git_commit
 from vqatune.report.card_sections import Facts, gather_facts, is_on_hub
@@ -22,7 +21,7 @@ def model_facts(version: str, root: Path) -> Facts:
     adapter = root / "models" / version
     chain = lineage(version, root / "models")
     made_with = lora.made_with(adapter)
-    load_processor(adapter)
+    whole_processor(adapter)
     return gather_facts(chain, made_with, root)
 
 

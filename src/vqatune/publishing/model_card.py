@@ -8,7 +8,7 @@ import pandas as pd
 from vqatune.errors import DataError
 from vqatune.publishing.request import Request
 from vqatune.publishing.rights import model_rights
-from vqatune.report.card import ONE_AT_A_TIME
+from vqatune.report.card import ASK, ONE_AT_A_TIME
 from vqatune.report.card_sections import (
     COUNTS,
     Facts,
@@ -44,12 +44,7 @@ adapter = "{repo}"  # or the path of this folder
 base = BlipForQuestionAnswering.from_pretrained({base})
 model = PeftModel.from_pretrained(base, adapter).eval()
 processor = BlipProcessor.from_pretrained(adapter)
-picture = Image.open("picture.jpg").convert("RGB")
-inputs = processor(images=picture, text="what color is it?", return_tensors="pt")
-with torch.inference_mode():
-    answer = model.generate(**inputs, max_new_tokens=10)
-print(processor.decode(answer[0], skip_special_tokens=True))
-```"""
+{ask}"""
 
 _SAMPLE = (
     "It is a sample of the pipeline, not a model for photographs: its base is small, and "
@@ -86,7 +81,7 @@ def adapter_card(facts: Facts, request: Request, commit: str | None) -> str:
         _INTRODUCTION.format(version=facts.version, base=base_name(facts.base)),
         *([_SAMPLE] if facts.base["source"] == "showroom" else []),
         "## Use",
-        _USE.format(repo=request.repo, base=_load_base(facts.base, on_hub)),
+        _USE.format(repo=request.repo, base=_load_base(facts.base, on_hub), ask=ASK),
         _PROCESSOR if on_hub else f"{_OWN_BASE} {_PROCESSOR}",
         ONE_AT_A_TIME,
         "## Scores",

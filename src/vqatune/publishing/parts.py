@@ -28,7 +28,8 @@ def prepare_part(folder: Path, key: str, write: Callable[[Path], None]) -> bool:
         write: gets an empty folder.
 
     Raises:
-        DataError: the folder holds something else, cannot be written, or has a card that was edited, and would be lost.
+        DataError: the folder holds something else, cannot be written, or has a card that was edited, or a file that was
+            put there, and that would be lost.
     """
     try:
         record = _record(folder)
@@ -37,6 +38,11 @@ def prepare_part(folder: Path, key: str, write: Callable[[Path], None]) -> bool:
         if record and (folder / CARD).exists() and _digest(folder / CARD) != record["card"]:
             raise DataError(
                 f"{folder / CARD} was edited after it was prepared, and what it was prepared from has changed since: move "
+                "it away, and publish again"
+            )
+        if record and (added := sorted(part_files(folder).keys() - record["files"].keys())):
+            raise DataError(
+                f"{folder / added[0]} was put there after the folder was prepared, which is to be prepared anew: move "
                 "it away, and publish again"
             )
         _remove_unfinished(folder)

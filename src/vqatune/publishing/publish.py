@@ -45,11 +45,12 @@ def prepare(request: Request, folder: Path, root: Path = Path()) -> list[Part]:
         The parts, the model last, whose card names the dataset.
 
     Raises:
-        ParameterError: a repository's name is not valid, or params.yaml is needed and is not.
+        ParameterError: a repository's or a licence's name is not valid, or params.yaml is needed and is not.
         ModelError: there is no such version, or it is damaged or does not belong to its base model.
         DataError, ArchiveError: a table or an archive is missing or damaged; a folder is taken or cannot be written.
     """
     request.check()
+    _check_place(folder, root)
     facts = model_facts(request.version, root)
     parts = []
     with _alone(root):
@@ -61,6 +62,15 @@ def prepare(request: Request, folder: Path, root: Path = Path()) -> list[Part]:
         part, key = folder / "model", _model_key(facts, request, root)
         new = prepare_part(part, key, lambda empty: write_model(empty, facts, request, root))
     return [*parts, Part("model", request.repo, part, new)]
+
+
+def _check_place(folder: Path, root: Path) -> None:
+    """Raise DataError where DVC would take what is prepared for a change of what a stage wrote."""
+    for name in ("data", "models", "metrics"):
+        if folder.resolve().is_relative_to((root / name).resolve()):
+            raise DataError(
+                f"{folder} lies in {root / name}, which is for what the stages write: name another place with --folder"
+            )
 
 
 @contextmanager

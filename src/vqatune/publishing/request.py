@@ -1,5 +1,6 @@
 """What is to be published, where, and what of it the cards say."""
 
+import re
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +26,7 @@ class Request:
     data_license: str | None = None
 
     def check(self) -> None:
-        """Raise ParameterError where the hub would admit no repository of such a name."""
+        """Raise ParameterError where the hub would admit no repository, or no licence, of such a name."""
         for option, name in (("--repo", self.repo), ("--dataset", self.dataset)):
             if name is None:
                 continue
@@ -35,6 +36,12 @@ class Request:
                 raise ParameterError(f"{option} {name}: {' '.join(str(error).split())}") from error
             if "/" not in name:
                 raise ParameterError(f"{option} {name} lacks the name of its owner: give it as OWNER/{name}")
+        if self.data_license is not None and not re.fullmatch(
+            r"[a-z0-9]+([.-][a-z0-9]+)*", self.data_license
+        ):
+            raise ParameterError(
+                f"--data-license {self.data_license!r} is no licence's name on the hub: give it as cc-by-4.0, apache-2.0 …"
+            )
 
 
 def git_commit(root: Path) -> str | None:

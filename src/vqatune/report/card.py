@@ -20,7 +20,15 @@ INTRODUCTION = (
     "before by one batch of question-answer pairs. This is {version}, with its adapter merged into the base model."
 )
 
-USE = """```python
+ASK = """\
+picture = Image.open("picture.jpg").convert("RGB")
+inputs = processor(images=picture, text="what color is it?", return_tensors="pt")
+with torch.inference_mode():
+    answer = model.generate(**inputs, max_new_tokens=10)
+print(processor.decode(answer[0], skip_special_tokens=True))
+```"""
+
+USE = f"""```python
 import torch
 from PIL import Image
 from transformers import BlipForQuestionAnswering, BlipProcessor
@@ -28,12 +36,7 @@ from transformers import BlipForQuestionAnswering, BlipProcessor
 folder = "."  # this folder, or its name on the hub
 processor = BlipProcessor.from_pretrained(folder)
 model = BlipForQuestionAnswering.from_pretrained(folder)
-picture = Image.open("picture.jpg").convert("RGB")
-inputs = processor(images=picture, text="what color is it?", return_tensors="pt")
-with torch.inference_mode():
-    answer = model.generate(**inputs, max_new_tokens=10)
-print(processor.decode(answer[0], skip_special_tokens=True))
-```"""
+{ASK}"""
 
 ONE_AT_A_TIME = "Ask one question at a time: in a batch, this model's `generate` takes the padding of shorter questions for words."
 

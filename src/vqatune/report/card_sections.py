@@ -1,6 +1,7 @@
 """What the cards of a version share, in the form of the Hugging Face hub: its data, parameters, scores and lineage."""
 
 import json
+import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -79,7 +80,7 @@ def _recorded(path: Path) -> dict[str, dict]:
         loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
         stages = yaml.load(path.read_text(encoding="utf-8"), loader)["stages"]
         return {name: stage.get("params", {}).get("params.yaml", {}) for name, stage in stages.items()}
-    except (yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
+    except (yaml.YAMLError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise DataError(f"{path} is damaged: restore it with `git checkout {path.name}`") from error
 
 
@@ -177,9 +178,15 @@ def read_scores(metrics: Path, version: str) -> dict[str, Any]:
     path = metrics / f"{version}.json"
     try:
         scores = json.loads(path.read_text(encoding="utf-8"))
-        return {name: value for name, value in scores.items() if not isinstance(value, dict | list)}
+        scores = {name: value for name, value in scores.items() if not isinstance(value, dict | list)}
     except (ValueError, AttributeError) as error:
         raise DataError(f"{path} is not a version's scores ({error}): run its eval stage again") from error
+    for name, value in scores.items():
+        if value is not None and not (isinstance(value, int | float) and math.isfinite(value)):
+            raise DataError(
+                f"{path} is not a version's scores ({name} is {value!r}): run its eval stage again"
+            )
+    return scores
 
 
 def _scores_and_intervals(metrics: Path, version: str) -> dict[str, Any]:
