@@ -31,8 +31,16 @@ def open_rgb(content: bytes) -> Image.Image:
         with warnings.catch_warnings():
             # PIL warns about much that it puts right.
             warnings.simplefilter("ignore")
-            return Image.open(BytesIO(content), formats=FORMATS).convert("RGB")
+            return to_rgb(Image.open(BytesIO(content), formats=FORMATS))
     except UnidentifiedImageError:
         raise ValueError("it is no JPEG, PNG, WebP, GIF or BMP") from None
     except REFUSALS as error:
         raise ValueError(" ".join(str(error).split()) or type(error).__name__) from error
+
+
+def to_rgb(picture: Image.Image) -> Image.Image:
+    """Return an opened picture in RGB; raises REFUSALS where it does not decode."""
+    if picture.mode.startswith("I;16"):
+        # PIL would make white of all that is above 255.
+        picture = picture.point(lambda value: value / 257).convert("L")
+    return picture.convert("RGB")

@@ -15,7 +15,7 @@ import urllib3
 from PIL import Image, UnidentifiedImageError
 
 from vqatune.errors import DataError, ImageError
-from vqatune.pictures import FORMATS, REFUSALS
+from vqatune.pictures import FORMATS, REFUSALS, to_rgb
 
 Picture = Image.Image | bytes | str | Path
 """A picture: opened, as the bytes of a file, or as the path or URL of one."""
@@ -49,7 +49,7 @@ def open_picture(picture: Picture) -> Image.Image:
     """
     if isinstance(picture, Image.Image):
         try:
-            return _turned(_rgb(picture), _orientation(picture))
+            return _turned(to_rgb(picture), _orientation(picture))
         except REFUSALS as error:
             raise ImageError(f"the picture does not open: {error}") from error
     if isinstance(picture, bytes):
@@ -77,7 +77,7 @@ def check_picture(content: bytes, name: str = "the picture", most_pixels: int = 
                 width, height = opened.size
                 if width * height > most_pixels:
                     raise ImageError(_too_many_pixels(name, most_pixels))
-                return _turned(_rgb(opened), _orientation(opened))
+                return _turned(to_rgb(opened), _orientation(opened))
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise ImageError(_too_many_pixels(name, most_pixels)) from error
     except UnidentifiedImageError as error:
@@ -156,13 +156,6 @@ def _fetch(url: str) -> bytes:
         raise ImageError(f"{url} cannot be reached: check the address and the network") from error
     except (requests.RequestException, ValueError) as error:
         raise ImageError(f"{url} cannot be fetched ({error}): check the address") from error
-
-
-def _rgb(picture: Image.Image) -> Image.Image:
-    if picture.mode.startswith("I;16"):
-        # PIL would make white of all that is above 255.
-        picture = picture.point(lambda value: value / 257).convert("L")
-    return picture.convert("RGB")
 
 
 def _orientation(picture: Image.Image) -> int:
