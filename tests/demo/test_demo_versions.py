@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from vqatune.answering.answerer import Answerer
+from vqatune.answering.given import check_picture
 from vqatune.answering.versions import Settings
+from vqatune.demo.results import show
 from vqatune.demo.versions import Versions
 from vqatune.errors import ModelError
 
@@ -36,6 +38,13 @@ def test_versions_look_at_different_places(demo_root, picture, settings):
     versions = Versions(demo_root / "models", settings)
     maps = [versions.ask(name, picture, QUESTION).looked for name in ("v1", "v2")]
     assert not np.allclose(*maps, atol=1e-4)
+
+
+def test_a_question_that_is_too_long_is_answered_and_marked(demo_root, picture, settings):
+    versions, opened = Versions(demo_root / "models", settings), check_picture(picture)
+    for question, cut in ((QUESTION, False), ("red or blue " * 60, True)):
+        shown = show(versions.ask("v1", picture, question), opened, None)
+        assert ("Only the first words of the question were read" in shown) is cut
 
 
 def test_a_closed_list_is_all_that_is_said(demo_root, picture, settings):

@@ -40,6 +40,7 @@ def show(seen: Seen, picture: Image.Image, reference: str | None) -> str:
     parts = [
         f"<h3>{escape(seen.version)}</h3>",
         f'<p class="said">{_text(said.answer)} <span>{_percent(said.probability)}</span></p>',
+        "<p>Only the first words of the question were read: it is too long.</p>" if seen.cut else "",
         _compare(said.answer, reference),
         _table(seen),
         _figure(seen, picture),

@@ -35,6 +35,8 @@ class Seen:
     """Whether no other answer is more probable than these."""
     looked: np.ndarray
     """(rows, columns) of patches that cover the picture, float32 of sum 1."""
+    cut: bool = False
+    """Whether the question is longer than what is read of it."""
 
 
 class Versions:
@@ -76,7 +78,7 @@ def _see(name: str, answerer: Answerer, picture: bytes, question: str, choices: 
     [[_, *ids, _]] = answerer.encoder.answers([answer.answer])
     with autocast(answerer.device, answerer.compute.precision):
         looked = where_it_looked(answerer.model, _batch(answerer, picture, question), ids)
-    return Seen(name, answer, best, proven, looked.numpy())
+    return Seen(name, answer, best, proven, looked.numpy(), bool(answerer.too_long([question])))
 
 
 def _in_own_words(
