@@ -50,6 +50,10 @@ LONGEST = 600
 
 OUTPUTS = ("data", "models", "metrics")
 
+BATCH = r"data/batches/(\d+)\.parquet"
+OF_VERSION = r"(?:models|metrics|metrics/intervals|metrics/by|data/predictions)/v(\d+)\b.*"
+"""The files in the graph that a batch or a version has of its own."""
+
 yaml = YAML()
 yaml.preserve_quotes = True
 
@@ -142,16 +146,14 @@ class Checkout:
             if "measured" in variables:
                 variables["measured"] = ["base", *versions]
         batch, report = graph["stages"]["batch"], graph["stages"]["report"]
-        batch["outs"] = [
-            out for out in batch["outs"] if _number(r"data/batches/(\d+)\.parquet", out) <= count
-        ]
+        batch["outs"] = [out for out in batch["outs"] if _number(BATCH, out) <= count]
         batch["cmd"] = f"python stages/batch.py {count}"
         report["cmd"] = " ".join(["python stages/report.py base", *versions])
         report["deps"] = [
             path
             for path in report["deps"]
-            if (number := _number(r"(?:models|metrics|metrics/intervals|metrics/by)/v(\d+)\b.*", path)) == 0
-            or f"v{number}" in versions
+            if _number(BATCH, path) <= count
+            and ((number := _number(OF_VERSION, path)) == 0 or f"v{number}" in versions)
         ]
         yaml.dump(graph, self.root / "dvc.yaml")
 
