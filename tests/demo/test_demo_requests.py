@@ -8,7 +8,7 @@ import time
 import pytest
 import requests
 
-pytest.importorskip("gradio", reason="gradio is not installed: pip install -e .[demo]")
+pytest.importorskip("gradio", reason="gradio is not installed: pip install -e '.[demo]'")
 
 
 @pytest.mark.parametrize(

@@ -16,12 +16,12 @@ COMMAND = [sys.executable, "-c", "from vqatune.cli import main; main()", "demo",
 
 def test_without_gradio_one_line_says_how_to_get_it(vqatune, monkeypatch):
     monkeypatch.setitem(sys.modules, "gradio", None)
-    assert vqatune("demo").error == "the demo needs Gradio, which is not installed: pip install -e .[demo]"
+    assert vqatune("demo").error == "the demo needs Gradio, which is not installed: pip install -e '.[demo]'"
 
 
 def _needs_gradio() -> None:
     if importlib.util.find_spec("gradio") is None:
-        pytest.skip("gradio is not installed: pip install -e .[demo]")
+        pytest.skip("gradio is not installed: pip install -e '.[demo]'")
 
 
 def test_without_versions_one_line_says_where_they_come_from(vqatune, tmp_path):

@@ -12,7 +12,7 @@ from vqatune.answering.answerer import Answerer
 from vqatune.answering.versions import own_settings
 from vqatune.demo.overlay import LONGEST
 
-pytest.importorskip("gradio", reason="gradio is not installed: pip install -e .[demo]")
+pytest.importorskip("gradio", reason="gradio is not installed: pip install -e '.[demo]'")
 expect = pytest.importorskip("playwright.sync_api", reason="playwright is not installed").expect
 
 QUESTION = "how many stars are there?"

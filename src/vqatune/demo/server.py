@@ -36,7 +36,7 @@ def serve(models: Path, data: Path, port: int = PORT, open_browser: bool = False
         DataError: the port is taken, a table is damaged, or Gradio is not installed.
     """
     if find_spec("gradio") is None:
-        raise DataError("the demo needs Gradio, which is not installed: pip install -e .[demo]")
+        raise DataError("the demo needs Gradio, which is not installed: pip install -e '.[demo]'")
     versions = Versions(models, own_settings())
     with _listen(port) as listening, tempfile.TemporaryDirectory(prefix="vqatune-demo-") as folder:
         # Uploads lie there, and go with it.
