@@ -1,7 +1,7 @@
 # make repro   everything, from the archives to the table of versions (twice: the second time takes seconds)
 # make test    the test suite
 # make lint    formatting and lint
-# make clean   what was made here, the environment and DVC's cache included
+# make clean   remove what was made here, the environment and DVC's cache included, but replies that were paid for
 
 PYTHON ?= python3
 VENV := .venv
@@ -47,5 +47,6 @@ $(DEMO): $(READY) requirements-demo.txt
 	touch $@
 
 clean:
-	rm -rf $(VENV) .work .dvc/cache .dvc/tmp dvc_plots
+	rm -rf $(VENV) .dvc/cache .dvc/tmp dvc_plots
+	[ ! -d .work ] || find .work -mindepth 1 -maxdepth 1 ! -name replies -exec rm -rf {} +
 	git clean -qfdX data models metrics
