@@ -136,7 +136,8 @@ class Store:
             print(
                 f"{self._path} is damaged ({_said(failure)}): what it held is computed again", file=sys.stderr
             )
-        for suffix in ("", "-journal", "-wal", "-shm"):
+        # The file last: once it is gone another process may begin a new one, whose journal is none of ours.
+        for suffix in ("-journal", "-wal", "-shm", ""):
             self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
         self._make()
         return action(*arguments)
