@@ -3,34 +3,21 @@ import copy
 import pytest
 import torch
 from torch import nn
-from transformers import BlipConfig, BlipForQuestionAnswering, BlipTextConfig, BlipVisionConfig
+from transformers import BlipForQuestionAnswering
+from untrained_blip import SEP, untrained_blip
 
 from vqatune.models import lora
 from vqatune.models.attention import attention, where_it_looked
 from vqatune.models.blip import encode_images, encode_questions
 from vqatune.models.ragged import make_batch
 
-PAD, SEP, DEC, ENC = 0, 3, 58, 59
+DEC, ENC = 58, 59
 QUESTION, ANSWER = [ENC, 12, 40, 7, 9, SEP], [20, 31, 5]
 
 
 @pytest.fixture(scope="module")
 def model() -> BlipForQuestionAnswering:
-    torch.manual_seed(0)
-    shape = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4}
-    text = BlipTextConfig(
-        **shape,
-        vocab_size=60,
-        encoder_hidden_size=32,
-        bos_token_id=DEC,
-        sep_token_id=SEP,
-        pad_token_id=PAD,
-        initializer_range=0.3,
-    )
-    vision = BlipVisionConfig(**shape, image_size=32, patch_size=8, initializer_range=0.3)
-    return BlipForQuestionAnswering(
-        BlipConfig(vision_config=vision.to_dict(), text_config=text.to_dict())
-    ).eval()
+    return untrained_blip(32, 32, 60, DEC)
 
 
 @pytest.fixture(scope="module")

@@ -2,34 +2,21 @@ from itertools import product
 
 import pytest
 import torch
-from transformers import BlipConfig, BlipForQuestionAnswering, BlipTextConfig, BlipVisionConfig
+from transformers import BlipForQuestionAnswering
+from untrained_blip import SEP, untrained_blip
 
 from vqatune.models.answers import answer_log_probabilities, greedy_answers
 from vqatune.models.best import best_answers
 from vqatune.models.ragged import make_batch
 
-PAD, SEP, DEC, ENC = 0, 3, 7, 8
+DEC, ENC = 7, 8
 VOCABULARY, MOST = 9, 4
 QUESTIONS = [[ENC, 4, SEP], [ENC, 5, 6, 6, SEP], [ENC, 6, 5, SEP]]
 
 
 @pytest.fixture(scope="module")
 def model() -> BlipForQuestionAnswering:
-    torch.manual_seed(0)
-    shape = {"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2}
-    text = BlipTextConfig(
-        **shape,
-        vocab_size=VOCABULARY,
-        encoder_hidden_size=16,
-        bos_token_id=DEC,
-        sep_token_id=SEP,
-        pad_token_id=PAD,
-        initializer_range=0.4,
-    )
-    vision = BlipVisionConfig(**shape, image_size=16, patch_size=8, initializer_range=0.3)
-    return BlipForQuestionAnswering(
-        BlipConfig(vision_config=vision.to_dict(), text_config=text.to_dict())
-    ).eval()
+    return untrained_blip(16, 16, VOCABULARY, DEC, initializer_range=0.4)
 
 
 @pytest.fixture(scope="module")

@@ -6,35 +6,21 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from transformers import BlipConfig, BlipForQuestionAnswering, BlipTextConfig, BlipVisionConfig
+from transformers import BlipForQuestionAnswering
+from untrained_blip import PAD, SEP, untrained_blip
 
 from vqatune.models.answers import beam_answers, greedy_answers, ranked_answers
 from vqatune.models.blip import Tower, encode_images, pair_losses
 from vqatune.models.lora import new_adapter
 from vqatune.models.ragged import Batch, make_batch, make_shared
 
-PAD, SEP, DEC, ENC = 0, 3, 58, 59
+DEC, ENC = 58, 59
 COUNTS = (3, 1, 5)
 
 
 @pytest.fixture(scope="module")
 def model() -> BlipForQuestionAnswering:
-    torch.manual_seed(0)
-    shape = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4}
-    text = BlipTextConfig(
-        **shape,
-        vocab_size=60,
-        encoder_hidden_size=32,
-        bos_token_id=DEC,
-        sep_token_id=SEP,
-        pad_token_id=PAD,
-        label_smoothing=0.1,
-        initializer_range=0.3,
-    )
-    vision = BlipVisionConfig(**shape, image_size=32, patch_size=8, initializer_range=0.3)
-    return BlipForQuestionAnswering(
-        BlipConfig(vision_config=vision.to_dict(), text_config=text.to_dict())
-    ).eval()
+    return untrained_blip(32, 32, 60, DEC, label_smoothing=0.1)
 
 
 class Asked:

@@ -35,7 +35,7 @@ def test_a_quota_that_has_to_be_learned_is_used_and_hardly_passed(ask, tells):
         assert asked.kinds == {"as_asked": 480}
         assert set(server.answered().values()) == {1} and len(server.answered()) == 480
         # In simulated time (test_pace.py) it is 95 %; here, other work takes its share of two seconds.
-        assert throughput(server, 160) > 0.75
+        assert throughput(server, 160) >= 0.9
         assert server.worst_window(KEY).sent <= 160 + 2 * 16
 
 
@@ -45,7 +45,7 @@ def test_thousands_of_images_are_answered_once_each_at_the_pace_of_a_known_quota
         asked = ask(server, 2000, concurrency=32, limits={"requests_per_minute": 400})
         assert asked.kinds == {"as_asked": 2000}
         assert set(server.answered().values()) == {1} and len(server.answered()) == 2000
-        assert throughput(server, 400) > 0.75
+        assert throughput(server, 400) >= 0.9
         # One of a minute's last requests may come early where this machine stutters.
         assert server.worst_window(KEY).sent <= 400 + 20
 
@@ -55,7 +55,7 @@ def test_a_quota_of_tokens_is_used_and_hardly_passed(ask):
     with ModelServer(quotas=quotas, minute=2.0, latency=0.01) as server:
         ask(server, 500, concurrency=20, limits={"tokens_per_minute": 170_000})
         each = sum(entry.input_tokens for entry in server.asked() if entry.answered) / 500
-        assert throughput(server, 170_000 / each) > 0.75
+        assert throughput(server, 170_000 / each) >= 0.9
         assert len(server.ledger) <= 500 + 20
 
 

@@ -65,11 +65,10 @@ def test_a_version_holds_adapter_processor_state_and_log(train, pairs):
 
 
 def test_training_brings_the_loss_down(train, tiny_with, pairs):
-    params = tiny_with({"train.images_per_step": 2, "train.learning_rate": 0.01})
+    params = tiny_with({"train.images_per_step": 2, "train.learning_rate": 0.002})
     many = pd.concat([pairs.assign(copy=copy) for copy in range(10)], ignore_index=True)
     log = read_csv(train("v1", params=params, chosen=many) / "log.csv")
-    # How far it comes down depends on the processor's arithmetic: 0.59 and 0.61 have been seen.
-    assert log["loss"].tail(10).mean() < 0.75 * log["loss"].head(10).mean()
+    assert log["loss"].tail(10).mean() < 0.6 * log["loss"].head(10).mean()
 
 
 def test_the_same_inputs_give_the_same_bytes(train, tmp_path):
