@@ -38,7 +38,7 @@ $(READY): requirements.txt pyproject.toml
 	python -m pip install --quiet --upgrade pip
 	python -m pip install --quiet -r requirements.txt
 	python -m pip install --quiet --no-deps -e .
-	python -m vqatune.evaluation.wordnet
+	python -m vqatune.evaluation.metrics.wordnet
 	touch $@
 
 # What the demo needs is tested, too.

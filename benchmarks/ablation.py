@@ -21,11 +21,11 @@ from transformers import BlipForQuestionAnswering
 from measuring import Run, measure
 from report import describe, save
 from setting import Asked, Setting, ask, build, parse
-from vqatune.models import blip
-from vqatune.models.blip import pair_losses
+from vqatune.models.device import autocast
 from vqatune.models.dropout import FastDropout
-from vqatune.models.ragged import Batch
-from vqatune.models.runtime import autocast
+from vqatune.models.families.blip import model as blip
+from vqatune.models.families.blip import pair_losses
+from vqatune.models.packing import Batch
 
 
 def main() -> None:

@@ -26,8 +26,8 @@ from rich.table import Table
 from generation_replies import listing, write_replies
 from generation_stage import picture
 from plain_generation import plain_generation
-from vqatune.questions.checks import CHECKS
-from vqatune.questions.checks_report import CheckTally
+from vqatune.generation.checks.checks import CHECKS
+from vqatune.generation.checks.tally import CheckTally
 from vqatune.tables import CHECKED, PAIRS, SAMPLED, read_table, write_json, write_table
 
 ROOT = Path(__file__).resolve().parent.parent

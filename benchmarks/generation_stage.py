@@ -64,7 +64,7 @@ def image_number(image: bytes) -> int:
 def main() -> None:
     """Run the stage and write its course."""
     sys.path.insert(0, str(STAGE.parent))
-    from vqatune.questions.providers import gemini
+    from vqatune.generation.providers import gemini
 
     course: dict[str, float] = {}
     gemini.opened = _opened(course)
@@ -83,7 +83,7 @@ def _opened(course: dict[str, float]) -> Any:
 
     @asynccontextmanager
     async def opened(params: Any, compute: Any) -> AsyncIterator[Any]:
-        from vqatune.questions.providers.gemini import accept, clients
+        from vqatune.generation.providers.gemini import accept, clients
 
         replies = Replies(Path())
 

@@ -21,12 +21,11 @@ from transformers.models.blip.image_processing_pil_blip import BlipImageProcesso
 from measuring import seconds
 from report import describe, save
 from setting import SEED, ask, build, parse
-from vqatune.dataset.loader import Encoder, ImageReader, Pictures, load_pictures
-from vqatune.models.answers import greedy_answers
-from vqatune.models.blip import pair_losses
-from vqatune.models.ragged import to
-from vqatune.models.runtime import autocast
-from vqatune.models.tiny import make_tokenizer
+from vqatune.inference.decoding import greedy_answers
+from vqatune.loading.loader import Encoder, ImageReader, Pictures, load_pictures
+from vqatune.models.device import autocast
+from vqatune.models.families.blip import make_tokenizer, pair_losses
+from vqatune.models.packing import to
 from vqatune.showroom.drawing import draw, random_view
 from vqatune.showroom.products import random_product
 

@@ -26,10 +26,9 @@ from rich.table import Table
 from measuring import machine
 from plain_metrics import plain_metrics, set_threads
 from vqatune.evaluation import score as score_frame
-from vqatune.evaluation import wordnet
-from vqatune.evaluation.metrics import METRICS
+from vqatune.evaluation.metrics import METRICS, wordnet
 from vqatune.evaluation.metrics.text import plain
-from vqatune.evaluation.scorers import Scorer, make_scorer
+from vqatune.evaluation.scoring.scorers import Scorer, make_scorer
 from vqatune.params import Params, load_params
 from vqatune.tables import PAIRS, PREDICTIONS, SAMPLED, write_json, write_table
 

@@ -11,14 +11,14 @@ from pathlib import Path
 import pandas as pd
 
 from generation_stage import Replies
-from vqatune.questions.checks import DIFFICULTIES, NONE_LIKE
-from vqatune.questions.cleaning import clean_answer, clean_question, fold
-from vqatune.questions.language import in_another_language, is_question
-from vqatune.questions.not_visible import asks_for_measure
-from vqatune.questions.providers.gemini import read
-from vqatune.questions.question_types import QUESTION_TYPES, question_type_of
-from vqatune.questions.repeats import nearly_same, words_asked
-from vqatune.questions.replies import pairs_of
+from vqatune.generation.checks.checks import DIFFICULTIES, NONE_LIKE
+from vqatune.generation.checks.cleaning import clean_answer, clean_question, fold
+from vqatune.generation.checks.duplicates import nearly_same, words_asked
+from vqatune.generation.checks.language import in_another_language, is_question
+from vqatune.generation.checks.not_visible import asks_for_measure
+from vqatune.generation.checks.question_types import QUESTION_TYPES, question_type_of
+from vqatune.generation.providers.gemini import read
+from vqatune.generation.replies.outcomes import pairs_of
 from vqatune.tables import PAIRS
 
 MODEL = "gemini-3.5-flash-lite"

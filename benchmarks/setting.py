@@ -15,11 +15,10 @@ from torch import Tensor
 from transformers import BlipConfig, BlipForQuestionAnswering
 
 from vqatune.errors import VqatuneError
-from vqatune.models.base import architecture
+from vqatune.models.device import PRECISIONS, place
+from vqatune.models.families.blip import make_config, make_tokenizer
 from vqatune.models.lora import PRESETS, new_adapter
-from vqatune.models.ragged import Batch, make_batch, to
-from vqatune.models.runtime import PRECISIONS, place
-from vqatune.models.tiny import make_tokenizer
+from vqatune.models.packing import Batch, make_batch, to
 from vqatune.params import LoraParams, load_params
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -112,7 +111,7 @@ def build(setting: Setting, precision: str, merged: bool = False) -> BlipForQues
         target_modules=setting.targets[0] if preset else list(setting.targets),
     )
     torch.manual_seed(SEED)
-    model = BlipForQuestionAnswering(architecture(make_tokenizer([], 1000), tiny))
+    model = BlipForQuestionAnswering(make_config(make_tokenizer([], 1000), tiny))
     # As in a loaded checkpoint; a model made from its configuration would add up masks that are true and false.
     model.set_attn_implementation("eager")
     try:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from common import run
 
-from vqatune.models.base import make_base
+from vqatune.base_model.base import make_base
 from vqatune.params import Params
 from vqatune.tables import PAIRS, read_table
 

@@ -1,20 +1,19 @@
-"""batch: deal the training images, with all their pairs, into the master batches: `batch.py 13`.
+"""batch: deal the training images, with all their pairs, into the master batches, one a version.
 
 Run by `dvc repro batch`.
 """
 
 from common import run
 
-from vqatune.dataset.batch import check_count, make_batches
+from vqatune.dataset.master_batches import make_batches
 from vqatune.params import Params
 from vqatune.tables import BATCH, PAIRS, SAMPLED, read_table, write_csv, write_table
 
 
-def main(params: Params, versions: str) -> None:
+def main(params: Params) -> None:
     train = read_table("data/train.parquet", PAIRS)
     repeats = read_table("data/sampled.parquet", SAMPLED, ["image_id", "repeats"])
-    batches, table = make_batches(train, repeats, params.batch, params.seed)
-    check_count(len(batches), int(versions))
+    batches, table = make_batches(train, repeats, params.batch, len(params.versions), params.seed)
     for number, batch in enumerate(batches, start=1):
         write_table(batch, f"data/batches/{number:02d}.parquet", BATCH)
     write_csv(table, "metrics/data/batches.csv")

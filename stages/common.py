@@ -5,6 +5,6 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "src"))
 
-from vqatune.stage import run
+from vqatune.runtime.stage import run
 
 __all__ = ["run"]

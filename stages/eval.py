@@ -8,7 +8,7 @@ from pathlib import Path
 
 from common import run
 
-from vqatune.evaluation.version import read_test, score_version
+from vqatune.evaluation.scoring.version import read_test, score_version
 from vqatune.params import Params
 from vqatune.tables import PREDICTIONS, read_table, write_csv, write_json
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from common import run
 
-from vqatune.catalogue.abo import extract
+from vqatune.catalogue.sources.abo import extract
 from vqatune.params import Params
 from vqatune.tables import IMAGES, LISTINGS, write_json, write_table
 

@@ -5,8 +5,8 @@ Run by `dvc repro generate`.
 
 from common import run
 
+from vqatune.generation.generate import generate
 from vqatune.params import Params
-from vqatune.questions.generate import generate
 from vqatune.tables import CHECKED, PAIRS, SAMPLED, read_table, write_csv, write_json, writing_table
 
 

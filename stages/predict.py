@@ -7,7 +7,7 @@ from pathlib import Path
 
 from common import run
 
-from vqatune.evaluation.predict import closed_list, forget, predict
+from vqatune.inference.predict import closed_list, forget, predict
 from vqatune.params import Params
 from vqatune.tables import IMAGES, PAIRS, PLACE, PREDICTIONS, read_table, write_table
 

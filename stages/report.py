@@ -1,4 +1,4 @@
-"""report: all versions side by side, as tables, curves and a page: `report.py base v1 … v13`.
+"""report: all versions side by side, as tables, curves and a page.
 
 Run by `dvc repro report`.
 """
@@ -9,12 +9,12 @@ from common import run
 
 from vqatune.params import Params
 from vqatune.report.history import FAMILIES, difficulty_curves, loss_history, score_curves, score_history
-from vqatune.report.page import write_page
+from vqatune.report.page.page import write_page
 from vqatune.tables import write_csv
 
 
-def main(params: Params, *versions: str) -> None:
-    metrics = Path("metrics")
+def main(params: Params) -> None:
+    metrics, versions = Path("metrics"), params.version_names
     write_csv(score_history(metrics, versions), "metrics/history.csv")
     write_csv(loss_history(Path("models"), versions), "metrics/loss.csv")
     for family in FAMILIES:

@@ -90,7 +90,7 @@ def tiny_with(make_params):
 @pytest.fixture(scope="session")
 def tiny_base(tmp_path_factory, tiny_params) -> Path:
     """The folder of a base model made with TINY; not to be written to."""
-    from vqatune.models.base import make_base
+    from vqatune.base_model.base import make_base
 
     folder = tmp_path_factory.mktemp("models") / "base"
     make_base(tiny_params, [text for pair in QUESTIONS for text in pair], folder)
@@ -162,6 +162,12 @@ class StageFolder:
         said = process.communicate(timeout=300)[1]
         assert process.returncode == 0, said
         return said
+
+
+@pytest.fixture(scope="session")
+def lora_with(tiny_params) -> Callable:
+    """The tiny parameters of LoRA, without dropout, with changes: lora_with(r=4)."""
+    return lambda **changes: tiny_params.lora.model_copy(update={"dropout": 0.0, **changes})
 
 
 @pytest.fixture

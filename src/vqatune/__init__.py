@@ -3,8 +3,8 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from vqatune.answering.answer import Answer
-    from vqatune.answering.answerer import Answerer
+    from vqatune.inference.answering.answer import Answer
+    from vqatune.inference.answering.answerer import Answerer
 
 __all__ = ["Answer", "Answerer"]
 
@@ -13,6 +13,6 @@ def __getattr__(name: str) -> Any:
     # When they are asked for: torch takes seconds to import, and most of this package does without it.
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from vqatune.answering import answerer
+    from vqatune.inference.answering import answerer
 
     return getattr(answerer, name)

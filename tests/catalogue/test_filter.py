@@ -4,8 +4,8 @@ import random
 import pandas as pd
 import pytest
 
-from vqatune.catalogue.abo import extract
 from vqatune.catalogue.filter import filter_images
+from vqatune.catalogue.sources.abo import extract
 from vqatune.errors import ArchiveError, DataError
 from vqatune.tables import FILTERED, read_table, write_table
 

@@ -33,7 +33,7 @@ def demo_root(tmp_path_factory, tiny_base, tiny_params, pairs, places) -> Path:
     import torch
 
     from vqatune.models import lora
-    from vqatune.models.checkpoint import load_model, load_processor, save_processor
+    from vqatune.models.families.blip import load_model, load_processor, save_processor
     from vqatune.tables import IMAGES, PAIRS, write_table
 
     root = tmp_path_factory.mktemp("demo")
@@ -52,7 +52,7 @@ def demo_root(tmp_path_factory, tiny_base, tiny_params, pairs, places) -> Path:
 
 @pytest.fixture(scope="session")
 def picture(places) -> bytes:
-    from vqatune.dataset.loader import ImageReader
+    from vqatune.loading.loader import ImageReader
 
     return ImageReader(places).content("image05")
 

@@ -1,9 +1,9 @@
 import pandas as pd
 import pytest
 
-from vqatune.dataset.loader import ImageReader
 from vqatune.demo.examples import pick_examples
 from vqatune.errors import DataError
+from vqatune.loading.loader import ImageReader
 from vqatune.tables import IMAGES, PAIRS, write_table
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from vqatune import tables
-from vqatune.evaluation.version import HeldOut
+from vqatune.evaluation.scoring.version import HeldOut
 
 Version = tuple[pd.DataFrame, HeldOut]
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import pandas as pd
 from model_server import ModelServer
 
+from vqatune.generation.client.model_pairs import asked_parts
+from vqatune.generation.client.usage import Outcome
 from vqatune.params import ComputeParams, GenerateParams, PriceParams
-from vqatune.questions.asked import asked_parts
-from vqatune.questions.outcome import Outcome
 from vqatune.tables import SAMPLED
 
 KEY = "AIza-not-a-real-key-0123456789"

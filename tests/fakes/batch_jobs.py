@@ -4,7 +4,7 @@ from collections import Counter
 
 from model_server import ModelServer
 
-from vqatune.questions.store import REPLIES
+from vqatune.generation.replies.store import REPLIES
 
 JOBS = REPLIES.parent / "jobs"
 OTHER = "AIza-another-key-that-is-none-0123456789"

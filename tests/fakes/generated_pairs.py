@@ -6,9 +6,9 @@ from pathlib import Path
 import pandas as pd
 from asked_images import COMPUTE
 
+from vqatune.generation.checks.checks import CHECKS
+from vqatune.generation.generate import Generated, generate, generate_pairs
 from vqatune.params import GenerateParams
-from vqatune.questions.checks import CHECKS
-from vqatune.questions.generate import Generated, generate, generate_pairs
 from vqatune.tables import CHECKED, PAIRS, SAMPLED, writing_table
 
 TEMPLATE = GenerateParams(provider="template", path=None)

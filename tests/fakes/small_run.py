@@ -6,16 +6,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from vqatune.catalogue.abo import extract
 from vqatune.catalogue.filter import filter_images
 from vqatune.catalogue.raw import prepare_archives
 from vqatune.catalogue.sample import sample_images
-from vqatune.dataset.batch import make_batches
+from vqatune.catalogue.sources.abo import extract
+from vqatune.dataset.master_batches import make_batches
 from vqatune.dataset.split import describe_split, split_pairs
-from vqatune.evaluation.version import read_test, score_version
+from vqatune.evaluation.scoring.version import read_test, score_version
+from vqatune.generation.generate import generate
 from vqatune.params import Params
-from vqatune.questions.generate import generate
-from vqatune.ranks import unit
 from vqatune.report.history import score_history
 from vqatune.tables import (
     BATCH,
@@ -30,6 +29,7 @@ from vqatune.tables import (
     write_table,
     writing_table,
 )
+from vqatune.tables.hash_ranks import unit
 
 VERSIONS = ["base", "v1", "v2"]
 SHARES = {"base": 0.1, "v1": 0.6, "v2": 0.7}
@@ -39,7 +39,6 @@ CHANGES = {
     "sample.small_type_minimum": 0,
     "split.minimum_images": 3,
     "split.test_fraction": 0.4,
-    "batch.count": 2,
     "eval.resamples": 50,
 }
 METRICS = [
@@ -94,7 +93,9 @@ def _make_data(params: Params) -> None:
     write_table(train, "data/train.parquet", PAIRS)
     write_table(test, "data/test.parquet", PAIRS)
     write_json(describe_split(train, test), "metrics/data/split.json")
-    batches, table = make_batches(train, sampled[["image_id", "repeats"]], params.batch, params.seed)
+    batches, table = make_batches(
+        train, sampled[["image_id", "repeats"]], params.batch, len(VERSIONS) - 1, params.seed
+    )
     for number, batch in enumerate(batches, start=1):
         write_table(batch, f"data/batches/{number:02d}.parquet", BATCH)
     write_csv(table, "metrics/data/batches.csv")

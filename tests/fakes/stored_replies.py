@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from vqatune.questions.store import ReplyStore, StoredReply, reply_key
+from vqatune.generation.replies.store import ReplyStore, StoredReply, reply_key
 
 ABOUT = '{"model": "m", "prompt": "p", "provider": "gemini"}'
 

@@ -13,7 +13,7 @@ from transformers import BlipForQuestionAnswering
 
 from vqatune.errors import ModelError, ParameterError
 from vqatune.models import lora
-from vqatune.models.checkpoint import load_model
+from vqatune.models.families.blip import load_model
 from vqatune.params import TargetPreset
 
 TIED_HEAD = "text_decoder.cls.predictions.decoder"
@@ -48,7 +48,7 @@ def test_the_head_that_shares_the_word_embeddings_is_never_tuned(tiny_base, tiny
 def test_the_configuration_is_written_in_the_same_order_by_every_process(adapter, tiny_base, tmp_path):
     script = (
         "import sys; from pathlib import Path; from vqatune.models import lora;"
-        "from vqatune.models.checkpoint import load_model;"
+        "from vqatune.models.families.blip import load_model;"
         "lora.save_adapter(lora.load_adapter(load_model(sys.argv[1]), Path(sys.argv[2])), Path(sys.argv[3]))"
     )
     for seed in ("1", "2"):

@@ -6,7 +6,7 @@ from transformers import BlipForQuestionAnswering
 
 from vqatune.errors import ModelError, ParameterError
 from vqatune.models import lora
-from vqatune.models.checkpoint import load_model
+from vqatune.models.families.blip import load_model
 
 VARIANTS = ["lora", "rslora", "dora", "pissa"]
 

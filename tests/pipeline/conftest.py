@@ -22,7 +22,6 @@ SMALL = {
     "sample.small_type_minimum": 0,
     "generate.provider": "template",
     "split.minimum_images": 5,
-    "batch.count": len(VERSIONS),
     "model.source": "showroom",
     "model.tiny.image_size": 32,
     "model.tiny.hidden_size": 32,
@@ -49,10 +48,6 @@ LONGEST = 600
 """Seconds after which a command is given up."""
 
 OUTPUTS = ("data", "models", "metrics")
-
-BATCH = r"data/batches/(\d+)\.parquet"
-OF_VERSION = r"(?:models|metrics|metrics/intervals|metrics/by|data/predictions)/v(\d+)\b.*"
-"""The files in the graph that a batch or a version has of its own."""
 
 yaml = YAML()
 yaml.preserve_quotes = True
@@ -137,31 +132,11 @@ class Checkout:
         yaml.dump(content, self.root / "params.yaml")
 
     def keep_versions(self, versions: list[str]) -> None:
-        """Cut the graph in dvc.yaml down to these versions; batches beyond batch.count go too."""
-        count = yaml.load(self.root / "params.yaml")["batch"]["count"]
-        graph = yaml.load(self.root / "dvc.yaml")
-        for variables in graph["vars"]:
-            if "versions" in variables:
-                variables["versions"] = {name: variables["versions"][name] for name in versions}
-            if "measured" in variables:
-                variables["measured"] = ["base", *versions]
-        batch, report = graph["stages"]["batch"], graph["stages"]["report"]
-        batch["outs"] = [out for out in batch["outs"] if _number(BATCH, out) <= count]
-        batch["cmd"] = f"python stages/batch.py {count}"
-        report["cmd"] = " ".join(["python stages/report.py base", *versions])
-        report["deps"] = [
-            path
-            for path in report["deps"]
-            if _number(BATCH, path) <= count
-            and ((number := _number(OF_VERSION, path)) == 0 or f"v{number}" in versions)
-        ]
-        yaml.dump(graph, self.root / "dvc.yaml")
-
-
-def _number(pattern: str, path: str | dict) -> int:
-    """Return the number that the pattern finds in the path of an output or dependency, 0 where it finds none."""
-    found = re.fullmatch(pattern, path if isinstance(path, str) else next(iter(path)))
-    return int(found[1]) if found else 0
+        """Cut the chain in params.yaml down to these versions."""
+        content = yaml.load(self.root / "params.yaml")
+        for name in set(content["versions"]) - set(versions):
+            del content["versions"][name]
+        yaml.dump(content, self.root / "params.yaml")
 
 
 @pytest.fixture(scope="session")

@@ -79,13 +79,16 @@ def test_no_listing_in_the_wanted_language(checkout):
 
 
 def test_fewer_images_than_batches(checkout):
-    checkout.set_params({"batch.count": 5000})
-    assert "are too few for 5000 batches" in refused(checkout, "batch")
+    chain = {"v1": {"previous": "base", "batch": "01"}}
+    chain |= {f"v{n}": {"previous": f"v{n - 1}", "batch": f"{n:02d}"} for n in range(2, 201)}
+    checkout.set_params({"versions": chain, "measured": {"base": {}} | chain})
+    assert "are too few for 200 batches" in refused(checkout, "batch")
 
 
-def test_another_number_of_batches_than_of_versions(checkout):
-    checkout.set_params({"batch.count": 3})
-    assert "batch.count is 3, but dvc.yaml has 2 versions" in refused(checkout, "batch")
+def test_a_chain_with_a_gap(checkout):
+    chain = {"v1": {"previous": "base", "batch": "01"}, "v3": {"previous": "v2", "batch": "03"}}
+    checkout.set_params({"versions": chain, "measured": {"base": {}} | chain})
+    assert "v3 stands where the chain goes on with v2" in refused(checkout, "batch")
 
 
 def test_another_rank_than_the_version_before_had(checkout):

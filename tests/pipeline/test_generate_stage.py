@@ -17,7 +17,7 @@ import pytest
 from asked_images import everything_in
 from model_server import ModelServer, Quota, default_answer
 
-from vqatune.questions.store import ReplyStore
+from vqatune.generation.replies.store import ReplyStore
 
 SMALL = {
     "raw.showroom_listings": 40,
@@ -149,12 +149,12 @@ def test_again_nothing_is_asked_and_nothing_changes_not_even_where_a_check_is_wr
         checkout.set_params({"generate.endpoint": model.url})
         outcome = checkout.run("dvc", "repro", "generate")
         assert outcome.ran == outcome.cached == [] and checkout.changed_files() == ["params.yaml"]
-        with (checkout.root / "src/vqatune/questions/checks.py").open("a") as code:
+        with (checkout.root / "src/vqatune/generation/checks/checks.py").open("a") as code:
             code.write("# A comment.\n")
         assert checkout.run("dvc", "repro", "generate").ran == ["generate"]
         assert model.ledger == []
     assert checkout.outputs() == before
-    assert checkout.changed_files() == ["dvc.lock", "params.yaml", "src/vqatune/questions/checks.py"]
+    assert checkout.changed_files() == ["dvc.lock", "params.yaml", "src/vqatune/generation/checks/checks.py"]
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])

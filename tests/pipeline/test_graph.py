@@ -1,17 +1,23 @@
-"""dvc.yaml repeats the versions in places where DVC has no templates; these tests hold the places together."""
+"""dvc.yaml: a stage's code dependencies are what it imports, and its parameters are all that may change its outputs."""
+
+import ast
+from pathlib import Path
 
 import pytest
 import yaml
+
+from vqatune.runtime.code import imported_files
+
+MORE_CODE = {
+    # The page names the parameters that differ from their defaults.
+    "report": ["src/vqatune/params"],
+}
+"""What a stage depends on beside its imports, and why."""
 
 
 @pytest.fixture(scope="module")
 def graph(repository) -> dict:
     return yaml.safe_load((repository / "dvc.yaml").read_text())
-
-
-@pytest.fixture(scope="module")
-def versions(graph) -> dict:
-    return next(variables["versions"] for variables in graph["vars"] if "versions" in variables)
 
 
 def _paths(entries: list) -> list[str]:
@@ -22,53 +28,34 @@ def _outputs(stage: dict) -> list[str]:
     return _paths([*stage.get("outs", []), *stage.get("metrics", []), *stage.get("plots", [])])
 
 
-def test_each_version_is_tuned_from_the_one_before_by_the_next_batch(versions):
-    names = list(versions)
-    assert names == [f"v{number}" for number in range(1, len(names) + 1)]
-    assert [item["previous"] for item in versions.values()] == ["base", *names[:-1]]
-    assert [item["batch"] for item in versions.values()] == [f"{n:02d}" for n in range(1, len(names) + 1)]
+def _files(repository: Path, paths: list[str]) -> set[str]:
+    """Return all files of the package at some paths, but those of packages that hold only their docstring."""
+    files = set()
+    for path in map(repository.joinpath, paths):
+        assert path.exists(), path
+        found = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
+        files.update(file for file in found if "__pycache__" not in file.parts and not _is_docstring(file))
+    return {str(file.relative_to(repository)) for file in files}
 
 
-def test_there_are_as_many_batches_as_versions(graph, versions, parameter_values):
-    assert parameter_values["batch"]["count"] == len(versions)
-    batches = [path for path in _outputs(graph["stages"]["batch"]) if path.startswith("data/")]
-    assert batches == [f"data/batches/{item['batch']}.parquet" for item in versions.values()]
+def _is_docstring(path: Path) -> bool:
+    return path.name == "__init__.py" and len(ast.parse(path.read_text()).body) == 1
 
 
-def test_base_and_every_version_are_measured(graph, versions):
-    measured = next(variables["measured"] for variables in graph["vars"] if "measured" in variables)
-    assert measured == ["base", *versions]
-
-
-def test_the_report_is_about_base_and_every_version(graph, versions):
-    report = graph["stages"]["report"]
-    assert report["cmd"].split() == ["python", "stages/report.py", "base", *versions]
-    needed = {f"models/{name}/log.csv" for name in versions}
-    for name in ["base", *versions]:
-        needed |= {f"metrics/{name}.json", f"metrics/intervals/{name}.csv", f"metrics/by/{name}.csv"}
-        needed.add(f"data/predictions/{name}.parquet")
-    needed |= {f"data/batches/{item['batch']}.parquet" for item in versions.values()}
-    several = ("models/", "metrics/", "data/batches", "data/predictions")
-    named = {path for path in report["deps"] if path.startswith(several)}
-    assert {path for path in named if not path.startswith("metrics/data/")} == needed
-
-
-def test_the_report_depends_on_what_stages_write_and_on_no_folder_that_may_hold_more(graph, versions):
-    outputs = set()
-    for stage in graph["stages"].values():
-        for path in _outputs(stage.get("do", stage)):
-            outputs |= {path.replace("${item}", name) for name in ["base", *versions]}
-    report = graph["stages"]["report"]
-    read = {path for path in report["deps"] if path.startswith(("data/", "metrics/"))}
-    assert read - outputs == set() and any(path.startswith("metrics/data/") for path in read)
-
-
-def test_the_code_that_a_stage_depends_on_exists(graph, repository):
-    for name, stage in graph["stages"].items():
-        deps = stage.get("do", stage)["deps"]
-        code = [path for path in deps if path.startswith(("src/", "stages/"))]
-        assert f"stages/{name}.py" in code
-        assert [path for path in code if not (repository / path).exists()] == []
+@pytest.mark.parametrize(
+    "name",
+    [path.stem for path in sorted(Path(__file__).parents[2].glob("stages/*.py")) if path.stem != "common"],
+)
+def test_a_stage_depends_on_the_code_that_it_imports_no_more_and_no_less(graph, repository, name):
+    stage = graph["stages"][name]
+    deps = stage.get("do", stage)["deps"]
+    assert f"stages/{name}.py" in deps
+    named = _files(repository, [path for path in deps if path.startswith("src/")])
+    imported = [
+        str(file.relative_to(repository)) for file in imported_files(repository / f"stages/{name}.py")
+    ]
+    needed = _files(repository, [*imported, *MORE_CODE.get(name, [])])
+    assert named == needed, f"missing: {sorted(needed - named)}; superfluous: {sorted(named - needed)}"
 
 
 def test_the_parameters_that_a_stage_depends_on_exist(graph, parameter_values):

@@ -71,7 +71,7 @@ def root(made, tmp_path) -> Path:
 @pytest.fixture
 def content(places):
     """Return the bytes of an image, as they are in the archive."""
-    from vqatune.dataset.loader import ImageReader
+    from vqatune.loading.loader import ImageReader
 
     return ImageReader(places).content
 

@@ -44,7 +44,7 @@ def small_run(tmp_path_factory, make_params) -> Run:
 
 @pytest.fixture(scope="session")
 def small_page(small_run, tmp_path_factory) -> Path:
-    from vqatune.report.page import write_page
+    from vqatune.report.page.page import write_page
 
     path = tmp_path_factory.mktemp("page") / "report.html"
     with pytest.MonkeyPatch.context() as patch:

@@ -19,7 +19,7 @@ from vqatune.report.history import (
     score_curves,
     score_history,
 )
-from vqatune.report.table import show_history
+from vqatune.report.terminal.history import show_history
 from vqatune.tables import write_csv
 
 VERSIONS = ["base", "v1", "v2"]

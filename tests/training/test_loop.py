@@ -109,7 +109,7 @@ def test_two_versions_in_two_processes_are_those_of_one(train, stage_folder, tmp
 
 
 def test_another_base_model_than_the_last_version_had_is_refused(train, tiny_params, tmp_path):
-    from vqatune.models.base import make_base
+    from vqatune.base_model.base import make_base
 
     train("v1")
     make_base(tiny_params.model_copy(update={"seed": 5}), ["what color is it?", "red"], tmp_path / "other")

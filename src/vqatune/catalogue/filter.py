@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from vqatune.catalogue.listing_text import clean
 from vqatune.catalogue.pictures import digests_of_pictures
-from vqatune.catalogue.text import clean
 from vqatune.errors import DataError
 from vqatune.params import FilterParams
-from vqatune.progress import map_parts
+from vqatune.runtime.progress import map_parts
 from vqatune.tables import FILTERED
 
 _LISTINGS_AT_ONCE = 2000

@@ -8,9 +8,9 @@ from itertools import groupby
 import pandas as pd
 from PIL import Image
 
-from vqatune.catalogue.archive import read_spans
-from vqatune.pictures import FORMATS, REFUSALS
-from vqatune.progress import map_parts
+from vqatune.loading.archive import read_spans
+from vqatune.loading.pictures import FORMATS, REFUSALS
+from vqatune.runtime.progress import map_parts
 
 _PICTURES_AT_ONCE = 2000
 

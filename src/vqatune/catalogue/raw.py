@@ -4,7 +4,7 @@ import shutil
 import tarfile
 from pathlib import Path
 
-from vqatune.catalogue.abo import IMAGES_ARCHIVE, LISTINGS_ARCHIVE
+from vqatune.catalogue.sources.abo import IMAGES_ARCHIVE, LISTINGS_ARCHIVE
 from vqatune.errors import ArchiveError
 from vqatune.params import RawParams
 from vqatune.tables import replacing

@@ -7,8 +7,8 @@ import pandas as pd
 
 from vqatune.errors import DataError
 from vqatune.params import SampleParams, TierParams
-from vqatune.ranks import ranks
 from vqatune.tables import SAMPLED
+from vqatune.tables.hash_ranks import ranks
 
 
 def sample_images(

@@ -1,32 +1,48 @@
-"""The `vqatune` command, for what is done beside the stage graph.
+"""The `vqatune` command, for what is done beside the stage graph: a module a command, its body included.
 
-- `vqatune profile abo` sets params.yaml for the real thing.
-- `vqatune table` prints the scores of all versions.
-- `vqatune timings` prints what the stages took here.
-- `vqatune pairs` prints which checks dropped pairs, and how the kept ones are spread.
-- `vqatune report` writes the report page, with what is true of this run alone.
-- `vqatune score predictions.csv` scores any file of predictions and references.
-- `vqatune compare v7 v13` says what changed from one version to another.
-- `vqatune export-qa pairs.csv --format csv` writes the checked pairs for use elsewhere.
-- `vqatune replies export mine.jsonl.gz` and `import` move models' replies between machines; `show` counts them.
-- `vqatune ask PICTURE "question"` asks a version, or several; `vqatune answer questions.csv --images DIR` a whole file.
-- `vqatune demo` shows a page for asking two versions about a picture.
-- `vqatune export v13 --merged DIR` writes a version as a checkpoint of its own.
-- `vqatune publish v13 --repo OWNER/NAME` prepares adapter and dataset for the Hugging Face hub, and uploads them.
+A module has `add_arguments(parser)` and `run(arguments)`. It is imported when its command is chosen, so that one
+command does not wait for the imports of another.
 """
 
 import argparse
+import importlib
 import os
 import sys
 from io import TextIOWrapper
 
-from vqatune.cli import graph, measuring, models, questions
 from vqatune.errors import VqatuneError
+
+COMMANDS = {
+    "profile": "set params.yaml for a purpose: showroom, abo",
+    "table": "print the scores of all versions",
+    "timings": "print the seconds and the memory that the stages took here",
+    "pairs": "print which checks dropped pairs, and how the kept ones are spread",
+    "report": "build the report page with what is true of this run alone: commit, machine, time, packages",
+    "score": "score a file of predictions and references",
+    "compare": "compare versions, of this checkout or of others",
+    "export-qa": "write the checked question-answer pairs for use elsewhere",
+    "replies": "models' replies: move them between machines, count them",
+    "ask": "ask a version about an image",
+    "answer": "answer a file of questions",
+    "demo": "show a page on this machine for asking versions about an image, two at a time",
+    "export": "write a version as a checkpoint of its own, with a model card",
+    "publish": "prepare a version's adapter and dataset, with cards, for the Hugging Face hub; upload them where asked to",
+}
+"""Each command and what it does; its module is called as it is, with underscores."""
+
+DESCRIPTIONS = {
+    "ask": "Ask a version, or several, about an image or the images in a folder.",
+    "answer": "Answer a CSV of questions about images. Its rows are written, in their order, with an answer and "
+    "its probability added. Stopped in whatever way and started again, it goes on where it was. It is fastest "
+    "where the questions about an image follow each other.",
+}
+"""What --help of a command says at its beginning, where the line in the list is not enough."""
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Run one command; an error of ours is printed as one line and exits with 1."""
-    chosen = _parser().parse_args(arguments)
+    arguments = sys.argv[1:] if arguments is None else arguments
+    chosen = _parser(arguments).parse_args(arguments)
     if isinstance(sys.stdout, TextIOWrapper):
         # What the terminal cannot show is no reason to fail.
         sys.stdout.reconfigure(errors="replace")
@@ -45,12 +61,18 @@ def main(arguments: list[str] | None = None) -> None:
         sys.exit(1)
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(arguments: list[str]) -> argparse.ArgumentParser:
+    """Return the parser of all commands, with the arguments of the one that is chosen."""
     parser = argparse.ArgumentParser(
         prog="vqatune",
         description="Beside `dvc repro`: profiles, scores and comparisons. Run it from the repository's root.",
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for module in (graph, measuring, questions, models):
-        module.add_commands(commands)
+    chosen = next((argument for argument in arguments if not argument.startswith("-")), None)
+    for name, help in COMMANDS.items():
+        command = commands.add_parser(name, help=help, description=DESCRIPTIONS.get(name))
+        if name == chosen:
+            module = importlib.import_module(f"{__name__}.{name.replace('-', '_')}")
+            module.add_arguments(command)
+            command.set_defaults(run=module.run)
     return parser

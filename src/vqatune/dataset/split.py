@@ -6,7 +6,7 @@ import pandas as pd
 
 from vqatune.errors import DataError
 from vqatune.params import SplitParams
-from vqatune.ranks import ranks
+from vqatune.tables.hash_ranks import ranks
 
 
 def split_pairs(pairs: pd.DataFrame, params: SplitParams, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:

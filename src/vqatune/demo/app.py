@@ -10,11 +10,11 @@ os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 
 import gradio as gr
 
-from vqatune.answering.given import MOST_BYTES, MOST_PIXELS, check_picture
 from vqatune.demo import results
 from vqatune.demo.examples import Example
 from vqatune.demo.versions import Versions
 from vqatune.errors import ImageError, VqatuneError
+from vqatune.inference.answering.image_input import MOST_BYTES, MOST_PIXELS, check_picture
 
 LONGEST_QUESTION = 300
 """Characters of a question."""

@@ -7,10 +7,10 @@ from pathlib import Path
 import pandas as pd
 from PIL import Image
 
-from vqatune.dataset.loader import ImageReader
 from vqatune.errors import ImageError
-from vqatune.ranks import rank
+from vqatune.loading.loader import ImageReader
 from vqatune.tables import IMAGES, PAIRS, PLACE, read_table
+from vqatune.tables.hash_ranks import rank
 
 PICTURES = 24
 """How many pictures are offered."""

@@ -10,11 +10,11 @@ from importlib.util import find_spec
 from pathlib import Path
 from types import FrameType
 
-from vqatune.answering.versions import own_settings
 from vqatune.demo.examples import pick_examples
 from vqatune.demo.gate import Gate
 from vqatune.demo.versions import Versions
 from vqatune.errors import DataError
+from vqatune.inference.answering.versions import own_settings
 
 LOOPBACK = "127.0.0.1"
 PORT = 7860
@@ -81,8 +81,8 @@ def _server(versions: Versions, examples: list):
     import uvicorn
     from fastapi import FastAPI
 
-    from vqatune.answering.given import MOST_BYTES
     from vqatune.demo.app import STYLE, build_page, gr, theme
+    from vqatune.inference.answering.image_input import MOST_BYTES
 
     application = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     page = build_page(versions, examples)

@@ -9,12 +9,12 @@ from threading import Lock
 import numpy as np
 import torch
 
-from vqatune.answering.answerer import Answer, Answerer
-from vqatune.answering.versions import Settings, find_versions
-from vqatune.models.attention import where_it_looked
-from vqatune.models.best import best_answers
-from vqatune.models.ragged import Batch
-from vqatune.models.runtime import autocast
+from vqatune.inference.answering.answerer import Answer, Answerer
+from vqatune.inference.answering.attention import where_it_looked
+from vqatune.inference.answering.versions import Settings, find_versions
+from vqatune.inference.top_k import best_answers
+from vqatune.models.device import autocast
+from vqatune.models.packing import Batch
 
 KEPT = 3
 """Versions that stay loaded, the last ones asked: two to compare, and one to go back to."""

@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import ValidationError
+from pydantic import ValidationError, field_validator, model_validator
 
 from vqatune.errors import ParameterError
-from vqatune.explain import explain
 from vqatune.params.catalogue import (
     ArchiveParams,
     ExtractParams,
@@ -20,6 +19,7 @@ from vqatune.params.catalogue import (
     SampleParams,
     TierParams,
 )
+from vqatune.params.explain import explain
 from vqatune.params.measuring import (
     BatchParams,
     BertscoreParams,
@@ -28,6 +28,7 @@ from vqatune.params.measuring import (
     SbertParams,
     ScoringModelParams,
     SplitParams,
+    VersionParams,
 )
 from vqatune.params.models import (
     ComputeParams,
@@ -65,9 +66,14 @@ __all__ = [
     "TierParams",
     "TinyParams",
     "TrainParams",
+    "VersionParams",
     "check_params",
     "load_params",
 ]
+
+
+BASE = "base"
+"""What the base model is called among the versions."""
 
 
 class Params(Section):
@@ -87,6 +93,37 @@ class Params(Section):
     predict: PredictParams
     eval: EvalParams
     compute: ComputeParams
+    versions: dict[str, VersionParams]
+    measured: dict[str, dict[str, str]]
+
+    @field_validator("versions")
+    @classmethod
+    def _one_after_the_other(cls, versions: dict[str, VersionParams]) -> dict[str, VersionParams]:
+        # By number, because what writes YAML may sort its keys.
+        names = sorted(versions, key=lambda name: (len(name), name))
+        previous = BASE
+        for number, name in enumerate(names, start=1):
+            version = versions[name]
+            wanted = (f"v{number}", previous, f"{number:02d}")
+            if (name, version.previous, version.batch) != wanted:
+                raise ValueError(
+                    f'{name} stands where the chain goes on with {wanted[0]}: {{previous: {wanted[1]}, batch: "{wanted[2]}"}}'
+                )
+            previous = name
+        if not versions:
+            raise ValueError('the chain needs a version: v1: {previous: base, batch: "01"}')
+        return {name: versions[name] for name in names}
+
+    @model_validator(mode="after")
+    def _all_are_measured(self) -> "Params":
+        if set(self.measured) != {BASE, *self.versions}:
+            raise ValueError("measured must be base and every version: measured: {base: {}, <<: *versions}")
+        return self
+
+    @property
+    def version_names(self) -> list[str]:
+        """Base and every version, in the order of the chain."""
+        return [BASE, *self.versions]
 
 
 def load_params(path: Path | str = "params.yaml") -> Params:

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from vqatune.params.section import Amount, Count, Fraction, Positive, Section
+from vqatune.params.section import Amount, Count, Fraction, Positive, Section, WatchedPath
 
 
 class ArchiveParams(Section):
@@ -19,7 +19,7 @@ class RawParams(Section):
     """Where the two archives come from."""
 
     source: Literal["showroom", "abo", "path"]
-    path: str | None
+    path: WatchedPath
     showroom_listings: Count
     abo_listings: ArchiveParams
     abo_images: ArchiveParams

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from vqatune.params.section import Amount, Count, Fraction, Section
+from vqatune.params.section import Amount, Count, Fraction, Section, WatchedPath
 
 
 class SplitParams(Section):
@@ -16,8 +16,16 @@ class SplitParams(Section):
 class BatchParams(Section):
     """The master batches, one per version."""
 
-    count: Count
     strategy: Literal["stratified", "rotation"]
+
+
+class VersionParams(Section):
+    """A version of the chain."""
+
+    previous: str
+    """What it is tuned from: the version before it, or base."""
+    batch: str
+    """The number of its master batch, as in data/batches/."""
 
 
 class PredictParams(Section):
@@ -26,7 +34,7 @@ class PredictParams(Section):
     mode: Literal["generate", "rank"]
     max_answer_tokens: Count
     beams: Count
-    candidates: str | None
+    candidates: WatchedPath
     grounding_questions: Amount
     keep_vision_states: bool
     images_per_step: Count

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from vqatune.params.section import Count, Fraction, Positive, Section
+from vqatune.params.section import Count, Fraction, Positive, Section, WatchedPath
 
 _MOST_SHARDS = 1000
 
@@ -29,10 +29,11 @@ class GenerateParams(Section):
     """Where the question-answer pairs come from; what only models that are asked need may be left out."""
 
     provider: Literal["template", "recorded", "gemini", "gemini_legacy", "batch", "openai", "local"]
-    path: str | None
+    path: WatchedPath
     model: str | None = None
     revision: str | None = None
     prompt: str = "varied-v1"
+    prompt_file: WatchedPath = None
     reply_format: Literal["schema", "json", "text"] = "schema"
     temperature: Annotated[float, Field(ge=0, le=2)] | None = None
     max_output_tokens: Count = 8192
@@ -59,6 +60,13 @@ class GenerateParams(Section):
                 "provider is 'openai', so endpoint must be the server's URL, such as http://localhost:11434/v1"
             )
         return self
+
+    @field_validator("prompt")
+    @classmethod
+    def _is_a_name(cls, value: str) -> str:
+        if value.endswith(".md"):
+            raise ValueError(f"{value!r} is a file: name a prompt of your own by generate.prompt_file")
+        return value
 
     @field_validator("shard")
     @classmethod

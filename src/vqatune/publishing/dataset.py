@@ -18,11 +18,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
 
-from vqatune.catalogue.archive import read_bytes
 from vqatune.errors import ArchiveError, DataError
-from vqatune.pictures import FORMATS, REFUSALS
-from vqatune.progress import track
+from vqatune.loading.archive import read_bytes
+from vqatune.loading.pictures import FORMATS, REFUSALS
 from vqatune.publishing.features import IMAGE, with_features
+from vqatune.runtime.progress import track
 from vqatune.tables import PAIRS, SAMPLED, read_table, write_table
 
 SPLITS = ("train", "test")

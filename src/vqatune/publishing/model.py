@@ -4,11 +4,12 @@ import json
 import shutil
 from pathlib import Path
 
+from vqatune.inference.answering.load_version import whole_processor
 from vqatune.models import lora
-from vqatune.models.export import check_base, find_base, lineage, whole_processor
-from vqatune.publishing.model_card import adapter_card
+from vqatune.publishing.cards.adapter import adapter_card
+from vqatune.publishing.cards.sections import Facts, gather_facts, is_on_hub
+from vqatune.publishing.lineage import check_base, find_base, lineage
 from vqatune.publishing.request import Request, git_commit
-from vqatune.report.card_sections import Facts, gather_facts, is_on_hub
 from vqatune.tables import write_json
 
 

@@ -8,15 +8,16 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from vqatune.errors import ArchiveError, DataError
+from vqatune.publishing.cards.dataset import Origin, dataset_card, gather_origin
+from vqatune.publishing.cards.sections import Facts
 from vqatune.publishing.dataset import SPLITS, write_dataset
-from vqatune.publishing.dataset_card import Origin, dataset_card, gather_origin
 from vqatune.publishing.model import model_facts, write_model
-from vqatune.publishing.parts import CARD, prepare_part
+from vqatune.publishing.prepared import CARD, prepare_part
 from vqatune.publishing.request import Request
-from vqatune.report.card_sections import Facts
-from vqatune.stage import LOCKS
+from vqatune.runtime.code import digest_code
+from vqatune.runtime.fingerprints import digest_contents, digest_folder, make_key
+from vqatune.runtime.stage import LOCKS
 from vqatune.tables import SAMPLED, read_table
-from vqatune.work import digest_code, digest_contents, digest_folder, make_key
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,9 @@ def _dataset_key(origin: Origin, request: Request, root: Path) -> str:
         origin=asdict(origin),
         tables=_digest(tables, root),
         archives=_archives(root),
-        code=digest_code("publishing", "report/card_sections.py", libraries=("pyarrow",)),
+        code=digest_code(
+            "vqatune.publishing.dataset", "vqatune.publishing.cards.dataset", libraries=("pyarrow",)
+        ),
     )
 
 
@@ -132,7 +135,7 @@ def _model_key(facts: Facts, request: Request, root: Path) -> str:
         parameters=[facts.base, facts.train],
         adapter=digest_folder(root / "models" / request.version),
         files=_digest(files, root),
-        code=digest_code("publishing", "report/card.py", "report/card_sections.py", libraries=("peft",)),
+        code=digest_code("vqatune.publishing.model", libraries=("peft",)),
     )
 
 

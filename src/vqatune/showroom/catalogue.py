@@ -15,12 +15,12 @@ from typing import Any, TypeVar
 
 from PIL import Image
 
-from vqatune.progress import track
-from vqatune.ranks import rank, unit
+from vqatune.runtime.progress import track
 from vqatune.showroom.drawing import draw, random_view
 from vqatune.showroom.products import KINDS, Product, choose, random_product
 from vqatune.showroom.wording import item_record
 from vqatune.tables import replacing
+from vqatune.tables.hash_ranks import rank, unit
 
 Option = TypeVar("Option")
 

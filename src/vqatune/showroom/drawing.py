@@ -11,10 +11,10 @@ from math import cos, pi, sin, sqrt
 
 from PIL import Image, ImageDraw, ImageFilter
 
-from vqatune.ranks import unit
 from vqatune.showroom.polygons import Polygon, outset, turns
 from vqatune.showroom.products import COLORS, INKS, KINDS, Product, choose
 from vqatune.showroom.silhouettes import silhouette
+from vqatune.tables.hash_ranks import unit
 
 Color = tuple[int, int, int]
 

@@ -8,7 +8,7 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from vqatune.ranks import rank, unit
+from vqatune.tables.hash_ranks import rank, unit
 
 Option = TypeVar("Option")
 

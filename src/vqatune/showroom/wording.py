@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from vqatune.ranks import rank, unit
 from vqatune.showroom.products import KINDS, Product, choose, describe
+from vqatune.tables.hash_ranks import rank, unit
 
 _LANGUAGES = ("de", "es", "fr", "ja")
 

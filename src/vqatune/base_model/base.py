@@ -1,0 +1,50 @@
+"""The base model that v1 starts from: a tiny BLIP trained here, a hub checkpoint, or random weights."""
+
+from pathlib import Path
+
+import torch
+from torch import nn
+from transformers import ProcessorMixin
+
+from vqatune.base_model.tiny import train_tiny
+from vqatune.errors import ParameterError
+from vqatune.models.device import start
+from vqatune.models.families import blip
+from vqatune.params import Params
+from vqatune.tables import replacing_folder
+
+
+def make_base(params: Params, texts: list[str], folder: Path) -> None:
+    """Write the base checkpoint that `model.source` asks for.
+
+    Args:
+        params: uses seed, model and compute.
+        texts: questions and answers of the training set, which give a tokenizer made here its words.
+        folder: appears when all is written, not before.
+
+    Raises:
+        ModelError: the hub's checkpoint is missing, incomplete or not one for question answering.
+        ParameterError: it is not pinned to a revision, or the device is absent.
+    """
+    device = start(params.compute, params.seed, "base")
+    with replacing_folder(folder) as unfinished:
+        if params.model.source == "hub":
+            revision = params.model.revision
+            if revision is None and not Path(params.model.name).exists():
+                raise ParameterError(
+                    "model.revision must pin the hub checkpoint to a commit, for the same weights"
+                )
+            model = blip.load_model(params.model.name, revision=revision)
+            processor = blip.load_processor(params.model.name, revision=revision)
+        else:
+            model, processor = _made_here(params, texts, device)
+        blip.save_checkpoint(model, processor, unfinished, params.model.question_token)
+
+
+def _made_here(params: Params, texts: list[str], device: torch.device) -> tuple[nn.Module, ProcessorMixin]:
+    tiny = params.model.tiny
+    shape = None if params.model.source == "random" else tiny
+    model, processor = blip.make_untrained(texts, tiny.vocabulary, shape)
+    if params.model.source == "showroom":
+        train_tiny(model.to(device), processor, tiny, params.seed, device)
+    return model.cpu(), processor

@@ -1,0 +1,1 @@
+"""Catalogue sources: each reads listings, and where the bytes of their images lie."""

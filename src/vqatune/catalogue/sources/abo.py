@@ -1,0 +1,250 @@
+"""ABO's two archives → a table of listings and a table of images, neither archive unpacked.
+
+The layout is that of Amazon Berkeley Objects (https://amazon-berkeley-objects.s3.amazonaws.com/index.html):
+`listings/metadata/listings_*.json[.gz]` with one JSON record a line, `images/metadata/images.csv[.gz]`, and the
+pictures under `images/small/`.
+"""
+
+import gzip
+import io
+import json
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, NoReturn
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow import csv
+
+from vqatune.errors import ArchiveError, DataError
+from vqatune.loading.archive import find_members, read_bytes
+from vqatune.runtime.progress import map_parts
+
+LISTINGS_ARCHIVE = "abo-listings.tar"
+IMAGES_ARCHIVE = "abo-images-small.tar"
+PICTURES = "images/small/"
+
+_LISTINGS_MEMBER = r"listings/metadata/listings_[^/]*\.json(?:\.gz)?"
+_IMAGES_MEMBER = r"images/metadata/images\.csv(?:\.gz)?"
+
+NAMED_BAD_LINES = 1000
+"""How many bad lines the report names; all of them are counted."""
+
+# Large strings, because the metadata of a large catalogue passes what 32-bit offsets can address.
+_LISTINGS = pa.schema(
+    {
+        "item_id": pa.large_string(),
+        "product_type": pa.large_string(),
+        "languages": pa.list_(pa.string()),
+        "image_ids": pa.list_(pa.string()),
+        "metadata": pa.large_string(),
+    }
+)
+_IMAGES_CSV = {"image_id": pa.string(), "height": pa.int32(), "width": pa.int32(), "path": pa.string()}
+_ROWS_AT_ONCE = 1000
+
+
+@dataclass(frozen=True)
+class Extracted:
+    """What the archives hold: tables.LISTINGS, tables.IMAGES, and counts with the named bad lines."""
+
+    listings: pd.DataFrame
+    images: pd.DataFrame
+    report: dict[str, int | list[str]]
+
+
+def extract(folder: Path, max_bad_lines: int) -> Extracted:
+    """Read `abo-listings.tar` and `abo-images-small.tar` in `folder`, each once.
+
+    Listings are sorted by item_id and metadata, images by image_id, so that neither table depends on the order of
+    members or lines. An image is listed where images.csv has a row for it and the archive its bytes. The report
+    counts listings, bad_lines (named in bad_line_names, as member:line and why), images, images_without_bytes (rows
+    of images.csv), rows_repeated (of an image_id) and members_without_row.
+
+    Raises ArchiveError for an archive that is missing, damaged, unsafe or without the members expected, and
+    DataError for more than `max_bad_lines` lines that are no listing, or an images.csv that is not ABO's.
+    """
+    listings, images = Path(folder) / LISTINGS_ARCHIVE, Path(folder) / IMAGES_ARCHIVE
+    # Before any work, so that a missing archive is known at once.
+    for archive in (listings, images):
+        if not archive.exists():
+            raise ArchiveError(f"{archive} does not exist: run the stage raw, or `dvc pull`")
+    members = find_members(listings)
+    members = members[members["name"].str.fullmatch(_LISTINGS_MEMBER)].sort_values("name")
+    if members.empty:
+        _lacks(listings, "listings/metadata/listings_*.json[.gz]")
+    # The other archive's headers are read meanwhile.
+    parts = [partial(find_members, str(images))]
+    parts += [
+        partial(_read_member, str(listings), *row) for row in members.itertuples(index=False, name=None)
+    ]
+    with closing(map_parts(_call, parts, "reading the archives")) as results:
+        members = next(results)
+        listings_table, listings_report = _listings(listings, results, max_bad_lines)
+    images_table, images_report = _images(images, members)
+    return Extracted(listings_table, images_table, listings_report | images_report)
+
+
+def _call(part: Callable[[], Any]) -> Any:
+    return part()
+
+
+def _listings(
+    archive: Path, parts: Iterable[tuple[pa.Table, list[str], int]], max_bad_lines: int
+) -> tuple[pd.DataFrame, dict]:
+    """Return tables.LISTINGS of all members, and the counts of their lines."""
+    tables, names, bad = [], [], 0
+    for table, part_names, part_bad in parts:
+        tables.append(table)
+        names.extend(part_names)
+        bad += part_bad
+    if bad > max_bad_lines:
+        raise DataError(
+            f"{archive}: {bad} lines are no listing, more than extract.max_bad_lines: {max_bad_lines}; the first: "
+            + "; ".join(names[:3])
+        )
+    table = pa.concat_tables(tables)
+    del tables
+    # In one piece first: of a table in pieces, `take` holds a copy more.
+    table = table.combine_chunks()
+    table = table.take(pc.sort_indices(table, [("item_id", "ascending"), ("metadata", "ascending")]))
+    report = {"listings": len(table), "bad_lines": bad, "bad_line_names": names[:NAMED_BAD_LINES]}
+    return table.to_pandas(split_blocks=True, self_destruct=True), report
+
+
+def _images(archive: Path, members: pd.DataFrame) -> tuple[pd.DataFrame, dict]:
+    """Return tables.IMAGES of an archive with these members, and the counts of what did not match."""
+    tables = members[members["name"].str.fullmatch(_IMAGES_MEMBER)]
+    pictures = members[members["name"].str.startswith(PICTURES)]
+    if tables.empty:
+        _lacks(archive, "images/metadata/images.csv[.gz]")
+    if pictures.empty:
+        _lacks(archive, f"{PICTURES}*")
+    # Of members with one name the last counts, as it would overwrite the others where a tar is unpacked.
+    pictures = pictures.assign(path=pictures["name"].str.removeprefix(PICTURES)).drop(columns="name")
+    pictures = pictures.drop_duplicates("path", keep="last")
+    name, offset, length = tables.iloc[-1]
+    rows = _read_images_csv(archive, name, read_bytes(archive, int(offset), int(length)))
+    rows = rows.sort_values(["image_id", "path"], ignore_index=True)
+    repeated = rows["image_id"].duplicated()
+    images = rows[~repeated].merge(pictures, on="path", how="left")
+    found = images["offset"].notna()
+    report = {
+        "images": int(found.sum()),
+        "images_without_bytes": int((~found).sum()),
+        "rows_repeated": int(repeated.sum()),
+        "members_without_row": int((~pictures["path"].isin(rows["path"])).sum()),
+    }
+    images = images[found].reset_index(drop=True)
+    images = images.astype({"offset": "int64", "length": "int64"})
+    images["archive"] = pd.Series(str(archive), index=images.index, dtype="str")
+    return images[["image_id", "height", "width", "path", "archive", "offset", "length"]], report
+
+
+def _lacks(archive: Path, expected: str) -> NoReturn:
+    raise ArchiveError(
+        f"{archive} has no member {expected}: it is not the archive that ABO publishes as {archive.name}"
+    )
+
+
+def _read_member(archive: str, name: str, offset: int, length: int) -> tuple[pa.Table, list[str], int]:
+    """Return a member's listings, the first bad lines by name, and how many lines are bad."""
+    batches, columns = [], [[] for _ in _LISTINGS]
+    names, bad = [], 0
+    for number, line in enumerate(_lines(archive, name, offset, length), start=1):
+        if not line.strip():
+            continue
+        try:
+            record = _parse(line)
+        except (ValueError, RecursionError) as error:
+            bad += 1
+            if len(names) < NAMED_BAD_LINES:
+                names.append(f"{name}:{number} {error}")
+            continue
+        for column, value in zip(columns, record, strict=True):
+            column.append(value)
+        if len(columns[0]) == _ROWS_AT_ONCE:
+            # Arrow text takes half the memory of Python's.
+            batches.append(pa.record_batch(columns, schema=_LISTINGS))
+            columns = [[] for _ in _LISTINGS]
+    batches.append(pa.record_batch(columns, schema=_LISTINGS))
+    # In one piece, which the system has back when it is freed; of many small ones the process keeps the memory.
+    return pa.Table.from_batches(batches).combine_chunks(), names, bad
+
+
+def _lines(archive: str, name: str, offset: int, length: int) -> Iterator[bytes]:
+    if name.endswith(".gz"):
+        try:
+            with gzip.open(io.BytesIO(read_bytes(archive, offset, length))) as file:
+                yield from file
+        except (OSError, EOFError, zlib.error) as error:
+            raise ArchiveError(
+                f"{archive}: the member {name} is damaged ({error}): get the archive again"
+            ) from error
+        return
+    yield from io.BytesIO(read_bytes(archive, offset, length))
+
+
+def _parse(line: bytes) -> tuple[str, str, list[str], list[str], str]:
+    """Return a line's row of tables.LISTINGS; ValueError says what is wrong with it."""
+    try:
+        record = json.loads(line, parse_constant=_refuse_constant)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"is not JSON: {error.msg} at column {error.colno}") from error
+    item_id = record.get("item_id") if isinstance(record, dict) else None
+    if not isinstance(item_id, str) or not item_id:
+        raise ValueError("is not an object with an item_id")
+    product_type = _first_text(record.get("product_type"))
+    if not product_type:
+        raise ValueError("has no product_type")
+    others = record.get("other_image_id")
+    references = [record.get("main_image_id"), *(others if isinstance(others, list) else [others])]
+    image_ids = list(dict.fromkeys(name for name in references if isinstance(name, str) and name))
+    languages = set()
+    for values in record.values():
+        if isinstance(values, list):
+            tags = [value.get("language_tag") for value in values if isinstance(value, dict)]
+            languages.update(tag for tag in tags if isinstance(tag, str))
+    metadata = json.dumps(record, ensure_ascii=False, separators=(",", ":"))
+    # JSON's escapes can spell half a surrogate pair, which is no text.
+    metadata.encode()
+    return item_id, product_type, sorted(languages), image_ids, metadata
+
+
+def _first_text(values: object) -> str | None:
+    for value in values if isinstance(values, list) else [values]:
+        text = value.get("value") if isinstance(value, dict) else value
+        if isinstance(text, str) and text.strip():
+            return text.strip()
+    return None
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"holds {name}, which is not JSON")
+
+
+def _read_images_csv(archive: Path, name: str, content: bytes) -> pd.DataFrame:
+    where = f"{archive}: {name}"
+    try:
+        if name.endswith(".gz"):
+            content = gzip.decompress(content)
+    except (OSError, EOFError, zlib.error) as error:
+        raise ArchiveError(f"{where} is damaged ({error}): get the archive again") from error
+    try:
+        # No value means null: an image may be called NA, and an empty height is an error.
+        options = csv.ConvertOptions(column_types=_IMAGES_CSV, null_values=[], strings_can_be_null=False)
+        table = csv.read_csv(pa.BufferReader(content), convert_options=options)
+    except pa.ArrowInvalid as error:
+        reason = str(error).splitlines()[0]
+        raise DataError(f"{where} is not a table of images ({reason}): get the archive again") from error
+    missing = [column for column in _IMAGES_CSV if column not in table.column_names]
+    if missing:
+        raise DataError(
+            f"{where} lacks the column(s) {', '.join(missing)}: ABO's has {', '.join(_IMAGES_CSV)}"
+        )
+    return table.select(list(_IMAGES_CSV)).to_pandas()

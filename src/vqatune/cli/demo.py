@@ -1,0 +1,29 @@
+"""`vqatune demo`: show a page on this machine for asking versions about an image, two at a time."""
+
+import argparse
+from pathlib import Path
+
+from vqatune.demo.server import serve
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command."""
+    parser.add_argument(
+        "--port",
+        type=int,
+        default=7860,
+        help="where the page is, on 127.0.0.1 (default: 7860); 0 for any that is free",
+    )
+    parser.add_argument(
+        "--models",
+        metavar="DIR",
+        type=Path,
+        default=Path("models"),
+        help="the versions' folder (default: models)",
+    )
+    parser.add_argument("--open", action="store_true", help="open it in the browser")
+
+
+def run(chosen: argparse.Namespace) -> None:
+    """Serve the page until Ctrl-C."""
+    serve(chosen.models, Path("data"), chosen.port, chosen.open)

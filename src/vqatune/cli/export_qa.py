@@ -1,0 +1,25 @@
+"""`vqatune export-qa`: write the checked question-answer pairs for use elsewhere."""
+
+import argparse
+from pathlib import Path
+
+from vqatune.publishing.qa_export import export_qa
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command."""
+    parser.add_argument(
+        "out", metavar="OUT", type=Path, help="a folder that is new or empty, or a file that is new"
+    )
+    parser.add_argument(
+        "--format",
+        required=True,
+        choices=("json-per-image", "csv", "parquet"),
+        help="json-per-image: a folder with a JSON file an image; csv, parquet: one file",
+    )
+
+
+def run(chosen: argparse.Namespace) -> None:
+    """Write the pairs and print how many there are."""
+    pairs, images = export_qa(chosen.out, chosen.format)
+    print(f"{chosen.out} holds {pairs:,} pairs about {images:,} images")

@@ -1,0 +1,25 @@
+"""What commands that print scores share: the arguments of their output, and JSON."""
+
+import argparse
+import sys
+from typing import Any
+
+from vqatune.report.terminal.scores import to_json
+
+
+def add_output_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add --metric and --json."""
+    parser.add_argument(
+        "--metric",
+        metavar="NAME",
+        action="append",
+        help="only this one, such as exact_match (a wrong name lists them all); may be given several times",
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
+
+
+def print_json(content: Any) -> None:
+    """Print JSON that the terminal's encoding can show."""
+    # JSON has escapes for what the terminal's encoding has not.
+    unicode = (sys.stdout.encoding or "utf-8").lower().replace("-", "") == "utf8"
+    print(to_json(content, escape_all=not unicode))

@@ -1,0 +1,1 @@
+"""Versions side by side, of this checkout or of other commits."""

@@ -1,0 +1,78 @@
+"""A version's predictions by name: of this checkout (`v7`), or of a commit or experiment (`exp-abc12:v13`)."""
+
+import re
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from vqatune.errors import DataError
+from vqatune.evaluation.scoring.version import HeldOut, read_test
+from vqatune.tables import PREDICTIONS, read_table, table_columns
+
+_TABLES = ("data/test.parquet", "data/train.parquet", "data/sampled.parquet")
+
+
+def read_version(name: str, root: Path) -> tuple[pd.DataFrame, HeldOut]:
+    """Return a version's predictions (tables.PREDICTIONS) and what it is measured on.
+
+    Args:
+        name: a version, after the name of a git revision or a DVC experiment and a colon where it is not this
+            checkout's.
+        root: the repository.
+
+    Raises:
+        DataError: there is no such version or revision, or its data are neither here nor in a remote.
+    """
+    revision, colon, version = name.rpartition(":")
+    if not re.fullmatch(r"base|v[0-9]+", version) or (colon and not revision):
+        raise DataError(f"{name!r} names no version: give base, v1 … v13, or REVISION:v13")
+    path = f"data/predictions/{version}.parquet"
+    if not revision:
+        if not (root / path).exists():
+            raise DataError(f"{path} does not exist: run `dvc repro predict@{version}` or `dvc pull`")
+        return _read(root, path)
+    with tempfile.TemporaryDirectory() as folder:
+        _fetch(revision, [path, *_TABLES], root, Path(folder))
+        try:
+            return _read(Path(folder), path)
+        except DataError as error:
+            raise DataError(f"at {revision}, {str(error).removeprefix(f'{folder}/')}") from error
+
+
+def _read(root: Path, predictions: str) -> tuple[pd.DataFrame, HeldOut]:
+    path = root / predictions
+    if "grounding" in table_columns(path):
+        return read_table(path, PREDICTIONS), read_test(root)
+    # As versions were predicted before it was measured.
+    columns = [name for name in PREDICTIONS.names if name != "grounding"]
+    return read_table(path, PREDICTIONS, columns).assign(grounding=np.nan), read_test(root)
+
+
+def _fetch(revision: str, paths: list[str], root: Path, folder: Path) -> None:
+    """Copy files that DVC tracks at a revision into a folder, from the cache or a remote."""
+    from dvc.api import DVCFileSystem
+    from dvc.exceptions import DvcException
+    from dvc.scm import SCMError
+
+    try:
+        files = DVCFileSystem(str(root), rev=revision)
+        for path in paths:
+            # Not exists(), for which a revision that does not exist is no error.
+            try:
+                files.info(path)
+            except FileNotFoundError as error:
+                raise DataError(f"{revision} has no {path}: name a version that was made there") from error
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            files.get_file(path, str(folder / path))
+    except SCMError as error:
+        raise DataError(
+            f"{revision!r} is no revision or experiment of a git repository here: see `git log` or `dvc exp show`"
+        ) from error
+    except (DvcException, OSError) as error:
+        reason = " ".join(str(error).split())
+        raise DataError(
+            f"{path} of {revision} is neither in DVC's cache nor in a remote that can be reached ({reason}): run "
+            f"`dvc fetch --all-commits {' '.join(paths)}`, or `dvc exp pull` for an experiment"
+        ) from error

@@ -1,0 +1,1 @@
+"""Reading files of predictions, whatever their format and columns."""

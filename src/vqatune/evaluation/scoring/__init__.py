@@ -1,0 +1,1 @@
+"""Scores of pairs, versions and slices, with intervals."""

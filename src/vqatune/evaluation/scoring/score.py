@@ -1,0 +1,237 @@
+"""Scores of any predictions against their references: of every pair, and in all with intervals.
+
+>>> score(pandas.DataFrame({"prediction": ["red"], "references": ["dark red"]})).totals
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from vqatune.errors import ParameterError
+from vqatune.evaluation.metrics import METRICS, PUBLISHED, aggregate, pair_weights
+from vqatune.evaluation.metrics.table import MARKS
+from vqatune.evaluation.metrics.text import tokens
+from vqatune.evaluation.scoring.bootstrap import image_sums, interval, resampled_means
+from vqatune.evaluation.scoring.distinct_pairs import distinct_pairs
+from vqatune.evaluation.scoring.scorers import Absent, Scorer, make_scorer
+from vqatune.evaluation.scoring.store import Pair, ScoreStore
+from vqatune.params import ComputeParams, EvalParams
+from vqatune.runtime.progress import bar
+
+SEED = 13
+"""Of the resamples, where no other is given."""
+_CHARACTERS_AT_ONCE = 500_000
+"""Of the pairs that are scored and kept at a time: their tokens' states are some hundred megabytes."""
+
+
+@dataclass(frozen=True, eq=False)
+class Scores:
+    """The scores of predictions.
+
+    pairs: the frame that was scored, its index kept, with a float64 column a metric, NaN where undefined.
+    totals: a row a metric: metric, value, low, high (the ends of the 95 % interval), pairs (that count). In the order
+    of METRICS.
+    absent: metric → why it could not be computed, or has no value.
+    counts: pairs, images (pairs, where they have none), empty_predictions, empty_references (pairs with one).
+    """
+
+    pairs: pd.DataFrame
+    totals: pd.DataFrame
+    absent: dict[str, str]
+    counts: dict[str, int]
+
+
+def score(
+    frame: pd.DataFrame,
+    metrics: Iterable[str] | None = None,
+    *,
+    params: EvalParams | None = None,
+    compute: ComputeParams | None = None,
+    store: Path | None = None,
+    seed: int = SEED,
+    published: bool = False,
+) -> Scores:
+    """Score predictions against their references.
+
+    Args:
+        frame: a row a pair: `prediction` (text) and `references` (a text or a list of texts); optionally `image_id`
+            (intervals are by image; without it every pair is one of its own), `difficulty` (for average_mark),
+            `grounding` (for grounding and vccs); other columns are kept.
+        metrics: names in METRICS; all that can be computed by default.
+        params: models, weights, resamples; the defaults of `EvalParams` where not given.
+        compute: what models that are not embedded run on; None for a GPU where there is one.
+        store: a folder where scores are kept, so that no pair is scored twice; nowhere by default.
+        seed: of the resamples.
+        published: compute the metrics in PUBLISHED as published tables have them.
+
+    Raises:
+        DataError: a column is missing or holds something else than it should, there are no pairs, or the store's
+            folder cannot be used.
+        ParameterError: a metric is unknown, or was asked for by name and cannot be computed.
+        ModelError: a model cannot be had.
+    """
+    params = params or EvalParams()
+    chosen = _chosen(metrics)
+    pairs, rows, distinct = distinct_pairs(frame)
+    values, absent = _score_distinct(distinct, _groups(chosen), params, compute, store)
+    if published:
+        values |= {name: np.array([pair(*two) for two in distinct]) for name, pair in PUBLISHED.items()}
+    scored = pairs.assign(**{name: column[rows] for name, column in values.items()})
+    for name in chosen:
+        if METRICS[name].derive and not (reason := _hindered(name, scored, absent)):
+            scored[name] = METRICS[name].derive(scored, params).astype(np.float64)
+        elif METRICS[name].derive:
+            absent[name] = reason
+    for name in chosen:
+        if name not in absent and scored[name].isna().all():
+            absent[name] = "it is defined for none of the pairs"
+    absent = {name: absent[name] for name in chosen if name in absent}
+    if metrics is not None and absent:
+        raise ParameterError("; ".join(f"{name} cannot be computed: {why}" for name, why in absent.items()))
+    present = [name for name in chosen if name not in absent]
+    given = [name for name in pairs.columns if name not in chosen]
+    totals = _totals(scored.iloc[_own_order(scored, rows)], present, params.resamples, seed)
+    complete = pd.concat([pairs[given], scored[present]], axis=1).set_axis(frame.index)
+    return Scores(complete, totals, absent, _counts(pairs, rows, distinct))
+
+
+def _counts(pairs: pd.DataFrame, rows: np.ndarray, distinct: list[Pair]) -> dict[str, int]:
+    empty = [
+        (not tokens(prediction), not all(map(tokens, references))) for prediction, references in distinct
+    ]
+    predictions, references = np.array(empty)[rows].sum(0).tolist()
+    return {
+        "pairs": len(pairs),
+        "images": pairs["image_id"].nunique() if "image_id" in pairs.columns else len(pairs),
+        "empty_predictions": predictions,
+        "empty_references": references,
+    }
+
+
+def mean_sums(pairs: pd.DataFrame, metrics: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Return each image's sums of weighted scores and of weights, (images, metrics), images in order of their id."""
+    values = pairs[list(metrics)].to_numpy(dtype=np.float64)
+    weights = np.stack([pair_weights(METRICS[name], pairs) for name in metrics], 1)
+    return image_sums(_images(pairs), values, weights)
+
+
+def _own_order(pairs: pd.DataFrame, rows: np.ndarray) -> np.ndarray:
+    """Return an order of the rows that depends on what they hold alone, so that sums do, too."""
+    numbers = [name for name in ("grounding", "difficulty") if name in pairs.columns]
+    return np.lexsort([*(pairs[name].to_numpy(np.float64, na_value=np.nan) for name in numbers), rows])
+
+
+def _images(pairs: pd.DataFrame) -> np.ndarray:
+    if "image_id" not in pairs.columns:
+        return np.arange(len(pairs))
+    return pd.factorize(pairs["image_id"], sort=True)[0]
+
+
+def _totals(pairs: pd.DataFrame, metrics: list[str], resamples: int, seed: int) -> pd.DataFrame:
+    columns = ["metric", "value", "low", "high", "pairs"]
+    if not metrics:
+        return pd.DataFrame(columns=columns)
+    low, high = interval(resampled_means(*mean_sums(pairs, metrics), resamples, seed))
+    rows = []
+    for place, name in enumerate(metrics):
+        scores, weights = pairs[name].to_numpy(dtype=np.float64), pair_weights(METRICS[name], pairs)
+        counted = int((~np.isnan(scores) & (weights > 0)).sum())
+        rows.append((name, aggregate(scores, weights), low[place], high[place], counted))
+    totals = pd.DataFrame(rows, columns=columns)
+    return totals.astype({"value": np.float64})
+
+
+def _hindered(name: str, pairs: pd.DataFrame, absent: dict[str, str]) -> str | None:
+    """Return why a derived metric cannot be computed; None where it can."""
+    for needed in METRICS[name].needs:
+        if needed in absent:
+            return absent[needed]
+        if needed in METRICS and needed != name and METRICS[needed].derive is None:
+            continue
+        if needed not in pairs.columns or pairs[needed].isna().all():
+            return _MISSING[needed]
+    if "difficulty" in METRICS[name].needs:
+        unknown = set(pairs["difficulty"].dropna()) - set(MARKS)
+        if unknown:
+            return (
+                f"only the difficulties {', '.join(map(str, MARKS))} have a mark, but there is {min(unknown)}"
+            )
+    return None
+
+
+_MISSING = {
+    "difficulty": "no pair has a difficulty",
+    "grounding": "no prediction has a grounding: `predict` measures it, with predict.grounding_questions above 0",
+}
+
+
+def _chosen(names: Iterable[str] | None) -> list[str]:
+    if names is None:
+        return list(METRICS)
+    for name in (names := [names] if isinstance(names, str) else list(names)):
+        if name not in METRICS:
+            raise ParameterError(f"{name!r} is not a metric: choose from {', '.join(METRICS)}")
+    return [name for name in METRICS if name in names]
+
+
+def _groups(chosen: list[str]) -> list[str]:
+    """Return the groups that the chosen metrics, and what they are derived from, belong to."""
+    needed = [*chosen, *(need for name in chosen for need in METRICS[name].needs)]
+    groups = [METRICS[name].group for name in needed if name in METRICS]
+    return list(dict.fromkeys(group for group in groups if group))
+
+
+def _score_distinct(
+    pairs: list[Pair],
+    groups: list[str],
+    params: EvalParams,
+    compute: ComputeParams | None,
+    store: Path | None,
+) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+    """Return metric → scores of the pairs, and metric → why it is absent."""
+    values: dict[str, np.ndarray] = {}
+    absent: dict[str, str] = {}
+    for group in groups:
+        scorer = make_scorer(group, params, compute, store)
+        if isinstance(scorer, Absent):
+            absent |= dict.fromkeys(scorer.metrics, scorer.reason)
+        else:
+            values |= dict(zip(scorer.metrics, _group_scores(scorer, pairs, store).T, strict=True))
+    return values, absent
+
+
+def _group_scores(scorer: Scorer, pairs: list[Pair], folder: Path | None) -> np.ndarray:
+    store = None if folder is None else ScoreStore(folder, scorer.name, scorer.key, len(scorer.metrics))
+    if store is None:
+        scores, known = np.empty((len(pairs), len(scorer.metrics))), np.zeros(len(pairs), dtype=bool)
+    else:
+        scores, known = store.read(pairs)
+    todo = np.flatnonzero(~known)
+    with bar() as progress:
+        task = progress.add_task(f"scoring by {scorer.name}", total=len(todo))
+        for places in _chunks(todo, pairs, scorer.chunk):
+            some = [pairs[place] for place in places]
+            scores[places] = scorer.score(some)
+            if store is not None:
+                store.write(some, scores[places])
+            progress.advance(task, len(places))
+    return scores
+
+
+def _chunks(todo: np.ndarray, pairs: list[Pair], most: int) -> Iterator[np.ndarray]:
+    """Cut pairs so that a chunk has at most `most`, and fewer where they are long."""
+    lengths = [
+        len(prediction) + sum(map(len, references))
+        for prediction, references in (pairs[place] for place in todo)
+    ]
+    start = characters = 0
+    for end, length in enumerate(lengths):
+        if end > start and (end - start == most or characters + length > _CHARACTERS_AT_ONCE):
+            yield todo[start:end]
+            start, characters = end, 0
+        characters += length
+    if len(todo):
+        yield todo[start:]

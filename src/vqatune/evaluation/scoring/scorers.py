@@ -1,0 +1,172 @@
+"""What scores distinct pairs: a scorer for each group of metrics, by functions of texts or by a model.
+
+Models are loaded when they have a pair to score, and not before.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache, partial
+from pathlib import Path
+
+import numpy as np
+
+from vqatune.evaluation.metrics import METRICS
+from vqatune.evaluation.metrics.bertscore import bertscore
+from vqatune.evaluation.metrics.sbert import sbert_cosine
+from vqatune.evaluation.metrics.sources import Source, find_model, scoring_device
+from vqatune.evaluation.metrics.text import plain
+from vqatune.evaluation.scoring.embeddings import Embeddings, Encode
+from vqatune.evaluation.scoring.store import Pair, Store
+from vqatune.params import ComputeParams, EvalParams
+from vqatune.runtime.code import digest_code
+from vqatune.runtime.fingerprints import make_key
+
+Singles = Callable[[Sequence[tuple[str, str]]], np.ndarray]
+"""Scores pairs of two texts: (pairs, metrics)."""
+
+_TEXT_LIBRARIES = ("nltk", "rapidfuzz", "rouge_score", "sacrebleu")
+_MODEL_LIBRARIES = ("bert-score", "numpy", "sentence-transformers", "tokenizers", "torch", "transformers")
+
+
+@dataclass(frozen=True)
+class Scorer:
+    """Scores a group's metrics."""
+
+    name: str
+    metrics: tuple[str, ...]
+    key: str
+    """Of everything that a pair's scores depend on beside its texts."""
+    chunk: int
+    """How many pairs are scored, and kept, at a time."""
+    score: Callable[[Sequence[Pair]], np.ndarray]
+    """Returns float64 of shape (pairs, metrics), NaN where undefined."""
+
+
+@dataclass(frozen=True)
+class Absent:
+    """A group whose metrics cannot be had, and why."""
+
+    metrics: tuple[str, ...]
+    reason: str
+
+
+def make_scorer(
+    group: str, params: EvalParams, compute: ComputeParams | None, store: Path | None = None
+) -> Scorer | Absent:
+    """Return the scorer of a group of metrics (`metrics.table.Group`).
+
+    Args:
+        group: its name.
+        params: the models.
+        compute: what models that are not embedded run on; None for a GPU where there is one.
+        store: a folder where what a model makes of a text is kept.
+
+    Raises:
+        DataError: the store's folder cannot be used.
+        ModelError: a model cannot be had.
+        ParameterError: the device cannot be used.
+    """
+    metrics = tuple(name for name, metric in METRICS.items() if metric.group == group)
+    if group == "text":
+        return _by_functions(group, metrics, None)
+    if group == "wordnet":
+        # Not on top: it is a command of its own, which `python -m` would find imported already.
+        from vqatune.evaluation.metrics import wordnet
+
+        if not wordnet.installed():
+            return Absent(metrics, str(wordnet.unusable()))
+        return _by_functions(group, metrics, wordnet.name())
+    if getattr(params, group).model is None:
+        return Absent(metrics, f"no model is configured: set eval.{group}.model")
+    return _by_model(group, metrics, params, compute, store)
+
+
+def _by_functions(group: str, metrics: tuple[str, ...], data: str | None) -> Scorer:
+    code = digest_code("vqatune.evaluation.metrics", libraries=_TEXT_LIBRARIES)
+    key = make_key(metrics=metrics, code=code, data=data)[:16]
+    return Scorer(group, metrics, key, 16_384, partial(_score_texts, metrics))
+
+
+def _score_texts(metrics: tuple[str, ...], pairs: Sequence[Pair]) -> np.ndarray:
+    functions = [METRICS[name].pair for name in metrics]
+    # None becomes NaN.
+    return np.array([[function(*pair) for function in functions] for pair in pairs], dtype=np.float64)
+
+
+def _by_model(
+    group: str,
+    metrics: tuple[str, ...],
+    params: EvalParams,
+    compute: ComputeParams | None,
+    store: Path | None,
+) -> Scorer:
+    chosen = getattr(params, group)
+    source, device = find_model(chosen.model, chosen.revision), scoring_device(chosen.model, compute)
+    layer = params.bertscore.layer if group == "bertscore" else None
+    modules = [f"vqatune.evaluation.metrics.{name}" for name in (group, "encoders", "text")]
+    modules += ["vqatune.evaluation.scoring.embeddings"]
+    key = make_key(
+        metrics=metrics,
+        model=source.name,
+        layer=layer,
+        device=_make_of(device),
+        code=digest_code(*modules, libraries=_MODEL_LIBRARIES),
+    )[:16]
+    load = partial(_load, group, source, layer, device, compute.threads if compute else None)
+    if group == "bartscore":
+        # Its model reads the empty text, too. On a CPU it is so slow that little is to be lost at a time.
+        chunk = 2048 if device == "cpu" else 32_768
+        return Scorer(group, metrics, key, chunk, partial(_score_plain, lambda pairs: load()(pairs), None))
+    states = Embeddings(load, None if store is None else Store(store, f"{group}-texts", key))
+    compare = {"bertscore": bertscore, "sbert": sbert_cosine}[group]
+
+    def score(pairs: Sequence[tuple[str, str]]) -> np.ndarray:
+        return compare(pairs, states.of(text for pair in pairs for text in pair))
+
+    return Scorer(group, metrics, key, 32_768, partial(_score_plain, score, np.zeros(len(metrics))))
+
+
+def _make_of(device: str) -> str:
+    if device == "cpu":
+        return device
+    import torch
+
+    from vqatune.models.device import device_name
+
+    return device_name(torch.device(device))
+
+
+@cache
+def _load(group: str, source: Source, layer: int | None, name: str, threads: int | None) -> Encode | Singles:
+    """Return what a model does for a group, loaded once."""
+    import torch
+
+    if threads is not None:
+        torch.set_num_threads(threads)
+    device = torch.device(name)
+    if group == "bertscore":
+        from vqatune.evaluation.metrics.encoders import TokenEncoder
+
+        return TokenEncoder(source, layer, device).encode
+    if group == "sbert":
+        from vqatune.evaluation.metrics.encoders import SentenceEncoder
+
+        return SentenceEncoder(source, device).encode
+    from vqatune.evaluation.metrics.bartscore import Bartscore
+
+    return Bartscore(source, device).score
+
+
+def _score_plain(score: Singles, of_empty: np.ndarray | None, pairs: Sequence[Pair]) -> np.ndarray:
+    """Score plain forms against every reference and return the best of each metric.
+
+    of_empty: the scores of a pair with an empty side; None where such a pair is scored like any other.
+    """
+    singles = [
+        [(plain(prediction), plain(reference)) for reference in references]
+        for prediction, references in pairs
+    ]
+    distinct = list(dict.fromkeys(single for row in singles for single in row))
+    asked = distinct if of_empty is None else [single for single in distinct if all(single)]
+    known = dict(zip(asked, score(asked), strict=True)) if asked else {}
+    return np.array([np.max([known.get(single, of_empty) for single in row], axis=0) for row in singles])

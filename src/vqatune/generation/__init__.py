@@ -1,0 +1,1 @@
+"""Images and their listings in, checked question-answer pairs out."""

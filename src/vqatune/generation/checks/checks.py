@@ -1,0 +1,105 @@
+"""The checks that a question-answer pair must pass to be kept."""
+
+import re
+
+import numpy as np
+import pandas as pd
+
+from vqatune.generation.checks.cleaning import fold
+from vqatune.generation.checks.duplicates import repeated
+from vqatune.generation.checks.language import distinct_with_tags, in_another_language, is_question
+from vqatune.generation.checks.not_visible import not_visible
+from vqatune.generation.checks.question_types import QUESTION_TYPES
+
+CHECKS = (
+    "empty_question",
+    "empty_answer",
+    "none_like",
+    "not_one_word",
+    "not_a_question",
+    "answer_in_question",
+    "difficulty",
+    "question_type",
+    "language",
+    "not_visible",
+    "repeated_question",
+    "nearly_repeated_question",
+)
+"""The checks, in the order in which they are asked."""
+
+DIFFICULTIES = (0, 1, 2, 3, 5)
+
+# fmt: off
+NONE_LIKE = frozenset({
+    "none", "null", "nil", "nan", "na", "n a", "unknown", "unclear", "unsure", "uncertain", "unspecified",
+    "undefined", "undetermined", "indeterminate", "unanswerable", "unidentifiable", "undeterminable",
+    "unavailable", "no answer", "no idea", "no information", "no data", "none visible", "not visible",
+    "not clearly visible", "not applicable", "not available", "not specified", "not sure", "not clear",
+    "not known", "not given", "not mentioned", "not shown", "not present", "not provided",
+    "not determinable", "not discernible", "cannot tell", "can t tell", "cant tell", "cannot determine",
+    "cannot be determined", "can t be determined", "cannot see", "can t see", "cannot say", "can t say",
+    "i don t know", "i do not know", "don t know", "dont know", "it is not visible", "it is unclear",
+    "it is unknown",
+})
+# fmt: on
+"""Answers, folded, that say that there is no answer."""
+
+# What joins words without being part of one; a comma or slash between digits is part of a number.
+_joint = re.compile(r"[\s#;|_\\&]|(?<!\d)[,/]|[,/](?!\d)")
+
+
+def check_pairs(pairs: pd.DataFrame) -> pd.Series:
+    """Return the name of the first check that drops each pair, missing for those that are kept.
+
+    `pairs` is clean and has image_id, question, answer and difficulty (null where there is none). Where they are
+    there, question_type (null where there is none), language (a tag such as 'en_US'; null skips that check) and
+    metadata (what the listing says, JSON, field → list of values) are looked at, too. Of the pairs of an image that
+    ask the same, in the same or nearly the same words, the first that passes every other check is kept: first by the
+    column `place` (a pair's place in its source's list) where there is one, then by the text, never by the order of
+    the rows. The result has the index of `pairs`.
+    """
+    raw, texts = pd.factorize(pairs["question"].to_numpy(dtype=object))
+    folded = np.array([fold(text) for text in texts], dtype=object)
+    of_text, question_texts = pd.factorize(folded)
+    questions = of_text[raw]
+    raw_answers, answers_given = pd.factorize(pairs["answer"].to_numpy(dtype=object))
+    of_answer, answer_texts = pd.factorize(np.array([fold(text) for text in answers_given], dtype=object))
+    answers = of_answer[raw_answers]
+    codes, tagged = distinct_with_tags(raw, pairs)
+    asking = [is_question(texts[code], folded[code], tag) for code, tag in tagged]
+    foreign = [in_another_language(folded[code], tag) for code, tag in tagged]
+    joined = [bool(_joint.search(answer)) for answer in answers_given]
+    difficulty, kind = pairs["difficulty"], pairs.get("question_type", pd.Series(None, index=pairs.index))
+    dropped = {
+        "empty_question": (question_texts == "")[questions],
+        "empty_answer": (answer_texts == "")[answers],
+        "none_like": np.isin(answer_texts, list(NONE_LIKE))[answers],
+        "not_one_word": np.array(joined, dtype=bool)[raw_answers],
+        "not_a_question": ~np.array(asking, dtype=bool)[codes],
+        "answer_in_question": _contained(questions, question_texts, answers, answer_texts),
+        "difficulty": (difficulty.notna() & ~difficulty.isin(DIFFICULTIES)).to_numpy(dtype=bool),
+        "question_type": (kind.notna() & ~kind.isin(QUESTION_TYPES)).to_numpy(dtype=bool),
+        "language": np.array(foreign, dtype=bool)[codes],
+        "not_visible": not_visible(pairs),
+    }
+    names = np.full(len(pairs), None, dtype=object)
+    passed = np.ones(len(pairs), dtype=bool)
+    for name, mask in dropped.items():
+        names[mask & passed] = name
+        passed &= ~mask
+    same, near = repeated(pairs, questions, question_texts, passed)
+    names[same] = "repeated_question"
+    names[near] = "nearly_repeated_question"
+    return pd.Series(names, index=pairs.index, dtype="str")
+
+
+def _contained(
+    questions: np.ndarray, question_texts: np.ndarray, answers: np.ndarray, answer_texts: np.ndarray
+) -> np.ndarray:
+    padded_questions = [f" {text} " for text in question_texts]
+    padded_answers = [f" {text} " for text in answer_texts]
+    found = (
+        padded_answers[answer] in padded_questions[question]
+        for question, answer in zip(questions.tolist(), answers.tolist(), strict=True)
+    )
+    return np.fromiter(found, dtype=bool, count=len(questions))

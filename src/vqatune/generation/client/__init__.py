@@ -1,0 +1,1 @@
+"""Asking a model about every image: scheduling, keys, rate limits, batch jobs."""

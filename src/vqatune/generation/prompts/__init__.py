@@ -1,0 +1,1 @@
+"""The prompts that models are asked with."""

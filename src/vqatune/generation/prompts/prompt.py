@@ -1,0 +1,88 @@
+"""What a model is asked: the versioned prompts, the fence around a listing, and the form of a reply."""
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from hashlib import sha256
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from vqatune.errors import ParameterError
+from vqatune.generation.checks.checks import DIFFICULTIES, QUESTION_TYPES
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """A prompt: `name` carries its version, `text` is what the model is told before it sees a picture."""
+
+    name: str
+    text: str
+    form: str
+    """How a reply is asked for: schema (JSON, held to the schema by the server), json, or text (as the model likes)."""
+
+    @cached_property
+    def digest(self) -> str:
+        """16 hex digits that stand for the text."""
+        return sha256(self.text.encode()).hexdigest()[:16]
+
+    @property
+    def schema(self) -> dict[str, Any]:
+        """The form of a reply, in JSON Schema."""
+        return SCHEMA
+
+
+_pair = {
+    "question": {"type": "string"},
+    "answer": {"type": "string"},
+    "difficulty": {"type": "integer", "enum": list(DIFFICULTIES)},
+    "question_type": {"type": "string", "enum": list(QUESTION_TYPES)},
+}
+_pairs = {"type": "object", "properties": _pair, "required": list(_pair)}
+# No number of pairs: where a picture does not offer as many, the server would make the model invent the rest.
+SCHEMA = {
+    "type": "object",
+    "properties": {"qa_pairs": {"type": "array", "items": _pairs}},
+    "required": ["qa_pairs"],
+}
+
+
+def prompt_names() -> list[str]:
+    """Return the names of the prompts that come with the package."""
+    folder = resources.files("vqatune.generation.prompts")
+    return sorted(path.name.removesuffix(".md") for path in folder.iterdir() if path.name.endswith(".md"))
+
+
+def load_prompt(name: str, form: str) -> Prompt:
+    """Return a prompt by its name, such as 'varied-v1', or a prompt of your own by the path of its .md file.
+
+    Raises ParameterError where there is none.
+    """
+    if name.endswith(".md"):
+        try:
+            text = Path(name).read_text("utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise ParameterError(f"generate.prompt_file: {name} cannot be read ({error})") from error
+        if not text:
+            raise ParameterError(f"generate.prompt_file: {name} is empty: write down what the model is to do")
+        return Prompt(Path(name).stem, text, form)
+    known = prompt_names()
+    if name not in known:
+        raise ParameterError(
+            f"generate.prompt: there is no prompt {name!r}; there are {', '.join(known)}, or name an .md "
+            "file of your own by generate.prompt_file"
+        )
+    text = resources.files("vqatune.generation.prompts").joinpath(f"{name}.md").read_text("utf-8")
+    return Prompt(name, text.strip(), form)
+
+
+def fence(metadata: str, product_type: str, language: str) -> str:
+    """Return what a listing says, fenced: data that cannot close its fence, whatever a seller has typed.
+
+    `metadata` is JSON, field → list of values (as in tables.SAMPLED).
+    """
+    listing = {"language": language, "product_type": product_type, "fields": json.loads(metadata)}
+    # Without a "<" of its own, no text of the listing can close the fence.
+    text = json.dumps(listing, ensure_ascii=False).replace("<", "\\u003c")
+    # JSON can spell half a character, which cannot be sent.
+    return f"<listing>\n{text}\n</listing>".encode("utf-8", "replace").decode("utf-8")

@@ -1,0 +1,172 @@
+"""Google's Gemini through google-generativeai, over REST: for setups that still use this SDK, whose support has ended.
+
+It writes and sends the requests. Its reading of replies is passed over, for it drops what came after its time, such
+as which parts of a reply are thoughts and what they cost: replies are kept as they were sent.
+"""
+
+import asyncio
+import warnings
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import Future
+from contextlib import asynccontextmanager
+from functools import cache
+from threading import Thread
+from typing import Any, TypeVar
+
+from vqatune.generation.prompts.prompt import Prompt
+from vqatune.generation.providers import Ask, mime_type
+from vqatune.generation.providers.failures import Passing, Refused
+from vqatune.generation.providers.gemini import bad_endpoint, timed_out
+from vqatune.generation.providers.gemini_replies import accept, check_key, check_model, read, redact
+from vqatune.params import ComputeParams, GenerateParams
+
+__all__ = ["opened", "read"]
+
+Result = TypeVar("Result")
+
+
+class _Answered(Exception):
+    """The server's answer, on its way past the SDK."""
+
+    def __init__(self, response: Any) -> None:
+        super().__init__()
+        self.response = response
+
+
+@asynccontextmanager
+async def opened(params: GenerateParams, compute: ComputeParams) -> AsyncIterator[Ask]:
+    """Give a function that asks generate.model, in a thread a request.
+
+    The SDK asks once and never again by itself, and a request ends a second after generate.timeout_seconds at the
+    latest, however little of the reply is there; its thread may wait longer, but holds nothing up. A proxy is taken
+    from the environment.
+    """
+    # Here, for they take seconds, and stored replies can be read without.
+    with warnings.catch_warnings():
+        # The README says it; and the second is about Python, not about this SDK.
+        warnings.filterwarnings(
+            "ignore", r"\s*All support for the `google.generativeai` package", FutureWarning
+        )
+        warnings.filterwarnings("ignore", "You are using a Python version", FutureWarning)
+        import google.generativeai as genai
+        from google.ai.generativelanguage_v1beta import GenerativeServiceClient
+        from google.ai.generativelanguage_v1beta.services.generative_service.transports import (
+            GenerativeServiceRestTransport,
+        )
+    import requests
+    from google.auth.api_key import Credentials
+    from urllib3.exceptions import ConnectTimeoutError, NewConnectionError, ReadTimeoutError
+
+    check_model(params)
+
+    class Connections(requests.adapters.HTTPAdapter):
+        # The session would follow a redirect with the key in hand, and send a request again after a 401.
+        def send(self, request: Any, **options: Any) -> Any:
+            # The query asks for numbers in the place of names, such as 1 for STOP; there is nothing else in it.
+            request.url = request.url.partition("?")[0]
+            response = super().send(request, **options)
+            response.content  # noqa: B018 (reads it)
+            raise _Answered(response)
+
+    connections = Connections(pool_maxsize=params.concurrency)
+
+    @cache
+    def client(key: str) -> GenerativeServiceClient:
+        host = {"host": params.endpoint.rstrip("/")} if params.endpoint else {}
+        transport = GenerativeServiceRestTransport(credentials=Credentials(key), **host)
+        for scheme in ("http://", "https://"):
+            transport._session.mount(scheme, connections)
+        return GenerativeServiceClient(transport=transport)
+
+    @cache
+    def model(key: str, prompt: Prompt) -> genai.GenerativeModel:
+        config: dict[str, Any] = {"max_output_tokens": params.max_output_tokens}
+        if params.temperature is not None:
+            config["temperature"] = params.temperature
+        if prompt.form != "text":
+            config["response_mime_type"] = "application/json"
+        if prompt.form == "schema":
+            config["response_schema"] = legacy_schema(prompt.schema)
+        made = genai.GenerativeModel(params.model, generation_config=config, system_instruction=prompt.text)
+        # genai.configure would set one key for all the process.
+        made._client = client(key)
+        return made
+
+    async def ask(image: bytes, metadata: str, prompt: Prompt, key: str) -> dict[str, Any]:
+        check_key(key)
+        kind = mime_type(image)
+        if kind is None:
+            raise Refused("unsupported image", "the image is no JPEG, PNG or WebP")
+        asked, parts = model(key, prompt), [{"mime_type": kind, "data": image}, metadata]
+
+        def send() -> None:
+            options = {"retry": None, "timeout": params.timeout_seconds}
+            asked.generate_content(parts, request_options=options)
+
+        response = None
+        try:
+            # The SDK's time-out starts anew with every byte; it comes first where there is none.
+            async with asyncio.timeout(params.timeout_seconds + 1):
+                await _in_thread(send)
+        except _Answered as answered:
+            response = answered.response
+        except TimeoutError:
+            failure: Exception = timed_out(params, connecting=False)
+        except (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema):
+            failure = bad_endpoint(params)
+        except requests.exceptions.RequestException as error:
+            cause = error.args[0] if error.args else None
+            cause = getattr(cause, "reason", None) or cause
+            said = redact(f"{type(error).__name__}: {error}", key)
+            unreachable = requests.exceptions.ProxyError | requests.exceptions.SSLError
+            if isinstance(cause, ConnectTimeoutError):
+                failure = timed_out(params, connecting=True)
+            elif isinstance(cause, NewConnectionError) or isinstance(error, unreachable):
+                failure = Passing("unreachable", said, reached=False)
+            elif isinstance(cause, ReadTimeoutError):
+                failure = timed_out(params, connecting=False)
+            else:
+                failure = Passing("reset", said)
+        # Out here, a failure does not bring the SDK's error along, which holds the request and with it the key.
+        if response is None:
+            raise failure
+        return accept(response.status_code, response.content, response.headers, key)
+
+    try:
+        yield ask
+    finally:
+        connections.close()
+
+
+async def _in_thread(work: Callable[[], Result]) -> Result:
+    """Return what `work` does in a thread of its own; who waits for it may give up, and so may the process."""
+    future: Future[Result] = Future()
+    future.set_running_or_notify_cancel()
+
+    def run() -> None:
+        try:
+            result = work()
+        except BaseException as error:  # noqa: BLE001 (whatever it is, it is for the one who waits)
+            future.set_exception(error)
+        else:
+            future.set_result(result)
+
+    # A pool's threads would keep the process from ending until the last of them has its reply.
+    Thread(target=run, daemon=True).start()
+    return await asyncio.wrap_future(future)
+
+
+def legacy_schema(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return a JSON Schema in the form of this SDK's: OpenAPI's, where only text can be an enumeration."""
+    made: dict[str, Any] = {"type": schema["type"].upper()}
+    if "enum" in schema and schema["type"] == "string":
+        made |= {"format": "enum", "enum": list(schema["enum"])}
+    elif "enum" in schema:
+        made["description"] = "one of " + ", ".join(map(str, schema["enum"]))
+    if "items" in schema:
+        made["items"] = legacy_schema(schema["items"])
+    if "properties" in schema:
+        made["properties"] = {name: legacy_schema(value) for name, value in schema["properties"].items()}
+    if "required" in schema:
+        made["required"] = list(schema["required"])
+    return made

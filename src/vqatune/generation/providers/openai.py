@@ -1,0 +1,169 @@
+"""The openai provider: any server that speaks OpenAI's chat completions, such as Ollama, vLLM and llama.cpp's.
+
+Ollama takes a context of a few thousand tokens unless OLLAMA_CONTEXT_LENGTH says more, and cuts what is longer without
+a word. A server that holds no reply to a schema needs generate.reply_format json or text.
+"""
+
+import asyncio
+import base64
+import json
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
+from typing import Any
+
+from vqatune.errors import ParameterError
+from vqatune.generation.prompts.prompt import Prompt
+from vqatune.generation.providers import Ask, Reading, mime_type
+from vqatune.generation.providers.failures import BadKey, Passing, Refused
+from vqatune.generation.providers.openai_errors import Dialect, explained, read_error, rewording, unconnected
+from vqatune.params import ComputeParams, GenerateParams
+
+_LONGEST_CONNECT = 10.0  # seconds
+
+_FINISHES = {"length": "max_tokens", "content_filter": "safety"}
+
+
+@asynccontextmanager
+async def opened(params: GenerateParams, compute: ComputeParams) -> AsyncIterator[Ask]:
+    """Give the function that asks the server at generate.endpoint; connections are closed at the end.
+
+    One request an ask. A server that takes no system message, or wants the longest reply under OpenAI's newer name, is
+    found out by its refusal, which is passing: the next request is worded as it needs.
+
+    Raises ParameterError where the endpoint is no URL; asking raises it where the server does not know the model or
+    does not take a parameter.
+    """
+    import httpx2
+    import openai
+
+    try:
+        httpx2.URL(params.endpoint or "")
+    except httpx2.InvalidURL as error:
+        raise ParameterError(
+            f"generate.endpoint {params.endpoint!r} is no URL ({error}): correct it"
+        ) from error
+    seconds = params.timeout_seconds
+    timeout = httpx2.Timeout(seconds, connect=min(seconds, _LONGEST_CONNECT))
+    clients: dict[str, openai.AsyncOpenAI] = {}
+    dialect = Dialect()
+
+    async with AsyncExitStack() as closing:
+
+        def client_of(key: str) -> openai.AsyncOpenAI:
+            if key not in clients:
+                # The SDK wants a key, also for a server that wants none.
+                clients[key] = openai.AsyncOpenAI(
+                    api_key=key or "none", base_url=params.endpoint, timeout=timeout, max_retries=0
+                )
+                closing.push_async_callback(clients[key].close)
+            return clients[key]
+
+        async def ask(image: bytes, metadata: str, prompt: Prompt, key: str) -> dict[str, Any]:
+            nonlocal dialect
+            if not (key.isascii() and key.isprintable()):
+                raise BadKey("bad key", "it has characters that no key has")
+            worded, content = dialect, None
+            request = _request(params, worded, image, metadata, prompt)
+            # Raised at the end, outside of what catches: the SDK's errors hold the request, and that the key.
+            failure: Exception | None = None
+            try:
+                async with asyncio.timeout(seconds):
+                    response = await client_of(key).chat.completions.with_raw_response.create(**request)
+                    content = response.content
+            except TimeoutError:
+                failure = Passing("timeout", f"no reply in {seconds:g} s")
+            except openai.APIStatusError as error:
+                said = read_error(error.response.content, key)
+                changes = rewording(worded, error.status_code, said)
+                dialect = replace(dialect, **changes)
+                failure = (
+                    Passing("reworded", said.text, delay=0.0)
+                    if changes
+                    else explained(error.status_code, error.response.headers, said, params)
+                )
+            except openai.APIConnectionError as error:
+                failure = unconnected(error, key)
+            if failure:
+                raise failure
+            return _parsed(content)
+
+        yield ask
+
+
+def _request(
+    params: GenerateParams, dialect: Dialect, image: bytes, metadata: str, prompt: Prompt
+) -> dict[str, Any]:
+    kind = mime_type(image)
+    if kind is None:
+        raise Refused("undecodable", "the picture is no JPEG, PNG or WebP")
+    url = f"data:{kind};base64,{base64.b64encode(image).decode()}"
+    seen = [{"type": "image_url", "image_url": {"url": url}}, {"type": "text", "text": metadata}]
+    if dialect.system:
+        messages = [{"role": "system", "content": prompt.text}, {"role": "user", "content": seen}]
+    else:
+        messages = [{"role": "user", "content": [{"type": "text", "text": prompt.text}, *seen]}]
+    request = {"model": params.model, "messages": messages, dialect.limit: params.max_output_tokens}
+    if params.temperature is not None:
+        request["temperature"] = params.temperature
+    if prompt.form == "schema":
+        form = {"name": "pairs", "schema": _closed(prompt.schema), "strict": True}
+        request["response_format"] = {"type": "json_schema", "json_schema": form}
+    elif prompt.form == "json":
+        request["response_format"] = {"type": "json_object"}
+    return request
+
+
+def _closed(schema: Any) -> Any:
+    """Return a schema whose objects allow no other property, which OpenAI's strict form requires."""
+    if isinstance(schema, list):
+        return [_closed(part) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    extra = {"additionalProperties": False} if schema.get("type") == "object" else {}
+    return {name: _closed(part) for name, part in schema.items()} | extra
+
+
+def _parsed(content: bytes) -> dict[str, Any]:
+    try:
+        reply = json.loads(content)
+    except (ValueError, RecursionError):
+        reply = None
+    choices = reply.get("choices") if isinstance(reply, dict) else None
+    if not (isinstance(choices, list) and choices):
+        raise Passing("not a reply", "something else than a reply came back: is generate.endpoint right?")
+    return reply
+
+
+def read(reply: dict[str, Any]) -> Reading:
+    """Return what a reply in OpenAI's form holds, without the thoughts that some models put before their text."""
+    choices, usage = reply.get("choices"), reply.get("usage")
+    choice = choices[0] if isinstance(choices, list) and choices and isinstance(choices[0], dict) else {}
+    message, usage = choice.get("message"), usage if isinstance(usage, dict) else {}
+    message = message if isinstance(message, dict) else {}
+    text, reason = _text(message.get("content")), choice.get("finish_reason")
+    if message.get("refusal"):
+        finish = "safety"
+    elif isinstance(reason, str) and reason:
+        finish = _FINISHES.get(reason.lower(), reason.lower())
+    else:
+        finish = "stop" if text else "no_reply"
+    return Reading(text, finish, _count(usage, "prompt_tokens"), _count(usage, "completion_tokens"))
+
+
+def _text(content: Any) -> str:
+    parts = content if isinstance(content, list) else [content]
+    texts = [part.get("text") if isinstance(part, dict) else part for part in parts]
+    text = "".join(text for text in texts if isinstance(text, str)).strip()
+    if text.startswith("<think>"):
+        text = text.partition("</think>")[2]
+    elif not text.startswith(("{", "[", "`")):
+        # Some servers put the opening tag into the question, so that the reply has the closing one only.
+        text = text.rpartition("</think>")[2]
+    # JSON can spell half a character, which no file can hold.
+    return text.strip().encode("utf-8", "replace").decode("utf-8")
+
+
+def _count(usage: dict[str, Any], name: str) -> int:
+    value = usage.get(name)
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**53 else 0

@@ -1,0 +1,1 @@
+"""The replies of models: kept, moved between machines, and parsed into pairs."""

@@ -1,0 +1,1 @@
+"""Question-answer pairs without a model: from listings, or from a file."""

@@ -1,0 +1,1 @@
+"""What a version answers: decoding, predictions for the test set, and whether they come from the image."""

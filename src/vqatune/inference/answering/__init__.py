@@ -1,0 +1,1 @@
+"""Asking a version about any image: in Python, and for files of questions."""

@@ -1,0 +1,212 @@
+"""A version's answers to the test set, and whether they come from the image; interrupted, it goes on where it was."""
+
+import shutil
+import sys
+from collections import Counter
+from collections.abc import Iterable
+from functools import partial
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import torch
+from accelerate import PartialState
+
+from vqatune.errors import DataError, ImageError
+from vqatune.inference.decoding import beam_answers, greedy_answers, ranked_answers
+from vqatune.inference.grounding import choose_items, measure_grounding
+from vqatune.inference.micro_batches import Viewer, go_through
+from vqatune.loading.loader import Encoder, ImageReader
+from vqatune.models import lora
+from vqatune.models.device import autocast, device_name, place, start
+from vqatune.models.families.blip import load_model, load_processor
+from vqatune.models.packing import Batch
+from vqatune.params import Params, PredictParams
+from vqatune.runtime.code import digest_code
+from vqatune.runtime.fingerprints import digest_contents, digest_folder, digest_table, make_key
+from vqatune.tables import PAIRS, read_table
+
+ANSWERED = pa.schema({"row": pa.int64(), "prediction": pa.string(), "log_probability": pa.float64()})
+"""An answer to the pair of a row."""
+
+
+def predict(
+    params: Params,
+    version: str,
+    base: Path,
+    adapter: Path | None,
+    pairs: pd.DataFrame,
+    places: pd.DataFrame,
+    candidates: list[str] | None = None,
+    work: Path | None = None,
+) -> pd.DataFrame:
+    """Return the answers of one version: tables.PREDICTIONS, a row a pair, in the order of image and pair.
+
+    Args:
+        params: uses seed, predict and compute.
+        version: its name, shown while it works.
+        base: folder of the base checkpoint.
+        adapter: folder of the version; None for the base itself.
+        pairs: tables.PAIRS, in any order.
+        places: image_id, archive, offset, length of at least the pairs' images.
+        candidates: the closed list of answers, with predict.mode rank.
+        work: where answers are kept as they come, and taken up, until `forget`; None for nowhere.
+
+    Returns:
+        A pair whose picture does not open has an empty answer, without log-probability and grounding; grounding is
+        null, too, for pairs beyond predict.grounding_questions and where there is no other picture.
+
+    Raises:
+        DataError: there are no pairs, an image is not in the table of places, or its archive is missing.
+        ModelError: a checkpoint or adapter is incomplete.
+        Stopped: a signal came; the answers so far are kept.
+    """
+    if pairs.empty:
+        raise DataError("the test set holds no pairs: lower split.minimum_images")
+    device = start(params.compute, params.seed, "predict")
+    encoder, reader = Encoder(load_processor(base if adapter is None else adapter)), ImageReader(places)
+    model = load_model(base)
+    shared = True
+    if adapter is not None:
+        adapted = lora.load_adapter(model, adapter)
+        shared = not lora.tunes_vision(adapted)
+        model = adapted.merge_and_unload()
+    place(model.requires_grad_(False), device, params.compute.precision)
+    model.eval()
+    pairs = pairs.sort_values(["image_id", "qa_id"], ignore_index=True)
+    items = choose_items(pairs, params.seed, params.predict.grounding_questions)
+    states = folder = key = None
+    if work is not None and params.predict.keep_vision_states and shared:
+        # By pass, so that an answer is the same, to the last digit, with states kept or computed.
+        states = work / "vision" / _vision_key(params, base, device)
+        states.mkdir(parents=True, exist_ok=True)
+    if work is not None:
+        folder = work / "predictions" / version
+        key = _key(params, base, adapter, pairs, reader, candidates, device)
+    closed: dict[tuple[int, ...], str] = {}
+    if candidates:
+        for ids, text in zip(encoder.answers(candidates), candidates, strict=True):
+            # Of answers that the tokenizer writes alike the first, the most frequent, stands for all.
+            closed.setdefault(tuple(ids), text)
+    viewer = Viewer(model, encoder, reader, params, device, states)
+    answered = go_through(
+        viewer,
+        pairs,
+        partial(_answer, viewer, closed),
+        _no_answer,
+        ANSWERED,
+        folder and folder / key,
+        f"predict {version}",
+        more=not items.empty,
+    )
+    answered = pd.DataFrame(answered, columns=ANSWERED.names).sort_values("row", ignore_index=True)
+    predictions = answered.assign(qa_id=pairs["qa_id"])[["qa_id", "prediction", "log_probability"]]
+    predictions["log_probability"] = predictions["log_probability"].astype(float)
+    grounding = measure_grounding(
+        viewer,
+        items,
+        pairs,
+        predictions,
+        folder and folder / "grounding" / _grounding_key(key, items, predictions),
+        f"grounding {version}",
+    )
+    return predictions.assign(grounding=predictions["qa_id"].map(grounding).astype(float))
+
+
+def forget(version: str, work: Path) -> None:
+    """Drop what was kept of a version's answers, which are now in a table."""
+    shutil.rmtree(work / "predictions" / version, ignore_errors=True)
+
+
+def closed_list(params: PredictParams, training: Path) -> list[str] | None:
+    """Return the answers that predict.mode rank chooses from, the frequent first; None with another mode.
+
+    Args:
+        params: a file with an answer a line, or none.
+        training: the table of training pairs, whose answers they are without a file.
+
+    Raises:
+        DataError: the file is missing or holds no answer.
+    """
+    if params.mode != "rank":
+        return None
+    if params.candidates is None:
+        counts = Counter(read_table(training, PAIRS, ["answer"])["answer"])
+        return sorted(counts, key=lambda answer: (-counts[answer], answer))
+    try:
+        lines = Path(params.candidates).read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"predict.candidates: {params.candidates} cannot be read: {error}") from error
+    answers = list(dict.fromkeys(line.strip() for line in lines if line.strip()))
+    if not answers:
+        raise DataError(f"predict.candidates: {params.candidates} holds no answer; write one a line")
+    return answers
+
+
+def _answer(
+    viewer: Viewer, closed: dict[tuple[int, ...], str], rows: list[int], batch: Batch
+) -> Iterable[tuple[int, str, float]]:
+    asked, model = viewer.params.predict, viewer.model
+    with autocast(viewer.device, viewer.params.compute.precision):
+        if closed:
+            chosen, scores = ranked_answers(model, batch, list(closed))
+            listed = list(closed.values())
+            texts = [listed[place] for place in chosen.tolist()]
+        else:
+            if asked.beams > 1:
+                ids, scores = beam_answers(model, batch, asked.max_answer_tokens, asked.beams)
+            else:
+                ids, scores = greedy_answers(model, batch, asked.max_answer_tokens)
+            texts = viewer.encoder.decode(ids)
+    return zip(rows, texts, scores.double().tolist(), strict=True)
+
+
+def _no_answer(rows: list[int], error: ImageError) -> list[tuple[int, str, None]]:
+    print(f"{error}; its questions get no answer", file=sys.stderr)
+    return [(row, "", None) for row in rows]
+
+
+def _vision_key(params: Params, base: Path, device: torch.device) -> str:
+    """Return a key of everything that the states of a pass depend on beside its pictures."""
+    return make_key(
+        base=digest_folder(base),
+        compute=params.compute.model_dump(exclude={"loader_processes"}),
+        device=device_name(device),
+        code=digest_code("vqatune.models.families.blip", "vqatune.models.device", "vqatune.loading.loader"),
+    )
+
+
+def _key(
+    params: Params,
+    base: Path,
+    adapter: Path | None,
+    pairs: pd.DataFrame,
+    reader: ImageReader,
+    candidates: list[str] | None,
+    device: torch.device,
+) -> str:
+    """Return a key of everything that the answers depend on."""
+    return make_key(
+        base=digest_folder(base),
+        adapter=None if adapter is None else digest_folder(adapter),
+        pairs=digest_table(pairs, ["qa_id", "image_id", "question"]),
+        pictures=digest_contents(map(reader.content, dict.fromkeys(pairs["image_id"]))),
+        candidates=candidates,
+        predict=params.predict.model_dump(
+            exclude={"checkpoint_every", "launcher", "keep_vision_states", "grounding_questions"}
+        ),
+        compute=params.compute.model_dump(exclude={"loader_processes"}),
+        device=device_name(device),
+        processes=PartialState().num_processes,
+        code=digest_code(__name__),
+    )
+
+
+def _grounding_key(answers: str | None, items: pd.DataFrame, predictions: pd.DataFrame) -> str:
+    """Return a key of everything that grounding depends on; `answers` is the key of the answers."""
+    return make_key(
+        answers=answers,
+        items=digest_table(items, ["qa_id", "image_id", "true"]),
+        predictions=digest_table(predictions, ["qa_id", "prediction"]),
+        code=digest_code("vqatune.inference.grounding"),
+    )

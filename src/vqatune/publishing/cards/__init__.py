@@ -1,0 +1,1 @@
+"""Model and dataset cards in the form of the Hugging Face hub."""

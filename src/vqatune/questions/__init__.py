@@ -1,1 +1,0 @@
-"""Image and metadata in, checked question-answer pairs out."""

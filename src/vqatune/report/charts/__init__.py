@@ -1,0 +1,1 @@
+"""Vega-Lite charts that figures and DVC's plots share."""

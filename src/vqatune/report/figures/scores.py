@@ -1,0 +1,166 @@
+"""The scores over the versions: a chart for each family of metrics, with 95 % bands."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from vqatune.evaluation.metrics import METRICS
+from vqatune.report.charts.common import page_spec, rows
+from vqatune.report.charts.lines import Axes, score_lines, with_hover
+from vqatune.report.figures.figure import Figure
+from vqatune.report.history import score_curves
+from vqatune.report.stage_outputs import read_rows
+
+TELLING = (
+    "exact_match",
+    "token_overlap",
+    "bleu",
+    "meteor",
+    "bertscore_f1",
+    "sbert_cosine",
+    "wups_weighted",
+)
+"""The metrics that say most of a family with many; the others are shown on demand."""
+
+_TITLES = {
+    "lexical": "Lexical scores: the words of the answer",
+    "structural": "Structural scores: the letters and the order of words",
+    "semantic": "Semantic scores: what the answer means",
+    "difficulty": "Average mark: right answers, harder questions counting more",
+    "image": "Do answers come from the image?",
+}
+_NOTES = {
+    "difficulty": "A question of difficulty 0, 1, 2, 3 or 5 is worth 1, 2, 4, 8 or 20 marks; the score is the share of "
+    "them that right answers earn.",
+    "image": "grounding is how often an answer is more probable under its own image than under another: 0.5 is a model "
+    "that does not look. vccs multiplies it with the overlap of the words.",
+}
+_COLUMNS = ["number", "metric", "value", "low", "high"]
+_HEIGHT = 320
+
+
+def score_figures(root: Path, versions: Sequence[str]) -> list[Figure]:
+    """Return a figure for each family of metrics that the versions have scores of.
+
+    It reads metrics/intervals. Raises DataError where a version has no scores yet.
+    """
+    metrics = root / "metrics"
+    absent = _absent(metrics, versions)
+    figures = [_family(score_curves(metrics, versions, name), name, versions, absent) for name in _TITLES]
+    unbounded = [
+        _unbounded(metrics, versions, name)
+        for name, metric in METRICS.items()
+        if metric.lowest == -float("inf")
+    ]
+    return [figure for figure in (*figures, *unbounded) if figure]
+
+
+def _family(
+    curves: pd.DataFrame, family: str, versions: Sequence[str], absent: dict[str, str]
+) -> Figure | None:
+    if curves.empty:
+        return None
+    there = [name for name in METRICS if (curves["metric"] == name).any()]
+    telling = [name for name in there if name in TELLING] or there
+    # The most telling first, so that theirs are the colours.
+    names = [*telling, *(name for name in there if name not in telling)]
+    views = {"All": _chart(curves, names, names, versions)}
+    if telling != there:
+        views = {"The most telling": _chart(curves, names, telling, versions)} | views
+    notes = [_NOTES.get(family, ""), _same(curves, there)]
+    for name, reason in absent.items():
+        if METRICS[name].family == family:
+            notes.append(f"{name} is absent: {reason}.")
+    note = " ".join(filter(None, notes))
+    return Figure(
+        f"{family}_scores",
+        _TITLES[family],
+        _alt(curves, telling, versions),
+        views,
+        note,
+        _table(curves, there),
+    )
+
+
+def _unbounded(metrics: Path, versions: Sequence[str], name: str) -> Figure | None:
+    """Return the figure of a metric whose scale is that of no other, if it was computed."""
+    tables = [
+        read_rows(metrics / "intervals" / f"{version}.csv", f"eval@{version}", "metric", "value").assign(
+            version=version, number=number
+        )
+        for number, version in enumerate(versions)
+    ]
+    curves = pd.concat(tables, ignore_index=True)
+    curves = curves[(curves["metric"] == name) & curves["value"].notna()]
+    if curves.empty:
+        return None
+    note = "A mean log-likelihood, at most 0: its scale is that of no other metric."
+    return Figure(
+        name,
+        name,
+        _alt(curves, [name], versions),
+        {"All": _chart(curves, [name], [name], versions)},
+        note,
+        _table(curves, [name]),
+    )
+
+
+def _chart(curves: pd.DataFrame, names: Sequence[str], shown: Sequence[str], versions: Sequence[str]) -> dict:
+    curves = curves[curves["metric"].isin(shown)]
+    axes = Axes("number", "value", "version", "score")
+    chart = score_lines(rows(curves[_COLUMNS]), axes, "metric", names, shown=shown, versions=versions)
+    texts = curves.assign(text=_with_interval(curves)).pivot(index="number", columns="metric", values="text")
+    texts = texts.reindex(range(len(versions)))[list(shown)].fillna("–").reset_index()
+    texts.insert(0, "version", list(versions))
+    hover = {name: "" for name in ("version", *shown)}
+    return page_spec(with_hover(chart, axes, texts, hover), _HEIGHT)
+
+
+def _with_interval(curves: pd.DataFrame) -> list[str]:
+    return [
+        f"{value:.3f}" + ("" if pd.isna(low) else f" ({low:.3f} to {high:.3f})")
+        for value, low, high in curves[["value", "low", "high"]].itertuples(index=False)
+    ]
+
+
+def _alt(curves: pd.DataFrame, names: Sequence[str], versions: Sequence[str]) -> str:
+    parts = []
+    for name in names:
+        values = curves[curves["metric"] == name].set_index("version")["value"]
+        first, last = values.index[0], values.index[-1]
+        best = values.idxmax() if METRICS[name].higher_is_better else values.idxmin()
+        part = f"{name} goes from {values[first]:.3f} ({first}) to {values[last]:.3f} ({last})"
+        if best != last:
+            part += f", best {values[best]:.3f} ({best})"
+        parts.append(part)
+    return f"Scores of {len(versions)} versions with 95 % intervals: {'; '.join(parts)}."
+
+
+def _same(curves: pd.DataFrame, names: Sequence[str]) -> str:
+    """Say which metrics lie on each other."""
+    values = curves.pivot(index="number", columns="metric", values="value").round(6)
+    groups: dict[tuple, list[str]] = {}
+    for name in names:
+        groups.setdefault(tuple(values[name].fillna(-9)), []).append(name)
+    shared = [", ".join(group) for group in groups.values() if len(group) > 1]
+    return f"Lines that lie on each other: {'; '.join(shared)}." if shared else ""
+
+
+def _table(curves: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
+    order = curves.drop_duplicates("number").sort_values("number")["version"]
+    texts = curves.assign(text=_with_interval(curves)).pivot(index="version", columns="metric", values="text")
+    return texts.loc[order, list(names)].fillna("").rename_axis(columns=None).reset_index()
+
+
+def _absent(metrics: Path, versions: Sequence[str]) -> dict[str, str]:
+    """Return the metrics that a version lacks and why, the first reason of each."""
+    reasons: dict[str, str] = {}
+    for version in versions:
+        table = read_rows(metrics / "intervals" / f"{version}.csv", f"eval@{version}", "metric", "value")
+        if "absent" in table:
+            for name, reason in table.loc[table["absent"].notna(), ["metric", "absent"]].itertuples(
+                index=False
+            ):
+                reasons.setdefault(name, str(reason).rstrip("."))
+    return {name: reasons[name] for name in METRICS if name in reasons}

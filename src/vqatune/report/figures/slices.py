@@ -1,0 +1,167 @@
+"""Exact match by difficulty, question type and product type: a heat map of versions and slices, with counts."""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import altair as alt
+import pandas as pd
+
+from vqatune.report.charts import palette
+from vqatune.report.charts.common import page_spec, rows
+from vqatune.report.charts.counts import CELL, heat_map
+from vqatune.report.charts.lines import Axes, score_lines, with_hover
+from vqatune.report.figures.figure import Figure
+from vqatune.report.history import difficulty_curves
+from vqatune.report.stage_outputs import read_rows
+
+LARGEST = 24
+"""So many product types have a row of their own."""
+
+_SLICES = {
+    "difficulty": "Exact match by difficulty",
+    "question_type": "Exact match by question type",
+    "product_type": "Exact match by product type",
+}
+_HOVER = {"version": "", "value": "", "exact_match": ".1%", "pairs": ",", "images": ","}
+
+
+def slice_figures(root: Path, versions: Sequence[str]) -> list[Figure]:
+    """Return a figure for each slice that the test pairs have.
+
+    It reads metrics/by. Raises DataError where a version has no scores yet.
+    """
+    table = _read(root / "metrics" / "by", versions)
+    # One scale of colours for all, so that they can be compared.
+    shown = table[table["slice"].isin([*_SLICES, "tier"])]
+    highest = max(0.1, math.ceil(10 * shown["exact_match"].max()) / 10) if len(shown) else 1.0
+    figures = [_figure(table, name, versions, highest) for name in _SLICES if (table["slice"] == name).any()]
+    for place, figure in enumerate(figures):
+        if figure.name == "by_difficulty":
+            curves = _curves(difficulty_curves(root / "metrics", versions), versions)
+            views = figure.views | {"Curves": curves}
+            figures[place] = Figure(figure.name, figure.title, figure.alt, views, figure.note, figure.table)
+    return figures
+
+
+def _read(folder: Path, versions: Sequence[str]) -> pd.DataFrame:
+    tables = []
+    for number, version in enumerate(versions):
+        columns = ["slice", "value", "pairs", "images", "exact_match"]
+        table = read_rows(folder / f"{version}.csv", f"eval@{version}", *columns)[columns]
+        tables.append(table.assign(version=version, number=number))
+    table = pd.concat(tables, ignore_index=True)
+    return table[table["exact_match"].notna()].astype({"value": str})
+
+
+def _figure(table: pd.DataFrame, slice_: str, versions: Sequence[str], highest: float) -> Figure:
+    some = table[table["slice"] == slice_]
+    name = slice_.replace("_", " ")
+    cells = _rest_together(_in_order(some, slice_))
+    views = {"Heat map": _chart(cells, highest)}
+    tiers = table[table["slice"] == "tier"]
+    if slice_ == "product_type":
+        views = {"Largest types": views["Heat map"]}
+        if tiers["value"].nunique() > 1:
+            tiers = tiers.assign(order=tiers["value"].astype(float)).sort_values(
+                ["order", "number"], ascending=[False, True]
+            )
+            lowest = tiers.loc[tiers["order"] > 0, "order"].min()
+            tiers["value"] = [f"≥ {tier:,.0f}" if tier else f"< {lowest:,.0f}" for tier in tiers["order"]]
+            views["Tiers of sampling"] = _chart(tiers, highest)
+    last = some[some["version"] == versions[-1]].sort_values("exact_match", kind="stable")
+    worst, best = last.iloc[0], last.iloc[-1]
+    alt_text = (
+        f"Exact match of {len(versions)} versions by {name}. {versions[-1]} is best at {best['value']} "
+        f"({best['exact_match']:.1%} of {best['pairs']:,} pairs) and worst at {worst['value']} "
+        f"({worst['exact_match']:.1%} of {worst['pairs']:,})."
+    )
+    note = (
+        f"A number is the percentage of right answers; behind the {name} is its number of test pairs. Few pairs say "
+        "little: of 100, the percentage is known to about ± 10, of 30 to ± 18."
+    )
+    if "Tiers of sampling" in views:
+        note += " Tiers are of types by their images in the catalogue."
+    if len(cells) < len(some):
+        note += f" The {LARGEST} types with most test pairs have a row of their own."
+    return Figure(f"by_{slice_}", _SLICES[slice_], alt_text, views, note, _table(cells, versions, name))
+
+
+def _in_order(some: pd.DataFrame, slice_: str) -> pd.DataFrame:
+    """Return the slice's rows: difficulties as they rise, types with most pairs first."""
+    if slice_ == "difficulty":
+        key = some["value"].astype(float)
+    else:
+        key = -some.groupby("value")["pairs"].transform("max")
+    return some.assign(key=key).sort_values(["key", "value", "number"]).drop(columns="key")
+
+
+def _rest_together(some: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows with those of all values but the LARGEST first as one value, weighted by their pairs."""
+    values = list(dict.fromkeys(some["value"]))
+    if len(values) <= LARGEST + 1:
+        return some
+    rest = some[some["value"].isin(values[LARGEST:])]
+    rest = rest.assign(right=rest["exact_match"] * rest["pairs"]).groupby(
+        ["number", "version"], as_index=False
+    )
+    rest = rest[["right", "pairs", "images"]].sum()
+    rest["exact_match"] = rest["right"] / rest["pairs"]
+    rest["value"] = f"{len(values) - LARGEST:,} others"
+    return pd.concat(
+        [some[some["value"].isin(values[:LARGEST])], rest.drop(columns="right")], ignore_index=True
+    )
+
+
+def _chart(cells: pd.DataFrame, highest: float) -> dict:
+    cells = cells.assign(text=[f"{100 * share:.0f}" for share in cells["exact_match"]])
+    pairs = cells.groupby("value")["pairs"].max()
+    colour = alt.Color(
+        field="exact_match",
+        type="quantitative",
+        scale=alt.Scale(domain=[0, highest], scheme=palette.SEQUENTIAL),
+        legend=alt.Legend(
+            title=None,
+            orient="bottom",
+            format=".0%",
+            gradientLength=alt.ExprRef("min(240, width)"),
+            values=[0, highest / 2, highest],
+        ),
+    )
+    columns = ["value", "version", "exact_match", "pairs", "images", "text"]
+    chart = heat_map(
+        rows(cells[columns]),
+        "value",
+        "version",
+        colour,
+        "text",
+        f"datum.exact_match < {palette.SEQUENTIAL_TURN * highest:.6g}",
+        _HOVER,
+        title="version",
+        counts={value: f"{count:,}" for value, count in pairs.items()},
+    )
+    return page_spec(chart, CELL * len(pairs))
+
+
+def _curves(curves: pd.DataFrame, versions: Sequence[str]) -> dict:
+    curves = curves.dropna(subset=["exact_match"])
+    curves = curves.assign(difficulty=[f"difficulty {value}" for value in curves["difficulty"]])
+    names = list(dict.fromkeys(curves["difficulty"]))
+    axes = Axes("number", "exact_match", "version", "exact match")
+    columns = ["number", "exact_match", "difficulty"]
+    chart = score_lines(rows(curves[columns]), axes, "difficulty", names, versions=versions, band=False)
+    texts = curves.assign(text=[f"{value:.3f}" for value in curves["exact_match"]])
+    texts = texts.pivot(index="number", columns="difficulty", values="text").reindex(range(len(versions)))
+    texts = texts[names].fillna("–").reset_index()
+    texts.insert(0, "version", list(versions))
+    hover = {name: "" for name in ("version", *names)}
+    return page_spec(with_hover(chart, axes, texts, hover), 320)
+
+
+def _table(cells: pd.DataFrame, versions: Sequence[str], name: str) -> pd.DataFrame:
+    values = list(dict.fromkeys(cells["value"]))
+    shares = cells.pivot(index="value", columns="version", values="exact_match").loc[values, list(versions)]
+    shares = shares.map(lambda share: "" if pd.isna(share) else f"{share:.1%}").rename_axis(columns=None)
+    for field in ("images", "pairs"):
+        shares.insert(0, field, cells.groupby("value")[field].max().loc[values])
+    return shares.rename_axis(name).reset_index()

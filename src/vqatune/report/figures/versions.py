@@ -1,0 +1,37 @@
+"""The report's figures of the versions: their scores, the loss within each, and exact match by slice."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from vqatune.report.figures.figure import Section
+from vqatune.report.figures.loss import loss_figure
+from vqatune.report.figures.scores import score_figures
+from vqatune.report.figures.slices import slice_figures
+from vqatune.report.history import score_history
+
+
+def version_sections(root: Path, versions: Sequence[str]) -> list[Section]:
+    """Return what the versions can do, how they learned, and where they fail.
+
+    root: a checkout, of which metrics/<version>.json, metrics/intervals, metrics/by and models/<version>/log.csv are
+    read. versions: in the order of the chain, the base first.
+
+    Raises DataError where a version has no scores, or none was tuned.
+    """
+    history = score_history(root / "metrics", versions)
+    pairs, images = history["pairs"].iloc[-1], history["images"].iloc[-1]
+    tuned = f"{len(versions) - 1} version{'s' * (len(versions) > 2)} tuned from it"
+    scores = (
+        f"The base model and {tuned}, measured on {pairs:,} questions about {images:,} test images. Bands are 95 % "
+        "intervals; a dotted line marks the base model, which has not been tuned. A click on a name in the legend keeps "
+        "that line and dims the others; another click takes it back."
+    )
+    learning = "Each version is tuned from the one before by one batch, step by step."
+    right = (
+        "The share of the test questions that are answered exactly as the reference is, version by version."
+    )
+    return [
+        Section("scores", "The versions", scores, score_figures(root, versions)),
+        Section("learning", "How they learned", learning, [loss_figure(root, versions)]),
+        Section("slices", "Where they are right", right, slice_figures(root, versions)),
+    ]

@@ -1,0 +1,81 @@
+"""The first lines of the page: how much there is, what tuning gained, and where the last version is best and worst."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from vqatune.report.page.comparison import FEWEST_IMAGES, SMALLEST_SLICE
+from vqatune.report.stage_outputs import read_counts, read_rows
+
+_SLICES = {"difficulty": "difficulty", "question_type": "question type", "product_type": "product type"}
+
+
+def summarize(root: Path, comparison: dict[str, Any]) -> dict[str, Any]:
+    """Return the page's first lines.
+
+    comparison: what comparison_data returns.
+
+    Returns:
+        counts: (number, what) pairs of text; sentences: a list of text; extremes: a dict a kind of slice (kind, best,
+        worst: a dict of value, share, pairs), of the last version.
+
+    Raises:
+        DataError: a stage before has not been run.
+    """
+    data = root / "metrics/data"
+    extracted = read_counts(data / "extract.json", "extract", "listings")
+    filtered = read_counts(data / "filter.json", "filter", "listings_kept", "images_kept")
+    sampled = read_rows(data / "sample.csv", "sample", "sampled")
+    generated = read_counts(data / "generate.json", "generate", "kept")
+    split = read_counts(data / "split.json", "split", "test")
+    tuned = len(comparison["versions"]) - 1
+    counts = [
+        (f"{filtered['listings_kept']:,}", f"of {extracted['listings']:,} listings pass the filter"),
+        (f"{int(sampled['sampled'].sum()):,}", f"images in the sample, of {filtered['images_kept']:,}"),
+        (f"{generated['kept']:,}", "question-answer pairs"),
+        (f"{split['test']['pairs']:,}", f"test questions about {split['test']['images']:,} images"),
+        (
+            f"{tuned}",
+            "versions, each tuned from the one before" if tuned > 1 else "version, tuned from the base model",
+        ),
+    ]
+    return {"counts": counts, "sentences": _sentences(comparison), "extremes": _extremes(comparison)}
+
+
+def _sentences(comparison: dict[str, Any]) -> list[str]:
+    row = next((row for row in comparison["totals"] if row["name"] == "exact_match"), None)
+    if row is None or None in row["value"]:
+        return []
+    versions, values = comparison["versions"], row["value"]
+    first, last = (f"{versions[place]} {_with_interval(row, place)}" for place in (0, -1))
+    sentences = [f"Exact match, the share of answers that are the reference: {first}, {last}."]
+    best = max(range(len(values)), key=values.__getitem__)
+    if values[best] > values[-1]:
+        sentences.append(f"The best of all is {versions[best]} with {values[best]:.3f}.")
+    return sentences
+
+
+def _with_interval(row: dict[str, Any], place: int) -> str:
+    text = f"{row['value'][place]:.3f}"
+    if row["low"][place] is None:
+        return text
+    return f"{text} (95 % interval {row['low'][place]:.3f} to {row['high'][place]:.3f})"
+
+
+def _extremes(comparison: dict[str, Any]) -> list[dict[str, Any]]:
+    table = pd.DataFrame(comparison["slices"])
+    table["share"] = [right[-1] for right in table["right"]] / table["pairs"]
+    extremes = []
+    for name, kind in _SLICES.items():
+        large = (table["pairs"] >= SMALLEST_SLICE) & (table["images"] >= FEWEST_IMAGES)
+        rows = table[(table["slice"] == name) & large]
+        if len(rows) > 1:
+            ordered = rows.sort_values(["share", "pairs", "value"], ascending=[False, False, True])
+            best, worst = ordered.iloc[0], ordered.iloc[-1]
+            extremes.append({"kind": kind, "best": _extreme(best), "worst": _extreme(worst)})
+    return extremes
+
+
+def _extreme(row: pd.Series) -> dict[str, str]:
+    return {"value": row["value"], "share": f"{row['share']:.3f}", "pairs": f"{row['pairs']:,}"}

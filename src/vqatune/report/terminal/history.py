@@ -1,0 +1,79 @@
+"""Tables in the terminal: the scores of all versions, and what the stages took."""
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+import pandas as pd
+from rich.console import Console
+from rich.table import Table
+
+from vqatune.errors import DataError
+from vqatune.evaluation.metrics import METRICS
+from vqatune.report.terminal.scores import best_in_bold
+from vqatune.report.terminal.tables import widest
+from vqatune.runtime.stage import timings
+from vqatune.tables import read_csv
+
+SHOWN = (
+    "exact_match",
+    "vqa_accuracy",
+    "bleu",
+    "rouge_l",
+    "fuzzy",
+    "bertscore_f1",
+    "average_mark",
+    "grounding",
+    "sbert_cosine",
+    "wups_weighted",
+    "meteor",
+    "token_overlap",
+    "vccs",
+)
+"""What is shown as far as there is room, the first first."""
+
+
+def show_history(path: Path, console: Console | None = None) -> None:
+    """Print metrics/history.csv: a row a version, the best of each score in bold, as many scores as there is room for.
+
+    Raises DataError where there is no history yet.
+    """
+    if not path.exists():
+        raise DataError(f"{path} does not exist: run `dvc repro`")
+    console = console or Console()
+    history = read_csv(path)
+    columns = [name for name in SHOWN if name in history.columns]
+    table = widest(partial(_table, history), columns, console)
+    console.print(table)
+    more = sum(name in METRICS for name in history.columns) - (len(table.columns) - 1)
+    if more:
+        console.print(f"{more} more scores are in {path}", style="dim", highlight=False, soft_wrap=True)
+
+
+def show_timings(console: Console | None = None) -> None:
+    """Print the seconds and the peak memory of every stage's last run here, longest first.
+
+    Raises DataError where no stage has run here.
+    """
+    records = timings()
+    if not records:
+        raise DataError("no stage has run here yet: run `dvc repro`")
+    table = Table(title=f"{len(records)} stages, {sum(record['seconds'] for record in records):.0f} s in all")
+    table.add_column("stage")
+    table.add_column("seconds", justify="right")
+    table.add_column("peak MB", justify="right")
+    for record in records:
+        table.add_row(record["stage"], f"{record['seconds']:.1f}", f"{record['peak_mb']:,}")
+    (console or Console()).print(table)
+
+
+def _table(history: pd.DataFrame, metrics: Sequence[str]) -> Table:
+    table = Table(title=f"{len(history)} versions on {history['pairs'].iloc[0]:,} test questions")
+    table.add_column("version", no_wrap=True)
+    metrics = [name for name in METRICS if name in metrics]
+    for name in metrics:
+        table.add_column(name.replace("_", "\n"), justify="right", no_wrap=True)
+    scores = [best_in_bold(name, history[name]) for name in metrics]
+    for place, version in enumerate(history["version"]):
+        table.add_row(version, *(column[place] for column in scores))
+    return table

@@ -1,0 +1,40 @@
+"""Work in progress, kept in `.work/` under a key of everything that determines it, so that it is never served stale.
+
+Checkpoints, predictions so far and the vision tower's states lie there (other modules keep their own).
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+
+def make_key(**parts: Any) -> str:
+    """Return a key of values that JSON can hold, 32 hexadecimal digits."""
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def digest_table(frame: pd.DataFrame, columns: list[str]) -> str:
+    """Return a digest of some columns, row by row in order."""
+    digest = hashlib.sha256()
+    for column in columns:
+        digest.update("\x1f".join(map(str, frame[column])).encode() + b"\x1e")
+    return digest.hexdigest()
+
+
+def digest_contents(contents: Iterable[bytes]) -> str:
+    """Return a digest of contents, in order."""
+    digest = hashlib.sha256()
+    for content in contents:
+        digest.update(hashlib.sha256(content).digest())
+    return digest.hexdigest()
+
+
+def digest_folder(folder: Path) -> str:
+    """Return a digest of all files in a folder, with their names."""
+    paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    names = [str(path.relative_to(folder)).encode() for path in paths]
+    return digest_contents([*names, *(path.read_bytes() for path in paths)])

@@ -1,0 +1,45 @@
+"""Tables and other outputs of the stages: their columns, and reading and writing them."""
+
+from vqatune.tables.files import (
+    read_csv,
+    read_table,
+    replacing,
+    replacing_folder,
+    table_columns,
+    write_csv,
+    write_json,
+    write_table,
+    writing_table,
+)
+from vqatune.tables.schemas import (
+    BATCH,
+    CHECKED,
+    FILTERED,
+    IMAGES,
+    LISTINGS,
+    PAIRS,
+    PLACE,
+    PREDICTIONS,
+    SAMPLED,
+)
+
+__all__ = [
+    "BATCH",
+    "CHECKED",
+    "FILTERED",
+    "IMAGES",
+    "LISTINGS",
+    "PAIRS",
+    "PLACE",
+    "PREDICTIONS",
+    "SAMPLED",
+    "read_csv",
+    "read_table",
+    "replacing",
+    "replacing_folder",
+    "table_columns",
+    "write_csv",
+    "write_json",
+    "write_table",
+    "writing_table",
+]

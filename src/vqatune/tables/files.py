@@ -1,0 +1,166 @@
+"""Reading and writing tables and other outputs: atomic, and the same bytes for the same rows.
+
+A table is one Parquet file or a folder of Parquet parts; both read the same.
+"""
+
+import json
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from vqatune.errors import DataError
+
+# Arrow's own pool keeps what has been freed: hundreds of megabytes, once a large table has been read.
+pa.set_memory_pool(pa.system_memory_pool())
+
+_nullable = {pa.int8(): pd.Int8Dtype()}
+_ROW_GROUP = 20_000
+"""Rows of a Parquet file that are written, and read, together."""
+
+
+@contextmanager
+def replacing(path: Path | str) -> Iterator[Path]:
+    """Give a temporary path beside `path` that takes its place when the block ends well, and is gone if not."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        temporary.chmod(0o644)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def replacing_folder(path: Path | str) -> Iterator[Path]:
+    """Give a temporary folder beside `path` that takes its place when the block ends well, and is gone if not."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as name:
+        unfinished = Path(name) / path.name
+        unfinished.mkdir()
+        yield unfinished
+        for written in unfinished.rglob("*"):
+            # safetensors leaves files that only their owner can read.
+            written.chmod(0o755 if written.is_dir() else 0o644)
+        if path.exists():
+            path.rename(Path(name) / "replaced")
+        unfinished.rename(path)
+
+
+def write_table(frame: pd.DataFrame, path: Path | str, schema: pa.Schema) -> None:
+    """Write the columns of `schema` to a Parquet file.
+
+    Raises DataError where a column is missing or holds values that the schema does not admit.
+    """
+    with writing_table(path, schema) as write:
+        write(frame)
+
+
+@contextmanager
+def writing_table(path: Path | str, schema: pa.Schema) -> Iterator[Callable[[pd.DataFrame], None]]:
+    """Give a function that adds rows to a Parquet file, which is there, whole, when the block ends well.
+
+    The bytes depend on the rows alone, not on how they were cut into parts. Raises DataError as write_table does.
+    """
+    waiting = schema.empty_table()
+    with ExitStack() as stack:
+
+        @cache
+        def file() -> pq.ParquetWriter:
+            # When there is something to write: rows may be days away, and a process that is killed leaves its file.
+            temporary = stack.enter_context(replacing(path))
+            # Without pandas' metadata the bytes depend on the rows alone.
+            return stack.enter_context(pq.ParquetWriter(temporary, schema, compression="zstd"))
+
+        def write(frame: pd.DataFrame) -> None:
+            nonlocal waiting
+            waiting = pa.concat_tables([waiting, _to_arrow(frame, path, schema)])
+            while len(waiting) >= _ROW_GROUP:
+                write_group(waiting.slice(0, _ROW_GROUP))
+                waiting = waiting.slice(_ROW_GROUP)
+
+        def write_group(rows: pa.Table) -> None:
+            # In one piece, because where Parquet's pages end depends on the pieces.
+            file().write_table(rows.combine_chunks())
+
+        yield write
+        if len(waiting):
+            write_group(waiting)
+        file()
+
+
+def _to_arrow(frame: pd.DataFrame, path: Path | str, schema: pa.Schema) -> pa.Table:
+    missing = [name for name in schema.names if name not in frame.columns]
+    if missing:
+        raise DataError(f"{path}: the table lacks the column(s) {', '.join(missing)}")
+    try:
+        table = pa.Table.from_pandas(frame[schema.names], schema=schema, preserve_index=False)
+    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+        raise DataError(f"{path}: a column holds values of the wrong type: {error}") from error
+    return table.replace_schema_metadata(None)
+
+
+def read_table(path: Path | str, schema: pa.Schema, columns: list[str] | None = None) -> pd.DataFrame:
+    """Read a table (a Parquet file or a folder of parts, in name order), all columns of `schema` or some.
+
+    Raises DataError where the file is missing, is not Parquet, or lacks a column.
+    """
+    path = Path(path)
+    wanted = columns or schema.names
+    if not path.exists():
+        raise DataError(f"{path} does not exist: run the stage that writes it, or `dvc pull`")
+    parts = sorted(path.glob("*.parquet")) if path.is_dir() else [path]
+    tables = [_read_part(part, wanted) for part in parts]
+    empty = pa.schema([schema.field(name) for name in wanted]).empty_table()
+    table = pa.concat_tables(tables) if tables else empty
+    return table.select(wanted).to_pandas(types_mapper=_nullable.get)
+
+
+def table_columns(path: Path | str) -> list[str]:
+    """Return the columns that a table of one Parquet file has; raises DataError where it is no such file."""
+    try:
+        return pq.read_schema(path).names
+    except (pa.ArrowInvalid, OSError) as error:
+        raise DataError(f"{path} is not a readable Parquet table ({error}): run its stage again") from error
+
+
+def _read_part(path: Path, columns: list[str]) -> pa.Table:
+    try:
+        # Column by column and with a small buffer: half the memory, and hardly more time.
+        with pq.ParquetFile(path, pre_buffer=False, buffer_size=1 << 20) as file:
+            missing = [name for name in columns if name not in file.schema_arrow.names]
+            if not missing:
+                return file.read(columns, use_threads=False)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise DataError(f"{path} is not a readable Parquet table ({error}): run its stage again") from error
+    raise DataError(f"{path} lacks the column(s) {', '.join(missing)}: it is not the table expected here")
+
+
+def write_json(value: Any, path: Path | str) -> None:
+    """Write JSON with two spaces of indentation and a final newline; floats keep every digit."""
+    with replacing(path) as temporary:
+        text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
+        temporary.write_text(text + "\n", encoding="utf-8")
+
+
+def write_csv(frame: pd.DataFrame, path: Path | str) -> None:
+    """Write a CSV with Unix line ends; missing values are empty fields."""
+    with replacing(path) as temporary:
+        frame.to_csv(temporary, index=False, lineterminator="\n")
+
+
+def read_csv(path: Path | str) -> pd.DataFrame:
+    """Read a CSV that `write_csv` wrote: only an empty field is missing, so the answer 'None' stays text."""
+    return pd.read_csv(path, keep_default_na=False, na_values=[""])

@@ -1,0 +1,101 @@
+"""What a version hands to the next beside its adapter: the optimizer's state and the position.
+
+Kept in `training_state/` as safetensors and JSON: nothing in it is code, and the same state gives the same bytes.
+"""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from vqatune.errors import ModelError
+from vqatune.tables import write_json
+
+
+@dataclass(frozen=True)
+class Position:
+    """Where the chain of versions stands after one of them."""
+
+    version: str
+    base: str
+    """Fingerprint of the base checkpoint."""
+    step: int
+    """Optimizer steps since v1 began."""
+    pairs_seen: int
+    """Pairs trained on since v1 began."""
+
+
+def save_state(folder: Path, model: nn.Module, optimizer: torch.optim.AdamW, position: Position) -> None:
+    """Write the optimizer's state, by the names of the model's parameters, and the position."""
+    folder.mkdir(parents=True, exist_ok=True)
+    tensors = {
+        f"{name}/{key}": value.detach().cpu().contiguous()
+        for name, parameter in _trainable(model).items()
+        for key, value in optimizer.state[parameter].items()
+    }
+    save_file(tensors, folder / "optimizer.safetensors")
+    write_json(asdict(position), folder / "position.json")
+
+
+def read_chain_state(folder: Path) -> Position:
+    """Return where the chain stood after a version.
+
+    Args:
+        folder: of the version, such as models/v7.
+
+    Raises ModelError where its file is missing or damaged.
+    """
+    path = folder / "training_state" / "position.json"
+    try:
+        return Position(**json.loads(path.read_text(encoding="utf-8")))
+    except FileNotFoundError as error:
+        raise ModelError(f"{path} is missing: run its version's train stage again, or `dvc pull`") from error
+    except (OSError, ValueError, TypeError) as error:
+        raise ModelError(
+            f"{path} is damaged ({error}): run its version's train stage again, or `dvc pull`"
+        ) from error
+
+
+def load_state(version: Path, model: nn.Module, optimizer: torch.optim.AdamW, base: str) -> Position:
+    """Put the state of the version before into the optimizer and return where the chain stands.
+
+    Raises ModelError where a file is missing or damaged, the state is not that of these parameters, or the version
+    before was tuned from another base model.
+    """
+    again, folder = "run its train stage again", version / "training_state"
+    position = read_chain_state(version)
+    try:
+        tensors = load_file(folder / "optimizer.safetensors")
+    except (OSError, SafetensorError) as error:
+        raise ModelError(f"{folder} is incomplete ({error}): {again}") from error
+    if position.base != base:
+        raise ModelError(
+            f"{version} was tuned from another base model than models/base now is: "
+            "run the whole chain again from v1, or restore the base with `dvc checkout`"
+        )
+    parameters = _trainable(model)
+    states: dict[str, dict[str, torch.Tensor]] = {}
+    for key, value in tensors.items():
+        name, entry = key.rsplit("/", 1)
+        states.setdefault(name, {})[entry] = value
+    if set(states) != set(parameters):
+        strange = min(set(states) ^ set(parameters))
+        raise ModelError(f"{folder} is not the optimizer's state of this adapter (see {strange}): {again}")
+    for name, parameter in parameters.items():
+        shapes = {entry: value.shape for entry, value in states[name].items()}
+        if shapes != {"step": torch.Size([]), "exp_avg": parameter.shape, "exp_avg_sq": parameter.shape}:
+            raise ModelError(f"{folder} holds a state of another shape than {name}: {again}")
+        # AdamW keeps its step count on the CPU and its moments beside the parameter.
+        optimizer.state[parameter] = {
+            entry: value if entry == "step" else value.to(parameter.device)
+            for entry, value in states[name].items()
+        }
+    return position
+
+
+def _trainable(model: nn.Module) -> dict[str, nn.Parameter]:
+    return {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}

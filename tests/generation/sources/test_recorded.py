@@ -1,0 +1,172 @@
+import gzip
+import io
+import json
+import tarfile
+
+import pandas as pd
+import pytest
+
+from vqatune.errors import DataError
+from vqatune.generation.sources.recorded import match_images, read_recorded
+
+RECORDS = [
+    {
+        "image_id": "ab",
+        "image_path": "images/small/00/ab.jpg",
+        "qa_pairs": [
+            {"question": "What color?", "answer": "None", "source": "someone"},
+            {"question": "How many?", "answer": 3, "difficulty": 2, "question_type": "count"},
+        ],
+    },
+    {"image_path": "00/cd.jpg", "qa_pairs": [{"question": "What?", "answer": "café", "difficulty": "hard"}]},
+]
+EXPECTED = [
+    ("ab", "images/small/00/ab.jpg", 0, "What color?", "None", None, None, "someone"),
+    ("ab", "images/small/00/ab.jpg", 1, "How many?", "3", 2, "count", None),
+    (None, "00/cd.jpg", 0, "What?", "café", -1, None, None),
+]
+IMAGES = pd.DataFrame(
+    {"image_id": ["ab", "cd"], "path": ["images/small/00/ab.jpg", "images/small/00/cd.jpg"]}
+)
+
+
+def rows_of(frame: pd.DataFrame) -> list[tuple]:
+    return [
+        tuple(None if pd.isna(value) else value for value in row)
+        for row in frame.itertuples(index=False, name=None)
+    ]
+
+
+def write_lines(path, records=RECORDS):
+    text = "\n".join(json.dumps(record) for record in records) + "\n"
+    path.write_bytes(gzip.compress(text.encode()) if path.suffix == ".gz" else text.encode())
+    return path
+
+
+def write_folder(path):
+    (path / "deeper").mkdir(parents=True)
+    (path / "1.json").write_text(json.dumps(RECORDS[0]))
+    (path / "deeper/2.json").write_text(json.dumps(RECORDS[1]))
+    (path / "._1.json").write_bytes(b"\x00\x05 not JSON")
+    return path
+
+
+def write_tar(path):
+    with tarfile.open(path, "w:gz" if path.suffix == ".gz" else "w") as archive:
+        for number, record in enumerate(RECORDS):
+            content = json.dumps(record).encode()
+            member = tarfile.TarInfo(f"pairs/{number}.json")
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "write"),
+    [
+        ("pairs.jsonl", write_lines),
+        ("pairs.jsonl.gz", write_lines),
+        ("pairs", write_folder),
+        ("pairs.tar", write_tar),
+        ("pairs.tar.gz", write_tar),
+    ],
+)
+def test_every_form_of_json_reads_the_same(tmp_path, name, write):
+    assert rows_of(read_recorded(write(tmp_path / name))) == EXPECTED
+
+
+def test_a_csv_keeps_none_as_text_and_reads_an_empty_field_as_nothing(tmp_path):
+    path = tmp_path / "pairs.csv.gz"
+    text = '\ufeffimage_id,question,answer,difficulty\nab,What color?,None,\ncd,"How many, if any?",NA,3\ncd,?,,7\n'
+    path.write_bytes(gzip.compress(text.encode()))
+    assert rows_of(read_recorded(path)) == [
+        ("ab", None, 0, "What color?", "None", None, None, None),
+        ("cd", None, 0, "How many, if any?", "NA", 3, None, None),
+        ("cd", None, 0, "?", "", -1, None, None),
+    ]
+
+
+@pytest.mark.parametrize("column", ["path", "image_path"])
+def test_a_csv_may_name_the_image_by_its_path(tmp_path, column):
+    path = tmp_path / "pairs.csv"
+    path.write_text(f"{column},answer,question\n00/ab.jpg,red,What color?\n")
+    assert rows_of(read_recorded(path)) == [(None, "00/ab.jpg", 0, "What color?", "red", None, None, None)]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "images/small/00/ab.jpg",
+        "00/ab.jpg",
+        "/data/abo/small/00/ab.jpg",
+        "C:\\abo\\images\\small\\00\\ab.jpg",
+    ],
+)
+def test_an_image_is_found_by_the_end_of_its_path(path):
+    pairs = pd.DataFrame({"image_id": pd.Series([None], dtype="str"), "path": [path]})
+    assert match_images(pairs, IMAGES).tolist() == ["ab"]
+
+
+def test_the_id_goes_before_the_path_and_an_unknown_image_stays_missing():
+    pairs = pd.DataFrame(
+        {"image_id": ["cd", "unknown", "zz"], "path": ["00/ab.jpg", "00/ab.jpg", None]}, dtype="str"
+    )
+    found = match_images(pairs, IMAGES)
+    assert found[:2].tolist() == ["cd", "ab"]
+    assert pd.isna(found[2])
+
+
+def test_pairs_of_other_images_are_an_error_that_shows_both_sides():
+    pairs = pd.DataFrame({"image_id": ["x1", "x2"], "path": [None, None]}, dtype="str")
+    with pytest.raises(DataError, match=r"none of the 2 recorded pairs .* x1, x2; the sample has ab, cd"):
+        match_images(pairs, IMAGES)
+
+
+def test_a_path_that_fits_two_images_is_an_error():
+    images = pd.DataFrame({"image_id": ["1", "2"], "path": ["left/00/ab.jpg", "right/00/ab.jpg"]})
+    pairs = pd.DataFrame({"image_id": [None], "path": ["00/ab.jpg"]}, dtype="str")
+    with pytest.raises(DataError, match="00/ab.jpg fits several images"):
+        match_images(pairs, images)
+    assert match_images(pairs.assign(image_id="2"), images).tolist() == ["2"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a.jsonl", b'{"image_id": "a", "qa_pairs": []}\n{"image_id": ', "a.jsonl:2 is not JSON"),
+        ("a.jsonl", b'\n\n{"image_id": "a\xff", "qa_pairs": []}', "a.jsonl:3 is not JSON"),
+        ("a.jsonl", b'{"image_id": "a"}', 'a.jsonl:1: an object with a list "qa_pairs"'),
+        ("a.jsonl", b'{"qa_pairs": []}', "a.jsonl:1: neither"),
+        ("a.jsonl", b'{"image_id": "a", "qa_pairs": [{"question": "?"}]}', "a.jsonl:1: pair 1 is not"),
+        ("a.jsonl.gz", gzip.compress(b"{}" * 1000, mtime=0)[:-12], "a.jsonl.gz is damaged"),
+        (
+            "a.csv",
+            b"image_id,question\na,b\n",
+            r"a.csv lacks the column\(s\) answer; it has: image_id, question",
+        ),
+        ("a.csv", b"question,answer\na,b\n", r"a.csv lacks the column\(s\) image_id"),
+        ("a.csv", b"", r"a.csv lacks the column\(s\)"),
+        ("a.csv", b"image_id,question,answer\na,b,c\na,b\n", "a.csv:3 has 2 fields, but the header 3"),
+        ("a.csv", b'image_id,question,answer\na,b,"c\n', "a.csv:2 is not CSV"),
+        ("a.csv", b"image_id,question,answer\na,b,\xff\n", "a.csv is not UTF-8"),
+        ("a.tar", b"no tar at all", "a.tar is damaged"),
+        ("a.xlsx", b"PK", "a.xlsx: recorded pairs are"),
+    ],
+)
+def test_what_does_not_parse_is_named(tmp_path, name, content, message):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(DataError, match=message):
+        read_recorded(tmp_path / name)
+
+
+def test_a_missing_file_and_an_empty_folder_are_errors(tmp_path):
+    with pytest.raises(DataError, match="missing.jsonl does not exist"):
+        read_recorded(tmp_path / "missing.jsonl")
+    with pytest.raises(DataError, match="holds no .json file"):
+        read_recorded(tmp_path)
+
+
+def test_half_a_character_does_not_get_into_a_table(tmp_path):
+    path = tmp_path / "pairs.jsonl"
+    path.write_text('{"image_id": "a", "qa_pairs": [{"question": "What?", "answer": "caf\\ud83d"}]}')
+    assert read_recorded(path)["answer"].tolist() == ["caf?"]

@@ -1,0 +1,74 @@
+import pytest
+import torch
+
+from vqatune.errors import ArchiveError, DataError
+from vqatune.loading.loader import Encoder, ImageReader, Pictures, load_pictures
+from vqatune.models.families.blip import load_processor
+
+
+@pytest.fixture(scope="module")
+def encoder(tiny_base) -> Encoder:
+    return Encoder(load_processor(tiny_base))
+
+
+def test_pictures_are_read_from_the_archive_by_position(places):
+    reader = ImageReader(places.sample(frac=1, random_state=1))
+    sizes = {reader.read(image_id).size for image_id in places["image_id"]}
+    assert all(max(size) == 48 for size in sizes) and len(sizes) > 1
+    assert reader.read("image00").mode == "RGB"
+
+
+def test_a_picture_that_is_nowhere_or_does_not_open_is_named(places, tmp_path):
+    with pytest.raises(DataError, match="image nowhere has questions but no place"):
+        ImageReader(places).read("nowhere")
+    with pytest.raises(DataError, match="image image03 in .* at byte .* does not open"):
+        ImageReader(places.assign(length=40)).read("image03")
+    with pytest.raises(ArchiveError, match="gone.tar does not exist"):
+        ImageReader(places.assign(archive=str(tmp_path / "gone.tar"))).read("image03")
+
+
+@pytest.mark.parametrize("processes", [0, 2])
+def test_pictures_come_pass_by_pass_as_the_processor_prepares_them(places, encoder, processes):
+    passes = [["image03", "image01"], ["image02"], ["image05", "image04", "image03"]]
+    pictures = Pictures(passes, ImageReader(places), encoder)
+    loaded = list(load_pictures(pictures, processes))
+    assert len(loaded) == len(pictures)
+    for image_ids, item in zip(passes, loaded, strict=True):
+        expected = encoder.images([ImageReader(places).read(image_id) for image_id in image_ids])
+        assert torch.equal(item.pixel_values, expected) and not item.failures
+
+
+@pytest.mark.parametrize("processes", [0, 1])
+def test_a_picture_that_does_not_open_is_left_out_by_its_place(places, encoder, processes):
+    damaged = places.assign(length=places["length"].where(places["image_id"] != "image01", 30))
+    pictures = Pictures([["image00", "image01", "image02"], ["image01"]], ImageReader(damaged), encoder)
+    first, second = load_pictures(pictures, processes)
+    assert len(first.pixel_values) == 2 and list(first.failures) == [1]
+    assert "image image01 in" in str(first.failures[1])
+    assert second.pixel_values is None and list(second.failures) == [0]
+
+
+@pytest.mark.parametrize("processes", [0, 1])
+def test_a_missing_archive_is_an_error_in_one_line(places, encoder, tmp_path, processes):
+    gone = places.assign(archive=str(tmp_path / "gone.tar"))
+    with pytest.raises(ArchiveError, match="gone.tar does not exist") as caught:
+        list(load_pictures(Pictures([["image00"]], ImageReader(gone), encoder), processes))
+    assert "\n" not in str(caught.value)
+
+
+def test_texts_become_what_blip_was_trained_on(encoder):
+    tokenizer = encoder.processor.tokenizer
+    ids = encoder.questions(["is it red?", "what color is it?"])
+    assert tokenizer.convert_ids_to_tokens(ids[1]) == ["[ENC]", "what", "color", "is", "it", "?", "[SEP]"]
+    assert len(ids[0]) == len(tokenizer("is it red?").input_ids)
+    assert tokenizer.convert_ids_to_tokens(encoder.answers(["red", "3"])[0]) == ["[DEC]", "red", "[SEP]"]
+
+
+def test_a_word_that_the_vocabulary_lacks_is_spelled(encoder):
+    ids = torch.tensor(encoder.answers(["turquoise"]))
+    assert encoder.decode(ids) == ["turquoise"]
+    assert encoder.processor.tokenizer.unk_token_id not in ids
+
+
+def test_an_endless_question_is_cut(encoder):
+    assert len(encoder.questions(["red " * 1000])[0]) == 128

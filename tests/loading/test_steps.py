@@ -1,0 +1,89 @@
+from itertools import pairwise
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vqatune.loading.steps import cut_passes, epoch_groups, image_groups, plan_steps
+
+
+def test_an_image_and_its_copies_are_groups_of_their_own(pairs):
+    twice = pd.concat([pairs.head(3), pairs.head(3).assign(copy=1)], ignore_index=True)
+    assert [group.tolist() for group in image_groups(twice)] == [[0], [1, 2], [3], [4, 5]]
+    assert image_groups(pairs.iloc[:0]) == []
+
+
+def test_the_first_epoch_has_the_order_of_the_rows_and_the_next_another(pairs):
+    first, second, again = (epoch_groups(pairs, 13, epoch, "all") for epoch in (0, 1, 1))
+    assert [group[0] for group in first] == sorted(group[0] for group in first)
+    assert [group[0] for group in second] == [group[0] for group in again]
+    assert [group[0] for group in second] != [group[0] for group in first]
+    assert np.array_equal(np.sort(np.concatenate(second)), np.arange(len(pairs)))
+
+
+def test_one_question_an_image_is_drawn_anew_each_epoch_whatever_the_order_of_the_rows(pairs):
+    epochs = [epoch_groups(pairs, 13, epoch, "one") for epoch in range(20)]
+    for groups in epochs:
+        assert [len(group) for group in groups] == [1] * pairs["image_id"].nunique()
+    asked = {pairs["qa_id"].iloc[group[0]] for groups in epochs for group in groups}
+    assert asked == set(pairs["qa_id"])
+    reversed_pairs = pairs.iloc[::-1].reset_index(drop=True)
+    for epoch in (0, 3):
+        chosen = {pairs["qa_id"].iloc[group[0]] for group in epochs[epoch]}
+        groups = epoch_groups(reversed_pairs, 13, epoch, "one")
+        assert {reversed_pairs["qa_id"].iloc[group[0]] for group in groups} == chosen
+
+
+@st.composite
+def images(draw):
+    counts = draw(st.lists(st.integers(1, 40), min_size=1, max_size=30))
+    starts = np.cumsum([0, *counts])
+    groups = [np.arange(start, end) for start, end in pairwise(starts)]
+    tokens = draw(st.lists(st.integers(3, 30), min_size=int(starts[-1]), max_size=int(starts[-1])))
+    return groups, np.array(tokens)
+
+
+@given(images(), st.integers(1, 8), st.integers(1, 60))
+def test_a_pass_keeps_to_both_budgets_and_no_image_is_cut(drawn, most_images, most_pairs):
+    groups, tokens = drawn
+    passes = cut_passes(groups, tokens, most_images, most_pairs)
+    for chosen in passes:
+        assert 1 <= len(chosen) <= most_images
+        assert len(chosen) == 1 or sum(map(len, chosen)) <= most_pairs
+    met = sorted(group[0] for chosen in passes for group in chosen)
+    assert met == [group[0] for group in groups]
+
+
+@given(images(), st.integers(1, 4), st.integers(1, 60), st.integers(1, 3), st.integers(1, 3))
+def test_a_step_has_the_same_images_however_it_is_cut_and_shared(
+    drawn, most_images, most_pairs, accumulation, processes
+):
+    groups, tokens = drawn
+    steps = plan_steps(groups, tokens, most_images, most_pairs, accumulation, processes)
+    window = most_images * accumulation
+    assert len(steps) == -(-len(groups) // window)
+    for number, shares in enumerate(steps):
+        assert len(shares) == processes
+        met = sorted(int(group[0]) for passes in shares for chosen in passes for group in chosen)
+        assert met == [int(group[0]) for group in groups[number * window : (number + 1) * window]]
+        sizes = [sum(map(len, passes)) for passes in shares]
+        assert max(sizes) - min(sizes) <= 1
+
+
+def test_sorting_by_length_leaves_little_to_pad():
+    lengths = np.random.default_rng(0).integers(4, 24, 4000)
+    groups = np.split(np.arange(4000), np.arange(10, 4000, 10))
+
+    def padding(passes):
+        padded = sum(len(chosen) * max(lengths[group].sum() for group in chosen) for chosen in passes)
+        return 1 - lengths.sum() / padded
+
+    unsorted = [groups[start : start + 8] for start in range(0, 400, 8)]
+    assert padding(cut_passes(groups, lengths, 8, 1000)) < 0.05 < padding(unsorted) / 2
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_a_plan_of_nothing_is_empty(processes):
+    assert plan_steps([], np.array([]), 8, 100, 1, processes) == []

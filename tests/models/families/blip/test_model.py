@@ -1,0 +1,267 @@
+import copy
+import random
+import shutil
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from transformers import BlipForQuestionAnswering
+from untrained_blip import PAD, SEP, untrained_blip
+
+from vqatune.inference.decoding import beam_answers, greedy_answers, ranked_answers
+from vqatune.models.families.blip import Tower, encode_images, pair_losses
+from vqatune.models.lora import new_adapter
+from vqatune.models.packing import Batch, make_batch, make_shared
+
+DEC, ENC = 58, 59
+COUNTS = (3, 1, 5)
+
+
+@pytest.fixture(scope="module")
+def model() -> BlipForQuestionAnswering:
+    return untrained_blip(32, 32, 60, DEC, label_smoothing=0.1)
+
+
+class Asked:
+    """Images, their questions and answers, as lists, to be put into one batch or asked one by one."""
+
+    def __init__(self, counts: tuple[int, ...], seed: int = 1) -> None:
+        words = random.Random(seed)
+
+        def text(first: int, low: int, high: int) -> list[int]:
+            return [first, *(words.randrange(5, 58) for _ in range(words.randrange(low, high))), SEP]
+
+        self.counts = counts
+        self.image = [image for image, count in enumerate(counts) for _ in range(count)]
+        self.pixels = torch.randn(len(counts), 3, 32, 32, generator=torch.Generator().manual_seed(seed))
+        self.questions = [text(ENC, 2, 9) for _ in self.image]
+        self.answers = [text(DEC, 1, 4) for _ in self.image]
+
+    def together(self) -> Batch:
+        return make_batch(self.pixels, self.counts, self.questions, self.answers)
+
+    def alone(self, pair: int, answer: list[int] | None = None) -> Batch:
+        picture = self.pixels[self.image[pair]][None]
+        return make_batch(picture, [1], [self.questions[pair]], [answer or self.answers[pair]])
+
+
+@pytest.fixture(scope="module")
+def asked() -> Asked:
+    return Asked(COUNTS)
+
+
+def _stock_loss(model: BlipForQuestionAnswering, asked: Asked, pair: int) -> torch.Tensor:
+    question, answer = torch.tensor([asked.questions[pair]]), torch.tensor([asked.answers[pair]])
+    return model(
+        input_ids=question,
+        pixel_values=asked.pixels[asked.image[pair]][None],
+        attention_mask=torch.ones_like(question),
+        decoder_input_ids=answer,
+        decoder_attention_mask=torch.ones_like(answer),
+        labels=answer,
+    ).loss
+
+
+def _stock_answer(model: BlipForQuestionAnswering, asked: Asked, pair: int, **options) -> list[int]:
+    question = torch.tensor([asked.questions[pair]])
+    answer = model.generate(
+        question,
+        asked.pixels[asked.image[pair]][None],
+        torch.ones_like(question),
+        max_new_tokens=6,
+        do_sample=False,
+        **options,
+    )[0, 1:]
+    return answer[answer != PAD].tolist()
+
+
+def _tokens(ids: torch.Tensor) -> list[int]:
+    return ids[ids != PAD].tolist()
+
+
+def test_a_pair_has_the_loss_that_transformers_gives_it_alone(model, asked):
+    expected = torch.stack([_stock_loss(model, asked, pair) for pair in range(sum(COUNTS))])
+    torch.testing.assert_close(pair_losses(model, asked.together()), expected, rtol=0, atol=1e-5)
+
+
+@settings(max_examples=15, deadline=None)
+@given(counts=st.lists(st.integers(1, 40), min_size=1, max_size=4).map(tuple), seed=st.integers(0, 99))
+def test_a_pair_has_the_same_loss_and_answer_whatever_is_beside_it(model, counts, seed):
+    asked = Asked(counts, seed)
+    batch = asked.together()
+    losses = pair_losses(model, batch)
+    ids, log_probability = greedy_answers(model, batch, max_tokens=6)
+    for pair in {0, len(asked.image) // 2, len(asked.image) - 1}:
+        alone = asked.alone(pair)
+        torch.testing.assert_close(losses[pair], pair_losses(model, alone)[0], rtol=0, atol=1e-5)
+        alone_ids, alone_log_probability = greedy_answers(model, alone, max_tokens=6)
+        assert _tokens(ids[pair]) == _tokens(alone_ids[0])
+        torch.testing.assert_close(log_probability[pair], alone_log_probability[0], rtol=0, atol=1e-4)
+
+
+def test_every_gradient_is_that_of_the_pairs_one_by_one(model, asked):
+    pair_losses(model, asked.together()).mean().backward()
+    grouped = _gradients(model)
+    for pair in range(sum(COUNTS)):
+        (_stock_loss(model, asked, pair) / sum(COUNTS)).backward()
+    single = _gradients(model)
+    assert grouped.keys() == single.keys()
+    for name, gradient in single.items():
+        torch.testing.assert_close(grouped[name], gradient, rtol=1e-5, atol=1e-5, msg=name)
+
+
+@pytest.mark.parametrize("targets", ["vision", "all_linear"])
+def test_every_lora_gradient_is_that_of_the_pairs_one_by_one(model, asked, make_params, targets):
+    params = make_params({"lora.target_modules": targets, "lora.dropout": 0.0}).lora
+    adapted = new_adapter(copy.deepcopy(model), params)
+    for name, weight in adapted.named_parameters():
+        if "lora_B" in name:
+            torch.nn.init.normal_(weight, std=0.1)
+    pair_losses(adapted.get_base_model(), asked.together()).mean().backward()
+    grouped = _gradients(adapted)
+    for pair in range(sum(COUNTS)):
+        (_stock_loss(adapted, asked, pair) / sum(COUNTS)).backward()
+    single = _gradients(adapted)
+    assert grouped.keys() == single.keys() and all("lora_" in name for name in single)
+    for name, gradient in single.items():
+        torch.testing.assert_close(grouped[name], gradient, rtol=1e-5, atol=1e-5, msg=name)
+
+
+def _gradients(model) -> dict[str, torch.Tensor]:
+    found = {name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None}
+    model.zero_grad()
+    return found
+
+
+@pytest.mark.parametrize("tower", [Tower(checkpointing=True), Tower(compiled=True)], ids=str)
+def test_checkpointing_and_compiling_change_no_gradient(model, asked, tower):
+    if tower.compiled and not shutil.which("g++"):
+        pytest.skip("torch.compile needs a C++ compiler")
+    model.train()
+    pair_losses(model, asked.together()).mean().backward()
+    expected = _gradients(model)
+    pair_losses(model, asked.together(), tower).mean().backward()
+    model.eval()
+    for name, gradient in _gradients(model).items():
+        torch.testing.assert_close(gradient, expected[name], rtol=1e-5, atol=1e-5, msg=name)
+
+
+def test_bfloat16_is_close_to_float32(model, asked):
+    with torch.autocast("cpu", torch.bfloat16):
+        low = pair_losses(model, asked.together())
+    torch.testing.assert_close(low, pair_losses(model, asked.together()), rtol=0.05, atol=0.1)
+
+
+def test_an_untouched_vision_tower_runs_without_gradient(model, asked):
+    model.vision_model.requires_grad_(False)
+    try:
+        assert not encode_images(model, asked.pixels).requires_grad
+        pair_losses(model, asked.together()).mean().backward()
+        names = _gradients(model)
+        assert names and not [name for name in names if name.startswith("vision")]
+    finally:
+        model.vision_model.requires_grad_(True)
+
+
+def test_answers_are_those_of_stock_generation_one_at_a_time(model, asked):
+    ids, _ = greedy_answers(model, asked.together(), max_tokens=6)
+    for pair in range(sum(COUNTS)):
+        assert _tokens(ids[pair]) == _stock_answer(model, asked, pair)
+
+
+@pytest.mark.parametrize("beams", [2, 3, 5])
+def test_beams_find_what_stock_beam_search_finds_one_at_a_time(model, beams):
+    for seed in range(4):
+        asked = Asked(COUNTS, seed)
+        ids, log_probability = beam_answers(model, asked.together(), max_tokens=6, beams=beams)
+        for pair in range(sum(COUNTS)):
+            answer = _tokens(ids[pair])
+            assert answer == _stock_answer(model, asked, pair, num_beams=beams)
+            forced = _forced(model, asked.alone(pair, [DEC, *answer]), len(answer))
+            torch.testing.assert_close(log_probability[pair], forced, rtol=0, atol=1e-4)
+
+
+def test_the_log_probability_is_that_of_the_answer_under_teacher_forcing(model, asked):
+    ids, log_probability = greedy_answers(model, asked.together(), max_tokens=6)
+    for pair in range(sum(COUNTS)):
+        answer = _tokens(ids[pair])
+        forced = _forced(model, asked.alone(pair, [DEC, *answer]), len(answer))
+        torch.testing.assert_close(log_probability[pair], forced, rtol=0, atol=1e-4)
+
+
+def _forced(model, batch: Batch, tokens: int) -> torch.Tensor:
+    model.text_decoder.label_smoothing = 0.0
+    loss = pair_losses(model, batch)[0].detach()
+    model.text_decoder.label_smoothing = 0.1
+    return -loss * tokens
+
+
+@pytest.mark.parametrize("abreast", [1, 3, 100])
+def test_the_ranked_answer_is_the_most_probable_of_all_candidates(model, asked, abreast):
+    words = random.Random(3)
+    distinct = {tuple(words.randrange(5, 58) for _ in range(words.randrange(1, 4))) for _ in range(60)}
+    candidates = [[DEC, *candidate, SEP] for candidate in sorted(distinct)]
+    best, log_probability = ranked_answers(model, asked.together(), candidates, abreast)
+    for pair in range(sum(COUNTS)):
+        sums = [_forced(model, asked.alone(pair, answer), len(answer) - 1) for answer in candidates]
+        assert best[pair] == max(range(len(sums)), key=sums.__getitem__)
+        torch.testing.assert_close(log_probability[pair], max(sums), rtol=0, atol=1e-4)
+
+
+def test_ranking_scores_no_more_candidates_than_it_must(model, asked):
+    sure = copy.deepcopy(model)
+    with torch.no_grad():
+        sure.text_decoder.cls.predictions.decoder.bias[[5, SEP]] += 30
+    candidates = [[DEC, word, SEP] for word in range(5, 58)]
+    scored = []
+    sure.text_decoder.cls.register_forward_hook(lambda _, inputs, output: scored.append(len(output)))
+    best, _ = ranked_answers(sure, asked.together(), candidates, abreast=4)
+    assert best.tolist() == [0] * sum(COUNTS)
+    assert sum(scored) == sum(COUNTS) * (1 + 4 * 2)
+
+
+def test_images_are_encoded_once_whatever_is_asked_of_them(model, asked):
+    encoded, keys = [], []
+    handle = model.vision_model.embeddings.register_forward_hook(lambda *call: encoded.append(len(call[2])))
+    cross = model.text_encoder.encoder.layer[0].crossattention.self.key
+    other = cross.register_forward_hook(lambda *call: keys.append(len(call[2])))
+    pair_losses(model, asked.together())
+    handle.remove(), other.remove()
+    assert encoded == [len(COUNTS)] and keys == [len(COUNTS)]
+
+
+def test_the_share_of_padding_is_that_of_the_rows(asked):
+    assert make_batch(asked.pixels[:1], [2], [[ENC, 5, SEP]] * 2, [[DEC, 6, SEP]] * 2).padding == 0
+    ragged = make_batch(asked.pixels[:2], [1, 1], [[ENC, 5, SEP], [ENC, 5, 5, 5, 5, SEP]])
+    assert ragged.padding == pytest.approx(0.25)
+
+
+def test_nothing_is_computed_on_padding(model, asked):
+    computed = []
+    layers = [model.text_encoder.encoder.layer[0].intermediate.dense, model.text_decoder.cls]
+    handles = [
+        layer.register_forward_hook(lambda _, inputs, output: computed.append(len(inputs[0])))
+        for layer in layers
+    ]
+    pair_losses(model, asked.together())
+    for handle in handles:
+        handle.remove()
+    assert computed == [sum(map(len, asked.questions)), sum(len(answer) - 1 for answer in asked.answers)]
+
+
+@given(lengths=st.lists(st.integers(1, 30), min_size=1, max_size=60))
+def test_shared_rows_hold_every_text_whole_and_apart(lengths):
+    shared = make_shared(lengths)
+    rows, width = shared.rows.seen.shape
+    assert width == max(lengths) and shared.rows.seen.sum() == sum(lengths)
+    assert rows <= len(lengths) and rows * width < 2 * sum(lengths) + width
+    laid = shared.rows.lay(torch.arange(sum(lengths), dtype=torch.float32)[:, None])
+    assert shared.rows.lift(laid)[:, 0].tolist() == list(range(sum(lengths)))
+    text = torch.arange(len(lengths)).repeat_interleave(torch.tensor(lengths))
+    place = shared.rows.slot.view(-1)
+    mask = torch.ones(rows, 1, width, width, dtype=torch.bool) if shared.mask is None else shared.mask
+    for token in {0, sum(lengths) // 2, sum(lengths) - 1}:
+        row, column = divmod(int(place[token]), width)
+        looked_at = {row * width + int(other) for other in mask[row, 0, column].nonzero()[:, 0]}
+        assert looked_at == {int(place[other]) for other in (text == text[token]).nonzero()[:, 0]}

@@ -1,0 +1,62 @@
+import shutil
+
+import pytest
+import yaml
+
+from vqatune.errors import ParameterError
+from vqatune.params import load_params
+from vqatune.params.profiles import apply_profile
+
+
+@pytest.fixture
+def params_file(tmp_path, repository):
+    return shutil.copy(repository / "params.yaml", tmp_path / "params.yaml")
+
+
+def _keys(values: dict, prefix: str = "") -> set[str]:
+    keys = set()
+    for name, value in values.items():
+        keys |= _keys(value, f"{prefix}{name}.") if isinstance(value, dict) else {prefix + name}
+    return keys
+
+
+def test_the_abo_profile_sets_the_real_thing_and_keeps_the_comments(params_file, repository):
+    comments = [line for line in params_file.read_text().splitlines() if line.strip().startswith("#")]
+    changed = apply_profile("abo", repository / "profiles", params_file)
+    params = load_params(params_file)
+    assert (params.raw.source, params.model.source) == ("abo", "hub")
+    assert (params.model.name, len(params.model.revision)) == ("Salesforce/blip-vqa-base", 40)
+    assert params.lora.target_modules == ["qkv", "projection"]
+    assert params.train.learning_rate == 1e-4
+    assert "raw.source: showroom → abo" in changed
+    after = params_file.read_text().splitlines()
+    assert [line for line in after if line.strip().startswith("#")] == comments
+
+
+def test_the_showroom_profile_goes_back(params_file, repository):
+    before = yaml.safe_load(params_file.read_text())
+    apply_profile("abo", repository / "profiles", params_file)
+    apply_profile("showroom", repository / "profiles", params_file)
+    assert yaml.safe_load(params_file.read_text()) == before
+    assert apply_profile("showroom", repository / "profiles", params_file) == []
+
+
+def test_profiles_set_the_same_parameters_so_that_each_undoes_the_other(repository):
+    profiles = {
+        path.stem: yaml.safe_load(path.read_text()) for path in (repository / "profiles").glob("*.yaml")
+    }
+    assert {"abo", "showroom"} <= profiles.keys()
+    assert _keys(profiles["abo"]) == _keys(profiles["showroom"])
+
+
+def test_a_profile_with_a_wrong_parameter_leaves_the_file_alone(params_file, tmp_path):
+    (tmp_path / "mine.yaml").write_text("lora: {rank: 4}\n")
+    before = params_file.read_bytes()
+    with pytest.raises(ParameterError, match="lora.rank is not a parameter"):
+        apply_profile("mine", tmp_path, params_file)
+    assert params_file.read_bytes() == before
+
+
+def test_an_unknown_profile_is_answered_with_the_known_ones(params_file, repository):
+    with pytest.raises(ParameterError, match="there are: abo, showroom"):
+        apply_profile("moon", repository / "profiles", params_file)

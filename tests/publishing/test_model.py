@@ -1,0 +1,254 @@
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from huggingface_hub import ModelCard
+
+from vqatune.errors import DataError, ModelError
+from vqatune.inference.predict import predict
+from vqatune.publishing.publish import prepare
+from vqatune.publishing.request import Request
+from vqatune.tables import write_json
+
+BLIP = {"name": "Salesforce/blip-vqa-base", "revision": "787b3d35d57e49572baabd22884b3d5a05acf072"}
+
+
+def _prepare(root: Path, **changes) -> Path:
+    options = {"dataset": "me/abo-vqa", "with_dataset": False} | changes
+    prepare(Request(version="v2", repo="me/blip", **options), root / "out", root)
+    return root / "out" / "model"
+
+
+def _card(root: Path, **changes) -> str:
+    return (_prepare(root, **changes) / "README.md").read_text()
+
+
+def _base_was(root: Path, **changes: object) -> None:
+    """Have dvc.lock say what the base model is."""
+    model = yaml.safe_load((root / "params.yaml").read_text())["model"] | changes
+    stages = {"base": {"params": {"params.yaml": {"model": model}}}}
+    (root / "dvc.lock").write_text(yaml.safe_dump({"schema": "2.0", "stages": stages}))
+
+
+@pytest.fixture
+def expected(made, tiny_params, pairs, places) -> str:
+    """What the engine answers about the picture that the card's code is given."""
+    asked = pairs[(pairs["image_id"] == "image03") & (pairs["question"] == "what color is it?")]
+    models = made / "models"
+    return predict(tiny_params, "v2", models / "base", models / "v2", asked, places)["prediction"].item()
+
+
+def _answer(model: Path, content, tmp_path: Path, **variables: str) -> str:
+    """Run the code of a card, in a folder from which me/blip is the prepared folder, without vqatune."""
+    place = tmp_path / "elsewhere"
+    (place / "me").mkdir(parents=True)
+    shutil.copytree(model, place / "me" / "blip")
+    (place / "picture.jpg").write_bytes(content("image03"))
+    code = (model / "README.md").read_text().split("```python\n")[1].split("```")[0]
+    (place / "use.py").write_text(code + "\nimport sys\nassert 'vqatune' not in sys.modules\n")
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    environment |= {"HF_HUB_OFFLINE": "1", **variables}
+    done = subprocess.run(
+        [sys.executable, "-P", "use.py"],
+        cwd=place,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "missing" not in done.stderr.lower() and "unexpected" not in done.stderr.lower()
+    return done.stdout.strip()
+
+
+def test_the_cards_code_answers_as_the_engine_does_with_the_base_beside_the_adapter(
+    root, content, expected, tmp_path
+):
+    model = _prepare(root)
+    config = json.loads((model / "adapter_config.json").read_text())
+    assert (config["base_model_name_or_path"], config["revision"]) == ("base", None)
+    # Nothing of where it was made is needed.
+    shutil.move(root / "models", root / "gone")
+    assert _answer(model, content, tmp_path) == expected != ""
+
+
+def test_the_cards_code_answers_as_the_engine_does_with_a_base_of_the_hub(root, content, expected, tmp_path):
+    _base_was(root, source="hub", **BLIP)
+    model = _prepare(root)
+    config = json.loads((model / "adapter_config.json").read_text())
+    assert config["base_model_name_or_path"] == BLIP["name"] and config["revision"] == BLIP["revision"]
+    assert not (model / "base").exists()
+    cached = tmp_path / "hf" / "hub" / "models--Salesforce--blip-vqa-base"
+    shutil.copytree(root / "models" / "base", cached / "snapshots" / BLIP["revision"])
+    assert _answer(model, content, tmp_path, HF_HOME=str(tmp_path / "hf")) == expected
+
+
+def test_the_front_matter_is_what_the_hub_expects(root):
+    _base_was(root, source="hub", **BLIP)
+    card = ModelCard(_card(root))
+    assert {
+        "library_name": "peft",
+        "base_model": BLIP["name"],
+        "base_model_relation": "adapter",
+        "pipeline_tag": "visual-question-answering",
+        "language": ["en"],
+        "license": "bsd-3-clause",
+        "datasets": ["me/abo-vqa"],
+    }.items() <= card.data.to_dict().items()
+    (result,) = card.data.eval_results[:1]
+    assert (result.metric_type, result.metric_value) == ("exact_match", 0.5932)
+    assert (result.dataset_type, result.dataset_split) == ("me/abo-vqa", "test")
+    # A count is no metric, and neither is what has no value.
+    assert {each.metric_type for each in card.data.eval_results} == {"exact_match", "grounding"}
+
+
+def test_the_front_matter_names_no_base_and_no_licence_that_are_not_known(root):
+    front = ModelCard(_card(root, dataset=None)).data.to_dict()
+    assert not {"base_model", "base_model_relation", "license", "datasets"} & set(front)
+
+
+def test_the_card_says_scores_weaknesses_and_lineage(root):
+    card = _card(root)
+    for line in (
+        "| score | base | v2 |",
+        "| exact_match | 0.5932 | 0.5932 (0.5812 … 0.6046) |",
+        "- questions about count (25% of 30), color (75% of 40)",
+        "- difficulty 3 (50% of 30)",
+        "9 images of 2 product types, in 2 batches",
+        "| v1 | base | 9 | 18 | 24 | 2 | 0.5932 |",
+        "| v2 | v1 | 9 | 18 | 33 | 3 | 0.5932 |",
+        "| variant | lora |",
+        "it is here, in the folder `base`",
+    ):
+        assert line in card, line
+    assert "shape (" not in card, "five pairs say nothing"
+
+
+def test_the_folder_holds_the_scores_and_the_log_and_the_training_state_where_asked_for(root):
+    model = _prepare(root)
+    for name, kept in (
+        ("metrics.json", "metrics/v2.json"),
+        ("by.csv", "metrics/by/v2.csv"),
+        ("intervals.csv", "metrics/intervals/v2.csv"),
+        ("log.csv", "models/v2/log.csv"),
+        ("adapter_model.safetensors", "models/v2/adapter_model.safetensors"),
+    ):
+        assert (model / name).read_bytes() == (root / kept).read_bytes()
+    assert not (model / "training_state").exists()
+    state = _prepare(root, training_state=True) / "training_state"
+    assert sorted(path.name for path in state.iterdir()) == ["optimizer.safetensors", "position.json"]
+    assert all(path.stat().st_mode & 0o044 == 0o044 for path in model.rglob("*") if path.is_file())
+
+
+def test_a_version_that_was_not_measured_says_so(root):
+    shutil.rmtree(root / "metrics")
+    card = _card(root)
+    assert "has not been measured" in card and "Where it fails most has not been measured" in card
+    assert ModelCard(card).data.eval_results is None
+
+
+def test_the_commit_is_told_with_what_was_not_committed(root):
+    def git(*arguments: str) -> None:
+        identity = ["-c", "user.name=me", "-c", "user.email=me@example.com", "-c", "commit.gpgsign=false"]
+        subprocess.run(["git", *identity, *arguments], cwd=root, check=True, capture_output=True)
+
+    assert "at commit" not in _card(root)
+    git("init")
+    git("add", "params.yaml")
+    git("commit", "-m", "first")
+    shutil.rmtree(root / "out")
+    card = _card(root)
+    assert "The repository was at commit `" in card and "not committed" not in card
+    (root / "params.yaml").write_text((root / "params.yaml").read_text() + "# changed\n")
+    shutil.rmtree(root / "out")
+    assert "`, with changes that were not committed." in _card(root)
+
+
+def test_the_path_of_a_base_that_is_no_hubs_is_not_told(root):
+    _base_was(root, source="hub", name="/home/someone/private/checkpoint", revision=None)
+    card = _card(root)
+    assert "private" not in card and "a checkpoint that is not on the hub" in card
+    assert 'from_pretrained(adapter, subfolder="base")' in card
+
+
+def _no_base(root: Path) -> None:
+    shutil.rmtree(root / "models" / "base")
+
+
+def _half_a_base(root: Path) -> None:
+    (root / "models" / "base" / "model.safetensors").unlink()
+
+
+def _other_base(root: Path) -> None:
+    path = root / "models" / "base" / "config.json"
+    write_json(json.loads(path.read_text()) | {"another": True}, path)
+
+
+def _no_processor(root: Path) -> None:
+    (root / "models" / "v2" / "processor_config.json").write_text("{")
+
+
+def _no_tokenizer(root: Path) -> None:
+    (root / "models" / "v2" / "tokenizer.json").unlink()
+
+
+def _no_adapter(root: Path) -> None:
+    (root / "models" / "v2" / "adapter_model.safetensors").unlink()
+
+
+def _cut_adapter(root: Path) -> None:
+    (root / "models" / "v2" / "adapter_model.safetensors").write_bytes(b"short")
+
+
+def _damaged_scores(root: Path) -> None:
+    (root / "metrics" / "v2.json").write_text("{")
+
+
+def _scores_that_are_none(root: Path) -> None:
+    (root / "metrics" / "v2.json").write_text('{"exact_match": "high"}')
+
+
+def _scores_without_end(root: Path) -> None:
+    (root / "metrics" / "v1.json").write_text('{"exact_match": NaN}')
+
+
+def _damaged_lock(root: Path) -> None:
+    (root / "dvc.lock").write_bytes(b"\xff\xfe")
+
+
+def _damaged_slices(root: Path) -> None:
+    (root / "metrics" / "by" / "v2.csv").write_text("slice,value\n1,2\n")
+
+
+def _damaged_intervals(root: Path) -> None:
+    (root / "metrics" / "intervals" / "v2.csv").write_text("metric\n")
+
+
+@pytest.mark.parametrize(
+    ("damage", "error", "said"),
+    [
+        (_no_base, ModelError, "models/base does not exist"),
+        (_half_a_base, ModelError, "models/base is incomplete"),
+        (_other_base, ModelError, "was tuned from another base model"),
+        (_no_processor, ModelError, "models/v2 cannot be loaded as a BLIP processor"),
+        (_no_tokenizer, ModelError, "models/v2 lacks tokenizer.json"),
+        (_no_adapter, ModelError, "adapter_model.safetensors does not exist"),
+        (_cut_adapter, ModelError, "adapter_model.safetensors is damaged"),
+        (_damaged_scores, DataError, "metrics/v2.json is not a version's scores"),
+        (_scores_that_are_none, DataError, "v2.json is not a version's scores .exact_match is 'high'"),
+        (_scores_without_end, DataError, "v1.json is not a version's scores .exact_match is nan"),
+        (_damaged_lock, DataError, "dvc.lock is damaged"),
+        (_damaged_slices, DataError, "by/v2.csv is damaged"),
+        (_damaged_intervals, DataError, "intervals/v2.csv is damaged"),
+    ],
+)
+def test_what_is_damaged_is_named_and_nothing_is_written(damage, error, said, root):
+    damage(root)
+    with pytest.raises(error, match=said):
+        _prepare(root)
+    assert not list((root / "out").glob("*")) and not list((root / "out").glob(".*"))

@@ -1,0 +1,289 @@
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import vl_convert
+
+from vqatune.errors import DataError
+from vqatune.report.figures.loss import POINTS
+from vqatune.report.figures.versions import version_sections
+from vqatune.tables import read_csv, write_csv
+
+BUILD = """
+import hashlib, json, sys
+from pathlib import Path
+from vqatune.report.figures.data import data_section
+from vqatune.report.figures.versions import version_sections
+root, *versions = sys.argv[1:]
+sections = [data_section(Path(root)), *version_sections(Path(root), versions)]
+views = [[figure.views, figure.alt, figure.note] for section in sections for figure in section.figures]
+print(hashlib.sha256(json.dumps(views).encode()).hexdigest())
+"""
+
+
+@pytest.fixture(scope="module")
+def figures(small_run):
+    return shown(small_run.root, small_run.versions)
+
+
+@pytest.fixture
+def run(small_run, tmp_path):
+    """A copy of what the figures read, to be changed."""
+    for name in ("metrics", "models"):
+        shutil.copytree(small_run.root / name, tmp_path / name)
+    return tmp_path
+
+
+def shown(root: Path, versions: list[str]) -> dict:
+    return {figure.name: figure for section in version_sections(root, versions) for figure in section.figures}
+
+
+def tables(spec: dict) -> list[list[dict]]:
+    """All tables of a chart, those of its layers in their order."""
+    own = [spec["data"]["values"]] if "data" in spec else []
+    return own + [table for layer in spec.get("layer", ()) for table in tables(layer)]
+
+
+def lines(spec: dict) -> list[dict]:
+    return next(table for table in tables(spec) if "low" in table[0])
+
+
+def test_every_chart_is_valid_and_as_wide_as_its_place(figures):
+    families = {f"{name}_scores" for name in ("lexical", "structural", "difficulty", "image")}
+    slices = {"by_difficulty", "by_question_type", "by_product_type"}
+    assert families | slices | {"loss"} == set(figures)
+    for figure in figures.values():
+        assert figure.alt and not figure.table.empty
+        for spec in figure.views.values():
+            assert spec["width"] == "container" and "config" not in spec and "title" not in spec
+            assert vl_convert.vegalite_to_vega(spec | {"width": 400}, vl_version="6.4")["marks"]
+
+
+def test_scores_and_bands_are_those_of_the_metrics_files(small_run, figures):
+    for place, version in enumerate(small_run.versions):
+        table = read_csv(small_run.root / f"metrics/intervals/{version}.csv").set_index("metric")
+        drawn = [row for row in lines(figures["lexical_scores"].views["All"]) if row["number"] == place]
+        assert {row["metric"] for row in drawn} == {"exact_match", "bleu1", "token_overlap", "jaccard_clean"}
+        for row in drawn:
+            for name in ("value", "low", "high"):
+                assert row[name] == pytest.approx(table.loc[row["metric"], name], rel=1e-5)
+
+
+def test_the_most_telling_metrics_are_shown_first_and_look_the_same_among_all(figures):
+    views = figures["lexical_scores"].views
+    assert list(views) == ["The most telling", "All"]
+    assert {row["metric"] for row in lines(views["The most telling"])} == {"exact_match", "token_overlap"}
+
+    def scales(spec: dict) -> dict:
+        line = next(layer for layer in spec["layer"][1]["layer"] if layer["mark"]["type"] == "line")[
+            "encoding"
+        ]
+        return {name: line[name]["scale"] for name in ("color", "shape", "strokeDash")}
+
+    assert scales(views["The most telling"]) == scales(views["All"])
+    assert scales(views["All"])["color"]["domain"][:2] == ["exact_match", "token_overlap"]
+
+
+def test_hovering_tells_every_score_of_a_version_with_its_interval(figures, small_run):
+    hovered = figures["structural_scores"].views["All"]["layer"][-1]
+    row = hovered["data"]["values"][1]
+    table = read_csv(small_run.root / "metrics/intervals/v1.csv").set_index("metric").loc["fuzzy"]
+    assert row["version"] == "v1" and hovered["encoding"]["tooltip"][0]["field"] == "version"
+    assert row["fuzzy"] == f"{table['value']:.3f} ({table['low']:.3f} to {table['high']:.3f})"
+
+
+def test_the_alternative_text_has_the_first_and_the_last_score(small_run, figures):
+    first, last = (
+        json.loads((small_run.root / f"metrics/{version}.json").read_text())["exact_match"]
+        for version in ("base", "v2")
+    )
+    assert f"exact_match goes from {first:.3f} (base) to {last:.3f} (v2)" in figures["lexical_scores"].alt
+
+
+def test_a_metric_that_is_absent_is_named_with_the_reason(run, small_run):
+    path = run / "metrics/intervals/v2.csv"
+    table = read_csv(path).astype({"absent": object})
+    # As where WordNet is not there, or a model is not set.
+    table.loc[len(table), ["metric", "absent"]] = ["meteor", "WordNet is not installed."]
+    table.loc[table["metric"] == "token_overlap", ["value", "low", "high"]] = np.nan
+    write_csv(table, path)
+    figure = shown(run, small_run.versions)["lexical_scores"]
+    assert "meteor is absent: WordNet is not installed." in figure.note
+    drawn = [(row["metric"], row["number"]) for row in lines(figure.views["All"])]
+    assert ("token_overlap", 1) in drawn and ("token_overlap", 2) not in drawn
+
+
+def test_lines_that_lie_on_each_other_are_named(run, small_run):
+    for version in small_run.versions:
+        path = run / f"metrics/intervals/{version}.csv"
+        table = read_csv(path).set_index("metric", drop=False)
+        table.loc["bleu1", "value"] = table.loc["exact_match", "value"]
+        write_csv(table, path)
+    note = shown(run, small_run.versions)["lexical_scores"].note
+    named = next(
+        group for group in note.removeprefix("Lines that lie on each other: ").split("; ") if "bleu1" in group
+    )
+    assert "exact_match" in named
+
+
+def test_a_metric_of_a_scale_of_its_own_has_a_chart_of_its_own(run, small_run):
+    for version in small_run.versions:
+        path = run / f"metrics/intervals/{version}.csv"
+        table = read_csv(path)
+        table.loc[len(table), ["metric", "value", "low", "high"]] = ["bartscore", -4.5, -5.0, -4.0]
+        write_csv(table, path)
+    figures = shown(run, small_run.versions)
+    assert [row["value"] for row in lines(figures["bartscore"].views["All"])] == [-4.5] * 3
+    assert "-4.5" not in json.dumps(figures["lexical_scores"].views)
+
+
+def write_log(run: Path, version: str, loss: np.ndarray) -> None:
+    steps = np.arange(1, len(loss) + 1)
+    log = pd.DataFrame({"step": steps, "loss": loss, "smoothed_loss": np.abs(loss) + 0.1})
+    write_csv(log, run / f"models/{version}/log.csv")
+
+
+def test_losses_stand_one_after_the_other_in_three_views(run, small_run):
+    write_log(run, "v1", np.array([3.0, 2.0, 1.0]))
+    write_log(run, "v2", np.array([0.9, 0.8]))
+    figure = shown(run, small_run.versions)["loss"]
+    assert list(figure.views) == ["Raw", "Log scale", "Smoothed"]
+    drawn = {name: tables(spec)[0] for name, spec in figure.views.items()}
+    assert [(row["version"], row["place"], row["loss"]) for row in drawn["Raw"]] == [
+        ("v1", 1, 3.0), ("v1", 2, 2.0), ("v1", 3, 1.0), ("v2", 4, 0.9), ("v2", 5, 0.8)
+    ]  # fmt: skip
+    assert [row["loss"] for row in drawn["Smoothed"]][-1] == pytest.approx(0.9)
+    scale = figure.views["Log scale"]["layer"][0]["encoding"]["y"]["scale"]
+    assert scale["type"] == "log"
+    hovered = tables(figure.views["Raw"])[1]
+    assert [row["step"] for row in hovered] == [1, 2, 3, 1, 2]
+    assert "5 optimizer steps of 2 versions" in figure.alt
+
+
+def test_long_losses_are_thinned_but_keep_their_peaks(run, small_run):
+    rng = np.random.default_rng(1)
+    loss = rng.random(5000) + 1
+    loss[[1234, 4321]] = [50.0, 0.001]
+    write_log(run, "v1", loss)
+    figure = shown(run, small_run.versions)["loss"]
+    drawn = [row for row in tables(figure.views["Raw"])[0] if row["version"] == "v1"]
+    assert 200 < len(drawn) <= POINTS and {row["place"] for row in drawn} >= {1, 1235, 4322, 5000}
+    assert f"at most {POINTS} steps" in figure.note
+    assert all(len(json.dumps(spec)) < 100_000 for spec in figure.views.values())
+
+
+def test_a_training_that_went_astray_has_the_losses_that_are_numbers(run, small_run):
+    loss = np.full(5000, np.nan)
+    loss[:100] = np.linspace(3, 1, 100)
+    loss[50] = np.inf
+    write_log(run, "v1", loss)
+    write_log(run, "v2", np.full(5, np.nan))
+    views = shown(run, small_run.versions)["loss"].views
+    for view in views.values():
+        drawn = tables(view)[0]
+        assert {row["version"] for row in drawn} == {"v1"} and len(drawn) > 2
+        assert all(np.isfinite(row["loss"]) for row in drawn)
+    write_log(run, "v1", np.full(5000, np.nan))
+    assert tables(shown(run, small_run.versions)["loss"].views["Raw"])[0] == []
+
+
+def test_a_log_scale_leaves_out_a_loss_of_zero(run, small_run):
+    write_log(run, "v1", np.array([1.0, 0.0, 0.5]))
+    views = shown(run, small_run.versions)["loss"].views
+    assert [row["loss"] for row in tables(views["Log scale"])[0] if row["version"] == "v1"] == [1.0, 0.5]
+    assert [row["loss"] for row in tables(views["Raw"])[0] if row["version"] == "v1"] == [1.0, 0.0, 0.5]
+
+
+def test_heat_maps_have_the_scores_and_counts_of_every_slice(small_run, figures):
+    for slice_, view in (
+        ("difficulty", "Heat map"),
+        ("question_type", "Heat map"),
+        ("product_type", "Largest types"),
+    ):
+        cells = {
+            (row["value"], row["version"]): row for row in tables(figures[f"by_{slice_}"].views[view])[0]
+        }
+        for version in small_run.versions:
+            table = read_csv(small_run.root / f"metrics/by/{version}.csv")
+            for row in table[table["slice"] == slice_].itertuples():
+                cell = cells[str(row.value), version]
+                assert cell["exact_match"] == pytest.approx(row.exact_match, rel=1e-5)
+                assert (cell["pairs"], cell["images"]) == (row.pairs, row.images)
+                assert cell["text"] == f"{100 * row.exact_match:.0f}"
+
+
+def test_the_best_and_the_worst_slice_are_in_the_alternative_text(small_run, figures):
+    table = read_csv(small_run.root / "metrics/by/v2.csv")
+    table = table[table["slice"] == "question_type"].sort_values("exact_match", kind="stable")
+    assert (
+        f"best at {table['value'].iloc[-1]} ({table['exact_match'].iloc[-1]:.1%}"
+        in figures["by_question_type"].alt
+    )
+    assert (
+        f"worst at {table['value'].iloc[0]} ({table['exact_match'].iloc[0]:.1%}"
+        in figures["by_question_type"].alt
+    )
+
+
+def test_small_product_types_are_one_row_weighted_by_their_pairs(run, small_run):
+    for version in small_run.versions:
+        pairs = np.arange(40, 0, -1)
+        types = pd.DataFrame(
+            {"slice": "product_type", "value": [f"T{n:02}" for n in range(40)], "pairs": pairs}
+        )
+        types = types.assign(images=2, exact_match=np.where(pairs > 8, 0.5, 0.25))
+        tiers = pd.DataFrame(
+            {"slice": "tier", "value": [0, 1000], "pairs": 9, "images": 3, "exact_match": 0.5}
+        )
+        write_csv(pd.concat([types, tiers]), run / f"metrics/by/{version}.csv")
+    figures = shown(run, small_run.versions)
+    assert "by_difficulty" not in figures
+    views = figures["by_product_type"].views
+    assert list(views) == ["Largest types", "Tiers of sampling"]
+    cells = tables(views["Largest types"])[0]
+    assert list(dict.fromkeys(row["value"] for row in cells)) == [
+        *(f"T{n:02}" for n in range(24)),
+        "16 others",
+    ]
+    rest = cells[-1]
+    assert (rest["pairs"], rest["images"]) == (136, 32)
+    assert rest["exact_match"] == pytest.approx((100 * 0.5 + 36 * 0.25) / 136, rel=1e-5)
+    assert {row["value"] for row in tables(views["Tiers of sampling"])[0]} == {"≥ 1,000", "< 1,000"}
+
+
+def test_a_single_tuned_version_is_enough(small_run):
+    figures = shown(small_run.root, ["base", "v1"])
+    columns = figures["difficulty_scores"].views["All"]["layer"][-1]["data"]["values"]
+    assert [(row["number"], row["version"]) for row in columns] == [(0, "base"), (1, "v1")]
+    assert "of 1 version." in figures["loss"].alt
+
+
+@pytest.mark.parametrize("path", ["metrics/v2.json", "metrics/intervals/v2.csv", "metrics/by/v2.csv"])
+def test_a_version_without_scores_is_named_with_what_to_run(run, small_run, path):
+    (run / path).unlink()
+    with pytest.raises(DataError, match="does not exist: run `dvc repro eval@v2`") as raised:
+        version_sections(run, small_run.versions)
+    assert path in str(raised.value) and "\n" not in str(raised.value)
+
+
+def test_versions_without_a_training_log_are_one_line(run, small_run):
+    shutil.rmtree(run / "models")
+    with pytest.raises(DataError, match="holds no training log"):
+        version_sections(run, small_run.versions)
+
+
+def test_the_same_run_gives_the_same_charts_in_every_process(small_run, repository):
+    def digest(seed: str) -> str:
+        command = [sys.executable, "-c", BUILD, str(small_run.root), *small_run.versions]
+        environment = os.environ | {"PYTHONHASHSEED": seed, "PYTHONPATH": str(repository / "src")}
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    assert digest("1") == digest("4711")
