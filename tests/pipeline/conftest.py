@@ -204,7 +204,9 @@ def start(once, repository, environment) -> Checkout:
         listed = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
         listed = subprocess.run(listed, cwd=repository, check=True, capture_output=True, text=True)
         for name in map(Path, filter(None, listed.stdout.split("\0"))):
-            made = name.name == "dvc.lock" or (name.parts[0] in OUTPUTS and name.name != ".gitignore")
+            made = name.name == "dvc.lock" or (
+                name.parts[0] in OUTPUTS and name.name != ".gitignore" and name.parts[:2] != ("data", "unset")
+            )
             if not made and (repository / name).is_file():
                 (root / name.parent).mkdir(parents=True, exist_ok=True)
                 shutil.copy(repository / name, root / name)
