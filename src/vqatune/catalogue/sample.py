@@ -8,7 +8,7 @@ import pandas as pd
 from vqatune.errors import DataError
 from vqatune.params import SampleParams, TierParams
 from vqatune.tables import SAMPLED
-from vqatune.tables.hash_ranks import ranks
+from vqatune.tables.hash_ranks import hash_ranks
 
 
 def sample_images(
@@ -36,7 +36,7 @@ def sample_images(
 
     # Metadata is long, so only ids and types are sorted.
     ordered = filtered[["image_id", "product_type"]].reset_index(drop=True)
-    ordered["rank"] = ranks(seed, "sample", ordered["image_id"])
+    ordered["rank"] = hash_ranks(seed, "sample", ordered["image_id"])
     ordered = ordered.sort_values(["rank", "image_id"])
     types = table.set_index("product_type")
     if params.strategy == "tiered":

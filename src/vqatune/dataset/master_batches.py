@@ -6,7 +6,7 @@ import pandas as pd
 from vqatune.errors import DataError
 from vqatune.params import BatchParams
 from vqatune.tables import BATCH
-from vqatune.tables.hash_ranks import ranks
+from vqatune.tables.hash_ranks import hash_ranks
 
 
 def make_batches(
@@ -38,7 +38,7 @@ def make_batches(
     deal = _deal_evenly if params.strategy == "stratified" else _deal_in_turn
     copies["batch"] = deal(copies, count, seed)
     keys = copies["image_id"] + "\x1f" + copies["copy"].astype("str")
-    copies["order"] = ranks(seed, "batch order", keys)
+    copies["order"] = hash_ranks(seed, "batch order", keys)
     copies = copies.sort_values(["batch", "order", "image_id", "copy"])
 
     pairs = train.sort_values(["image_id", "qa_id"])
@@ -89,7 +89,7 @@ def _deal_in_turn(copies: pd.DataFrame, count: int, seed: int) -> np.ndarray:
 
 def _rank_of(values: pd.Series, purpose: str, seed: int) -> pd.Series:
     distinct = values.unique()
-    return pd.Series(ranks(seed, purpose, distinct), index=distinct)
+    return pd.Series(hash_ranks(seed, purpose, distinct), index=distinct)
 
 
 def _describe(copies: pd.DataFrame, batches: list[pd.DataFrame]) -> pd.DataFrame:

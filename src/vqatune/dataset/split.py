@@ -6,7 +6,7 @@ import pandas as pd
 
 from vqatune.errors import DataError
 from vqatune.params import SplitParams
-from vqatune.tables.hash_ranks import ranks
+from vqatune.tables.hash_ranks import hash_ranks
 
 
 def split_pairs(pairs: pd.DataFrame, params: SplitParams, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -32,7 +32,7 @@ def split_pairs(pairs: pd.DataFrame, params: SplitParams, seed: int) -> tuple[pd
     }
     unit = "item_id" if params.by == "listing" else "image_id"
     sizes = images.groupby([unit, "product_type"], as_index=False).size()
-    sizes["rank"] = ranks(seed, "split", sizes[unit])
+    sizes["rank"] = hash_ranks(seed, "split", sizes[unit])
     sizes = sizes.sort_values(["rank", unit, "product_type"])
 
     tested = set()

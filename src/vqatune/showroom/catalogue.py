@@ -20,7 +20,7 @@ from vqatune.showroom.drawing import draw, random_view
 from vqatune.showroom.products import KINDS, Product, choose, random_product
 from vqatune.showroom.wording import item_record
 from vqatune.tables import replacing
-from vqatune.tables.hash_ranks import rank, unit
+from vqatune.tables.hash_ranks import hash_rank, unit
 
 Option = TypeVar("Option")
 
@@ -180,7 +180,7 @@ def _weighted(weights: dict[Option, float], point: float) -> Option:
 def _image_id(seed: int, index: int, view: int | str) -> str:
     """Return an image's name, such as 71vUMFizV4L."""
     digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+-"
-    number = rank(seed, "image id", index, view)
+    number = hash_rank(seed, "image id", index, view)
     middle = "".join(digits[number >> 6 * place & 63] for place in range(8))
     return f"{choose((41, 51, 61, 71, 81, 91), seed, 'image size', index)}{middle}L"
 
@@ -196,7 +196,7 @@ def _members(items: list[Listing], seed: int) -> dict[str, list[str]]:
             record["other_image_id"] = list(item.image_ids[1:])
         _soil(record, item.dirt)
         line = json.dumps(record, ensure_ascii=False)
-        place = rank(seed, "member", item.index) % len(_MEMBERS)
+        place = hash_rank(seed, "member", item.index) % len(_MEMBERS)
         members[_MEMBERS[place]].append(line)
         if item.dirt == "listed twice":
             members[_MEMBERS[(place + 1) % len(_MEMBERS)]].append(line)

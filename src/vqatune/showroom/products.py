@@ -8,7 +8,7 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from vqatune.tables.hash_ranks import rank, unit
+from vqatune.tables.hash_ranks import hash_rank, unit
 
 Option = TypeVar("Option")
 
@@ -113,7 +113,7 @@ class Product:
 
 def choose(options: Sequence[Option], seed: int, *key: Hashable) -> Option:
     """Return one of the options, a function of the seed and the key."""
-    return options[rank(seed, *key) % len(options)]
+    return options[hash_rank(seed, *key) % len(options)]
 
 
 def inks_on(color: str) -> list[str]:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from vqatune.showroom.products import KINDS, Product, choose, describe
-from vqatune.tables.hash_ranks import rank, unit
+from vqatune.tables.hash_ranks import hash_rank, unit
 
 _LANGUAGES = ("de", "es", "fr", "ja")
 
@@ -108,7 +108,7 @@ def item_record(product: Product, languages: tuple[str, ...], seed: int, index: 
     claims = describe(product)
     noun = _NOUNS[product.kind]
     brand = choose(_BRANDS, seed, *key, "brand")
-    number = rank(seed, *key, "number")
+    number = hash_rank(seed, *key, "number")
     country = languages[0].partition("_")[2]
 
     def told(texts: list[str]) -> list[dict[str, str]]:
@@ -170,7 +170,7 @@ _DOMAINS = {"DE": "amazon.de", "ES": "amazon.es", "FR": "amazon.fr", "JP": "amaz
 def item_id(seed: int, index: int) -> str:
     """Return the ten characters that name a listing, such as B0J4Z81KQX."""
     digits = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-    number = rank(seed, "item id", index)
+    number = hash_rank(seed, "item id", index)
     return "B0" + "".join(digits[number // 36**place % 36] for place in range(8))
 
 
