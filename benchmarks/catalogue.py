@@ -1,11 +1,11 @@
-"""How long a catalogue of ABO's full size takes from extract to batch, and in how much memory.
+"""Time and memory of the stages from extract to batch on a catalogue of ABO's full size.
 
     python benchmarks/catalogue.py
 
-builds archives of 147,702 listings and 398,212 images (tiny ones, each different) with ABO's own counts per product
-type where they are at hand, runs the stages one after another as `dvc repro` would, each in a process of its own,
-and prints seconds, peak memory and rows of each against the target: 90 s and 2 GB on 2 cores. Where others use the
-cores too, the processors' seconds divided by 2 say how long it takes at least. Needs Linux.
+builds archives of 147,702 listings and 398,212 tiny images, each different, with ABO's counts per product type where
+they are available, runs the stages one after another as `dvc repro` would, each in its own process, and prints
+seconds, peak memory and rows of each against the target: 90 s and 2 GB on 2 cores. On a busy machine, CPU seconds
+divided by 2 are a lower bound of the time. Needs Linux.
 """
 
 import argparse
@@ -43,8 +43,6 @@ STAGES = {
     "split": ["data/train.parquet", "data/test.parquet"],
     "batch": ["data/batches"],
 }
-ARGUMENTS = {"batch": ["13"]}
-"""As in dvc.yaml."""
 _rng = random.Random(13)
 
 
@@ -76,9 +74,7 @@ def main() -> None:
         table = Table("stage", "seconds", "processor seconds", "peak MB", "rows", title=f"{cores} cores")
         measured = []
         for stage, outputs in STAGES.items():
-            figures = measure(
-                [sys.executable, str(ROOT / f"stages/{stage}.py"), *ARGUMENTS.get(stage, [])], folder
-            )
+            figures = measure([sys.executable, str(ROOT / f"stages/{stage}.py")], folder)
             measured.append(figures)
             counted = ", ".join(f"{rows(folder / output):,}" for output in outputs)
             table.add_row(stage, *map("{:.1f}".format, figures[:2]), f"{figures[2]:.0f}", counted)
@@ -100,7 +96,7 @@ def type_counts(path: Path, scale: float) -> list[tuple[str, int, int]]:
     else:
         print(f"{path} is not there: product types are made up", file=sys.stderr)
         # ABO's own largest share, then Zipf's law over the rest of its 576 types.
-        weights = [0.44, *(0.56 / (rank * 6.9) for rank in range(1, 576))]
+        weights = [0.44, *(0.56 / (number * 6.9) for number in range(1, 576))]
         weights = [weight / sum(weights) for weight in weights]
         counts = [
             (f"TYPE_{number:03d}", max(1, round(REFERENCES * weight)), max(1, round(LISTINGS * weight)))
@@ -110,7 +106,7 @@ def type_counts(path: Path, scale: float) -> list[tuple[str, int, int]]:
 
 
 def build(raw: Path, counts: list[tuple[str, int, int]]) -> None:
-    """Write both archives; a type's listings take its pictures in turn, so that several listings share one."""
+    """Write both archives; the listings of a type cycle through its images, so that several listings share one."""
     print("building the archives", file=sys.stderr)
     references = sum(count[1] for count in counts)
     share = IMAGES / REFERENCES
@@ -195,11 +191,11 @@ def write_images(path: Path, pictures: int) -> None:
     rows = io.StringIO()
     rows.write("image_id,height,width,path\n")
     with tarfile.open(path, "w", format=tarfile.USTAR_FORMAT) as tar:
-        for (place, picture), content in zip(enumerate(order), tiny_jpegs(), strict=False):
-            name = f"{place % 256:02x}/{place:08x}.jpg"
+        for (position, image), content in zip(enumerate(order), tiny_jpegs(), strict=False):
+            name = f"{position % 256:02x}/{position:08x}.jpg"
             add(tar, f"images/small/{name}", content)
             tar.members.clear()
-            rows.write(f"{picture:06d}+ABOL,16,16,{name}\n")
+            rows.write(f"{image:06d}+ABOL,16,16,{name}\n")
         add(tar, "images/metadata/images.csv.gz", gzip.compress(rows.getvalue().encode(), mtime=0))
 
 
