@@ -114,17 +114,19 @@ def build(raw: Path, counts: list[tuple[str, int, int]]) -> None:
     # The largest type makes up for the rounding of the others.
     own[max(range(len(own)), key=own.__getitem__)] += round(references * share) - sum(own)
     listings = []
-    pictures = 0
+    image_count = 0
     for (product_type, images, number), types_own in zip(counts, own, strict=True):
         shown = 0
         for listing in range(number):
             views = images // number + (listing < images % number)
-            listings.append((product_type, [pictures + (shown + view) % types_own for view in range(views)]))
+            listings.append(
+                (product_type, [image_count + (shown + view) % types_own for view in range(views)])
+            )
             shown += views
-        pictures += types_own
-    write_images(raw / "abo-images-small.tar", pictures)
+        image_count += types_own
+    write_images(raw / "abo-images-small.tar", image_count)
     write_listings(raw / "abo-listings.tar", listings)
-    print(f"{len(listings):,} listings, {pictures:,} images, {references:,} references", file=sys.stderr)
+    print(f"{len(listings):,} listings, {image_count:,} images, {references:,} references", file=sys.stderr)
 
 
 def write_listings(path: Path, listings: list[tuple[str, list[int]]]) -> None:
@@ -141,13 +143,13 @@ def write_listings(path: Path, listings: list[tuple[str, list[int]]]) -> None:
             add(tar, f"listings/metadata/listings_{part:x}.json.gz", content)
 
 
-def record(number: int, product_type: str, pictures: list[int], vocabulary: list[str]) -> dict:
+def record(number: int, product_type: str, image_numbers: list[int], vocabulary: list[str]) -> dict:
     """Return a listing in ABO's schema: en_US throughout, so that nothing is dropped, and at times more languages."""
 
     def words(count: int) -> str:
         return " ".join(_rng.choices(vocabulary, k=count))
 
-    def said(count: int) -> list[dict]:
+    def texts(count: int) -> list[dict]:
         return [{"language_tag": tag, "value": words(count)} for tag in tags]
 
     tags = ["en_US", *_rng.sample(["en_GB", "de_DE", "es_MX", "he_IL"], k=_rng.choice([0, 0, 0, 1, 2]))]
@@ -160,22 +162,22 @@ def record(number: int, product_type: str, pictures: list[int], vocabulary: list
             "value": f"<p>{words(30)}</p><ul><li>{words(12)} &amp; {words(5)}</li></ul>",
         }
     ]
-    image_ids = [f"{picture:06d}+ABOL" for picture in pictures]
+    image_ids = [f"{image:06d}+ABOL" for image in image_numbers]
     shown = {"main_image_id": image_ids[0], "other_image_id": image_ids[1:]} if image_ids else {}
     return shown | {
-        "brand": said(2),
-        "bullet_point": [value for _ in range(5) for value in said(16)],
+        "brand": texts(2),
+        "bullet_point": [value for _ in range(5) for value in texts(16)],
         "color": [{"language_tag": tag, "standardized_values": [color], "value": color} for tag in tags],
         "item_id": f"B{number:09d}",
-        "item_name": said(12),
+        "item_name": texts(12),
         "item_weight": [
             {"normalized_value": {"unit": "pounds", "value": 1.5}, "unit": "pounds", "value": 1.5}
         ],
-        "material": said(1),
+        "material": texts(1),
         "model_number": [{"value": f"M{number}"}],
         "product_description": description if number % 3 == 0 else [],
         "product_type": [{"value": product_type}],
-        "style": said(1),
+        "style": texts(1),
         "item_keywords": [{"language_tag": "en_US", "value": words(1)} for _ in range(25)],
         "country": "US",
         "marketplace": "Amazon",
@@ -184,9 +186,9 @@ def record(number: int, product_type: str, pictures: list[int], vocabulary: list
     }
 
 
-def write_images(path: Path, pictures: int) -> None:
+def write_images(path: Path, count: int) -> None:
     """Write tiny JPEGs, no two alike, in an order unlike that of their ids, and images.csv.gz after them."""
-    order = list(range(pictures))
+    order = list(range(count))
     _rng.shuffle(order)
     rows = io.StringIO()
     rows.write("image_id,height,width,path\n")

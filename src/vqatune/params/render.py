@@ -70,16 +70,16 @@ def reference() -> str:
     return "\n".join(parts)
 
 
-def _yaml_lines(name: str, value: Any, indent: str, field: FieldInfo, said: set[str]) -> Iterator[str]:
-    """Yield the lines of a parameter's value; `said`: comments of its section, none of which is repeated."""
+def _yaml_lines(name: str, value: Any, indent: str, field: FieldInfo, seen: set[str]) -> Iterator[str]:
+    """Yield the lines of a parameter's value; `seen`: comments of its section so far, which are not repeated."""
     section = field.annotation
     if isinstance(value, dict) and isinstance(section, type) and issubclass(section, Section):
         yield f"{indent}{name}:\n"
         for key, inner in section.model_fields.items():
-            if inner.description and inner.description not in said:
-                said.add(inner.description)
+            if inner.description and inner.description not in seen:
+                seen.add(inner.description)
                 yield from _comment(inner.description, f"{indent}  ")
-            yield from _yaml_lines(key, value[key], f"{indent}  ", inner, said)
+            yield from _yaml_lines(key, value[key], f"{indent}  ", inner, seen)
     elif isinstance(value, list) and value and isinstance(value[0], dict):
         yield f"{indent}{name}:\n"
         yield from (f"{indent}  - {_flow(item)}\n" for item in value)
