@@ -84,6 +84,10 @@ URL = "is no URL, which starts with http:// or https:// and a host"
             {"provider": "gemini_old"},
             "generate.provider is 'gemini_old', but must be 'template', 'recorded', 'gemini', 'gemini_legacy'",
         ),
+        (
+            {"provider": "batch", "model": "gemini-test"},
+            "generate.provider: 'batch' is now called 'gemini_batch'",
+        ),
         ({"reply_format": "xml"}, "generate.reply_format is 'xml', but must be 'schema', 'json' or 'text'"),
         ({"temperature": "hot"}, "generate.temperature: Input should be a valid number"),
         ({"temperature": 2.1}, "generate.temperature: Input should be less than or equal to 2 (it is 2.1)"),
@@ -184,7 +188,6 @@ def test_only_what_models_need_and_the_metrics_may_be_left_out(parameter_values)
 @pytest.mark.parametrize(
     ("name", "value", "said"),
     [
-        ("generate.provider", "batch", "generate.provider: batch is called gemini_batch now"),
         ("generate.prompt", "mine.md", "generate.prompt: 'mine.md' is a file: name a prompt of your own by"),
         ("batch.count", 13, "batch: count is replaced by the list `versions`"),
     ],

@@ -19,7 +19,7 @@ class ComputeParams(Section):
     threads: Count = Field(
         1,
         description="CPU threads; the bytes of a model trained on a CPU depend on it. A tiny model gains little from "
-        "a second one, and loses much where another process wants the core.",
+        "a second thread, and loses much when another process needs the core.",
     )
     compile: bool = Field(
         False,

@@ -1,7 +1,7 @@
 """The parameters of generate: the source of the question-answer pairs."""
 
 import re
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -53,7 +53,7 @@ class GenerateParams(Section):
     model: str | None = Field(
         "gemini-3.5-flash-lite",
         description="The model to ask. This and all that follows is for providers that ask a model. Another model, "
-        "revision, prompt, reply format, temperature or maximum of output tokens asks about every image anew.",
+        "revision, prompt, reply format, temperature or output limit queries every image again.",
     )
     revision: str | None = Field(
         None, description="With provider local: the model's revision on the Hub. null: the newest."
@@ -64,7 +64,7 @@ class GenerateParams(Section):
     )
     prompt_file: WatchedPath = Field(
         "data/unset/generate.prompt_file",
-        description="A prompt of your own, in place of the above: the path of an .md file, which DVC watches. "
+        description="A prompt of your own, used instead of prompt: the path of an .md file, which DVC watches. "
         "data/unset/generate.prompt_file: not set (DVC fails on null).",
     )
     reply_format: Literal["schema", "json", "text"] = Field(
@@ -74,11 +74,12 @@ class GenerateParams(Section):
     )
     temperature: Annotated[float, Field(ge=0, le=2)] | None = Field(
         None,
-        description="null: the model's own (with local: greedy decoding). gemini-3.5-flash-lite and models from 3.6 "
-        "on ignore any other.",
+        description="Sampling temperature. null: the model's default (with local: greedy decoding). "
+        "gemini-3.5-flash-lite and models from 3.6 on ignore any other.",
     )
     max_output_tokens: Count = Field(
-        8192, description="Includes a model's thoughts; a reply that is cut off loses its last pairs."
+        8192,
+        description="Maximum length of a reply, including a model's thoughts; a truncated reply loses its last pairs.",
     )
     shard: str | None = Field(
         None,
@@ -87,7 +88,7 @@ class GenerateParams(Section):
     )
     endpoint: str | None = Field(
         None,
-        description="null: Google's; otherwise the URL of a proxy, or of a server that speaks the same protocol.",
+        description="URL of a proxy, or of a server that speaks the same protocol; null: Google's.",
     )
     timeout_seconds: Positive = Field(120, description="Timeout of a request.")
     attempts: Count = Field(
@@ -130,9 +131,9 @@ class GenerateParams(Section):
 
     @field_validator("provider", mode="before")
     @classmethod
-    def _has_no_old_name(cls, value: Any) -> Any:
+    def _is_not_renamed(cls, value: object) -> object:
         if value == "batch":
-            raise ValueError("batch is called gemini_batch now")
+            raise ValueError("'batch' is now called 'gemini_batch'")
         return value
 
     @field_validator("prompt")

@@ -30,8 +30,8 @@ class PredictParams(Section):
     )
     keep_vision_states: bool = Field(
         False,
-        description="Where the adapter leaves the vision tower alone: keep the image states of the test images in "
-        ".work/, so that each image is encoded once for all versions. At 384 pixels they take 0.9 MB an image in "
+        description="If the adapter does not tune the vision tower: keep the image states of the test images in .work/, so "
+        "that each image is encoded once for all versions. At 384 pixels they take 0.9 MB an image in "
         "bf16, 1.8 MB in float32, and as much again for each image that grounding exchanges.",
     )
     images_per_step: Count = Field(32, description="Maximum number of images in a micro-batch.")

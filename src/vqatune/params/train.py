@@ -38,7 +38,7 @@ class TrainParams(Section):
         320,
         description="Maximum number of question-answer pairs in a micro-batch (an image that alone has more is a "
         "micro-batch of its own). Smaller micro-batches need less memory. How the pairs are divided into "
-        "micro-batches, and among GPUs, changes the result only in the last digits, and in the dropout masks.",
+        "micro-batches, and among GPUs, changes only the last digits of the result, and the dropout masks.",
     )
     accumulation_steps: Count = Field(
         1, description="Gradient accumulation: micro-batches of images_per_step images per optimizer step."
