@@ -17,7 +17,7 @@ from vqatune.errors import ParameterError
 from vqatune.models.dropout import speed_up_dropout
 from vqatune.params import ComputeParams
 from vqatune.runtime.launch import launched
-from vqatune.tables.hash_ranks import rank
+from vqatune.tables.hash_ranks import hash_rank
 
 PRECISIONS = {"float32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -65,7 +65,7 @@ def device_name(device: torch.device) -> str:
 
 def reseed(seed: int, *purpose: str | int) -> None:
     """Start torch's random numbers anew for one purpose, so that they do not depend on what was drawn before."""
-    torch.manual_seed(rank(seed, *purpose) >> 1)
+    torch.manual_seed(hash_rank(seed, *purpose) >> 1)
 
 
 def place(model: nn.Module, device: torch.device, precision: str) -> None:
