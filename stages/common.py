@@ -5,6 +5,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "src"))
 
-from vqatune.runtime.stage import run
+from vqatune.runtime.stage import run, show_failed_import
 
 __all__ = ["run"]
+
+# The stage's own imports come next, before there is anything that could catch their errors.
+sys.excepthook = show_failed_import
