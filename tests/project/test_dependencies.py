@@ -136,6 +136,7 @@ def test_the_core_installation_has_the_command(without_extras, command):
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
 def test_the_core_installation_scores_a_file(without_extras, file):
     done = without_extras("score", file.name, "--json")
     assert done.returncode == 0, done.stderr
