@@ -1,6 +1,8 @@
 # make repro   everything, from the archives to the table of versions (twice: the second time takes seconds)
 # make test    the test suite
-# make lint    formatting and lint
+# make check   lint and the tests of a minute or two: before every commit
+# make lint    formatting, lint, types of the packages that others import, layers
+# make lock    requirements.txt and requirements-demo.txt, made anew from pyproject.toml; pins stay where they can
 # make clean   remove what was made here, the environment and DVC's cache included, but replies that were paid for
 
 PYTHON ?= python3
@@ -9,7 +11,7 @@ READY := $(VENV)/.ready
 DEMO := $(VENV)/.ready-demo
 export PATH := $(abspath $(VENV))/bin:$(PATH)
 
-.PHONY: repro test browser lint setup clean
+.PHONY: repro test check browser lint lock setup clean
 
 repro: setup
 	dvc repro
@@ -17,6 +19,9 @@ repro: setup
 
 test: $(DEMO) browser
 	python -m pytest -n 2 --dist worksteal
+
+check: lint
+	python -m pytest -n 2 --dist worksteal -m "not slow and not browser" --ignore tests/pipeline
 
 # The pages are tested in Chromium, which is no Python package.
 browser:
@@ -29,6 +34,20 @@ browser:
 lint: setup
 	ruff format --check .
 	ruff check .
+	mypy
+	lint-imports --no-cache
+
+# `uv pip compile` keeps the pins that it finds; take a line out, or add --upgrade-package NAME, to move one.
+COMPILE = uv pip compile --quiet --python-version 3.11 --no-annotate \
+    --custom-compile-command 'make lock (uv pip compile)'
+
+lock: setup
+	python -m pip install --quiet uv
+	$(COMPILE) --extra dev --output-file requirements.txt pyproject.toml
+	cp requirements-demo.txt $(VENV)/demo.txt
+	$(COMPILE) --extra demo --constraints requirements.txt --no-header --output-file $(VENV)/demo.txt pyproject.toml
+	echo '# What `vqatune demo` needs beside requirements.txt. Made by: make lock (uv pip compile)' > requirements-demo.txt
+	grep --invert-match --line-regexp --fixed-strings --file=requirements.txt $(VENV)/demo.txt >> requirements-demo.txt
 
 setup: $(READY)
 

@@ -10,6 +10,9 @@ from vqatune.runtime.warm_start import hand_over
 # A warm process may run the script instead.
 hand_over()
 
-from vqatune.runtime.stage import run
+from vqatune.runtime.stage import run, show_failed_import
 
 __all__ = ["run"]
+
+# The stage's own imports come next, before there is anything that could catch their errors.
+sys.excepthook = show_failed_import

@@ -21,6 +21,10 @@ class ModelError(VqatuneError):
     """A checkpoint or an adapter that is incomplete or does not belong to what it is used with."""
 
 
+class MissingExtraError(VqatuneError):
+    """A package of an extra (`pip install 'vqatune[report]'`) is not installed."""
+
+
 class ImageError(DataError):
     """A picture's bytes do not open; what is asked of it is left out."""
 

@@ -3,6 +3,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -34,6 +35,7 @@ def test_the_most_frequent_words_are_tokens_and_the_rest_are_spelled():
     assert tokenizer.unk_token_id not in tokenizer("any other, 3.5%?").input_ids
 
 
+@pytest.mark.slow
 def test_no_lesson_is_a_picture_of_the_catalogue(tmp_path: Path, tiny_base):
     draw_catalogue(listings=100, seed=13, folder=tmp_path)
     images = extract(tmp_path, 0).images
@@ -58,6 +60,7 @@ def test_lessons_do_not_say_what_products_are_called():
             assert not names & {*plain(question).split(), *plain(answer).split()}
 
 
+@pytest.mark.slow
 def test_a_base_model_learns_what_it_is_taught(make_params, tmp_path):
     from vqatune.base_model.base import make_base
 

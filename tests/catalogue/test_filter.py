@@ -219,6 +219,7 @@ def test_every_listing_and_every_reference_is_accounted_for(archives, run):
     assert report["listings_kept"] == filtered["item_id"].nunique()
 
 
+@pytest.mark.slow
 def test_order_of_rows_and_number_of_workers_do_not_matter(archives, tmp_path, make_params, monkeypatch):
     rng = random.Random(3)
     names = [f"i{n}" for n in range(120)]
@@ -278,6 +279,7 @@ def test_an_archive_that_changed_since_it_was_read_is_an_error(archives, tmp_pat
         filter_images(extracted.listings, extracted.images, make_params().filter)
 
 
+@pytest.mark.slow
 def test_the_real_slice_keeps_nearly_all_of_its_images(extracted_slice, make_params, monkeypatch):
     monkeypatch.setenv("VQATUNE_WORKERS", "2")
     filtered, report = filter_images(extracted_slice.listings, extracted_slice.images, make_params().filter)

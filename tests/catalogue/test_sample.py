@@ -120,6 +120,7 @@ def test_random_draws_as_many_images_as_tiered_and_all_takes_every_one():
     assert set(everything["repeats"]) == {1}
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(
     counts=st.dictionaries(st.sampled_from("ABCDEFG"), st.integers(1, 70), min_size=1),

@@ -96,6 +96,7 @@ def test_an_image_that_was_not_sampled_is_named():
         make_master_batches(train, repeats.drop(index=3), BatchParams(strategy="stratified"), 3, seed=1)
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(
     counts=st.dictionaries(st.sampled_from("ABCDEFG"), st.integers(1, 12), min_size=1),

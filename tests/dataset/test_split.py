@@ -75,6 +75,7 @@ def test_another_seed_tests_on_other_images():
     assert tested[0] != tested[1]
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(
     listings=st.lists(

@@ -48,6 +48,7 @@ def _outputs(archives: Path, params, folder: Path, shuffle: bool) -> dict[str, b
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
+@pytest.mark.slow
 def test_shuffled_rows_and_other_workers_give_the_same_samples_split_and_batches(
     archives, make_params, parameter_values, tmp_path, monkeypatch
 ):

@@ -45,6 +45,7 @@ def test_the_head_that_shares_the_word_embeddings_is_never_tuned(tiny_base, tiny
     assert not [name for name in trained if "embeddings" in name or "predictions.decoder" in name]
 
 
+@pytest.mark.slow
 def test_the_configuration_is_written_in_the_same_order_by_every_process(adapter, tiny_base, tmp_path):
     script = (
         "import sys; from pathlib import Path; from vqatune.models import lora;"

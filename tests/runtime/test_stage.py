@@ -86,6 +86,7 @@ def test_timings_come_longest_first(tmp_path, monkeypatch):
     assert [record["stage"] for record in timings()] == ["base", "raw"]
 
 
+@pytest.mark.slow
 def test_no_stage_imports_torch_that_does_not_need_it(repository):
     script = "import sys; sys.path[:0] = ['stages', 'src']; import {stage}; sys.exit('torch' in sys.modules)"
     for stage in ("raw", "extract", "filter", "sample", "generate", "split", "batch", "eval", "report"):

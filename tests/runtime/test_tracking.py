@@ -115,6 +115,7 @@ def test_tensorboard_has_every_row_and_the_parameters_as_text(train):
     assert len(texts) == 1 and "    lora:\n      r: 8\n" in texts[0]
 
 
+@pytest.mark.slow
 def test_after_a_kill_the_trackers_go_on_without_gap_or_repetition(stage_folder):
     stages = stage_folder(MANY_STEPS, copies=COPIES)
     process = stages.start("train", "v1", "base", "01")
@@ -140,6 +141,7 @@ def test_after_a_kill_the_trackers_go_on_without_gap_or_repetition(stage_folder)
     _assert_same(_scalars(stages.root / ".work"), log, close=True)
 
 
+@pytest.mark.slow
 def test_what_is_watched_changes_nothing_in_git_and_says_nothing(stage_folder, monkeypatch):
     stages = stage_folder(MANY_STEPS)
 
@@ -245,6 +247,7 @@ def wandb(tmp_path, monkeypatch):
     monkeypatch.setenv("WANDB_MODE", "offline")
 
 
+@pytest.mark.slow
 def test_weights_and_biases_is_given_every_row_in_a_run_named_after_the_version(stage_folder, wandb):
     stages = stage_folder({"train.images_per_step": 2, "train.report_to": ["wandb"]})
     stages.run("train", "v1", "base", "01")
@@ -257,6 +260,7 @@ def test_weights_and_biases_is_given_every_row_in_a_run_named_after_the_version(
     _assert_same(seen, read_csv(stages.root / "models/v1/log.csv"), close=True)
 
 
+@pytest.mark.slow
 def test_weights_and_biases_without_an_account_is_one_line_that_says_what_to_do(
     stage_folder, wandb, monkeypatch
 ):

@@ -49,6 +49,7 @@ def uninterrupted(stage_folder) -> dict[str, str]:
     return _digests(stages.root / "models/v1")
 
 
+@pytest.mark.slow
 def test_stopped_in_every_way_and_started_again_it_ends_with_the_same_bytes(stage_folder, uninterrupted):
     stages = stage_folder(MANY_STEPS, copies=COPIES)
     moments = random.Random(7)
@@ -80,6 +81,7 @@ def test_stopped_in_every_way_and_started_again_it_ends_with_the_same_bytes(stag
     assert not _checkpoints(stages.root)
 
 
+@pytest.mark.slow
 def test_processes_that_read_pictures_make_no_difference(stage_folder, uninterrupted):
     stages = stage_folder(MANY_STEPS | {"compute.loader_processes": 2}, copies=COPIES)
     _stop_after(stages, 20, signal.SIGKILL)
@@ -87,6 +89,7 @@ def test_processes_that_read_pictures_make_no_difference(stage_folder, uninterru
     assert _digests(stages.root / "models/v1") == uninterrupted
 
 
+@pytest.mark.slow
 def test_a_second_training_of_the_same_version_is_refused(stage_folder):
     stages = stage_folder(MANY_STEPS, copies=COPIES)
     first = stages.start("train", "v1", "base", "01")
@@ -105,6 +108,7 @@ def test_a_second_training_of_the_same_version_is_refused(stage_folder):
     first.stderr.close()
 
 
+@pytest.mark.slow
 def test_a_checkpoint_of_another_learning_rate_is_not_used(stage_folder):
     stages = stage_folder(MANY_STEPS, copies=COPIES)
     _stop_after(stages, 10, signal.SIGKILL)

@@ -31,6 +31,7 @@ def made(stage_folder):
     return run
 
 
+@pytest.mark.slow
 def test_two_processes_give_the_losses_adapter_and_answers_of_one(made):
     log, adapter, predictions = made("one", {})
     others = made("two", {"train.launcher": LAUNCHER, "predict.launcher": LAUNCHER})
@@ -44,6 +45,7 @@ def test_two_processes_give_the_losses_adapter_and_answers_of_one(made):
     np.testing.assert_allclose(others[2]["log_probability"], predictions["log_probability"], atol=1e-4)
 
 
+@pytest.mark.slow
 def test_two_processes_stopped_and_started_again_end_as_if_they_had_not_been(stage_folder):
     changes = SAME | {"train.launcher": LAUNCHER, "train.images_per_step": 2, "train.checkpoint_every": 1}
     whole = stage_folder(changes, name="whole", copies=12)
@@ -63,12 +65,14 @@ def test_two_processes_stopped_and_started_again_end_as_if_they_had_not_been(sta
         assert made == (whole.root / "models/v1" / name).read_bytes()
 
 
+@pytest.mark.slow
 def test_a_launcher_that_starts_one_process_only_is_told_of(stage_folder):
     alone = LAUNCHER.replace("--multi_gpu", "--cpu")
     stages = stage_folder({"predict.launcher": alone})
     assert "the launcher has started one process only" in stages.run("predict", "base")
 
 
+@pytest.mark.slow
 def test_a_launcher_that_is_not_there_is_one_line(stage_folder):
     stages = stage_folder({"train.launcher": "no-such-launcher --processes 2"})
     process = stages.start("train", "v1", "base", "01")

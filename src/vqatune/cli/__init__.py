@@ -11,6 +11,7 @@ import sys
 from io import TextIOWrapper
 
 from vqatune.errors import VqatuneError
+from vqatune.runtime.extras import naming_extras
 
 COMMANDS = {
     "profile": "set params.yaml for a purpose: showroom, abo",
@@ -42,12 +43,13 @@ DESCRIPTIONS = {
 def main(arguments: list[str] | None = None) -> None:
     """Run one command; an error of ours is printed as one line and exits with 1."""
     arguments = sys.argv[1:] if arguments is None else arguments
-    chosen = _parser(arguments).parse_args(arguments)
     if isinstance(sys.stdout, TextIOWrapper):
         # What the terminal cannot show is no reason to fail.
         sys.stdout.reconfigure(errors="replace")
     try:
-        chosen.run(chosen)
+        with naming_extras():
+            chosen = _parser(arguments).parse_args(arguments)
+            chosen.run(chosen)
         sys.stdout.flush()
     except VqatuneError as error:
         print(f"error: {error}", file=sys.stderr)

@@ -7,11 +7,13 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import TracebackType
 
 from filelock import FileLock, Timeout
 
-from vqatune.errors import DataError, Stopped, VqatuneError
+from vqatune.errors import DataError, MissingExtraError, Stopped, VqatuneError
 from vqatune.params import Params, load_params
+from vqatune.runtime.extras import naming_extras
 from vqatune.runtime.launch import launched, relaunch
 from vqatune.tables import write_json
 
@@ -42,7 +44,8 @@ def run(
             if command and not launched():
                 relaunch(command)
             else:
-                main(params, *arguments)
+                with naming_extras():
+                    main(params, *arguments)
     except Stopped as stopped:
         print(f"{name}: {stopped}", file=sys.stderr)
         sys.exit(stopped.status)
@@ -56,6 +59,22 @@ def run(
         return
     record = {"stage": name, "seconds": round(time.perf_counter() - start, 2), "peak_mb": round(_peak_mb())}
     write_json(record, TIMINGS / f"{name}.json")
+
+
+def show_failed_import(
+    kind: type[BaseException], error: BaseException, traceback: TracebackType | None
+) -> None:
+    """Print one line for a stage whose imports need an extra that is not installed; a hook for sys.excepthook."""
+    if not isinstance(error, ModuleNotFoundError):
+        sys.__excepthook__(kind, error, traceback)
+        return
+    try:
+        with naming_extras():
+            raise error
+    except MissingExtraError as missing:
+        print(f"error in {Path(sys.argv[0]).stem}: {missing}", file=sys.stderr)
+    except ModuleNotFoundError:
+        sys.__excepthook__(kind, error, traceback)
 
 
 @contextmanager

@@ -21,7 +21,6 @@ import socket
 import subprocess
 import sys
 import tempfile
-import traceback
 from pathlib import Path
 from types import FrameType
 
@@ -177,8 +176,8 @@ def _run_script(request: dict) -> int:
         runpy.run_path(sys.argv[0], run_name="__main__")
     except SystemExit as left:
         status = left.code if isinstance(left.code, int) else int(left.code is not None)
-    except BaseException:  # noqa: BLE001 - a traceback, as Python itself shows it
-        traceback.print_exc()
+    except BaseException:  # noqa: BLE001 - what Python itself would do
+        sys.excepthook(*sys.exc_info())
         status = 1
     atexit._run_exitfuncs()
     sys.stdout.flush()

@@ -126,7 +126,7 @@ def _nltk_bleu() -> Callable[[list[tuple[str, ...]], tuple[str, ...]], float]:
 
 @cache
 def _sacrebleu() -> Any:
-    from sacrebleu.metrics import BLEU
+    from sacrebleu.metrics.bleu import BLEU
 
     return BLEU(max_ngram_order=1, effective_order=True, tokenize="none")
 

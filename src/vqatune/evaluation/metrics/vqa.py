@@ -65,7 +65,7 @@ def _without_punctuation(text: str) -> str:
     unless a digit follows it.
     """
     joined = _COMMA_BETWEEN_DIGITS.search(text) is not None
-    replacements = {
+    replacements: dict[str, str | int | None] = {
         mark: "" if joined or f"{mark} " in text or f" {mark}" in text else " "
         for mark in _MARKS
         if mark in text

@@ -91,7 +91,7 @@ def choose_columns(names: Sequence[str], columns: Columns, where: str) -> dict[s
 
 def _given(names: Sequence[str], columns: Columns, where: str) -> dict[str, tuple[str, ...]]:
     one = {PREDICTION: columns.prediction, DIFFICULTY: columns.difficulty, IMAGE_ID: columns.image_id}
-    given = {role: (name,) for role, name in one.items() if name}
+    given: dict[str, tuple[str, ...]] = {role: (name,) for role, name in one.items() if name}
     if columns.references:
         given[REFERENCES] = columns.references
     seen: dict[str, str] = {}
@@ -115,7 +115,7 @@ def _nearest(name: str, names: Sequence[str]) -> str:
 
 
 def _guess(free: Sequence[str], role: str, names: Sequence[str], where: str) -> tuple[str, ...]:
-    candidates = [(_plain(name), (name,)) for name in free]
+    candidates: list[tuple[str, tuple[str, ...]]] = [(_plain(name), (name,)) for name in free]
     if role == REFERENCES:
         candidates = _with_numbered(candidates, set(" ".join(_NAMES[role]).split()))
     for line in map(str.split, _NAMES[role]):

@@ -10,7 +10,7 @@ import json
 import math
 import re
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -71,7 +71,7 @@ class _Table:
     """The cells of a file by column, and the number of the line or row that each row of cells stands in."""
 
     path: Path
-    columns: dict[str, Sequence[Any]]
+    columns: Mapping[str, Sequence[Any]]
     numbers: Sequence[int]
     unit: str
 

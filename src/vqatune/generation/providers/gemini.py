@@ -15,6 +15,7 @@ from vqatune.generation.providers import Ask, mime_type
 from vqatune.generation.providers.failures import Failure, Passing, Refused
 from vqatune.generation.providers.gemini_replies import accept, check_key, check_model, read, redact, refusal
 from vqatune.params import ComputeParams, GenerateParams
+from vqatune.runtime.extras import naming_extras
 
 __all__ = ["Course", "clients", "opened", "read", "send"]
 
@@ -43,7 +44,8 @@ async def opened(params: GenerateParams, compute: ComputeParams) -> AsyncIterato
     the reply is there. A proxy is taken from the environment.
     """
     # Here, for it takes seconds, and stored replies can be read without.
-    from google.genai import types
+    with naming_extras("gemini"):
+        from google.genai import types
 
     @cache
     def config(prompt: Prompt) -> types.GenerateContentConfig:
@@ -78,9 +80,10 @@ async def opened(params: GenerateParams, compute: ComputeParams) -> AsyncIterato
 async def clients(params: GenerateParams) -> AsyncIterator[Callable[[str], Any]]:
     """Give a function that returns the SDK's asynchronous client for a key; all share one pool of connections."""
     # Here, for they take seconds, and stored replies can be read without.
-    import aiohttp
-    from google import genai
-    from google.genai import types
+    with naming_extras("gemini"):
+        import aiohttp
+        from google import genai
+        from google.genai import types
 
     check_model(params)
     # It would warn that it uses GOOGLE_API_KEY, where that is set too; it uses the key given here.

@@ -19,6 +19,7 @@ from vqatune.generation.providers.failures import Passing, Refused
 from vqatune.generation.providers.gemini import bad_endpoint, timed_out
 from vqatune.generation.providers.gemini_replies import accept, check_key, check_model, read, redact
 from vqatune.params import ComputeParams, GenerateParams
+from vqatune.runtime.extras import naming_extras
 
 __all__ = ["opened", "read"]
 
@@ -42,7 +43,7 @@ async def opened(params: GenerateParams, compute: ComputeParams) -> AsyncIterato
     from the environment.
     """
     # Here, for they take seconds, and stored replies can be read without.
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), naming_extras("gemini-legacy"):
         # The README says it; and the second is about Python, not about this SDK.
         warnings.filterwarnings(
             "ignore", r"\s*All support for the `google.generativeai` package", FutureWarning

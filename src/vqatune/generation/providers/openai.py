@@ -18,6 +18,7 @@ from vqatune.generation.providers import Ask, Reading, mime_type
 from vqatune.generation.providers.failures import BadKey, Passing, Refused
 from vqatune.generation.providers.openai_errors import Dialect, explained, read_error, rewording, unconnected
 from vqatune.params import ComputeParams, GenerateParams
+from vqatune.runtime.extras import naming_extras
 
 _LONGEST_CONNECT = 10.0  # seconds
 
@@ -35,7 +36,9 @@ async def opened(params: GenerateParams, compute: ComputeParams) -> AsyncIterato
     does not take a parameter.
     """
     import httpx2
-    import openai
+
+    with naming_extras("openai"):
+        import openai
 
     try:
         httpx2.URL(params.endpoint or "")

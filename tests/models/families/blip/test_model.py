@@ -85,6 +85,7 @@ def test_a_pair_has_the_loss_that_transformers_gives_it_alone(model, asked):
     torch.testing.assert_close(pair_losses(model, asked.together()), expected, rtol=0, atol=1e-5)
 
 
+@pytest.mark.slow
 @settings(max_examples=15, deadline=None)
 @given(counts=st.lists(st.integers(1, 40), min_size=1, max_size=4).map(tuple), seed=st.integers(0, 99))
 def test_a_pair_has_the_same_loss_and_answer_whatever_is_beside_it(model, counts, seed):
@@ -134,6 +135,7 @@ def _gradients(model) -> dict[str, torch.Tensor]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tower", [Tower(checkpointing=True), Tower(compiled=True)], ids=str)
 def test_checkpointing_and_compiling_change_no_gradient(model, asked, tower):
     if tower.compiled and not shutil.which("g++"):
@@ -170,6 +172,7 @@ def test_answers_are_those_of_stock_generation_one_at_a_time(model, asked):
         assert _tokens(ids[pair]) == _stock_answer(model, asked, pair)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("beams", [2, 3, 5])
 def test_beams_find_what_stock_beam_search_finds_one_at_a_time(model, beams):
     for seed in range(4):
@@ -197,6 +200,7 @@ def _forced(model, batch: Batch, tokens: int) -> torch.Tensor:
     return -loss * tokens
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("abreast", [1, 3, 100])
 def test_the_ranked_answer_is_the_most_probable_of_all_candidates(model, asked, abreast):
     words = random.Random(3)
