@@ -48,6 +48,14 @@ COMMAND = [sys.executable, "-c", "from vqatune.cli import main; main()"]
 QUESTIONS = [("what color is it?", "red"), ("how many stars are there?", "3"), ("is it striped?", "yes")]
 
 
+@pytest.fixture(autouse=True)
+def _messages_on_standard_error() -> None:
+    """Print log messages as stages and commands do, where capsys and capfd see them."""
+    from vqatune.runtime.logs import configure
+
+    configure()
+
+
 @pytest.fixture(scope="session")
 def repository() -> Path:
     return ROOT

@@ -11,6 +11,7 @@ import sys
 from io import TextIOWrapper
 
 from vqatune.errors import VqatuneError
+from vqatune.runtime.logs import configure
 
 COMMANDS = {
     "profile": "set params.yaml for a purpose: showroom, abo",
@@ -41,6 +42,7 @@ DESCRIPTIONS = {
 
 def main(arguments: list[str] | None = None) -> None:
     """Run one command; an error of ours is printed as one line and exits with 1."""
+    configure()
     arguments = sys.argv[1:] if arguments is None else arguments
     chosen = _parser(arguments).parse_args(arguments)
     if isinstance(sys.stdout, TextIOWrapper):

@@ -1,5 +1,6 @@
 """Starting a stage in several processes, by a launcher that the user names."""
 
+import logging
 import os
 import shlex
 import signal
@@ -8,6 +9,8 @@ import sys
 from types import FrameType
 
 from vqatune.errors import ParameterError
+
+_logger = logging.getLogger(__name__)
 
 LAUNCHED = "VQATUNE_LAUNCHED"
 """Set in the environment of processes that a launcher has started."""
@@ -49,5 +52,5 @@ def relaunch(launcher: str) -> None:
     for number, handler in before.items():
         signal.signal(number, handler)
     if status:
-        print("what went wrong is said above the launcher's own report", file=sys.stderr)
+        _logger.error("what went wrong is said above the launcher's own report")
         sys.exit(128 + came[0] if came else 128 - status if status < 0 else status)

@@ -1,0 +1,23 @@
+"""Logging to standard error, as bare messages without level or name."""
+
+import logging
+import sys
+
+
+class _StandardError(logging.StreamHandler):
+    """A handler that writes to the standard error of the moment, which may be replaced after it was made."""
+
+    def __init__(self) -> None:
+        logging.Handler.__init__(self)
+
+    @property
+    def stream(self):
+        return sys.stderr
+
+
+def configure() -> None:
+    """Print this package's messages of level INFO and above on standard error; may be called repeatedly."""
+    logger = logging.getLogger("vqatune")
+    logger.setLevel(logging.INFO)
+    if not any(isinstance(handler, _StandardError) for handler in logger.handlers):
+        logger.addHandler(_StandardError())
