@@ -25,7 +25,7 @@ from vqatune.models.device import autocast
 from vqatune.models.dropout import FastDropout
 from vqatune.models.families.blip import model as blip
 from vqatune.models.families.blip import pair_losses
-from vqatune.models.packing import Batch
+from vqatune.models.packing import PackedBatch
 
 
 def main() -> None:
@@ -65,7 +65,7 @@ class Step:
     def __init__(self, setting: Setting, model: BlipForQuestionAnswering) -> None:
         self.model, self.device, self.precision = model, torch.device(setting.device), setting.precision
 
-    def __call__(self, batches: list[Batch], changed: Callable | None = None) -> None:
+    def __call__(self, batches: list[PackedBatch], changed: Callable | None = None) -> None:
         """Go through the batches, with something changed meanwhile."""
         with contextmanager(changed or unchanged)():
             for batch in batches:

@@ -22,10 +22,10 @@ from measuring import seconds
 from report import describe, save
 from setting import SEED, ask, build, parse
 from vqatune.inference.decoding import greedy_answers
-from vqatune.loading.loader import Encoder, ImageReader, Pictures, load_pictures
+from vqatune.loading.loader import Encoder, ImageReader, MicroBatchImages, load_images
 from vqatune.models.device import autocast
 from vqatune.models.families.blip import make_tokenizer, pair_losses
-from vqatune.models.packing import to
+from vqatune.models.packing import to_device
 from vqatune.showroom.drawing import draw, random_view
 from vqatune.showroom.products import random_product
 
@@ -39,7 +39,7 @@ def main() -> None:
     figures = describe("loading", setting)
     model = build(setting, setting.precision).train()
     asked = ask(model.config, setting.images, setting.questions)
-    batch = to(asked.batch(setting.device), next(model.parameters()).device)
+    batch = to_device(asked.batch(setting.device), next(model.parameters()).device)
 
     def train() -> None:
         with autocast(batch.pixel_values.device, setting.precision):
@@ -78,10 +78,10 @@ def measure_loading(images: int, size: int) -> Iterator[tuple[int, float]]:
     with tempfile.TemporaryDirectory() as folder:
         places = write_pictures(Path(folder) / "pictures.tar", images)
         names = places["image_id"].tolist()
-        passes = [names[start : start + 8] for start in range(0, images, 8)]
-        pictures = Pictures(passes, ImageReader(places), Encoder(processor))
+        micro_batches = [names[start : start + 8] for start in range(0, images, 8)]
+        pictures = MicroBatchImages(micro_batches, ImageReader(places), Encoder(processor))
         for processes in dict.fromkeys([0, 1, 2, os.cpu_count() or 1]):
-            taken = seconds(lambda processes=processes: list(load_pictures(pictures, processes)), "cpu")
+            taken = seconds(lambda processes=processes: list(load_images(pictures, processes)), "cpu")
             yield processes, images / taken
 
 

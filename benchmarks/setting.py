@@ -15,10 +15,10 @@ from torch import Tensor
 from transformers import BlipConfig, BlipForQuestionAnswering
 
 from vqatune.errors import VqatuneError
-from vqatune.models.device import PRECISIONS, place
+from vqatune.models.device import PRECISIONS, prepare_model
 from vqatune.models.families.blip import make_config, make_tokenizer
 from vqatune.models.lora import PRESETS, new_adapter
-from vqatune.models.packing import Batch, make_batch, to
+from vqatune.models.packing import PackedBatch, pack_batch, to_device
 from vqatune.params import LoraParams, load_params
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -123,7 +123,7 @@ def build(setting: Setting, precision: str, merged: bool = False) -> BlipForQues
             # A fresh adapter's zeros would hide an adapter that is left out.
             torch.nn.init.normal_(weight, std=0.01)
     model = adapted.merge_and_unload() if merged else adapted.get_base_model()
-    place(model, torch.device(setting.device), precision)
+    prepare_model(model, torch.device(setting.device), precision)
     return model.eval()
 
 
@@ -140,10 +140,10 @@ class Asked:
     answers: list[list[int]]
     """Token ids from [DEC] to [SEP], one for each question."""
 
-    def batch(self, device: str) -> Batch:
+    def batch(self, device: str) -> PackedBatch:
         """Return it all as one batch of ours, on a device."""
-        batch = make_batch(self.pixel_values, self.counts, self.questions, self.answers)
-        return to(batch, torch.device(device))
+        batch = pack_batch(self.pixel_values, self.counts, self.questions, self.answers)
+        return to_device(batch, torch.device(device))
 
 
 def ask(config: BlipConfig, images: int, questions: int) -> Asked:

@@ -9,7 +9,7 @@ import pandas as pd
 from PIL import Image
 
 from vqatune.loading.archive import read_spans
-from vqatune.loading.pictures import FORMATS, REFUSALS
+from vqatune.loading.pictures import DECODE_ERRORS, FORMATS
 from vqatune.runtime.progress import map_parts
 
 _PICTURES_AT_ONCE = 2000
@@ -54,6 +54,6 @@ def _opens(content: bytes) -> bool:
             picture.load()
             if picture.mode not in ("RGB", "L"):
                 picture.convert("RGB")
-    except REFUSALS:
+    except DECODE_ERRORS:
         return False
     return True

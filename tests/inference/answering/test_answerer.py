@@ -67,7 +67,10 @@ def test_neither_the_size_of_a_pass_nor_what_else_is_asked_changes_an_answer(mod
     assert [len(answers) for answers in expected] == [number % 4 for number in range(12)]
     for images, pairs in ((1, 1), (5, 2), (3, 100)):
         small = Answerer(
-            models / "v2", compute=tiny_params.compute, images_per_pass=images, pairs_per_pass=pairs
+            models / "v2",
+            compute=tiny_params.compute,
+            images_per_micro_batch=images,
+            pairs_per_micro_batch=pairs,
         )
         for answers, others in zip(small.ask_many(asked), expected, strict=True):
             assert [answer.answer for answer in answers] == [other.answer for other in others]

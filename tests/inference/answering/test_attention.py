@@ -9,7 +9,7 @@ from untrained_blip import SEP, untrained_blip
 from vqatune.inference.answering.attention import attention, where_it_looked
 from vqatune.models import lora
 from vqatune.models.families.blip import encode_images, encode_questions
-from vqatune.models.packing import make_batch
+from vqatune.models.packing import pack_batch
 
 DEC, ENC = 58, 59
 QUESTION, ANSWER = [ENC, 12, 40, 7, 9, SEP], [20, 31, 5]
@@ -22,7 +22,7 @@ def model() -> BlipForQuestionAnswering:
 
 @pytest.fixture(scope="module")
 def batch():
-    return make_batch(
+    return pack_batch(
         torch.randn(1, 3, 32, 32, generator=torch.Generator().manual_seed(4)),
         [1],
         [QUESTION],
@@ -129,7 +129,7 @@ def test_an_answer_without_tokens_has_looked_somewhere(model, batch):
 
 
 def test_only_one_question_has_a_map(model):
-    two = make_batch(torch.zeros(1, 3, 32, 32), [2], [QUESTION, QUESTION])
+    two = pack_batch(torch.zeros(1, 3, 32, 32), [2], [QUESTION, QUESTION])
     with pytest.raises(ValueError, match="of one question"):
         attention(model, two, ANSWER)
 
