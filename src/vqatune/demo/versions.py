@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from vqatune.inference.answering.answerer import Answer, Answerer
-from vqatune.inference.answering.attention import where_it_looked
+from vqatune.inference.answering.attention import attention_rollout
 from vqatune.inference.answering.versions import Settings, find_versions
 from vqatune.inference.top_k import top_k_answers
 from vqatune.models.device import autocast
@@ -77,7 +77,7 @@ def _see(name: str, answerer: Answerer, picture: bytes, question: str, choices: 
     answer, best, proven = (_of_choices if choices else _in_own_words)(answerer, picture, question, choices)
     [[_, *ids, _]] = answerer.encoder.answers([answer.answer])
     with autocast(answerer.device, answerer.compute.precision):
-        looked = where_it_looked(answerer.model, _batch(answerer, picture, question), ids)
+        looked = attention_rollout(answerer.model, _batch(answerer, picture, question), ids)
     return Seen(name, answer, best, proven, looked.numpy(), bool(answerer.too_long([question])))
 
 

@@ -2,16 +2,17 @@
 
 import logging
 import sys
+from typing import TextIO
 
 
-class _StandardError(logging.StreamHandler):
-    """A handler that writes to the standard error of the moment, which may be replaced after it was made."""
+class _StandardError(logging.StreamHandler[TextIO]):
+    """A handler that looks sys.stderr up for every message, as tests replace it."""
 
     def __init__(self) -> None:
         logging.Handler.__init__(self)
 
     @property
-    def stream(self):
+    def stream(self) -> TextIO:
         return sys.stderr
 
 

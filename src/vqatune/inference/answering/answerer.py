@@ -244,8 +244,8 @@ class Answerer:
         with autocast(self.device, self.compute.precision):
             vision_options = VisionOptions(compiled=self.compute.compile)
             states = encode_images(self.model, pixel_values.to(self.device), vision_options)
-            for start in range(0, len(owners), self.pairs_per_micro_batch):
-                part = slice(start, start + self.pairs_per_micro_batch)
+            for first in range(0, len(owners), self.pairs_per_micro_batch):
+                part = slice(first, first + self.pairs_per_micro_batch)
                 images = range(owners[part][0], owners[part][-1] + 1)
                 own_counts = [owners[part].count(image) for image in images]
                 batch = self.batch(None, own_counts, questions[part], answers and answers[part])

@@ -63,7 +63,7 @@ def attention(
     return Attention(*([layer[0].float().mean(0) for layer in kind] for kind in kinds))
 
 
-def where_it_looked(
+def attention_rollout(
     model: nn.Module, batch: PackedBatch, answer: Sequence[int], vision_options: VisionOptions | None = None
 ) -> Tensor:
     """Return how much each image patch contributes to an answer.
