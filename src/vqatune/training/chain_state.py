@@ -53,7 +53,9 @@ def read_chain_state(folder: Path) -> ChainState:
     try:
         return ChainState(**json.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError as error:
-        raise ModelError(f"{path} is missing: run its version's train stage again, or `dvc pull`") from error
+        raise ModelError(
+            f"{path} is missing or damaged: run its version's train stage again, or `dvc pull`"
+        ) from error
     except (OSError, ValueError, TypeError) as error:
         raise ModelError(
             f"{path} is damaged ({error}): run its version's train stage again, or `dvc pull`"
