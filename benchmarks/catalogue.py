@@ -1,11 +1,11 @@
-"""How long a catalogue of ABO's full size takes from extract to batch, and in how much memory.
+"""Time and memory of the stages from extract to batch on a catalogue of ABO's full size.
 
     python benchmarks/catalogue.py
 
-builds archives of 147,702 listings and 398,212 images (tiny ones, each different) with ABO's own counts per product
-type where they are at hand, runs the stages one after another as `dvc repro` would, each in a process of its own,
-and prints seconds, peak memory and rows of each against the target: 90 s and 2 GB on 2 cores. Where others use the
-cores too, the processors' seconds divided by 2 say how long it takes at least. Needs Linux.
+builds archives of 147,702 listings and 398,212 tiny images, each different, with ABO's counts per product type where
+they are available, runs the stages one after another as `dvc repro` would, each in its own process, and prints
+seconds, peak memory and rows of each against the target: 90 s and 2 GB on 2 cores. On a busy machine, CPU seconds
+divided by 2 are a lower bound of the time. Needs Linux.
 """
 
 import argparse
@@ -43,8 +43,6 @@ STAGES = {
     "split": ["data/train.parquet", "data/test.parquet"],
     "batch": ["data/batches"],
 }
-ARGUMENTS = {"batch": ["13"]}
-"""As in dvc.yaml."""
 _rng = random.Random(13)
 
 
@@ -76,9 +74,7 @@ def main() -> None:
         table = Table("stage", "seconds", "processor seconds", "peak MB", "rows", title=f"{cores} cores")
         measured = []
         for stage, outputs in STAGES.items():
-            figures = measure(
-                [sys.executable, str(ROOT / f"stages/{stage}.py"), *ARGUMENTS.get(stage, [])], folder
-            )
+            figures = measure([sys.executable, str(ROOT / f"stages/{stage}.py")], folder)
             measured.append(figures)
             counted = ", ".join(f"{rows(folder / output):,}" for output in outputs)
             table.add_row(stage, *map("{:.1f}".format, figures[:2]), f"{figures[2]:.0f}", counted)
@@ -100,7 +96,7 @@ def type_counts(path: Path, scale: float) -> list[tuple[str, int, int]]:
     else:
         print(f"{path} is not there: product types are made up", file=sys.stderr)
         # ABO's own largest share, then Zipf's law over the rest of its 576 types.
-        weights = [0.44, *(0.56 / (rank * 6.9) for rank in range(1, 576))]
+        weights = [0.44, *(0.56 / (number * 6.9) for number in range(1, 576))]
         weights = [weight / sum(weights) for weight in weights]
         counts = [
             (f"TYPE_{number:03d}", max(1, round(REFERENCES * weight)), max(1, round(LISTINGS * weight)))
@@ -110,7 +106,7 @@ def type_counts(path: Path, scale: float) -> list[tuple[str, int, int]]:
 
 
 def build(raw: Path, counts: list[tuple[str, int, int]]) -> None:
-    """Write both archives; a type's listings take its pictures in turn, so that several listings share one."""
+    """Write both archives; the listings of a type cycle through its images, so that several listings share one."""
     print("building the archives", file=sys.stderr)
     references = sum(count[1] for count in counts)
     share = IMAGES / REFERENCES
@@ -118,17 +114,19 @@ def build(raw: Path, counts: list[tuple[str, int, int]]) -> None:
     # The largest type makes up for the rounding of the others.
     own[max(range(len(own)), key=own.__getitem__)] += round(references * share) - sum(own)
     listings = []
-    pictures = 0
+    image_count = 0
     for (product_type, images, number), types_own in zip(counts, own, strict=True):
         shown = 0
         for listing in range(number):
             views = images // number + (listing < images % number)
-            listings.append((product_type, [pictures + (shown + view) % types_own for view in range(views)]))
+            listings.append(
+                (product_type, [image_count + (shown + view) % types_own for view in range(views)])
+            )
             shown += views
-        pictures += types_own
-    write_images(raw / "abo-images-small.tar", pictures)
+        image_count += types_own
+    write_images(raw / "abo-images-small.tar", image_count)
     write_listings(raw / "abo-listings.tar", listings)
-    print(f"{len(listings):,} listings, {pictures:,} images, {references:,} references", file=sys.stderr)
+    print(f"{len(listings):,} listings, {image_count:,} images, {references:,} references", file=sys.stderr)
 
 
 def write_listings(path: Path, listings: list[tuple[str, list[int]]]) -> None:
@@ -145,13 +143,13 @@ def write_listings(path: Path, listings: list[tuple[str, list[int]]]) -> None:
             add(tar, f"listings/metadata/listings_{part:x}.json.gz", content)
 
 
-def record(number: int, product_type: str, pictures: list[int], vocabulary: list[str]) -> dict:
+def record(number: int, product_type: str, image_numbers: list[int], vocabulary: list[str]) -> dict:
     """Return a listing in ABO's schema: en_US throughout, so that nothing is dropped, and at times more languages."""
 
     def words(count: int) -> str:
         return " ".join(_rng.choices(vocabulary, k=count))
 
-    def said(count: int) -> list[dict]:
+    def texts(count: int) -> list[dict]:
         return [{"language_tag": tag, "value": words(count)} for tag in tags]
 
     tags = ["en_US", *_rng.sample(["en_GB", "de_DE", "es_MX", "he_IL"], k=_rng.choice([0, 0, 0, 1, 2]))]
@@ -164,22 +162,22 @@ def record(number: int, product_type: str, pictures: list[int], vocabulary: list
             "value": f"<p>{words(30)}</p><ul><li>{words(12)} &amp; {words(5)}</li></ul>",
         }
     ]
-    image_ids = [f"{picture:06d}+ABOL" for picture in pictures]
+    image_ids = [f"{image:06d}+ABOL" for image in image_numbers]
     shown = {"main_image_id": image_ids[0], "other_image_id": image_ids[1:]} if image_ids else {}
     return shown | {
-        "brand": said(2),
-        "bullet_point": [value for _ in range(5) for value in said(16)],
+        "brand": texts(2),
+        "bullet_point": [value for _ in range(5) for value in texts(16)],
         "color": [{"language_tag": tag, "standardized_values": [color], "value": color} for tag in tags],
         "item_id": f"B{number:09d}",
-        "item_name": said(12),
+        "item_name": texts(12),
         "item_weight": [
             {"normalized_value": {"unit": "pounds", "value": 1.5}, "unit": "pounds", "value": 1.5}
         ],
-        "material": said(1),
+        "material": texts(1),
         "model_number": [{"value": f"M{number}"}],
         "product_description": description if number % 3 == 0 else [],
         "product_type": [{"value": product_type}],
-        "style": said(1),
+        "style": texts(1),
         "item_keywords": [{"language_tag": "en_US", "value": words(1)} for _ in range(25)],
         "country": "US",
         "marketplace": "Amazon",
@@ -188,18 +186,18 @@ def record(number: int, product_type: str, pictures: list[int], vocabulary: list
     }
 
 
-def write_images(path: Path, pictures: int) -> None:
+def write_images(path: Path, count: int) -> None:
     """Write tiny JPEGs, no two alike, in an order unlike that of their ids, and images.csv.gz after them."""
-    order = list(range(pictures))
+    order = list(range(count))
     _rng.shuffle(order)
     rows = io.StringIO()
     rows.write("image_id,height,width,path\n")
     with tarfile.open(path, "w", format=tarfile.USTAR_FORMAT) as tar:
-        for (place, picture), content in zip(enumerate(order), tiny_jpegs(), strict=False):
-            name = f"{place % 256:02x}/{place:08x}.jpg"
+        for (position, image), content in zip(enumerate(order), tiny_jpegs(), strict=False):
+            name = f"{position % 256:02x}/{position:08x}.jpg"
             add(tar, f"images/small/{name}", content)
             tar.members.clear()
-            rows.write(f"{picture:06d}+ABOL,16,16,{name}\n")
+            rows.write(f"{image:06d}+ABOL,16,16,{name}\n")
         add(tar, "images/metadata/images.csv.gz", gzip.compress(rows.getvalue().encode(), mtime=0))
 
 

@@ -1,11 +1,11 @@
-"""batch: deal the training images, with all their pairs, into the master batches, one a version.
+"""batch: distribute the training images, with all their pairs, over the master batches, one a version.
 
 Run by `dvc repro batch`.
 """
 
 from common import run
 
-from vqatune.dataset.master_batches import make_batches
+from vqatune.dataset.master_batches import make_master_batches
 from vqatune.params import Params
 from vqatune.tables import BATCH, PAIRS, SAMPLED, read_table, write_csv, write_table
 
@@ -13,7 +13,7 @@ from vqatune.tables import BATCH, PAIRS, SAMPLED, read_table, write_csv, write_t
 def main(params: Params) -> None:
     train = read_table("data/train.parquet", PAIRS)
     repeats = read_table("data/sampled.parquet", SAMPLED, ["image_id", "repeats"])
-    batches, table = make_batches(train, repeats, params.batch, len(params.versions), params.seed)
+    batches, table = make_master_batches(train, repeats, params.batch, len(params.versions), params.seed)
     for number, batch in enumerate(batches, start=1):
         write_table(batch, f"data/batches/{number:02d}.parquet", BATCH)
     write_csv(table, "metrics/data/batches.csv")

@@ -1,4 +1,4 @@
-"""extract: read the archives once, into a table of listings and one of images and where their bytes lie.
+"""extract: tables of the listings, and of the images with the byte ranges of their files.
 
 Run by `dvc repro extract`.
 """

@@ -1,4 +1,4 @@
-"""filter: keep the listings in the wanted languages and, once each, their images that open.
+"""filter: keep the listings in the selected languages and, once each, their images that open.
 
 Run by `dvc repro filter`.
 """

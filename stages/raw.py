@@ -1,4 +1,4 @@
-"""raw: put ABO's two archives into data/raw/, drawn, fetched or copied as raw.source says.
+"""raw: the two archives of the catalogue into data/raw/, drawn, downloaded or copied (raw.source).
 
 Run by `dvc repro raw`.
 """

@@ -8,13 +8,22 @@ from pathlib import Path
 from common import run
 
 from vqatune.params import Params
-from vqatune.report.history import FAMILIES, difficulty_curves, loss_history, score_curves, score_history
+from vqatune.report.history import (
+    FAMILIES,
+    difficulty_curves,
+    loss_history,
+    remove_gone_versions,
+    score_curves,
+    score_history,
+)
 from vqatune.report.page.page import write_page
 from vqatune.tables import write_csv
 
 
 def main(params: Params) -> None:
     metrics, versions = Path("metrics"), params.version_names
+    for path in remove_gone_versions(Path(), versions):
+        print(f"{path} is removed: the chain has no version {path.stem} any more")
     write_csv(score_history(metrics, versions), "metrics/history.csv")
     write_csv(loss_history(Path("models"), versions), "metrics/loss.csv")
     for family in FAMILIES:

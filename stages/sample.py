@@ -1,4 +1,4 @@
-"""sample: draw images per product type, fewer of the large types, and repeat those of the small ones.
+"""sample: sample images per product type, proportionally fewer of large types; oversample small types.
 
 Run by `dvc repro sample`.
 """

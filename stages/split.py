@@ -1,4 +1,4 @@
-"""split: a test set whose listings (or images) the training set does not have.
+"""split: training and test set, without common listings (or images).
 
 Run by `dvc repro split`.
 """

@@ -24,6 +24,16 @@ def abo_slice() -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def extracted_slice(abo_slice):
+    """The tables of the slice of ABO, read once by two workers."""
+    from vqatune.catalogue.sources.abo import extract
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("VQATUNE_WORKERS", "2")
+        return extract(abo_slice, max_bad_lines=0)
+
+
 @pytest.fixture(autouse=True)
 def one_worker(monkeypatch):
     # Starting worker processes takes longer than these tests' work; a test that is about them sets its own number.

@@ -1,10 +1,14 @@
+import io
 import json
 import random
 
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
 
-from vqatune.catalogue.filter import filter_images
+from vqatune.catalogue.filter import digests_of_images, filter_images
 from vqatune.catalogue.sources.abo import extract
 from vqatune.errors import ArchiveError, DataError
 from vqatune.tables import FILTERED, read_table, write_table
@@ -230,8 +234,8 @@ def test_order_of_rows_and_number_of_workers_do_not_matter(archives, tmp_path, m
     first, first_report = filter_images(extracted.listings, extracted.images, params)
     monkeypatch.setenv("VQATUNE_WORKERS", "2")
     # Small parts, so that two workers share the work.
-    monkeypatch.setattr("vqatune.catalogue.filter._LISTINGS_AT_ONCE", 20)
-    monkeypatch.setattr("vqatune.catalogue.pictures._PICTURES_AT_ONCE", 20)
+    monkeypatch.setattr("vqatune.catalogue.filter._LISTINGS_PER_PART", 20)
+    monkeypatch.setattr("vqatune.catalogue.filter._IMAGES_PER_PART", 20)
     second, second_report = filter_images(
         extracted.listings.sample(frac=1, random_state=1),
         extracted.images.sample(frac=1, random_state=2),
@@ -270,14 +274,28 @@ def test_an_archive_that_changed_since_it_was_read_is_an_error(archives, tmp_pat
     with pytest.raises(ArchiveError, match="run the stage extract again"):
         filter_images(extracted.listings, extracted.images, make_params().filter)
     (folder / "abo-images-small.tar").unlink()
-    with pytest.raises(ArchiveError, match="cannot be read"):
+    with pytest.raises(ArchiveError, match="does not exist"):
         filter_images(extracted.listings, extracted.images, make_params().filter)
 
 
-def test_the_real_slice_keeps_nearly_all_of_its_images(abo_slice, make_params, monkeypatch):
+def test_the_real_slice_keeps_nearly_all_of_its_images(extracted_slice, make_params, monkeypatch):
     monkeypatch.setenv("VQATUNE_WORKERS", "2")
-    extracted = extract(abo_slice, max_bad_lines=0)
-    filtered, report = filter_images(extracted.listings, extracted.images, make_params().filter)
+    filtered, report = filter_images(extracted_slice.listings, extracted_slice.images, make_params().filter)
     assert report["references_unreadable"] == 0
     assert len(filtered) > 9_900
     assert filtered["language"].unique().tolist() == ["en_US"]
+
+
+@settings(max_examples=30, deadline=None)
+@given(cut=st.floats(0, 0.999))
+def test_a_jpeg_cut_anywhere_does_not_open(tmp_path_factory, cut):
+    file = io.BytesIO()
+    Image.effect_noise((64, 48), 60).convert("RGB").save(file, "JPEG", progressive=cut > 0.5)
+    content = file.getvalue()
+    archive = tmp_path_factory.mktemp("cut") / "archive"
+    archive.write_bytes(content * 2)
+    lengths = [int(cut * len(content)), len(content)]
+    images = pd.DataFrame({"archive": [str(archive)] * 2, "offset": [len(content), 0], "length": lengths})
+    digests = digests_of_images(images)
+    assert digests.tolist()[0] is None
+    assert digests.tolist()[1] is not None

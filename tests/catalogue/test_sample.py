@@ -144,8 +144,9 @@ def test_every_sample_keeps_the_bounds_and_does_not_depend_on_the_order_of_rows(
     )
     sampled, table = sample_images(filtered, params, seed)
     shuffled = filtered.sample(frac=1, random_state=seed)
-    pd.testing.assert_frame_equal(sampled, sample_images(shuffled, params, seed)[0])
-    pd.testing.assert_frame_equal(table, sample_images(shuffled, params, seed)[1])
+    sampled_again, table_again = sample_images(shuffled, params, seed)
+    pd.testing.assert_frame_equal(sampled, sampled_again)
+    pd.testing.assert_frame_equal(table, table_again)
 
     assert sampled["image_id"].is_unique and set(sampled["image_id"]) <= set(filtered["image_id"])
     assert sampled["image_id"].is_monotonic_increasing

@@ -10,7 +10,7 @@ from vqatune.catalogue.filter import filter_images
 from vqatune.catalogue.raw import prepare_archives
 from vqatune.catalogue.sample import sample_images
 from vqatune.catalogue.sources.abo import extract
-from vqatune.dataset.master_batches import make_batches
+from vqatune.dataset.master_batches import make_master_batches
 from vqatune.dataset.split import describe_split, split_pairs
 from vqatune.evaluation.scoring.version import read_test, score_version
 from vqatune.generation.generate import generate
@@ -93,7 +93,7 @@ def _make_data(params: Params) -> None:
     write_table(train, "data/train.parquet", PAIRS)
     write_table(test, "data/test.parquet", PAIRS)
     write_json(describe_split(train, test), "metrics/data/split.json")
-    batches, table = make_batches(
+    batches, table = make_master_batches(
         train, sampled[["image_id", "repeats"]], params.batch, len(VERSIONS) - 1, params.seed
     )
     for number, batch in enumerate(batches, start=1):

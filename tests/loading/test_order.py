@@ -8,7 +8,7 @@ import pytest
 from vqatune.catalogue.filter import filter_images
 from vqatune.catalogue.sample import sample_images
 from vqatune.catalogue.sources.abo import extract
-from vqatune.dataset.master_batches import make_batches
+from vqatune.dataset.master_batches import make_master_batches
 from vqatune.dataset.split import split_pairs
 from vqatune.generation.generate import generate_pairs
 from vqatune.showroom.catalogue import draw_catalogue
@@ -37,7 +37,9 @@ def _outputs(archives: Path, params, folder: Path, shuffle: bool) -> dict[str, b
     sampled, _ = sample_images(mixed(filtered), params.sample, params.seed)
     pairs, _, _ = generate_pairs(mixed(sampled), params.generate, params.compute, params.seed)
     train, test = split_pairs(mixed(pairs), params.split, params.seed)
-    batches, _ = make_batches(mixed(train), mixed(sampled), params.batch, len(params.versions), params.seed)
+    batches, _ = make_master_batches(
+        mixed(train), mixed(sampled), params.batch, len(params.versions), params.seed
+    )
     write_table(sampled, folder / "sampled.parquet", SAMPLED)
     write_table(train, folder / "train.parquet", PAIRS)
     write_table(test, folder / "test.parquet", PAIRS)

@@ -1,3 +1,4 @@
+import copy
 from pathlib import Path
 
 import pytest
@@ -76,12 +77,16 @@ URL = "is no URL, which starts with http:// or https:// and a host"
                 {"provider": provider, "model": model, "endpoint": "http://a"},
                 f"generate: provider is '{provider}', so model must name the model to ask",
             )
-            for provider in ("gemini", "gemini_legacy", "batch", "openai", "local")
+            for provider in ("gemini", "gemini_legacy", "gemini_batch", "openai", "local")
             for model in (None, "")
         ),
         (
             {"provider": "gemini_old"},
             "generate.provider is 'gemini_old', but must be 'template', 'recorded', 'gemini', 'gemini_legacy'",
+        ),
+        (
+            {"provider": "batch", "model": "gemini-test"},
+            "generate.provider: 'batch' is now called 'gemini_batch'",
         ),
         ({"reply_format": "xml"}, "generate.reply_format is 'xml', but must be 'schema', 'json' or 'text'"),
         ({"temperature": "hot"}, "generate.temperature: Input should be a valid number"),
@@ -151,6 +156,56 @@ def test_a_file_that_is_missing_or_no_yaml_is_named(tmp_path: Path):
     (tmp_path / "params.yaml").write_text("a: [1")
     with pytest.raises(ParameterError, match="is not YAML"):
         load_params(tmp_path / "params.yaml")
+
+
+def _leaves(values: dict, prefix: tuple = ()):
+    for name, value in values.items():
+        if name in ("versions", "measured"):
+            continue
+        yield (*prefix, name)
+        if isinstance(value, dict):
+            yield from _leaves(value, (*prefix, name))
+
+
+def test_only_what_models_need_and_the_metrics_may_be_left_out(parameter_values):
+    optional = {"generate.provider": False, "generate.path": False, "generate": False, "eval": False}
+    optional |= {f"raw.abo_{name}.url": False for name in ("listings", "images")}
+    for name in _leaves(parameter_values):
+        values = copy.deepcopy(parameter_values)
+        section = values
+        for key in name[:-1]:
+            section = section[key]
+        del section[name[-1]]
+        dotted = ".".join(name)
+        free = name[0] in ("generate", "eval") or dotted.startswith(("raw.abo_listings.", "raw.abo_images."))
+        if optional.get(dotted, free):
+            check_params(values, "params.yaml")
+        else:
+            with pytest.raises(ParameterError, match=f"^params.yaml: {dotted} is missing"):
+                check_params(values, "params.yaml")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("generate.prompt", "mine.md", "generate.prompt: 'mine.md' is a file: name a prompt of your own by"),
+        ("batch.count", 13, "batch: count is replaced by the list `versions`"),
+    ],
+)
+def test_an_old_name_is_answered_with_the_new_one(make_params, name, value, said):
+    with pytest.raises(ParameterError) as caught:
+        make_params({name: value})
+    assert str(caught.value).startswith(f"params.yaml: {said}")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["raw.path", "generate.path", "generate.prompt_file", "predict.candidates"])
+def test_the_placeholder_of_a_path_and_null_are_no_path(make_params, parameter_values, repository, name):
+    section, key = name.split(".")
+    assert (repository / parameter_values[section][key]).is_file()
+    for value in (parameter_values[section][key], None):
+        assert getattr(getattr(make_params({name: value}), section), key) is None
+    assert getattr(getattr(make_params({name: "a/b"}), section), key) == "a/b"
 
 
 def test_every_parameter_is_explained_in_the_file(repository):

@@ -40,6 +40,13 @@ def test_a_chain_with_a_gap_or_a_fork_is_refused(make_params, change, said):
     assert said in str(caught.value)
 
 
+def test_an_unknown_key_of_a_version_is_named(make_params):
+    chain = _chain(2)
+    chain["versions"]["v2"]["batches"] = "02"
+    with pytest.raises(ParameterError, match=r"versions.v2.batches is not a parameter; did you mean batch\?"):
+        make_params(chain)
+
+
 def test_what_is_measured_is_base_and_every_version(make_params):
     chain = _chain(2)
     del chain["measured"]["base"]

@@ -133,10 +133,10 @@ class Checkout:
 
     def keep_versions(self, versions: list[str]) -> None:
         """Cut the chain in params.yaml down to these versions."""
-        content = yaml.load(self.root / "params.yaml")
-        for name in set(content["versions"]) - set(versions):
-            del content["versions"][name]
-        yaml.dump(content, self.root / "params.yaml")
+        path = self.root / "params.yaml"
+        lines = path.read_text().splitlines(keepends=True)
+        others = re.compile(rf"  (?!(?:{'|'.join(versions)}):)v\d+: {{previous: ")
+        path.write_text("".join(line for line in lines if not others.match(line)))
 
 
 @pytest.fixture(scope="session")
@@ -204,7 +204,9 @@ def start(once, repository, environment) -> Checkout:
         listed = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
         listed = subprocess.run(listed, cwd=repository, check=True, capture_output=True, text=True)
         for name in map(Path, filter(None, listed.stdout.split("\0"))):
-            made = name.name == "dvc.lock" or (name.parts[0] in OUTPUTS and name.name != ".gitignore")
+            made = name.name == "dvc.lock" or (
+                name.parts[0] in OUTPUTS and name.name != ".gitignore" and name.parts[:2] != ("data", "unset")
+            )
             if not made and (repository / name).is_file():
                 (root / name.parent).mkdir(parents=True, exist_ok=True)
                 shutil.copy(repository / name, root / name)

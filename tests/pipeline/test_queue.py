@@ -10,7 +10,7 @@ import pytest
 def queued(checkout):
     """A checkout with one version, whose worker of the queue is gone after the test."""
     checkout.keep_versions(["v1"])
-    assert checkout.run("dvc", "repro").ran == ["report"]
+    checkout.run("dvc", "repro")
     checkout.commit()
     yield checkout
     checkout.run("dvc", "queue", "stop", "--kill")

@@ -51,3 +51,32 @@ def test_a_changed_batch_retrains_from_its_version_on_and_only_as_far_as_asked(c
     assert checkout.run("dvc", "repro", "eval@v1").ran == []
     assert checkout.run("dvc", "repro", "eval@v2").ran == ["train@v2", "predict@v2", "eval@v2"]
     assert checkout.run("dvc", "repro").ran == ["report"]
+
+
+def test_a_shorter_chain_leaves_no_scores_and_predictions_of_the_versions_that_are_gone(checkout):
+    checkout.keep_versions(["v1"])
+    outcome = checkout.run("dvc", "repro")
+    assert outcome.ran == ["batch", "train@v1", "predict@v1", "eval@v1", "report"]
+    assert "metrics/v2.json is removed: the chain has no version v2 any more" in outcome.stdout
+    files = [path for folder in ("metrics", "data") for path in (checkout.root / folder).rglob("*v2*")]
+    assert files == [] and (checkout.root / "models/v2").exists()
+    assert "v2" not in checkout.run("vqatune", "table").stdout
+    assert [path.name for path in sorted((checkout.root / "data/batches").iterdir())] == ["01.parquet"]
+    assert checkout.run("dvc", "repro").ran == []
+
+
+def test_a_longer_chain_is_one_edit(checkout):
+    chain = {f"v{n}": {"previous": f"v{n - 1}" if n > 1 else "base", "batch": f"{n:02d}"} for n in (1, 2, 3)}
+    checkout.set_params({"versions": chain, "measured": {"base": {}} | chain})
+    assert {"train@v3", "predict@v3", "eval@v3", "report"} <= set(checkout.run("dvc", "repro").ran)
+    assert list(pd.read_csv(checkout.root / "metrics/history.csv")["version"]) == ["base", "v1", "v2", "v3"]
+
+
+def test_a_file_outside_of_the_repository_is_watched(checkout, tmp_path):
+    answers = tmp_path / "answers.txt"
+    answers.write_text("red\nblue\n")
+    checkout.set_params({"predict.mode": "rank", "predict.candidates": str(answers)})
+    assert "predict@v1" in checkout.run("dvc", "repro", "predict@v1").ran
+    assert checkout.run("dvc", "repro", "predict@v1").ran == []
+    answers.write_text("red\ngreen\n")
+    assert checkout.run("dvc", "repro", "predict@v1").ran == ["predict@v1"]

@@ -2,18 +2,18 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vqatune.tables.hash_ranks import rank, ranks, unit
+from vqatune.tables.hash_ranks import hash_rank, hash_ranks, unit
 
 
 def test_ranks_are_the_same_on_every_machine():
-    assert rank(13, "sample", "81zjC77+K6L") == 6142173238182284907
-    assert ranks(1, "a", ["x", "y"]).tolist() == [rank(1, "a", "x"), rank(1, "a", "y")]
+    assert hash_rank(13, "sample", "81zjC77+K6L") == 6142173238182284907
+    assert hash_ranks(1, "a", ["x", "y"]).tolist() == [hash_rank(1, "a", "x"), hash_rank(1, "a", "y")]
 
 
 @given(st.integers(), st.text(), st.text())
 def test_another_seed_or_purpose_gives_another_rank(seed, purpose, key):
-    assert rank(seed, purpose, key) != rank(seed + 1, purpose, key)
-    assert rank(seed, purpose, key) != rank(seed, purpose + "!", key)
+    assert hash_rank(seed, purpose, key) != hash_rank(seed + 1, purpose, key)
+    assert hash_rank(seed, purpose, key) != hash_rank(seed, purpose + "!", key)
 
 
 def test_ranks_are_uniform():

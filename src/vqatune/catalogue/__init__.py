@@ -1,1 +1,1 @@
-"""Archives in, the images worth asking about out."""
+"""The catalogue: archives, tables of listings and images, filtering, sampling."""

@@ -1,4 +1,4 @@
-"""Fetching an archive over HTTP: resumed when it was cut, tried again when the network fails, checked at the end."""
+"""Downloads an archive over HTTP: resumed after an interruption, retried on network errors, verified at the end."""
 
 import hashlib
 import json
@@ -25,34 +25,34 @@ from vqatune.errors import ArchiveError
 from vqatune.params import ArchiveParams
 
 ATTEMPTS = 6
-"""How often in a row the download may fail without a byte gained."""
+"""Maximum number of consecutive failures without progress."""
 
-_TIMEOUT = (10, 60)  # seconds to connect, and between two pieces
-# Of a piece that does not arrive whole nothing is kept.
-_PIECE = 2**14
+_TIMEOUT = (10, 60)  # seconds to connect, and between two chunks
+# A chunk that does not arrive whole is lost.
+_CHUNK = 2**14
 
 
 @dataclass(frozen=True)
 class Fetched:
-    """What was fetched: its length in bytes and its SHA-256 in hexadecimal."""
+    """A downloaded file: length in bytes, and SHA-256 in hexadecimal."""
 
     bytes: int
     sha256: str
 
 
 class _Interrupted(Exception):
-    """The download broke off in a way that is worth trying again."""
+    """The download failed in a way that is worth a retry."""
 
 
 def fetch(archive: ArchiveParams, target: Path, partial: Path, pause: float = 1.0) -> Fetched:
-    """Download `archive.url` to `target`, by way of `partial`, which keeps what there is when the download is cut.
+    """Download `archive.url` to `target`, through `partial`, which keeps an interrupted download.
 
-    A later call takes `partial` up (or `target`, where the download was complete) unless the server's file has
-    changed since. `pause` is the wait in seconds before the first repetition; each further one doubles it. Length
-    and SHA-256 are checked against `archive` where it has them, and told (on standard error) where it has not.
+    A later call resumes `partial` (or revalidates `target`, where the download was complete) unless the server's
+    file has changed since. `pause`: seconds before the first retry, doubled for each further one. Length and SHA-256
+    are checked against `archive` where it has them, and printed on standard error where it has not.
 
-    Raises ArchiveError where the server refuses, cannot be reached, or has another file than the one expected, and
-    where the disk does not take the file.
+    Raises ArchiveError where the server refuses, is unreachable, or has another file than expected, and where the
+    file cannot be written.
     """
     target, partial = Path(target), Path(partial)
     try:
@@ -75,7 +75,7 @@ def fetch(archive: ArchiveParams, target: Path, partial: Path, pause: float = 1.
 
 
 def bytes_bar() -> Progress:
-    """Return a progress display for bytes on standard error that stays silent where that is no terminal."""
+    """Return a progress bar for bytes on standard error; nothing is shown where that is no terminal."""
     console = Console(stderr=True)
     return Progress(
         TextColumn("{task.description}"),
@@ -90,16 +90,16 @@ def bytes_bar() -> Progress:
 
 def _download(archive: ArchiveParams, partial: Path, pause: float, progress: Progress) -> None:
     task = progress.add_task(f"fetching {archive.url.rpartition('/')[2]}", total=archive.bytes)
-    failures, most = 0, _size(partial)
+    failures, longest = 0, _size(partial)
     with requests.Session() as session:
         while True:
             try:
                 _request(session, archive, partial, progress, task)
                 return
             except _Interrupted as interruption:
-                # Only a byte never had before is a gain: a server without ranges starts afresh every time.
-                failures = failures + 1 if _size(partial) <= most else 0
-                most = max(most, _size(partial))
+                # Only bytes beyond the most so far are progress: a server without ranges starts over every time.
+                failures = failures + 1 if _size(partial) <= longest else 0
+                longest = max(longest, _size(partial))
                 if failures == ATTEMPTS:
                     raise ArchiveError(
                         f"{archive.url} cannot be fetched ({interruption}; tried {ATTEMPTS} times): check the network "
@@ -111,11 +111,10 @@ def _download(archive: ArchiveParams, partial: Path, pause: float, progress: Pro
 def _request(
     session: requests.Session, archive: ArchiveParams, partial: Path, progress: Progress, task: TaskID
 ) -> None:
-    """Ask for what `partial` lacks and append it, or for all of it where nothing can be appended."""
+    """Request the rest of `partial` and append it, or the whole file where that is not possible."""
     known = _read_state(partial, archive.url)
-    asked = _conditions(_size(partial), known)
-    # Compressed on the way, a length or a range would not be that of the file.
-    headers = {"Accept-Encoding": "identity"} | asked
+    # With compression, length and range would not be those of the file.
+    headers = {"Accept-Encoding": "identity"} | _conditions(_size(partial), known)
     with (
         _network_errors(archive),
         session.get(archive.url, headers=headers, stream=True, timeout=_TIMEOUT) as response,
@@ -139,18 +138,18 @@ def _request(
         state = {"url": archive.url, "validator": _validator(response), "bytes": total}
         with partial.open("r+b" if partial.exists() else "wb") as file:
             file.seek(start)
-            # Before the note of whose beginning it is, lest a crash leave another file's bytes under it.
+            # Before the state is written, so that a crash never leaves another file's bytes with it.
             file.truncate()
             _state_file(partial).write_text(json.dumps(state), encoding="utf-8")
-            for piece in response.iter_content(_PIECE):
-                file.write(piece)
+            for chunk in response.iter_content(_CHUNK):
+                file.write(chunk)
                 progress.update(task, completed=file.tell(), total=total)
     if total is not None and _size(partial) < total:
         raise _Interrupted("the connection was cut")
 
 
 def _conditions(size: int, known: dict) -> dict[str, str]:
-    """Return the headers that ask for no more than what is missing, if the server's file is the same still."""
+    """Return the headers of a conditional request: only the missing bytes, if the server's file is unchanged."""
     validator = known.get("validator")
     if not size or not validator:
         return {}
@@ -160,7 +159,7 @@ def _conditions(size: int, known: dict) -> dict[str, str]:
 
 
 def _validator(response: requests.Response) -> str | None:
-    """Return what tells this version of the file from others, byte by byte: a strong ETag, or its date."""
+    """Return the validator of this version of the file: a strong ETag, or the date of its last change."""
     tag = response.headers.get("ETag", "")
     return tag if tag.startswith('"') else response.headers.get("Last-Modified")
 
@@ -190,7 +189,7 @@ def _network_errors(archive: ArchiveParams) -> Iterator[None]:
 
 
 def _reason(error: BaseException) -> str:
-    """Return what went wrong in the first place; the layers above it wrap its message in their own."""
+    """Return the message of the innermost cause; the layers above only wrap it."""
     while error.__cause__ or error.__context__:
         error = error.__cause__ or error.__context__
     return " ".join((getattr(error, "strerror", None) or str(error)).split())
@@ -209,9 +208,9 @@ def _checked(archive: ArchiveParams, partial: Path, progress: Progress) -> tuple
     task = progress.add_task("checking SHA-256", total=length)
     digest = hashlib.sha256()
     with partial.open("rb") as file:
-        while piece := file.read(2**20):
-            digest.update(piece)
-            progress.advance(task, len(piece))
+        while chunk := file.read(2**20):
+            digest.update(chunk)
+            progress.advance(task, len(chunk))
     sha256 = digest.hexdigest()
     _check_length(archive, length)
     if archive.sha256 is not None and sha256 != archive.sha256.lower():
@@ -232,7 +231,7 @@ def _state_file(partial: Path) -> Path:
 
 
 def _read_state(partial: Path, url: str) -> dict:
-    """Return what is known of the file that `partial` is the beginning of; {} where it is not `url`'s."""
+    """Return the state (url, validator, bytes) of the download in `partial`; {} where it is not of `url`."""
     try:
         state = json.loads(_state_file(partial).read_text(encoding="utf-8"))
     except (FileNotFoundError, ValueError):

@@ -1,46 +1,53 @@
-"""Listings and images → the images worth asking about, once each, with what their listing says of them."""
+"""Filters listings by language and text, and their images by whether they open; removes duplicates of both."""
 
+import io
 import json
+import warnings
 from collections import Counter
 from collections.abc import Callable, Collection
 from functools import cache, partial
+from hashlib import blake2b
+from itertools import groupby
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+from PIL import Image
 
 from vqatune.catalogue.listing_text import clean
-from vqatune.catalogue.pictures import digests_of_pictures
 from vqatune.errors import DataError
+from vqatune.loading.archive import read_spans
+from vqatune.loading.pictures import DECODE_ERRORS, FORMATS
 from vqatune.params import FilterParams
 from vqatune.runtime.progress import map_parts
 from vqatune.tables import FILTERED
 
-_LISTINGS_AT_ONCE = 2000
+_LISTINGS_PER_PART = 2000
+_IMAGES_PER_PART = 2000
 _CLEANED = pa.schema({"language": pa.large_string(), "metadata": pa.large_string()})
 
 
 def filter_images(
     listings: pd.DataFrame, images: pd.DataFrame, params: FilterParams
 ) -> tuple[pd.DataFrame, dict[str, int]]:
-    """Keep the images that open, once each, of the listings with text in a wanted language.
+    """Keep the images that open, once each, of the listings with text in a selected language.
 
     `listings` has the columns of tables.LISTINGS, `images` those of tables.IMAGES, in any order. Returns the rows
-    of tables.FILTERED sorted by image_id, and the counts of what was dropped and why: listings = listings_dropped_*
+    of tables.FILTERED sorted by image_id, and the counts of dropped rows by reason: listings = listings_dropped_*
     + listings_kept, and image_references (of the listings not dropped before) = references_* + images_kept.
 
-    Of listings with one item_id the one with most images is kept. An image that several listings show stays with
-    the one that has it as main image, then with the smallest item_id; so do the same bytes under several ids.
+    Of listings with the same item_id, the one with the most images is kept. An image of several listings stays with
+    the one that has it as main image, then with the smallest item_id; so do identical bytes under several ids.
 
     Raises DataError where no listing or no image is left, ArchiveError where the images cannot be read.
     """
     report = {"listings": len(listings)}
     kept = _with_text(listings, params, report)
-    kept = _with_images(_once(kept, report), report)
+    kept = _with_images(_distinct_listings(kept, report), report)
     images = images.sort_values(["image_id", "path"]).drop_duplicates("image_id").reset_index(drop=True)
-    references = _one_listing_each(_references(kept, images, report), report)
-    digests = digests_of_pictures(images.iloc[references["image"]])
-    references = _opening_once(references.assign(digest=digests.to_numpy()), report)
+    references = _distinct_references(_references(kept, images, report), report)
+    digests = digests_of_images(images.iloc[references["image"]])
+    references = _distinct_images(references.assign(digest=digests.to_numpy()), report)
     if references.empty:
         raise DataError(
             f"no image is left of the {report['image_references']} that {len(kept)} listings name: "
@@ -48,23 +55,23 @@ def filter_images(
             "do not open as an image: check that the two archives belong together"
         )
     filtered = _rows(kept, images, references)
-    shown = references["listing"].nunique()
-    report["listings_dropped_no_image_left"] = len(kept) - shown
-    report["listings_kept"] = shown
+    with_images = references["listing"].nunique()
+    report["listings_dropped_no_image_left"] = len(kept) - with_images
+    report["listings_kept"] = with_images
     report["images_kept"] = len(filtered)
     report["product_types"] = int(filtered["product_type"].nunique())
     return filtered, report
 
 
 def _with_text(listings: pd.DataFrame, params: FilterParams, report: dict) -> pd.DataFrame:
-    """Return the listings with text in a wanted language, `metadata` and `language` as in tables.FILTERED."""
-    wanted = np.array(
-        [any(_is_wanted(tag, params.languages) for tag in tags) for tags in listings["languages"]], bool
+    """Return the listings with text in a selected language, `metadata` and `language` as in tables.FILTERED."""
+    selected = np.array(
+        [any(_is_selected(tag, params.languages) for tag in tags) for tags in listings["languages"]], bool
     )
-    report["listings_dropped_other_language"] = int((~wanted).sum())
-    if not wanted.any():
+    report["listings_dropped_other_language"] = int((~selected).sum())
+    if not selected.any():
         raise DataError(_no_language(listings, params))
-    cleaned = _cleaned(listings["metadata"], wanted, params)
+    cleaned = _cleaned(listings["metadata"], selected, params)
     has_text = cleaned["language"].notna().to_numpy()
     report["listings_dropped_no_text"] = int((~has_text).sum())
     if not has_text.any():
@@ -72,11 +79,11 @@ def _with_text(listings: pd.DataFrame, params: FilterParams, report: dict) -> pd
             f"the {len(cleaned)} listings in {', '.join(params.languages)} have no text in the fields of filter.fields "
             f"({', '.join(params.fields)}): add fields to it"
         )
-    kept = listings.loc[wanted, ["item_id", "product_type", "image_ids"]].reset_index(drop=True)
+    kept = listings.loc[selected, ["item_id", "product_type", "image_ids"]].reset_index(drop=True)
     return kept.assign(language=cleaned["language"], metadata=cleaned["metadata"])[has_text]
 
 
-def _is_wanted(tag: str, languages: Collection[str]) -> bool:
+def _is_selected(tag: str, languages: Collection[str]) -> bool:
     return any(tag == language or tag.startswith(f"{language}_") for language in languages)
 
 
@@ -90,39 +97,39 @@ def _no_language(listings: pd.DataFrame, params: FilterParams) -> str:
 
 
 class _Texts:
-    """Some texts of a slice of a column: nothing is copied until they are read or sent to a worker."""
+    """The selected texts of a slice of a column, which are not copied until they are read or sent to a worker."""
 
-    def __init__(self, column: pa.Array, wanted: pa.Array) -> None:
-        self.column, self.wanted = column, wanted
+    def __init__(self, column: pa.Array, selected: pa.Array) -> None:
+        self.column, self.selected = column, selected
 
     def __reduce__(self) -> tuple:
         # Pickling a slice would send the whole column.
-        texts = self.column.filter(self.wanted)
+        texts = self.column.filter(self.selected)
         return _Texts, (texts, pa.repeat(True, len(texts)))
 
     def read(self) -> list[str]:
-        return self.column.filter(self.wanted).to_pylist()
+        return self.column.filter(self.selected).to_pylist()
 
 
-def _cleaned(metadata: pd.Series, wanted: np.ndarray, params: FilterParams) -> pd.DataFrame:
-    columns = {"metadata": pa.array(metadata, type=pa.large_string()), "wanted": pa.array(wanted)}
-    batches = pa.table(columns).to_batches(max_chunksize=_LISTINGS_AT_ONCE)
+def _cleaned(metadata: pd.Series, selected: np.ndarray, params: FilterParams) -> pd.DataFrame:
+    columns = {"metadata": pa.array(metadata, type=pa.large_string()), "selected": pa.array(selected)}
+    batches = pa.table(columns).to_batches(max_chunksize=_LISTINGS_PER_PART)
     clean_part = partial(_clean_part, fields=tuple(params.fields), languages=tuple(params.languages))
     parts = map_parts(clean_part, [_Texts(*batch.columns) for batch in batches], "reading metadata")
     return pa.Table.from_batches(parts, schema=_CLEANED).to_pandas()
 
 
 def _clean_part(part: _Texts, fields: tuple[str, ...], languages: tuple[str, ...]) -> pa.RecordBatch:
-    is_wanted = cache(partial(_is_wanted, languages=languages))
-    rows = [_clean_record(json.loads(text), fields, is_wanted) for text in part.read()]
+    is_selected = cache(partial(_is_selected, languages=languages))
+    rows = [_clean_record(json.loads(text), fields, is_selected) for text in part.read()]
     columns = [pa.array(column, type=pa.large_string()) for column in zip(*rows, strict=True)]
     return pa.record_batch(columns or [[], []], schema=_CLEANED)
 
 
 def _clean_record(
-    record: dict, fields: tuple[str, ...], is_wanted: Callable[[str], bool]
+    record: dict, fields: tuple[str, ...], is_selected: Callable[[str], bool]
 ) -> tuple[str | None, str | None]:
-    """Return the wanted language that most kept values have, and the kept values as JSON; None without any."""
+    """Return the most frequent language of the kept values, and these as JSON; None where no value is kept."""
     kept: dict[str, list[str]] = {}
     tags: Counter[str] = Counter()
     for field in fields:
@@ -131,7 +138,7 @@ def _clean_record(
         for value in values if isinstance(values, list) else [values]:
             tag = value.get("language_tag") if isinstance(value, dict) else None
             has_tag = isinstance(tag, str)
-            if has_tag and not is_wanted(tag):
+            if has_tag and not is_selected(tag):
                 continue
             text = clean(value)
             if text:
@@ -146,15 +153,15 @@ def _clean_record(
     return language, json.dumps(kept, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
 
-def _once(listings: pd.DataFrame, report: dict) -> pd.DataFrame:
-    """Return one listing for each item_id, sorted by it."""
+def _distinct_listings(listings: pd.DataFrame, report: dict) -> pd.DataFrame:
+    """Return one listing per item_id, sorted by it."""
     repeated = listings["item_id"].duplicated(keep=False)
-    rivals = listings[repeated].assign(images=listings.loc[repeated, "image_ids"].map(len))
-    # product_type and metadata only settle ties.
+    duplicates = listings[repeated].assign(images=listings.loc[repeated, "image_ids"].map(len))
+    # product_type and metadata only break ties.
     order = ["item_id", "images", "product_type", "metadata"]
-    rivals = rivals.sort_values(order, ascending=[True, False, True, True]).drop_duplicates("item_id")
-    report["listings_dropped_repeated"] = int(repeated.sum()) - len(rivals)
-    kept = pd.concat([listings[~repeated], rivals.drop(columns="images")])
+    duplicates = duplicates.sort_values(order, ascending=[True, False, True, True]).drop_duplicates("item_id")
+    report["listings_dropped_repeated"] = int(repeated.sum()) - len(duplicates)
+    kept = pd.concat([listings[~repeated], duplicates.drop(columns="images")])
     return kept.sort_values("item_id", ignore_index=True)
 
 
@@ -165,25 +172,27 @@ def _with_images(listings: pd.DataFrame, report: dict) -> pd.DataFrame:
 
 
 def _references(listings: pd.DataFrame, images: pd.DataFrame, report: dict) -> pd.DataFrame:
-    """Return a row per image of a listing: the row of each (int64) and whether it is not the main image (bool)."""
+    """Return a row per image of a listing: row numbers of both (int64), and whether it is not the main image."""
     counts = listings["image_ids"].map(len).to_numpy(dtype=np.int64)
     listing = np.repeat(np.arange(len(listings)), counts)
-    place = np.arange(len(listing)) - np.repeat(np.cumsum(counts) - counts, counts)
+    position = np.arange(len(listing)) - np.repeat(np.cumsum(counts) - counts, counts)
     names = pd.Series([name for names in listings["image_ids"] for name in names], dtype="str")
     image = pd.Index(images["image_id"]).get_indexer(pd.Index(names))
     found = image >= 0
     report["image_references"] = len(image)
     report["references_missing"] = int((~found).sum())
-    return pd.DataFrame({"listing": listing, "image": image, "other": place > 0})[found]
+    return pd.DataFrame({"listing": listing, "image": image, "other": position > 0})[found]
 
 
-def _one_listing_each(references: pd.DataFrame, report: dict) -> pd.DataFrame:
+def _distinct_references(references: pd.DataFrame, report: dict) -> pd.DataFrame:
+    """Return one reference per image."""
     kept = references.sort_values(["image", "other", "listing"]).drop_duplicates("image")
     report["references_repeated"] = len(references) - len(kept)
     return kept
 
 
-def _opening_once(references: pd.DataFrame, report: dict) -> pd.DataFrame:
+def _distinct_images(references: pd.DataFrame, report: dict) -> pd.DataFrame:
+    """Return one reference per digest, of the images that open."""
     opening = references[references["digest"].notna()]
     report["references_unreadable"] = len(references) - len(opening)
     kept = opening.sort_values(["other", "listing", "image"]).drop_duplicates("digest")
@@ -197,3 +206,47 @@ def _rows(listings: pd.DataFrame, images: pd.DataFrame, references: pd.DataFrame
     of_listing = listings[columns].iloc[references["listing"]].reset_index(drop=True)
     of_image = images.iloc[references["image"]].reset_index(drop=True)
     return pd.concat([of_image, of_listing], axis=1)[FILTERED.names]
+
+
+def digests_of_images(images: pd.DataFrame) -> pd.Series:
+    """Return a hash of each image's bytes (16 bytes, object dtype), None where they do not open as an image.
+
+    `images` has archive, offset and length as in tables.IMAGES; the result has its index. An image opens where
+    all of it decodes and converts to RGB. Each archive is read front to back, in worker processes.
+
+    Raises ArchiveError where an archive is missing or ends before an image does.
+    """
+    ordered = images.sort_values(["archive", "offset"])
+    places = zip(ordered["archive"], ordered["offset"].tolist(), ordered["length"].tolist(), strict=True)
+    parts = []
+    for archive, of_archive in groupby(places, key=lambda place: place[0]):
+        spans = [(offset, length) for _, offset, length in of_archive]
+        starts = range(0, len(spans), _IMAGES_PER_PART)
+        parts.extend((archive, spans[start : start + _IMAGES_PER_PART]) for start in starts)
+    digests = [digest for part in map_parts(_digests, parts, "opening images") for digest in part]
+    return pd.Series(digests, index=ordered.index, dtype=object).reindex(images.index)
+
+
+def _digests(part: tuple[str, list[tuple[int, int]]]) -> list[bytes | None]:
+    archive, spans = part
+    with warnings.catch_warnings():
+        # PIL warns about much that it corrects; an image too large to decode safely is refused.
+        warnings.simplefilter("ignore")
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        return [
+            blake2b(content, digest_size=16).digest() if _opens(content) else None
+            for content in read_spans(archive, spans)
+        ]
+
+
+def _opens(content: bytes) -> bool:
+    try:
+        with Image.open(io.BytesIO(content), formats=FORMATS) as image:
+            # A JPEG decodes at an eighth of its size in half the time, and a truncated one fails all the same.
+            image.draft(None, (max(1, image.width // 8), max(1, image.height // 8)))
+            image.load()
+            if image.mode not in ("RGB", "L"):
+                image.convert("RGB")
+    except DECODE_ERRORS:
+        return False
+    return True

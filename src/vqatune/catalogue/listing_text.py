@@ -1,4 +1,4 @@
-"""A listing's values as plain text: without HTML, without what only says that there is no value."""
+"""Cleans the values of a listing: plain text without HTML, placeholders such as "n/a" dropped."""
 
 import html
 import re
@@ -21,9 +21,9 @@ NONE_LIKE = frozenset(
         "?",
     )
 )
-"""Values (lower case) that stand for no value."""
+"""Placeholders for a missing value, in lower case."""
 
-# Text runs on through these tags; every other one sets it apart.
+# Inline tags, removed without a space; every other tag becomes a space.
 _INLINE = frozenset(
     re.split(
         r"\W+",
@@ -31,9 +31,9 @@ _INLINE = frozenset(
     )
 )
 
-# Not html.parser, which reads malformed HTML differently from one patch of Python to the next and stops at some.
-# As HTML has it, a comment or a script that does not end hides the rest; a tag that does not end is text, as is
-# the < of "size < 5". Possessive repeats (*+) keep the search linear.
+# Not html.parser, whose results on malformed HTML differ between patch releases of Python. As in HTML, an unclosed
+# comment or script hides the rest; an unclosed tag is text, as is the < of "size < 5". Possessive quantifiers (*+)
+# keep the search linear.
 _MARKUP = re.compile(
     r"""<!--.*?(?:-->|\Z)
     | <(?P<unseen>script|style)\b[^<>]*>.*?(?:</(?P=unseen)\s*>|\Z)
@@ -44,8 +44,8 @@ _MARKUP = re.compile(
 
 
 def without_html(text: str) -> str:
-    """Return the text that a reader of the HTML sees, on one line, its runs of white space as one space."""
-    # Twice, because catalogues hold HTML that was escaped once more on its way there.
+    """Return the visible text of HTML on one line, with white space collapsed."""
+    # Twice, because catalogues also hold HTML that was escaped twice.
     for _ in range(2):
         if "<" in text:
             text = _MARKUP.sub(_space_or_nothing, text)
@@ -60,9 +60,9 @@ def _space_or_nothing(markup: re.Match) -> str:
 
 
 def clean(value: object) -> str:
-    """Return a JSON value of a listing as text: "" where it has none, or one that is None-like.
+    """Return a JSON value of a listing as text; "" for a missing value or a placeholder.
 
-    Objects give their `value`, followed by their `unit` where they have one (ABO's weights and lengths).
+    Of an object, its `value`, followed by its `unit` where it has one (ABO's weights and lengths).
     """
     unit = None
     if isinstance(value, dict):

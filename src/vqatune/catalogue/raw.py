@@ -1,4 +1,4 @@
-"""Putting ABO's two archives in place: drawn here, fetched, or copied from a folder."""
+"""The two archives of the catalogue: drawn, downloaded, or copied from a folder."""
 
 import shutil
 import tarfile
@@ -10,15 +10,15 @@ from vqatune.params import RawParams
 from vqatune.tables import replacing
 
 DOWNLOADS = Path(".work/downloads")
-"""Where downloads grow; DVC empties the folder they are for before it runs the stage."""
+"""Partial downloads, kept outside of the target folder, which DVC empties before it runs the stage."""
 
-_PIECE = 2**22
+_CHUNK = 2**22
 
 
 def prepare_archives(params: RawParams, seed: int, folder: Path) -> None:
-    """Put `abo-listings.tar` and `abo-images-small.tar` into `folder`, from where `params.source` says.
+    """Put `abo-listings.tar` and `abo-images-small.tar` from `params.source` into `folder`.
 
-    Each is put there whole or not at all. Raises ArchiveError where an archive cannot be had or is not a tar.
+    Each is written whole or not at all. Raises ArchiveError where an archive is not available or is not a tar.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -40,7 +40,7 @@ def _fetch(params: RawParams, folder: Path) -> None:
         fetch(archive, DOWNLOADS / name, DOWNLOADS / f"{name}.part")
     for name in archives:
         _check_tar(DOWNLOADS / name)
-    # Not before both are complete: should the second be cut, the first is still there when this runs again.
+    # Only when both are complete: if the second is interrupted, the first needs no second download.
     for name in archives:
         try:
             shutil.move(DOWNLOADS / name, folder / name)
@@ -66,15 +66,15 @@ def _copy(source: Path, folder: Path) -> None:
         for name in names:
             task = progress.add_task(f"copying {name}", total=(source / name).stat().st_size)
             try:
-                # No hard link: DVC may make what it tracks read-only, and would the user's own file with it.
+                # No hard link: DVC may make its outputs read-only, and with them the user's own file.
                 with (
                     (source / name).open("rb") as original,
                     replacing(folder / name) as temporary,
                     temporary.open("wb") as copy,
                 ):
-                    while piece := original.read(_PIECE):
-                        copy.write(piece)
-                        progress.advance(task, len(piece))
+                    while chunk := original.read(_CHUNK):
+                        copy.write(chunk)
+                        progress.advance(task, len(chunk))
             except OSError as error:
                 raise ArchiveError(
                     f"{source / name} cannot be copied to {folder} ({error.strerror or error}): free space or "

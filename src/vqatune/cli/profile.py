@@ -8,7 +8,7 @@ from vqatune.params.profiles import apply_profile
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
-    parser.add_argument("name", help="a file in profiles/, without .yaml")
+    parser.add_argument("name", help="a file in profiles/ without .yaml, or showroom: back to the defaults")
 
 
 def run(chosen: argparse.Namespace) -> None:

@@ -1,1 +1,1 @@
-"""Pairs in; a training set, a test set, batches, and the loader that yields images with their questions."""
+"""The dataset: training and test set, and the master batches."""

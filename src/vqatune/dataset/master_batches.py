@@ -1,4 +1,4 @@
-"""The master batches, one per version: images dealt out with all their pairs, small types' images repeated."""
+"""Divides the training set into master batches, one per version; an image keeps all its pairs together."""
 
 import numpy as np
 import pandas as pd
@@ -6,24 +6,24 @@ import pandas as pd
 from vqatune.errors import DataError
 from vqatune.params import BatchParams
 from vqatune.tables import BATCH
-from vqatune.tables.hash_ranks import ranks
+from vqatune.tables.hash_ranks import hash_ranks
 
 
-def make_batches(
+def make_master_batches(
     train: pd.DataFrame, repeats: pd.DataFrame, params: BatchParams, count: int, seed: int
 ) -> tuple[list[pd.DataFrame], pd.DataFrame]:
-    """Deal the training images out over `count` batches.
+    """Distribute the training images over `count` master batches.
 
     `train` has the columns of tables.PAIRS; `repeats` has image_id and repeats (int ≥ 1) for every image of it,
-    others ignored. An image with repeats k comes k times, as copies 0 to k−1, each with all its pairs. The batches
-    differ by at most one copy in size. With strategy
+    others ignored. An image with repeats k occurs k times, as copies 0 to k−1, each with all its pairs. The sizes of
+    the batches, in copies, differ by at most one. Strategies:
 
-    - stratified, the copies of each product type, and those of each image, are spread over the batches so that
-      no two batches differ by more than one;
-    - rotation, one image of each type is taken in turn, types in the order of their names, until all are used
-      up, and the row is cut into consecutive batches. Small types run out, so the last batches lack them.
+    - stratified: the copies of each product type, and those of each image, are spread evenly: their counts in any
+      two batches differ by at most one;
+    - rotation: round-robin over the types in alphabetical order, an image of each at a time, and the sequence is cut
+      into consecutive batches. Small types are exhausted early, so the last batches lack them.
 
-    Returns the batches (tables.BATCH; images in hashed order, the pairs of one together, by qa_id) and a table:
+    Returns the batches (tables.BATCH; images in hash order, the pairs of an image together, by qa_id) and a table:
     batch (from 1), images (copies), pairs, types, total_variation (½·Σ|p_batch(type) − p_all(type)| over copies).
 
     Raises DataError where there are fewer images than batches, or an image without repeats.
@@ -35,10 +35,10 @@ def make_batches(
             "params.yaml, or have more images sampled (sample.*, raw.*)"
         )
     copies = _copies(images, repeats)
-    deal = _deal_evenly if params.strategy == "stratified" else _deal_in_turn
-    copies["batch"] = deal(copies, count, seed)
+    assign = _assign_stratified if params.strategy == "stratified" else _assign_rotation
+    copies["batch"] = assign(copies, count, seed)
     keys = copies["image_id"] + "\x1f" + copies["copy"].astype("str")
-    copies["order"] = ranks(seed, "batch order", keys)
+    copies["order"] = hash_ranks(seed, "batch order", keys)
     copies = copies.sort_values(["batch", "order", "image_id", "copy"])
 
     pairs = train.sort_values(["image_id", "qa_id"])
@@ -52,7 +52,7 @@ def make_batches(
 
 
 def _copies(images: pd.DataFrame, repeats: pd.DataFrame) -> pd.DataFrame:
-    """Return image_id, product_type and copy, one row a copy, by image_id and copy."""
+    """Return image_id, product_type and copy, a row a copy, sorted by image_id and copy."""
     times = images["image_id"].map(repeats.set_index("image_id")["repeats"])
     if times.isna().any():
         image = images.loc[times.isna(), "image_id"].min()
@@ -63,33 +63,35 @@ def _copies(images: pd.DataFrame, repeats: pd.DataFrame) -> pd.DataFrame:
     return copies.assign(copy=copies.groupby("image_id").cumcount())
 
 
-def _deal_evenly(copies: pd.DataFrame, count: int, seed: int) -> np.ndarray:
-    # Types in one row, images of a type in one run, copies of an image in one run: dealt like cards, every run
-    # falls evenly on the batches, and so does the whole.
+def _assign_stratified(copies: pd.DataFrame, count: int, seed: int) -> np.ndarray:
+    # In a sequence in which the copies of a type, and those of an image, are adjacent, every count-th element goes to
+    # the same batch: each type and each image is spread evenly, and so is the whole.
     keyed = copies.assign(
-        type_rank=copies["product_type"].map(_rank_of(copies["product_type"], "batch type", seed)),
-        image_rank=copies["image_id"].map(_rank_of(copies["image_id"], "batch", seed)),
+        type_hash_rank=copies["product_type"].map(_hash_ranks_of(copies["product_type"], "batch type", seed)),
+        image_hash_rank=copies["image_id"].map(_hash_ranks_of(copies["image_id"], "batch", seed)),
     )
-    row = keyed.sort_values(["type_rank", "product_type", "image_rank", "image_id", "copy"]).index
+    order = keyed.sort_values(["type_hash_rank", "product_type", "image_hash_rank", "image_id", "copy"]).index
     batch = np.empty(len(copies), dtype=np.int64)
-    batch[row] = np.arange(len(copies)) % count
+    batch[order] = np.arange(len(copies)) % count
     return batch
 
 
-def _deal_in_turn(copies: pd.DataFrame, count: int, seed: int) -> np.ndarray:
-    keyed = copies.assign(image_rank=copies["image_id"].map(_rank_of(copies["image_id"], "batch", seed)))
-    keyed = keyed.sort_values(["product_type", "copy", "image_rank", "image_id"])
+def _assign_rotation(copies: pd.DataFrame, count: int, seed: int) -> np.ndarray:
+    keyed = copies.assign(
+        image_hash_rank=copies["image_id"].map(_hash_ranks_of(copies["image_id"], "batch", seed))
+    )
+    keyed = keyed.sort_values(["product_type", "copy", "image_hash_rank", "image_id"])
     keyed["turn"] = keyed.groupby("product_type").cumcount()
-    row = keyed.sort_values(["turn", "product_type"]).index
+    order = keyed.sort_values(["turn", "product_type"]).index
     batch = np.empty(len(copies), dtype=np.int64)
-    for number, part in enumerate(np.array_split(row.to_numpy(), count)):
+    for number, part in enumerate(np.array_split(order.to_numpy(), count)):
         batch[part] = number
     return batch
 
 
-def _rank_of(values: pd.Series, purpose: str, seed: int) -> pd.Series:
+def _hash_ranks_of(values: pd.Series, purpose: str, seed: int) -> pd.Series:
     distinct = values.unique()
-    return pd.Series(ranks(seed, purpose, distinct), index=distinct)
+    return pd.Series(hash_ranks(seed, purpose, distinct), index=distinct)
 
 
 def _describe(copies: pd.DataFrame, batches: list[pd.DataFrame]) -> pd.DataFrame:

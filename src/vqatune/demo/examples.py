@@ -10,7 +10,7 @@ from PIL import Image
 from vqatune.errors import ImageError
 from vqatune.loading.loader import ImageReader
 from vqatune.tables import IMAGES, PAIRS, PLACE, read_table
-from vqatune.tables.hash_ranks import rank
+from vqatune.tables.hash_ranks import hash_rank
 
 PICTURES = 24
 """How many pictures are offered."""
@@ -67,7 +67,7 @@ def pick_examples(data: Path, folder: Path, count: int = PICTURES) -> list[Examp
 def _in_turn(pairs: pd.DataFrame) -> list[str]:
     """Return the images so that every product type comes once before one comes again."""
     images = pairs[["image_id", "product_type"]].drop_duplicates("image_id")
-    images = images.assign(rank=[rank(_SEED, "demo", image_id) for image_id in images["image_id"]])
+    images = images.assign(rank=[hash_rank(_SEED, "demo", image_id) for image_id in images["image_id"]])
     images = images.sort_values(["product_type", "rank"])
     images["turn"] = images.groupby("product_type").cumcount()
     return images.sort_values(["turn", "product_type"], kind="stable")["image_id"].tolist()
@@ -78,7 +78,7 @@ def _example(image_id: str, own: pd.DataFrame, reader: ImageReader, folder: Path
     small = reader.read(image_id)
     small.thumbnail((THUMBNAIL, THUMBNAIL))
     # Names of files say nothing about the archive, and no id can lead out of the folder.
-    number = f"{rank(_SEED, 'file', image_id):016x}"
+    number = f"{hash_rank(_SEED, 'file', image_id):016x}"
     picture, thumbnail = folder / f"{number}{_suffix(content)}", folder / f"{number}-small.jpg"
     picture.write_bytes(content)
     small.save(thumbnail, "JPEG", quality=85)

@@ -18,7 +18,7 @@ from torch import nn
 from vqatune.inference.decoding import answer_log_probabilities
 from vqatune.inference.micro_batches import InferenceModel, run_inference
 from vqatune.models.packing import PackedBatch
-from vqatune.tables.hash_ranks import ranks
+from vqatune.tables.hash_ranks import hash_ranks
 
 FOILS = 4
 """Other images that an answer is scored with."""
@@ -49,9 +49,9 @@ def choose_items(test: pd.DataFrame, seed: int, questions: int) -> pd.DataFrame:
         qa_id, image_id, true (bool: whether it is the question's own image), sorted by image_id and qa_id; empty for a
         test set of one image.
     """
-    chosen = np.lexsort((test["qa_id"], ranks(seed, "grounding question", test["qa_id"])))[:questions]
+    chosen = np.lexsort((test["qa_id"], hash_ranks(seed, "grounding question", test["qa_id"])))[:questions]
     images = sorted(set(test["image_id"]))
-    order = np.argsort(ranks(seed, "grounding image", images), kind="stable")
+    order = np.argsort(hash_ranks(seed, "grounding image", images), kind="stable")
     whole = _Cycle([images[index] for index in order])
     types = {
         name: _Cycle(sorted(set(own), key=whole.indices.get))

@@ -7,7 +7,7 @@ which keeps padding low; as the loss of a step is the mean over its pairs, the c
 import numpy as np
 import pandas as pd
 
-from vqatune.tables.hash_ranks import rank
+from vqatune.tables.hash_ranks import hash_rank
 
 Group = np.ndarray
 """The row numbers of an image's pairs."""
@@ -37,10 +37,10 @@ def epoch_groups(pairs: pd.DataFrame, seed: int, epoch: int, questions_per_image
     keys = pairs["image_id"].astype(str) + "\x1f" + pairs["copy"].astype(str)
     if questions_per_image == "one":
         names = keys + "\x1f" + pairs["qa_id"]
-        ranks = [rank(seed, "question", epoch, name) for name in names]
+        ranks = [hash_rank(seed, "question", epoch, name) for name in names]
         groups = [group[[min(range(len(group)), key=lambda index: ranks[group[index]])]] for group in groups]
     if epoch:
-        groups.sort(key=lambda group: rank(seed, "epoch", epoch, keys.iloc[group[0]]))
+        groups.sort(key=lambda group: hash_rank(seed, "epoch", epoch, keys.iloc[group[0]]))
     return groups
 
 

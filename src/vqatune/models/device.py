@@ -17,7 +17,7 @@ from vqatune.errors import ParameterError
 from vqatune.models.dropout import use_fast_dropout
 from vqatune.params import ComputeParams
 from vqatune.runtime.launch import launched
-from vqatune.tables.hash_ranks import rank
+from vqatune.tables.hash_ranks import hash_rank
 
 _logger = logging.getLogger(__name__)
 
@@ -66,7 +66,7 @@ def device_name(device: torch.device) -> str:
 
 def reseed(seed: int, *purpose: str | int) -> None:
     """Seed torch for one purpose, so that its random numbers do not depend on earlier draws."""
-    torch.manual_seed(rank(seed, *purpose) >> 1)
+    torch.manual_seed(hash_rank(seed, *purpose) >> 1)
 
 
 def prepare_model(model: nn.Module, device: torch.device, precision: str) -> None:

@@ -1,47 +1,36 @@
-"""Typed parameters, one class per section of params.yaml; what they mean is said there, beside the values.
+"""Typed parameters: a module a section of params.yaml, with the type, default and meaning of each parameter.
 
-An unknown key, a wrong type or an impossible value is an error that names the parameter. Numbers may come as
-text, because `dvc exp run -S train.learning_rate=3e-5` hands over the string '3e-05'.
+params.yaml and docs/params.md are rendered from these classes (params/render.py). An unknown key, a wrong type or an
+impossible value is an error that names the parameter. Numbers may come as text, because
+`dvc exp run -S train.learning_rate=3e-5` hands over the string '3e-05'.
 """
 
 from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from vqatune.errors import ParameterError
-from vqatune.params.catalogue import (
-    ArchiveParams,
-    ExtractParams,
-    FilterParams,
-    RawParams,
-    SampleParams,
-    TierParams,
-)
-from vqatune.params.explain import explain
-from vqatune.params.measuring import (
-    BatchParams,
-    BertscoreParams,
-    EvalParams,
-    PredictParams,
-    SbertParams,
-    ScoringModelParams,
-    SplitParams,
-    VersionParams,
-)
-from vqatune.params.models import (
-    ComputeParams,
-    LoraParams,
-    ModelParams,
-    TargetPreset,
-    TinyParams,
-    TrainParams,
-)
-from vqatune.params.questions import GenerateParams, LimitsParams, PriceParams
+from vqatune.params.batch import BatchParams
+from vqatune.params.compute import ComputeParams
+from vqatune.params.eval import BertscoreParams, EvalParams, SbertParams, ScoringModelParams
+from vqatune.params.explain import explain, missing_keys
+from vqatune.params.extract import ExtractParams
+from vqatune.params.filter import FilterParams
+from vqatune.params.generate import GenerateParams, LimitsParams, PriceParams
+from vqatune.params.lora import LoraParams, TargetPreset
+from vqatune.params.model import ModelParams, TinyParams
+from vqatune.params.predict import PredictParams
+from vqatune.params.raw import ArchiveParams, RawParams
+from vqatune.params.sample import SampleParams, TierParams
 from vqatune.params.section import Section
+from vqatune.params.split import SplitParams
+from vqatune.params.train import TrainParams
+from vqatune.params.versions import BASE, VersionParams, chain, check_chain
 
 __all__ = [
+    "BASE",
     "ArchiveParams",
     "BatchParams",
     "BertscoreParams",
@@ -71,48 +60,42 @@ __all__ = [
     "load_params",
 ]
 
-
-BASE = "base"
-"""What the base model is called among the versions."""
+_CHAIN = chain(13)
 
 
 class Params(Section):
-    """All of params.yaml."""
+    """All of params.yaml; `Params()` has the defaults."""
 
-    seed: int
-    raw: RawParams
-    extract: ExtractParams
-    filter: FilterParams
-    sample: SampleParams
-    generate: GenerateParams
-    split: SplitParams
-    batch: BatchParams
-    model: ModelParams
-    lora: LoraParams
-    train: TrainParams
-    predict: PredictParams
-    eval: EvalParams
-    compute: ComputeParams
-    versions: dict[str, VersionParams]
-    measured: dict[str, dict[str, str]]
+    seed: int = Field(
+        13, description="Every random choice is a hash of this number and of the item that it is about."
+    )
+    raw: RawParams = RawParams()
+    extract: ExtractParams = ExtractParams()
+    filter: FilterParams = FilterParams()
+    sample: SampleParams = SampleParams()
+    generate: GenerateParams = GenerateParams()
+    split: SplitParams = SplitParams()
+    batch: BatchParams = BatchParams()
+    model: ModelParams = ModelParams()
+    lora: LoraParams = LoraParams()
+    train: TrainParams = TrainParams()
+    predict: PredictParams = PredictParams()
+    eval: EvalParams = EvalParams()
+    compute: ComputeParams = ComputeParams()
+    versions: dict[str, VersionParams] = Field(
+        _CHAIN,
+        description="The chain of versions: the version that each is tuned from, and its master batch. For another "
+        "number of versions, shorten the list or continue it; nothing else needs a change.",
+    )
+    measured: dict[str, dict[str, str]] = Field(
+        {BASE: {}} | {name: version.model_dump() for name, version in _CHAIN.items()},
+        description="What predict and eval run for: the base model, and all versions.",
+    )
 
     @field_validator("versions")
     @classmethod
-    def _one_after_the_other(cls, versions: dict[str, VersionParams]) -> dict[str, VersionParams]:
-        # By number, because what writes YAML may sort its keys.
-        names = sorted(versions, key=lambda name: (len(name), name))
-        previous = BASE
-        for number, name in enumerate(names, start=1):
-            version = versions[name]
-            wanted = (f"v{number}", previous, f"{number:02d}")
-            if (name, version.previous, version.batch) != wanted:
-                raise ValueError(
-                    f'{name} stands where the chain goes on with {wanted[0]}: {{previous: {wanted[1]}, batch: "{wanted[2]}"}}'
-                )
-            previous = name
-        if not versions:
-            raise ValueError('the chain needs a version: v1: {previous: base, batch: "01"}')
-        return {name: versions[name] for name in names}
+    def _is_a_chain(cls, versions: dict[str, VersionParams]) -> dict[str, VersionParams]:
+        return check_chain(versions)
 
     @model_validator(mode="after")
     def _all_are_measured(self) -> "Params":
@@ -143,11 +126,18 @@ def load_params(path: Path | str = "params.yaml") -> Params:
 
 
 def check_params(values: Any, where: str) -> Params:
-    """Return the parameters in plain values (as YAML reads them); `where` is named in errors."""
+    """Return the parameters in plain values (as YAML reads them); `where` is named in errors.
+
+    Defaults stand in for parameters that only models need in generate, and for those of eval; any other that is left
+    out is an error, because DVC compares what stands in the file.
+    """
     if not isinstance(values, dict):
         raise ParameterError(f"{where} holds no parameters: restore it with `git checkout params.yaml`")
+    problems = [f"{name} is missing" for name in missing_keys(values, Params)]
     try:
-        return Params.model_validate(values)
+        params = Params.model_validate(values)
     except ValidationError as error:
-        problems = [explain(problem, Params) for problem in error.errors()]
-        raise ParameterError(f"{where}: " + "; ".join(problems)) from error
+        problems += [explain(problem, Params) for problem in error.errors()]
+    if problems:
+        raise ParameterError(f"{where}: " + "; ".join(problems))
+    return params

@@ -1,19 +1,21 @@
-"""Says in one line what pydantic found wrong with a parameter, by the parameter's name in params.yaml."""
+"""One-line messages about wrong parameters, by their names in params.yaml."""
 
 import difflib
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel
+
+from vqatune.params.section import Section
 
 
 def explain(problem: dict[str, Any], model: type[BaseModel]) -> str:
     """Return a line about one of the problems that a ValidationError of `model` lists in its errors().
 
-    An unknown key comes with the known key that is most like it, or with all that are known in its place.
+    An unknown key comes with the known key that is most similar, or with all known keys of its section.
     """
     name = ".".join(str(part) for part in problem["loc"])
     if problem["type"] == "extra_forbidden":
-        siblings = _known_keys(model, problem["loc"][:-1])
+        siblings = list(_section_at(model, problem["loc"][:-1]).model_fields)
         close = difflib.get_close_matches(str(problem["loc"][-1]), siblings, n=1)
         hint = f"did you mean {close[0]}?" if close else f"known here: {', '.join(siblings)}"
         return f"{name} is not a parameter; {hint}"
@@ -27,12 +29,30 @@ def explain(problem: dict[str, Any], model: type[BaseModel]) -> str:
     return f"{name}: {message} (it is {problem['input']!r})"
 
 
-def _known_keys(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
-    """Return the keys of the section at a location, such as ("sample", "tiers", 0), below the model."""
+def missing_keys(values: dict[str, Any], section: type[Section], prefix: str = "") -> list[str]:
+    """Return the names of the parameters that have a default, but must stand in params.yaml, and do not."""
+    missing = []
+    for name, field in section.model_fields.items():
+        kind = section_of(field.annotation)
+        if name not in values:
+            if not field.is_required() and (section.REQUIRED is None or name in section.REQUIRED):
+                missing.append(prefix + name)
+        elif kind is field.annotation and kind is not None and isinstance(values[name], dict):
+            missing += missing_keys(values[name], kind, f"{prefix}{name}.")
+    return missing
+
+
+def section_of(annotation: Any) -> type[Section] | None:
+    """Return the section in a field's type, such as TierParams in list[TierParams]; None where there is none."""
+    for kind in (annotation, *get_args(annotation)):
+        if isinstance(kind, type) and issubclass(kind, Section):
+            return kind
+    return None
+
+
+def _section_at(model: type[BaseModel], location: tuple[int | str, ...]) -> type[BaseModel]:
+    """Return the section at a location below the model, such as ("sample", "tiers", 0) or ("versions", "v1")."""
     for part in location:
-        if isinstance(part, int):
-            continue
-        annotation = model.model_fields[part].annotation
-        candidates = [annotation, *getattr(annotation, "__args__", ())]
-        model = next(kind for kind in candidates if isinstance(kind, type) and issubclass(kind, BaseModel))
-    return list(model.model_fields)
+        if part in model.model_fields:
+            model = section_of(model.model_fields[str(part)].annotation) or model
+    return model

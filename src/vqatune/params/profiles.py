@@ -1,19 +1,30 @@
 """Profiles: sets of parameters for a purpose, written into params.yaml with its comments kept."""
 
+import re
 from io import StringIO
 from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
+from ruamel.yaml.representer import RoundTripRepresenter
 
 from vqatune.errors import ParameterError
 from vqatune.params import check_params
+from vqatune.params.render import WIDTH, params_yaml
 from vqatune.tables import replacing
+
+SHOWROOM = "showroom"
+"""The profile without a file: the defaults of all parameters that another profile sets."""
+
+
+def profile_names(profiles: Path) -> list[str]:
+    """Return the names of all profiles: the files of a folder, and showroom."""
+    return sorted({SHOWROOM, *(path.stem for path in profiles.glob("*.yaml"))})
 
 
 def apply_profile(name: str, profiles: Path, params: Path) -> list[str]:
-    """Set the parameters of `profiles/<name>.yaml` in params.yaml.
+    """Set the parameters of `profiles/<name>.yaml` in params.yaml; showroom: those of all profiles to their defaults.
 
     Returns:
         A line per parameter that changed: "raw.source: showroom → abo".
@@ -21,27 +32,62 @@ def apply_profile(name: str, profiles: Path, params: Path) -> list[str]:
     Raises:
         ParameterError: no such profile, or it holds a parameter that does not exist; params.yaml stays as it was.
     """
-    source = profiles / f"{name}.yaml"
-    if not source.exists():
-        known = ", ".join(sorted(path.stem for path in profiles.glob("*.yaml")))
-        raise ParameterError(f"there is no profile {name!r}; there are: {known}")
+    known = profile_names(profiles)
+    if name not in known:
+        raise ParameterError(f"there is no profile {name!r}; there are: {', '.join(known)}")
     if not params.exists():
         raise ParameterError(f"{params} does not exist: run this from the root of the repository")
+    yaml = _as_rendered()
+    values = _read(params, yaml)
+    changed = []
+    if name == SHOWROOM:
+        defaults = yaml.load(params_yaml())
+        for other in known:
+            if other != SHOWROOM:
+                changes = _restricted(defaults, _read(profiles / f"{other}.yaml", yaml) or {})
+                changed += _merge(values, changes, "")
+    else:
+        changed = _merge(values, _read(profiles / f"{name}.yaml", yaml) or {}, "")
+    stream = StringIO()
+    yaml.dump(values, stream)
+    text = re.sub("(?m) +$", "", stream.getvalue())
+    check_params(YAML(typ="safe").load(text), f"{params} with profile {name}")
+    with replacing(params) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+    return changed
+
+
+def _as_rendered() -> YAML:
+    """Return a reader and writer that keeps the style of params_yaml(): only line breaks in long lists differ."""
     yaml = YAML()
     yaml.preserve_quotes = True
-    yaml.width = 110
+    yaml.width = WIDTH
+    yaml.indent(mapping=2, sequence=4, offset=2)
+    yaml.Representer = _Representer
+    return yaml
+
+
+class _Representer(RoundTripRepresenter):
+    """Writes null as null."""
+
+
+_Representer.add_representer(
+    type(None), lambda writer, _: writer.represent_scalar("tag:yaml.org,2002:null", "null")
+)
+
+
+def _read(path: Path, yaml: YAML) -> Any:
     try:
-        values = yaml.load(params)
-        changes = YAML(typ="safe").load(source) or {}
+        return yaml.load(path)
     except YAMLError as error:
-        raise ParameterError(f"{params} or {source} is not YAML: {' '.join(str(error).split())}") from error
-    changed = _merge(values, changes, "")
-    text = StringIO()
-    yaml.dump(values, text)
-    check_params(YAML(typ="safe").load(text.getvalue()), f"{params} with profile {name}")
-    with replacing(params) as temporary:
-        temporary.write_text(text.getvalue(), encoding="utf-8")
-    return changed
+        raise ParameterError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
+
+
+def _restricted(defaults: Any, keys: Any) -> Any:
+    """Return the defaults of the parameters that a profile sets; a key that is no parameter is left out."""
+    if not isinstance(defaults, dict) or not isinstance(keys, dict):
+        return defaults
+    return {key: _restricted(defaults[key], value) for key, value in keys.items() if key in defaults}
 
 
 def _merge(values: Any, changes: dict, prefix: str) -> list[str]:

@@ -1,6 +1,7 @@
 """All versions side by side: tables of scores, of losses, and the curves that are drawn of them."""
 
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -75,6 +76,28 @@ def loss_history(folder: Path, versions: Sequence[str]) -> pd.DataFrame:
     if not logs:
         raise DataError(f"{folder} holds no training log: run `dvc repro` or `dvc pull`")
     return pd.concat(logs, ignore_index=True)
+
+
+def remove_gone_versions(root: Path, versions: Sequence[str]) -> list[Path]:
+    """Delete scores and predictions of versions that the chain has no more, and return their paths.
+
+    Git and DVC's cache have them still; adapters in models/ stay.
+    """
+    folders = {
+        "metrics": "json",
+        "metrics/by": "csv",
+        "metrics/intervals": "csv",
+        "data/predictions": "parquet",
+    }
+    gone = [
+        path
+        for folder, suffix in folders.items()
+        for path in sorted((root / folder).glob(f"v*.{suffix}"))
+        if re.fullmatch(r"v[1-9]\d*", path.stem) and path.stem not in versions
+    ]
+    for path in gone:
+        path.unlink()
+    return gone
 
 
 def _existing(path: Path, version: str) -> Path:

@@ -1,1 +1,1 @@
-"""A sample catalogue of drawn products in ABO's layout, and the pictures that teach the tiny base model."""
+"""A sample catalogue of drawn products in ABO's layout, and the images that the tiny base model is trained on."""

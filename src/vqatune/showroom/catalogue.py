@@ -1,6 +1,6 @@
-"""The showroom: a sample catalogue drawn here, in ABO's archive layout and JSON, with its skew and its dirt.
+"""The showroom: a drawn sample catalogue in ABO's archive layout and JSON, with its class imbalance and defects.
 
-A listing is a function of the seed and its index: a larger catalogue begins with the smaller one's listings.
+A listing is a function of the seed and its index, so a larger catalogue begins with the listings of a smaller one.
 """
 
 import gzip
@@ -20,7 +20,7 @@ from vqatune.showroom.drawing import draw, random_view
 from vqatune.showroom.products import KINDS, Product, choose, random_product
 from vqatune.showroom.wording import item_record
 from vqatune.tables import replacing
-from vqatune.tables.hash_ranks import rank, unit
+from vqatune.tables.hash_ranks import hash_rank, unit
 
 Option = TypeVar("Option")
 
@@ -34,13 +34,13 @@ _MODIFIED = 1_600_000_000
 
 _MAIN_KIND, *_OTHER_KINDS = KINDS
 _MAIN_SHARE = 0.47
-# The rarest kinds have one listing each, however large the catalogue: a tail of types with under five images.
+# Long tail: the rarest kinds have one listing each, whatever the size of the catalogue.
 _TAIL = 6
 
-# One listing in so many has each kind of dirt.
-_DIRT_PERIOD = 128
+# Each defect occurs once in so many listings.
+_DEFECT_PERIOD = 128
 _SHARED, _GRAYSCALE = "images of the listing before", "grayscale"
-_DIRT = {
+_DEFECTS = {
     10: "no image",
     13: _SHARED,
     15: "main image lost",
@@ -57,7 +57,7 @@ _DIRT = {
     75: "no color",
 }
 
-# Shares in percent of the languages that a listing is written in.
+# The languages of a listing, with their shares in percent.
 _LANGUAGES: dict[tuple[str, ...], int] = {
     ("en_US",): 56,
     ("en_US", "de_DE"): 6,
@@ -77,23 +77,23 @@ _LANGUAGES: dict[tuple[str, ...], int] = {
 
 @dataclass(frozen=True)
 class Listing:
-    """A listing before it is written.
+    """A planned listing.
 
-    `image_ids` has the main image first; of these, `drawn` are those that are in the archive on its account.
+    `image_ids`: main image first. `drawn`: those of them that this listing adds to the archive.
     """
 
     index: int
     product: Product
-    dirt: str | None
+    defect: str | None
     languages: tuple[str, ...]
     image_ids: tuple[str, ...]
     drawn: tuple[str, ...]
 
 
 def draw_catalogue(listings: int, seed: int, folder: Path) -> None:
-    """Write `abo-listings.tar` and `abo-images-small.tar` with so many drawn listings into the folder.
+    """Write `abo-listings.tar` and `abo-images-small.tar` with the given number of listings into a folder.
 
-    The same arguments give the same bytes. A file that was there is replaced once the new one is whole.
+    The same arguments give the same bytes. An existing file is replaced once the new one is complete.
     """
     items = plan_catalogue(listings, seed)
     with (
@@ -106,7 +106,7 @@ def draw_catalogue(listings: int, seed: int, folder: Path) -> None:
                 _add(archive, f"listings/metadata/listings_{name}.json.gz", _gzip(text))
         with tarfile.open(images_path, "w", format=tarfile.USTAR_FORMAT) as archive:
             table = ["image_id,height,width,path"]
-            for image_id, path, (width, height), content in _photographs(items, seed):
+            for image_id, path, (width, height), content in _drawn_images(items, seed):
                 _add(archive, f"images/small/{path}", content)
                 table.append(f"{image_id},{height},{width},{path}")
             _add(archive, "images/metadata/images.csv.gz", _gzip("\n".join(table) + "\n"))
@@ -123,43 +123,43 @@ def _gzip(text: str) -> bytes:
 
 
 def plan_catalogue(listings: int, seed: int) -> list[Listing]:
-    """Return what each of so many listings is to be, in the order of their indexes."""
+    """Return the given number of planned listings, by index."""
     items: list[Listing] = []
-    coming = list(_OTHER_KINDS)
+    unused = list(_OTHER_KINDS)
     for index in range(listings):
-        # Steps of the golden ratio spread the main kind evenly, so that any number of listings has its share.
+        # A golden-ratio sequence spreads the main kind evenly, so that it has its share of any number of listings.
         is_main = index * 0.6180339887498949 % 1 < _MAIN_SHARE
-        # The other kinds come once each, in turn, before any comes again.
-        is_first = not is_main and bool(coming)
-        kind = _MAIN_KIND if is_main else coming.pop(0) if is_first else _common_kind(seed, index)
-        dirt = _DIRT.get(index % _DIRT_PERIOD)
+        # Each of the other kinds occurs once before any occurs again.
+        is_first = not is_main and bool(unused)
+        kind = _MAIN_KIND if is_main else unused.pop(0) if is_first else _common_kind(seed, index)
+        defect = _DEFECTS.get(index % _DEFECT_PERIOD)
         languages = _languages(seed, index)
         if is_first and "en_US" not in languages:
             languages = ("en_US", *languages)
-        if dirt == _SHARED:
+        if defect == _SHARED:
             before = items[-1]
-            items.append(Listing(index, before.product, dirt, languages, before.image_ids, ()))
+            items.append(Listing(index, before.product, defect, languages, before.image_ids, ()))
             continue
-        # Without colours, only what is black, white or grey can be told.
-        limits = {"colors": ("black", "grey"), "inks": ("white", "black")} if dirt == _GRAYSCALE else {}
+        # A grayscale image only shows black, white and grey.
+        limits = {"colors": ("black", "grey"), "inks": ("white", "black")} if defect == _GRAYSCALE else {}
         product = random_product(seed, "listing", index, kind=kind, **limits)
         drawn = tuple(
             _image_id(seed, index, view) for view in range(choose((1, 1, 2, 3), seed, "views", index))
         )
         image_ids = drawn
-        if dirt == "no image":
+        if defect == "no image":
             image_ids = drawn = ()
-        elif dirt == "main image lost":
+        elif defect == "main image lost":
             image_ids = (_image_id(seed, index, "lost"), *drawn)
-        elif dirt == "other image lost":
+        elif defect == "other image lost":
             image_ids = (*drawn, _image_id(seed, index, "lost"))
-        items.append(Listing(index, product, dirt, languages, image_ids, drawn))
+        items.append(Listing(index, product, defect, languages, image_ids, drawn))
     return items
 
 
 def _common_kind(seed: int, index: int) -> str:
     common = _OTHER_KINDS[:-_TAIL]
-    shares = [1 / (place + 2.5) for place in range(len(common))]
+    shares = [1 / (position + 2.5) for position in range(len(common))]
     return _weighted(dict(zip(common, shares, strict=True)), unit(seed, "kind", index))
 
 
@@ -168,7 +168,7 @@ def _languages(seed: int, index: int) -> tuple[str, ...]:
 
 
 def _weighted(weights: dict[Option, float], point: float) -> Option:
-    """Return the option at a point between 0 and 1 of the line on which each takes its weight's share."""
+    """Return the option at a point from 0 to 1 of the cumulative distribution of the weights."""
     rest = point * sum(weights.values())
     for option, weight in weights.items():
         rest -= weight
@@ -178,15 +178,15 @@ def _weighted(weights: dict[Option, float], point: float) -> Option:
 
 
 def _image_id(seed: int, index: int, view: int | str) -> str:
-    """Return an image's name, such as 71vUMFizV4L."""
+    """Return an image id, such as 71vUMFizV4L."""
     digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+-"
-    number = rank(seed, "image id", index, view)
-    middle = "".join(digits[number >> 6 * place & 63] for place in range(8))
+    number = hash_rank(seed, "image id", index, view)
+    middle = "".join(digits[number >> 6 * digit & 63] for digit in range(8))
     return f"{choose((41, 51, 61, 71, 81, 91), seed, 'image size', index)}{middle}L"
 
 
 def _members(items: list[Listing], seed: int) -> dict[str, list[str]]:
-    """Return the JSON lines of each of the 16 members, by the last letter of its name."""
+    """Return the JSON lines of each of the 16 members, by the last character of its name."""
     members: dict[str, list[str]] = {name: [] for name in _MEMBERS}
     for item in items:
         record = item_record(item.product, item.languages, seed, item.index)
@@ -194,61 +194,61 @@ def _members(items: list[Listing], seed: int) -> dict[str, list[str]]:
             record["main_image_id"] = item.image_ids[0]
         if item.image_ids[1:]:
             record["other_image_id"] = list(item.image_ids[1:])
-        _soil(record, item.dirt)
+        _add_defect(record, item.defect)
         line = json.dumps(record, ensure_ascii=False)
-        place = rank(seed, "member", item.index) % len(_MEMBERS)
-        members[_MEMBERS[place]].append(line)
-        if item.dirt == "listed twice":
-            members[_MEMBERS[(place + 1) % len(_MEMBERS)]].append(line)
+        member = hash_rank(seed, "member", item.index) % len(_MEMBERS)
+        members[_MEMBERS[member]].append(line)
+        if item.defect == "listed twice":
+            members[_MEMBERS[(member + 1) % len(_MEMBERS)]].append(line)
     return members
 
 
-def _soil(record: dict[str, Any], dirt: str | None) -> None:
-    """Spoil a record the way real ones are spoilt."""
+def _add_defect(record: dict[str, Any], defect: str | None) -> None:
+    """Give a record a defect that real records have."""
     tag = record["item_name"][0]["language_tag"]
-    if dirt == "empty values":
+    if defect == "empty values":
         record["material"] = [{"language_tag": tag, "value": ""}]
         record["bullet_point"].append({"language_tag": tag, "value": "  "})
         record["other_image_id"] = []
-    elif dirt == "none values":
+    elif defect == "none values":
         for field in ("style", "pattern", "item_shape"):
             record[field] = [{"language_tag": tag, "value": "None"}]
-    elif dirt == "over-long bullet point":
-        endless = "Because every home is different, we thought about everything. " * 60
-        record["bullet_point"].insert(0, {"language_tag": tag, "value": endless})
-    elif dirt == "broken html":
+    elif defect == "over-long bullet point":
+        long_text = "Because every home is different, we thought about everything. " * 60
+        record["bullet_point"].insert(0, {"language_tag": tag, "value": long_text})
+    elif defect == "broken html":
         text = (
             "<div><p>Soft &amp; sturdy&nbsp;design<br>1 &lt; 2<script>var a = '<b>';</script><td>Care: wipe"
         )
         record["product_description"] = [{"language_tag": tag, "value": text}]
-    elif dirt == "no color":
+    elif defect == "no color":
         del record["color"], record["color_code"]
 
 
-def _photographs(items: list[Listing], seed: int) -> Iterator[tuple[str, str, tuple[int, int], bytes]]:
-    """Yield image id, path, (width, height) of the original, and the file's bytes, in order of the paths."""
+def _drawn_images(items: list[Listing], seed: int) -> Iterator[tuple[str, str, tuple[int, int], bytes]]:
+    """Yield image id, path, (width, height) of the original, and the file's bytes, sorted by path."""
     plan = []
     for item in items:
         for number, image_id in enumerate(item.drawn):
             name = blake2b(image_id.encode(), digest_size=4).hexdigest()
-            path = f"{name[:2]}/{name}.{'png' if item.dirt == 'png path' else 'jpg'}"
+            path = f"{name[:2]}/{name}.{'png' if item.defect == 'png path' else 'jpg'}"
             plan.append((path, image_id, number, item))
     plan.sort(key=lambda entry: entry[:3])
     for path, image_id, number, item in track(plan, "drawing photographs"):
         view = random_view(seed, "view", item.index, number, main=number == 0)
-        picture = draw(item.product, view, _LONGEST_SIDE)
-        # ABO gives the size of the original photograph, not of the small one.
-        larger = choose((4, 6, 8, 10), seed, "original", image_id)
-        yield image_id, path, (picture.width * larger, picture.height * larger), _encode(picture, item.dirt)
+        image = draw(item.product, view, _LONGEST_SIDE)
+        # ABO's table has the size of the original image, not of the small one.
+        factor = choose((4, 6, 8, 10), seed, "original", image_id)
+        yield image_id, path, (image.width * factor, image.height * factor), _encode(image, item.defect)
 
 
-def _encode(picture: Image.Image, dirt: str | None) -> bytes:
+def _encode(image: Image.Image, defect: str | None) -> bytes:
     file = io.BytesIO()
-    if dirt in ("png bytes", "png path"):
-        picture.save(file, "PNG")
+    if defect in ("png bytes", "png path"):
+        image.save(file, "PNG")
         return file.getvalue()
-    if dirt == _GRAYSCALE:
-        picture = picture.convert("L")
-    picture.save(file, "JPEG", quality=_JPEG_QUALITY)
+    if defect == _GRAYSCALE:
+        image = image.convert("L")
+    image.save(file, "JPEG", quality=_JPEG_QUALITY)
     content = file.getvalue()
-    return content[: len(content) * 6 // 10] if dirt == "truncated" else content
+    return content[: len(content) * 6 // 10] if defect == "truncated" else content

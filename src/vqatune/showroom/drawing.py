@@ -1,7 +1,7 @@
-"""Draws a photograph of a product: silhouette, colour, pattern, gloss, outline and print.
+"""Draws an image of a product: silhouette, colour, pattern, gloss, outline and print.
 
-Views differ in background, framing, light and sharpness, never in what they show: nothing is mirrored, turned
-or hidden, and everything is large enough to be read at 64x64 pixels.
+Views differ in background, framing, brightness and sharpness, never in content: nothing is mirrored, rotated or
+hidden, and everything is large enough to be recognized at 64x64 pixels.
 """
 
 from collections.abc import Hashable
@@ -38,10 +38,10 @@ _DARK_BODIES = {"black", "brown", "blue", "purple"}
 
 @dataclass(frozen=True)
 class View:
-    """How a product is photographed; lengths are shares of the picture's side.
+    """A view of a product; lengths are fractions of the image's side.
 
-    `aspect` multiplies the width over height of the product's kind; `scale` is the share of the picture that
-    the product fills, `light` multiplies the brightness, `blur` is the radius of a blur.
+    `aspect` multiplies the aspect ratio of the product's kind; `scale` is the fraction of the image that the product
+    fills; `light` multiplies the brightness; `blur` is the radius of a box blur.
     """
 
     background: Color = WHITE
@@ -73,24 +73,24 @@ def random_view(seed: int, *key: Hashable, main: bool = False) -> View:
 
 
 def draw(product: Product, view: View, size: int | tuple[int, int] = 256) -> Image.Image:
-    """Return the picture of a product, in RGB.
+    """Return the image of a product, in RGB.
 
-    `size` is the longest side in pixels, in the proportions that kind and view give; or (width, height), into
-    which that picture is squashed.
+    `size`: the longest side in pixels, at the aspect ratio of kind and view; or (width, height), to which the image is
+    resized.
     """
     aspect = KINDS[product.kind].aspect * view.aspect
     width, height = min(1.0, aspect), min(1.0, 1 / aspect)
     if isinstance(size, int):
         size = (max(1, round(size * width)), max(1, round(size * height)))
-    # Drawn at twice the size or more and reduced, which smooths the edges.
+    # Supersampled two- or threefold for anti-aliasing.
     fine = 2 if max(size) > 100 else 3
     canvas = Image.new("RGB", (size[0] * fine, size[1] * fine), view.background)
     _Sheet(canvas, product, view, width, height).paint()
-    picture = canvas.reduce(fine)
+    image = canvas.reduce(fine)
     if view.light != 1.0:
-        picture = picture.point(_brightness(round(view.light, 2)))
+        image = image.point(_brightness(round(view.light, 2)))
     radius = view.blur * max(size)
-    return picture.filter(ImageFilter.BoxBlur(radius)) if radius >= 0.3 else picture
+    return image.filter(ImageFilter.BoxBlur(radius)) if radius >= 0.3 else image
 
 
 @cache
@@ -99,14 +99,14 @@ def _brightness(light: float) -> list[int]:
 
 
 class _Sheet:
-    """A canvas with the product's frame on it: where its box of 100 by 100 lies, and how long a length is."""
+    """A canvas, with the transformation from the product's box of 100 by 100 to its pixels."""
 
     def __init__(
         self, canvas: Image.Image, product: Product, view: View, width: float, height: float
     ) -> None:
         self.canvas, self.product, self.view = canvas, product, view
         self.pen = ImageDraw.Draw(canvas)
-        # Pixels per unit of the true picture, whose longest side is 1; of the outlines, a 64th of a side.
+        # Pixels per unit of the undistorted image, whose longest side is 1. Outlines are a 64th of a side wide.
         self.per_x, self.per_y = canvas.width / width, canvas.height / height
         self.left = canvas.width * ((1 - view.scale) / 2 + view.shift_x)
         self.top = canvas.height * ((1 - view.scale) / 2 + view.shift_y)
@@ -114,18 +114,18 @@ class _Sheet:
         self.step_y = canvas.height * view.scale / 100
         self.stroke = sqrt(canvas.width * canvas.height) / 64
 
-    def place(self, polygon: Polygon) -> list[tuple[float, float]]:
+    def to_pixels(self, polygon: Polygon) -> list[tuple[float, float]]:
         left, top, step_x, step_y = self.left, self.top, self.step_x, self.step_y
         return [(left + x * step_x, top + y * step_y) for x, y in polygon]
 
     def paint(self) -> None:
         product, pen = self.product, self.pen
         form = silhouette(product.kind, product.shape)
-        body = [self.place(part) for part in form.body]
+        body = [self.to_pixels(part) for part in form.body]
         for part, tone in form.under:
-            pen.polygon(self.place(part), fill=_tone(tone, product.color))
+            pen.polygon(self.to_pixels(part), fill=_tone(tone, product.color))
         if product.style == "classic":
-            # A dark contour with a white line inside, which shows around a body of any colour.
+            # A dark contour with a white line inside, visible around a body of any colour.
             for fill, distance in ((_TONES["dark"], 2.2), (WHITE, 1.0)):
                 for part in body:
                     pen.polygon(outset(part, distance * self.stroke), fill=fill)
@@ -135,9 +135,9 @@ class _Sheet:
             mask_pen.polygon(part, fill=1)
         self.canvas.paste(self.texture(), mask=mask)
         for part, tone in form.over:
-            pen.polygon(self.place(part), fill=_tone(tone, product.color))
+            pen.polygon(self.to_pixels(part), fill=_tone(tone, product.color))
         if product.motif:
-            self.print_motif(form.room)
+            self.draw_print(form.print_area)
 
     def texture(self) -> Image.Image:
         """Colour, pattern and gloss over the whole canvas."""
@@ -165,30 +165,30 @@ class _Sheet:
                     x, y = self.left + column * pitch_x, self.top + row * pitch_y
                     pen.rectangle((x, y, x + pitch_x, y + pitch_y), fill=pale)
         if self.product.finish == "glossy":
-            self.shine(sheet)
+            self.add_gloss(sheet)
         return sheet
 
     def cells(self) -> tuple[int, int]:
-        """Columns and rows of the pattern, close to square in the true picture."""
+        """Columns and rows of the pattern, with cells close to square in the undistorted image."""
         width, height = 100 * self.step_x / self.per_x, 100 * self.step_y / self.per_y
         pitch = sqrt(width * height) / 6.2
         return max(3, round(width / pitch)), max(3, round(height / pitch))
 
-    def shine(self, sheet: Image.Image) -> None:
+    def add_gloss(self, sheet: Image.Image) -> None:
         """Two slanted streaks of light."""
         mask = Image.new("L", sheet.size)
         pen = ImageDraw.Draw(mask)
         for start, thickness in ((58, 20), (86, 8)):
             streak = ((start, -2), (start + thickness, -2), (start + thickness - 70, 102), (start - 70, 102))
-            pen.polygon(self.place(streak), fill=185)
+            pen.polygon(self.to_pixels(streak), fill=185)
         sheet.paste(WHITE, mask=mask)
 
-    def print_motif(self, room: tuple[float, float, float, float]) -> None:
+    def draw_print(self, print_area: tuple[float, float, float, float]) -> None:
         product = self.product
-        (left, top), (right, bottom) = self.place((room[:2], room[2:]))
+        (left, top), (right, bottom) = self.to_pixels((print_area[:2], print_area[2:]))
         columns, rows = _GRIDS[product.position, product.count]
         longest = max(3.0, float(product.count if product.position != "center" else 3))
-        # The side of an emblem's cell, in units of the true picture.
+        # The side of an emblem's cell, in units of the undistorted image.
         side = min((right - left) / self.per_x / longest, (bottom - top) / self.per_y / longest)
         wide, high = side * self.per_x, side * self.per_y
         slack_x, slack_y = right - left - columns * wide, bottom - top - rows * high
@@ -212,8 +212,8 @@ _ANCHORS = {
     "center": (0.5, 0.5),
 }
 _GRIDS = {
-    **{(place, count): (count, 1) for place in ("top", "bottom", "center") for count in (1, 2, 3, 4)},
-    **{(place, count): (1, count) for place in ("left", "right") for count in (1, 2, 3, 4)},
+    **{(position, count): (count, 1) for position in ("top", "bottom", "center") for count in (1, 2, 3, 4)},
+    **{(position, count): (1, count) for position in ("left", "right") for count in (1, 2, 3, 4)},
     ("center", 4): (2, 2),
 }
 
@@ -243,7 +243,7 @@ def _emblem(motif: str) -> Polygon:
 
 
 def _tone(name: str, color: str) -> Color:
-    """The colour of a part that is not body: 'line' stands out from the body."""
+    """The colour of a part other than the body; 'line' contrasts with the body."""
     if name == "line":
         return (
             _mix(COLORS[color], WHITE, 0.6) if color in _DARK_BODIES else _mix(COLORS[color], (0, 0, 0), 0.6)
@@ -252,5 +252,5 @@ def _tone(name: str, color: str) -> Color:
 
 
 def _mix(color: Color, other: Color, share: float) -> Color:
-    """The colour with a share of another mixed in."""
+    """Interpolate between two colours; `share` is that of the other."""
     return tuple(round(a + (b - a) * share) for a, b in zip(color, other, strict=True))

@@ -1,4 +1,4 @@
-"""Polygons by their points: arcs, ovals, bands, boxes, and polygons grown by a margin; y runs downwards."""
+"""Polygons as point lists: arcs, ovals, bands, boxes, and offset polygons; y points down."""
 
 from math import cos, hypot, pi, sin
 
@@ -13,19 +13,19 @@ def arc(cx: float, cy: float, rx: float, ry: float, start: float, stop: float, s
 
 
 def turns(count: int) -> list[float]:
-    """Return so many angles, in radians, that part a full turn evenly."""
+    """Return the given number of evenly spaced angles of a full turn, in radians."""
     return [2 * pi * step / count for step in range(count)]
 
 
 def oval(cx: float, cy: float, rx: float, ry: float) -> Polygon:
-    """Return an ellipse by its centre and half axes."""
+    """Return an ellipse from its centre and semi-axes."""
     return arc(cx, cy, rx, ry, 0, 360, 36)[:-1]
 
 
 def band(
     cx: float, cy: float, rx: float, ry: float, start: float, stop: float, width: float, height: float = 0
 ) -> Polygon:
-    """Return a thick arc: `width` is its thickness along x, `height` along y (the same where 0)."""
+    """Return a thick arc: `width` is its thickness along x, `height` along y (0: the same)."""
     inner = arc(cx, cy, rx - width, ry - (height or width), start, stop)
     return arc(cx, cy, rx, ry, start, stop) + inner[::-1]
 
@@ -33,7 +33,7 @@ def band(
 def box(
     left: float, top: float, right: float, bottom: float, round_x: float = 0, round_y: float = 0
 ) -> Polygon:
-    """Return a rectangle; `round_x` and `round_y` are the half axes of its corners (the same where 0)."""
+    """Return a rectangle; `round_x` and `round_y` are the semi-axes of its corners (0: the same as the other)."""
     if not round_x:
         return ((left, top), (right, top), (right, bottom), (left, bottom))
     round_y = round_y or round_x
@@ -46,7 +46,7 @@ def box(
 
 
 def outset(points: list[tuple[float, float]], distance: float) -> list[tuple[float, float]]:
-    """Return the polygon with every side moved outwards by a distance; sharp corners are cut a little."""
+    """Return the polygon with every side offset outwards by a distance; sharp corners are bevelled."""
     points = [point for point, after in zip(points, (*points[1:], points[0]), strict=True) if point != after]
     sides = list(zip(points, (*points[1:], points[0]), strict=True))
     turn = 1 if sum(ax * by - bx * ay for (ax, ay), (bx, by) in sides) > 0 else -1

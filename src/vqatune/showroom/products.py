@@ -1,14 +1,14 @@
-"""The products of the showroom: what can be drawn, drawn at random, and said of it in a catalogue's fields.
+"""The products of the showroom: their attributes, random products, and their descriptions in catalogue fields.
 
-Everything a product claims is visible in its picture, so that a question made from the claims has its answer
-in the pixels. The same products fill the sample catalogue and teach the tiny base model.
+Every described attribute is visible in the image, so that questions about it can be answered from the pixels. The
+sample catalogue and the training of the tiny base model use the same products.
 """
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from vqatune.tables.hash_ranks import rank, unit
+from vqatune.tables.hash_ranks import hash_rank, unit
 
 Option = TypeVar("Option")
 
@@ -44,10 +44,10 @@ COUNTS = (1, 2, 3, 4)
 
 @dataclass(frozen=True)
 class Kind:
-    """What products of a type have in common.
+    """The properties of a product type.
 
-    `material` as a catalogue puts it; `shapes` it comes in, in catalogue words (none where no word fits);
-    `printable` where the body has room for emblems; `aspect` is the width of its picture over the height.
+    `material` and `shapes`: values of the catalogue's fields (shapes may be empty); `printable`: the body has space for
+    emblems; `aspect`: aspect ratio (width / height) of the image.
     """
 
     material: str
@@ -93,9 +93,9 @@ KINDS: dict[str, Kind] = {
 
 @dataclass(frozen=True)
 class Product:
-    """A product as it is drawn.
+    """The attributes of a product.
 
-    `shape` is None for kinds that no shape word fits; without a print, `motif`, `ink` and `position` are None
+    `shape` is None for kinds without shapes; without a print, `motif`, `ink` and `position` are None
     and `count` is 0.
     """
 
@@ -112,12 +112,12 @@ class Product:
 
 
 def choose(options: Sequence[Option], seed: int, *key: Hashable) -> Option:
-    """Return one of the options, a function of the seed and the key."""
-    return options[rank(seed, *key) % len(options)]
+    """Return one of the options, as a function of the seed and the key."""
+    return options[hash_rank(seed, *key) % len(options)]
 
 
 def inks_on(color: str) -> list[str]:
-    """Return the inks that stand out from a body of the colour."""
+    """Return the inks with enough contrast to a body colour."""
     body = COLORS[color]
     return [
         name
@@ -133,9 +133,9 @@ def random_product(
     colors: Sequence[str] = tuple(COLORS),
     inks: Sequence[str] = tuple(INKS),
 ) -> Product:
-    """Return a product that is a function of the seed and the key, of one kind or of any.
+    """Return a random product, as a function of the seed and the key, of the given kind or of any.
 
-    Two of three products with room for a print have one. `colors` and `inks` limit the choice.
+    Two of three printable products have a print. `colors` and `inks` limit the choice.
     """
     kind = kind or choose(tuple(KINDS), seed, *key, "kind")
     features = KINDS[kind]
@@ -161,7 +161,7 @@ def random_product(
     )
 
 
-_PLACES = {
+_POSITION_PHRASES = {
     "top": "at the top",
     "bottom": "at the bottom",
     "left": "on the left",
@@ -175,11 +175,13 @@ def print_line(product: Product) -> str:
     if product.motif is None:
         return "Plain front without print"
     plural = "s" if product.count > 1 else ""
-    return f"{product.count} {product.ink} {product.motif}{plural} printed {_PLACES[product.position]}"
+    return (
+        f"{product.count} {product.ink} {product.motif}{plural} printed {_POSITION_PHRASES[product.position]}"
+    )
 
 
 def describe(product: Product) -> dict[str, list[str]]:
-    """Return what a catalogue says of the product in English: ABO's fields → list of values."""
+    """Return the product's English catalogue fields: ABO's field name → list of values."""
     fields = {
         "product_type": [product.kind],
         "color": [product.color.title()],

@@ -1,6 +1,7 @@
-"""The outlines of the showroom's products, as polygons in a box of 100 by 100, y downwards.
+"""The outlines of the showroom's products, as polygons in a box of 100 by 100; y points down.
 
-A silhouette is stretched over its picture's frame; a print goes into `room`, a part of the body that is free.
+A silhouette is stretched to the product's frame in the image; a print goes into `print_area`, an empty part of the
+body.
 """
 
 from collections.abc import Callable
@@ -12,16 +13,16 @@ from vqatune.showroom.polygons import Polygon, arc, band, box, oval, turns
 
 @dataclass(frozen=True)
 class Silhouette:
-    """The parts of a product: `body` takes colour and pattern, `under` lies behind it, `over` on it.
+    """The parts of a product: `body` has colour and pattern, `under` is drawn behind it, `over` on it.
 
-    A part that is not body has a tone: 'dark', 'light', 'metal', 'green', or 'line' (what shows on the body).
-    `room` is (left, top, right, bottom).
+    A part other than the body has a tone: 'dark', 'light', 'metal', 'green', or 'line' (in contrast to the body).
+    `print_area` is (left, top, right, bottom).
     """
 
     body: tuple[Polygon, ...]
     under: tuple[tuple[Polygon, str], ...] = ()
     over: tuple[tuple[Polygon, str], ...] = ()
-    room: tuple[float, float, float, float] = (10, 10, 90, 90)
+    print_area: tuple[float, float, float, float] = (10, 10, 90, 90)
 
 
 def silhouette(kind: str, shape: str | None) -> Silhouette:
@@ -36,7 +37,7 @@ _cache: dict[tuple[str, str | None], Silhouette] = {}
 
 def _case(shape: str | None) -> Silhouette:
     camera = [(box(30, 4, 70, 14, 8, 5), "dark"), *((oval(x, 9, 4, 3), "light") for x in (39, 61))]
-    return Silhouette((box(2, 0, 98, 100, 13, 9),), over=tuple(camera), room=(6, 17, 94, 97))
+    return Silhouette((box(2, 0, 98, 100, 13, 9),), over=tuple(camera), print_area=(6, 17, 94, 97))
 
 
 def _shoe(shape: str | None) -> Silhouette:
@@ -60,7 +61,7 @@ def _chair(shape: str | None) -> Silhouette:
 def _handbag(shape: str | None) -> Silhouette:
     body = ((10, 30), (90, 30), (99, 98), (96, 100), (4, 100), (1, 98))
     handle = band(50, 32, 32, 32, 180, 360, 9)
-    return Silhouette((body,), under=((handle, "dark"),), room=(8, 32, 92, 98))
+    return Silhouette((body,), under=((handle, "dark"),), print_area=(8, 32, 92, 98))
 
 
 def _lamp(shape: str | None) -> Silhouette:
@@ -92,16 +93,16 @@ def _cup(shape: str | None) -> Silhouette:
     body = ((2, 8), (76, 8), (73, 100), (5, 100))
     handle = band(73, 48, 27, 32, -90, 90, 11)
     inside = (oval(39, 8, 37, 8), "light"), (oval(39, 9, 31, 5), "dark")
-    return Silhouette((body, handle, oval(39, 8, 37, 8)), over=inside, room=(6, 18, 73, 98))
+    return Silhouette((body, handle, oval(39, 8, 37, 8)), over=inside, print_area=(6, 18, 73, 98))
 
 
 def _pillow(shape: str | None) -> Silhouette:
     if shape == "round":
         rim = tuple((oval(50 + 47 * cos(turn), 50 + 47 * sin(turn), 4, 4)) for turn in turns(24))
-        return Silhouette((oval(50, 50, 46, 46), *rim), room=(16, 16, 84, 84))
+        return Silhouette((oval(50, 50, 46, 46), *rim), print_area=(16, 16, 84, 84))
     side = ((0, 0), (16, 5), (50, 8), (84, 5), (100, 0), (95, 16), (92, 50), (95, 84))
     body = side + ((100, 100), (84, 95), (50, 92), (16, 95), (0, 100), (5, 84), (8, 50), (5, 16))
-    return Silhouette((body,), room=(9, 9, 91, 91))
+    return Silhouette((body,), print_area=(9, 9, 91, 91))
 
 
 def _rug(shape: str | None) -> Silhouette:
@@ -112,23 +113,27 @@ def _rug(shape: str | None) -> Silhouette:
             + ((50 + 40 * cos(turn + 0.05), 50 + 40 * sin(turn + 0.05)),)
             for turn in turns(28)
         ]
-        return Silhouette((oval(50, 50, 43, 43),), tuple((p, "dark") for p in fringe), room=(18, 18, 82, 82))
+        return Silhouette(
+            (oval(50, 50, 43, 43),), tuple((p, "dark") for p in fringe), print_area=(18, 18, 82, 82)
+        )
     fringe = [box(side + 1, y, side + 9, y + 3) for side in (0, 90) for y in range(4, 96, 8)]
-    return Silhouette((box(8, 0, 92, 100),), tuple((p, "dark") for p in fringe), room=(11, 3, 89, 97))
+    return Silhouette((box(8, 0, 92, 100),), tuple((p, "dark") for p in fringe), print_area=(11, 3, 89, 97))
 
 
 def _backpack(shape: str | None) -> Silhouette:
     straps = (band(10, 56, 10, 28, 90, 270, 5), band(90, 56, 10, 28, -90, 90, 5))
     loop = band(50, 8, 16, 9, 180, 360, 5)
     body = arc(50, 40, 42, 36, 180, 360) + arc(84, 92, 8, 8, 0, 90, 5) + arc(16, 92, 8, 8, 90, 180, 5)
-    return Silhouette((body,), tuple((part, "dark") for part in (*straps, loop)), room=(12, 16, 88, 98))
+    return Silhouette((body,), tuple((part, "dark") for part in (*straps, loop)), print_area=(12, 16, 88, 98))
 
 
 def _suitcase(shape: str | None) -> Silhouette:
     handle = (box(30, 0, 37, 24), box(63, 0, 70, 24), box(30, 0, 70, 6))
     wheels = (oval(18, 95, 8, 5), oval(82, 95, 8, 5))
     return Silhouette(
-        (box(2, 20, 98, 94, 8, 6),), tuple((p, "dark") for p in (*handle, *wheels)), room=(6, 22, 94, 92)
+        (box(2, 20, 98, 94, 8, 6),),
+        tuple((p, "dark") for p in (*handle, *wheels)),
+        print_area=(6, 22, 94, 92),
     )
 
 
@@ -158,12 +163,14 @@ def _shirt(shape: str | None) -> Silhouette:
     left = ((34, 2), (20, 6), (0, 34), (14, 46), (19, 40), (19, 100))
     right = tuple((100 - x, y) for x, y in reversed(left))
     collar = arc(50, 2, 16, 12, 180, 0, 10)[1:-1]
-    return Silhouette((left + right + collar[::-1],), room=(20, 16, 80, 98))
+    return Silhouette((left + right + collar[::-1],), print_area=(20, 16, 80, 98))
 
 
 def _storage_box(shape: str | None) -> Silhouette:
     lid = box(0, 2, 100, 20, 2, 2)
-    return Silhouette((box(5, 8, 95, 100), lid), over=((box(5, 19, 95, 22), "line"),), room=(8, 23, 92, 98))
+    return Silhouette(
+        (box(5, 8, 95, 100), lid), over=((box(5, 19, 95, 22), "line"),), print_area=(8, 23, 92, 98)
+    )
 
 
 def _bed(shape: str | None) -> Silhouette:
@@ -191,7 +198,7 @@ def _vase(shape: str | None) -> Silhouette:
 def _ball(shape: str | None) -> Silhouette:
     seams = (band(4, 50, 22, 44, -62, 62, 3), band(96, 50, 22, 44, 118, 242, 3))
     return Silhouette(
-        (oval(50, 50, 50, 50),), over=tuple((seam, "line") for seam in seams), room=(19, 19, 81, 81)
+        (oval(50, 50, 50, 50),), over=tuple((seam, "line") for seam in seams), print_area=(19, 19, 81, 81)
     )
 
 
@@ -210,7 +217,9 @@ def _book(shape: str | None) -> Silhouette:
         (4, 100),
         (0, 94),
     )
-    return Silhouette((cover,), ((pages, "light"),), ((box(9, 0, 12, 90), "line"),), room=(14, 3, 94, 88))
+    return Silhouette(
+        (cover,), ((pages, "light"),), ((box(9, 0, 12, 90), "line"),), print_area=(14, 3, 94, 88)
+    )
 
 
 def _watch(shape: str | None) -> Silhouette:

@@ -1,9 +1,9 @@
-"""The showroom's listings in words: a product as a record in ABO's JSON form, in the listing's languages."""
+"""The texts of the showroom's listings: a product as a record in ABO's JSON form, in the listing's languages."""
 
 from typing import Any
 
 from vqatune.showroom.products import KINDS, Product, choose, describe
-from vqatune.tables.hash_ranks import rank, unit
+from vqatune.tables.hash_ranks import hash_rank, unit
 
 _LANGUAGES = ("de", "es", "fr", "ja")
 
@@ -92,7 +92,7 @@ _WOVEN = ("Polyester", "Cotton", "Wool", "Nylon", "Felt")
 
 
 def translate(text: str, language: str) -> str:
-    """Return an English phrase in the language of a tag such as de_DE; as it is where none is known."""
+    """Translate an English phrase to the language of a tag such as de_DE; unchanged where no translation is known."""
     prefix = language.partition("_")[0]
     if prefix not in _LANGUAGES or text not in _TRANSLATIONS:
         return text
@@ -102,16 +102,16 @@ def translate(text: str, language: str) -> str:
 def item_record(product: Product, languages: tuple[str, ...], seed: int, index: int) -> dict[str, Any]:
     """Return a listing in ABO's JSON form, without its images.
 
-    `languages` are tags such as en_US, in the order of the values; all else is a function of seed and index.
+    `languages`: tags such as en_US, in the order of the values. The rest is a function of seed and index.
     """
     key = ("words", index)
-    claims = describe(product)
+    fields = describe(product)
     noun = _NOUNS[product.kind]
     brand = choose(_BRANDS, seed, *key, "brand")
-    number = rank(seed, *key, "number")
+    number = hash_rank(seed, *key, "number")
     country = languages[0].partition("_")[2]
 
-    def told(texts: list[str]) -> list[dict[str, str]]:
+    def in_all_languages(texts: list[str]) -> list[dict[str, str]]:
         return [
             {"language_tag": language, "value": translate(text, language)}
             for language in languages
@@ -119,7 +119,7 @@ def item_record(product: Product, languages: tuple[str, ...], seed: int, index: 
         ]
 
     record: dict[str, Any] = {
-        "brand": told([brand]),
+        "brand": in_all_languages([brand]),
         "bullet_point": _bullets(product, languages, seed, index),
         "color": [
             {
@@ -129,16 +129,16 @@ def item_record(product: Product, languages: tuple[str, ...], seed: int, index: 
             }
             for language in languages
         ],
-        "color_code": claims["color_code"],
+        "color_code": fields["color_code"],
         "country": country,
         "domain_name": _DOMAINS.get(country, "amazon.com"),
-        "finish_type": told(claims["finish_type"]),
+        "finish_type": in_all_languages(fields["finish_type"]),
         "item_dimensions": {
             side: _measure("inches", 2 + (number >> shift) % 400 / 10)
             for side, shift in (("height", 3), ("length", 11), ("width", 19))
         },
         "item_id": item_id(seed, index),
-        "item_keywords": told([noun])
+        "item_keywords": in_all_languages([noun])
         + [{"language_tag": languages[0], "value": f"{noun.lower()} gift decor new"}],
         "item_name": [
             {"language_tag": language, "value": _title(product, noun, brand, language)}
@@ -148,17 +148,17 @@ def item_record(product: Product, languages: tuple[str, ...], seed: int, index: 
         "marketplace": "Amazon",
         "model_number": [{"value": f"SR-{number % 9000 + 1000}"}],
         "node": [{"node_id": 1000 + list(KINDS).index(product.kind), "node_name": f"/Categories/{noun}"}],
-        "pattern": told(claims["pattern"]),
+        "pattern": in_all_languages(fields["pattern"]),
         "product_type": [{"value": product.kind}],
-        "style": told(claims["style"]),
+        "style": in_all_languages(fields["style"]),
     }
-    material = claims["material"][0]
+    material = fields["material"][0]
     if material in _WOVEN:
-        record["fabric_type"] = told([f"100% {material}"])
+        record["fabric_type"] = in_all_languages([f"100% {material}"])
     else:
-        record["material"] = told([material])
+        record["material"] = in_all_languages([material])
     if product.shape:
-        record["item_shape"] = told(claims["item_shape"])
+        record["item_shape"] = in_all_languages(fields["item_shape"])
     if unit(seed, *key, "description") < 0.4:
         record["product_description"] = _description(product, noun, brand, languages)
     return dict(sorted(record.items()))
@@ -168,22 +168,22 @@ _DOMAINS = {"DE": "amazon.de", "ES": "amazon.es", "FR": "amazon.fr", "JP": "amaz
 
 
 def item_id(seed: int, index: int) -> str:
-    """Return the ten characters that name a listing, such as B0J4Z81KQX."""
+    """Return an item id of ten characters, such as B0J4Z81KQX."""
     digits = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-    number = rank(seed, "item id", index)
-    return "B0" + "".join(digits[number // 36**place % 36] for place in range(8))
+    number = hash_rank(seed, "item id", index)
+    return "B0" + "".join(digits[number // 36**digit % 36] for digit in range(8))
 
 
 def _bullets(product: Product, languages: tuple[str, ...], seed: int, index: int) -> list[dict[str, str]]:
-    told = []
+    values = []
     for language in languages:
         common = ("Easy to clean with a damp cloth", "A thoughtful gift for family and friends")
         texts = [translate(text, language) for text in common]
         if language.startswith("en"):
             texts[1:1] = describe(product).get("bullet_point", [])
             texts.insert(0, choose(_ENGLISH_BULLETS, seed, "bullet", index))
-        told += [{"language_tag": language, "value": text} for text in texts]
-    return told
+        values += [{"language_tag": language, "value": text} for text in texts]
+    return values
 
 
 def _color_name(product: Product, language: str, seed: int, index: int) -> str:
@@ -201,7 +201,7 @@ def _title(product: Product, noun: str, brand: str, language: str) -> str:
 
 
 def _description(product: Product, noun: str, brand: str, languages: tuple[str, ...]) -> list[dict[str, str]]:
-    told = []
+    values = []
     for language in languages:
         name = translate(noun, language)
         lines = [
@@ -209,8 +209,8 @@ def _description(product: Product, noun: str, brand: str, languages: tuple[str, 
         ]
         text = f"<p><b>{name}</b> by {brand.replace('&', '&amp;')}</p><br/>"
         text += f"<ul><li>{'</li><li>'.join(lines)}</li></ul>"
-        told.append({"language_tag": language, "value": text})
-    return told
+        values.append({"language_tag": language, "value": text})
+    return values
 
 
 def _measure(name: str, value: float) -> dict[str, Any]:

@@ -9,17 +9,17 @@ from hashlib import blake2b
 import numpy as np
 
 
-def rank(seed: int, *key: Hashable) -> int:
+def hash_rank(seed: int, *key: Hashable) -> int:
     """Return a uniform 64-bit number that is a function of the seed and the key."""
     text = "\x1f".join(str(part) for part in (seed, *key))
     return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "big")
 
 
-def ranks(seed: int, purpose: str, keys: Iterable[Hashable]) -> np.ndarray:
+def hash_ranks(seed: int, purpose: str, keys: Iterable[Hashable]) -> np.ndarray:
     """Return the rank of every key for one purpose, as uint64 of shape (len(keys),)."""
-    return np.array([rank(seed, purpose, key) for key in keys], dtype=np.uint64)
+    return np.array([hash_rank(seed, purpose, key) for key in keys], dtype=np.uint64)
 
 
 def unit(seed: int, *key: Hashable) -> float:
     """Return a uniform number in [0, 1) that is a function of the seed and the key."""
-    return rank(seed, *key) / 2**64
+    return hash_rank(seed, *key) / 2**64

@@ -279,9 +279,8 @@ def test_an_images_table_unlike_abos_is_an_error(archives, folder, header, rows,
     assert "\n" not in str(raised.value)
 
 
-def test_the_real_slice_is_read_whole(abo_slice, monkeypatch):
-    monkeypatch.setenv("VQATUNE_WORKERS", "2")
-    extracted = extract(abo_slice, max_bad_lines=0)
+def test_the_real_slice_is_read_whole(extracted_slice):
+    extracted = extracted_slice
     assert len(extracted.listings) == len(extracted.images) == 10_000
     assert extracted.report["images_without_bytes"] == extracted.report["members_without_row"] == 0
     assert set(extracted.images["image_id"]) >= {names[0] for names in extracted.listings["image_ids"]}

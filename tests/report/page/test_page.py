@@ -9,8 +9,8 @@ import pytest
 from small_run import HOSTILE
 
 from vqatune.errors import DataError
+from vqatune.params.render import params_yaml
 from vqatune.report.page.page import to_script_json, write_page
-from vqatune.report.page.provenance import DEFAULTS
 
 AGAIN = """
 import sys
@@ -70,7 +70,7 @@ def test_the_first_lines_say_how_much_there_is_and_where_the_last_version_is_bes
 
 def test_a_page_of_this_run_alone_is_built_by_the_command_and_leaves_dvcs_alone(small_run, vqatune, tmp_path):
     shutil.copytree(small_run.root, tmp_path, dirs_exist_ok=True)
-    shutil.copy(DEFAULTS, tmp_path / "params.yaml")
+    (tmp_path / "params.yaml").write_text(params_yaml())
     done = vqatune("report", "--out", "pages/mine.html")
     assert (done.status, done.out) == (0, "pages/mine.html\n"), done.err
     page = (tmp_path / "pages/mine.html").read_text(encoding="utf-8")

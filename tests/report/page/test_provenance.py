@@ -1,25 +1,25 @@
 import json
-import shutil
 import subprocess
 
 import pytest
 import yaml
 
 from vqatune.errors import DataError
-from vqatune.params import load_params
+from vqatune.params import Params, check_params, load_params
 from vqatune.params.profiles import apply_profile
-from vqatune.report.page.provenance import DEFAULTS, changed_parameters, how_it_was_made
+from vqatune.params.render import params_yaml
+from vqatune.report.page.provenance import changed_parameters, how_it_was_made
 
 
 def test_the_defaults_are_the_parameters_as_they_come(parameter_values):
-    assert yaml.safe_load(DEFAULTS.read_text()) == parameter_values, (
-        "params.yaml and src/vqatune/params/defaults.yaml differ: a new parameter or default belongs in both"
+    assert check_params(parameter_values, "params.yaml") == Params(), (
+        "params.yaml differs from the defaults in src/vqatune/params: run `python -m vqatune.params.render`"
     )
 
 
 def test_the_profile_of_the_showroom_brings_the_defaults_back(repository, tmp_path):
     params = tmp_path / "params.yaml"
-    shutil.copy(DEFAULTS, params)
+    params.write_text(params_yaml())
     apply_profile("abo", repository / "profiles", params)
     changed = changed_parameters(load_params(params))
     assert {"raw.source", "model.source", "compute.precision"} <= set(changed["parameter"])
@@ -28,7 +28,7 @@ def test_the_profile_of_the_showroom_brings_the_defaults_back(repository, tmp_pa
 
 
 def test_parameters_that_were_changed_are_named_with_their_defaults(make_params):
-    defaults = yaml.safe_load(DEFAULTS.read_text())
+    defaults = yaml.safe_load(params_yaml())
     same = {
         name: value
         for section, values in defaults.items()
@@ -45,7 +45,7 @@ def test_parameters_that_were_changed_are_named_with_their_defaults(make_params)
 
 
 def test_the_number_that_an_experiment_sets_as_text_is_the_number(make_params):
-    default = yaml.safe_load(DEFAULTS.read_text())["train"]["learning_rate"]
+    default = yaml.safe_load(params_yaml())["train"]["learning_rate"]
     params = make_params({"train.learning_rate": f"{default:.1e}"})
     assert "train.learning_rate" not in changed_parameters(params)["parameter"].tolist()
 

@@ -1,8 +1,8 @@
-"""ABO's two archives → a table of listings and a table of images, neither archive unpacked.
+"""Reads ABO's two archives, without unpacking them, into a table of listings and one of images.
 
 The layout is that of Amazon Berkeley Objects (https://amazon-berkeley-objects.s3.amazonaws.com/index.html):
-`listings/metadata/listings_*.json[.gz]` with one JSON record a line, `images/metadata/images.csv[.gz]`, and the
-pictures under `images/small/`.
+`listings/metadata/listings_*.json[.gz]` with a JSON record per line, `images/metadata/images.csv[.gz]`, and the
+images under `images/small/`.
 """
 
 import gzip
@@ -27,15 +27,15 @@ from vqatune.runtime.progress import map_parts
 
 LISTINGS_ARCHIVE = "abo-listings.tar"
 IMAGES_ARCHIVE = "abo-images-small.tar"
-PICTURES = "images/small/"
+IMAGES_FOLDER = "images/small/"
 
 _LISTINGS_MEMBER = r"listings/metadata/listings_[^/]*\.json(?:\.gz)?"
 _IMAGES_MEMBER = r"images/metadata/images\.csv(?:\.gz)?"
 
 NAMED_BAD_LINES = 1000
-"""How many bad lines the report names; all of them are counted."""
+"""Maximum number of bad lines named in the report; all of them are counted."""
 
-# Large strings, because the metadata of a large catalogue passes what 32-bit offsets can address.
+# Large strings, because the metadata of a large catalogue exceeds 32-bit offsets.
 _LISTINGS = pa.schema(
     {
         "item_id": pa.large_string(),
@@ -46,12 +46,12 @@ _LISTINGS = pa.schema(
     }
 )
 _IMAGES_CSV = {"image_id": pa.string(), "height": pa.int32(), "width": pa.int32(), "path": pa.string()}
-_ROWS_AT_ONCE = 1000
+_ROWS_PER_BATCH = 1000
 
 
 @dataclass(frozen=True)
 class Extracted:
-    """What the archives hold: tables.LISTINGS, tables.IMAGES, and counts with the named bad lines."""
+    """The contents of the archives: tables.LISTINGS, tables.IMAGES, and a report of counts and bad lines."""
 
     listings: pd.DataFrame
     images: pd.DataFrame
@@ -62,15 +62,15 @@ def extract(folder: Path, max_bad_lines: int) -> Extracted:
     """Read `abo-listings.tar` and `abo-images-small.tar` in `folder`, each once.
 
     Listings are sorted by item_id and metadata, images by image_id, so that neither table depends on the order of
-    members or lines. An image is listed where images.csv has a row for it and the archive its bytes. The report
-    counts listings, bad_lines (named in bad_line_names, as member:line and why), images, images_without_bytes (rows
+    members or lines. The table has the images that have a row in images.csv and bytes in the archive. The report
+    counts listings, bad_lines (named in bad_line_names, as member:line and reason), images, images_without_bytes (rows
     of images.csv), rows_repeated (of an image_id) and members_without_row.
 
-    Raises ArchiveError for an archive that is missing, damaged, unsafe or without the members expected, and
+    Raises ArchiveError for an archive that is missing, damaged, unsafe or without the expected members, and
     DataError for more than `max_bad_lines` lines that are no listing, or an images.csv that is not ABO's.
     """
     listings, images = Path(folder) / LISTINGS_ARCHIVE, Path(folder) / IMAGES_ARCHIVE
-    # Before any work, so that a missing archive is known at once.
+    # First, so that a missing archive is reported at once.
     for archive in (listings, images):
         if not archive.exists():
             raise ArchiveError(f"{archive} does not exist: run the stage raw, or `dvc pull`")
@@ -78,7 +78,7 @@ def extract(folder: Path, max_bad_lines: int) -> Extracted:
     members = members[members["name"].str.fullmatch(_LISTINGS_MEMBER)].sort_values("name")
     if members.empty:
         _lacks(listings, "listings/metadata/listings_*.json[.gz]")
-    # The other archive's headers are read meanwhile.
+    # The headers of the other archive are read in parallel.
     parts = [partial(find_members, str(images))]
     parts += [
         partial(_read_member, str(listings), *row) for row in members.itertuples(index=False, name=None)
@@ -110,7 +110,7 @@ def _listings(
         )
     table = pa.concat_tables(tables)
     del tables
-    # In one piece first: of a table in pieces, `take` holds a copy more.
+    # Combined first: `take` of a chunked table holds one more copy.
     table = table.combine_chunks()
     table = table.take(pc.sort_indices(table, [("item_id", "ascending"), ("metadata", "ascending")]))
     report = {"listings": len(table), "bad_lines": bad, "bad_line_names": names[:NAMED_BAD_LINES]}
@@ -118,27 +118,29 @@ def _listings(
 
 
 def _images(archive: Path, members: pd.DataFrame) -> tuple[pd.DataFrame, dict]:
-    """Return tables.IMAGES of an archive with these members, and the counts of what did not match."""
+    """Return tables.IMAGES of an archive with these members, and the counts of rows and members without a match."""
     tables = members[members["name"].str.fullmatch(_IMAGES_MEMBER)]
-    pictures = members[members["name"].str.startswith(PICTURES)]
+    image_members = members[members["name"].str.startswith(IMAGES_FOLDER)]
     if tables.empty:
         _lacks(archive, "images/metadata/images.csv[.gz]")
-    if pictures.empty:
-        _lacks(archive, f"{PICTURES}*")
-    # Of members with one name the last counts, as it would overwrite the others where a tar is unpacked.
-    pictures = pictures.assign(path=pictures["name"].str.removeprefix(PICTURES)).drop(columns="name")
-    pictures = pictures.drop_duplicates("path", keep="last")
+    if image_members.empty:
+        _lacks(archive, f"{IMAGES_FOLDER}*")
+    # Of members with the same name the last counts, as when a tar is unpacked.
+    image_members = image_members.assign(path=image_members["name"].str.removeprefix(IMAGES_FOLDER)).drop(
+        columns="name"
+    )
+    image_members = image_members.drop_duplicates("path", keep="last")
     name, offset, length = tables.iloc[-1]
     rows = _read_images_csv(archive, name, read_bytes(archive, int(offset), int(length)))
     rows = rows.sort_values(["image_id", "path"], ignore_index=True)
     repeated = rows["image_id"].duplicated()
-    images = rows[~repeated].merge(pictures, on="path", how="left")
+    images = rows[~repeated].merge(image_members, on="path", how="left")
     found = images["offset"].notna()
     report = {
         "images": int(found.sum()),
         "images_without_bytes": int((~found).sum()),
         "rows_repeated": int(repeated.sum()),
-        "members_without_row": int((~pictures["path"].isin(rows["path"])).sum()),
+        "members_without_row": int((~image_members["path"].isin(rows["path"])).sum()),
     }
     images = images[found].reset_index(drop=True)
     images = images.astype({"offset": "int64", "length": "int64"})
@@ -153,7 +155,7 @@ def _lacks(archive: Path, expected: str) -> NoReturn:
 
 
 def _read_member(archive: str, name: str, offset: int, length: int) -> tuple[pa.Table, list[str], int]:
-    """Return a member's listings, the first bad lines by name, and how many lines are bad."""
+    """Return a member's listings, the names of its first bad lines, and the number of bad lines."""
     batches, columns = [], [[] for _ in _LISTINGS]
     names, bad = [], 0
     for number, line in enumerate(_lines(archive, name, offset, length), start=1):
@@ -168,12 +170,12 @@ def _read_member(archive: str, name: str, offset: int, length: int) -> tuple[pa.
             continue
         for column, value in zip(columns, record, strict=True):
             column.append(value)
-        if len(columns[0]) == _ROWS_AT_ONCE:
-            # Arrow text takes half the memory of Python's.
+        if len(columns[0]) == _ROWS_PER_BATCH:
+            # Text takes half as much memory in Arrow as in Python.
             batches.append(pa.record_batch(columns, schema=_LISTINGS))
             columns = [[] for _ in _LISTINGS]
     batches.append(pa.record_batch(columns, schema=_LISTINGS))
-    # In one piece, which the system has back when it is freed; of many small ones the process keeps the memory.
+    # Combined, because a large block is returned to the system when it is freed; small ones are not.
     return pa.Table.from_batches(batches).combine_chunks(), names, bad
 
 
@@ -191,7 +193,7 @@ def _lines(archive: str, name: str, offset: int, length: int) -> Iterator[bytes]
 
 
 def _parse(line: bytes) -> tuple[str, str, list[str], list[str], str]:
-    """Return a line's row of tables.LISTINGS; ValueError says what is wrong with it."""
+    """Return a line's row of tables.LISTINGS; raises ValueError with the reason where it is no listing."""
     try:
         record = json.loads(line, parse_constant=_refuse_constant)
     except json.JSONDecodeError as error:
@@ -211,7 +213,7 @@ def _parse(line: bytes) -> tuple[str, str, list[str], list[str], str]:
             tags = [value.get("language_tag") for value in values if isinstance(value, dict)]
             languages.update(tag for tag in tags if isinstance(tag, str))
     metadata = json.dumps(record, ensure_ascii=False, separators=(",", ":"))
-    # JSON's escapes can spell half a surrogate pair, which is no text.
+    # Raises ValueError for an unpaired surrogate, which JSON's escapes can encode and UTF-8 cannot.
     metadata.encode()
     return item_id, product_type, sorted(languages), image_ids, metadata
 
@@ -236,7 +238,7 @@ def _read_images_csv(archive: Path, name: str, content: bytes) -> pd.DataFrame:
     except (OSError, EOFError, zlib.error) as error:
         raise ArchiveError(f"{where} is damaged ({error}): get the archive again") from error
     try:
-        # No value means null: an image may be called NA, and an empty height is an error.
+        # No value is read as null: an image may be called NA, and an empty height is an error.
         options = csv.ConvertOptions(column_types=_IMAGES_CSV, null_values=[], strings_can_be_null=False)
         table = csv.read_csv(pa.BufferReader(content), convert_options=options)
     except pa.ArrowInvalid as error:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from vqatune.generation.sources.visible import Print, Visible, visible
 from vqatune.generation.sources.wordings import WORDINGS
-from vqatune.tables.hash_ranks import rank
+from vqatune.tables.hash_ranks import hash_rank
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,9 @@ class _Draws:
     __slots__ = ("_state",)
 
     def __init__(self, seed: int, image_id: str) -> None:
-        self._state = rank(seed, "template", image_id) << 64 | rank(seed, "template, more", image_id)
+        self._state = hash_rank(seed, "template", image_id) << 64 | hash_rank(
+            seed, "template, more", image_id
+        )
 
     def below(self, count: int) -> int:
         """Return a number from 0 to count - 1."""

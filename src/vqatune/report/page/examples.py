@@ -16,7 +16,7 @@ from vqatune.loading.archive import read_bytes
 from vqatune.loading.pictures import open_rgb
 from vqatune.report.page.answers import Answers
 from vqatune.tables import IMAGES, PLACE, read_table
-from vqatune.tables.hash_ranks import rank
+from vqatune.tables.hash_ranks import hash_rank
 
 COUNT = 240
 """So many pictures are shown, or all where the test set has fewer."""
@@ -41,15 +41,15 @@ def draw_images(pairs: pd.DataFrame, count: int, seed: int) -> list[str]:
         kinds_of[image].add(kind)
     types = pairs.drop_duplicates("image_id").set_index("image_id")["product_type"].astype(str)
     left = defaultdict(list)
-    for image in sorted(types.index, key=lambda image: (rank(seed, "example", image), image)):
+    for image in sorted(types.index, key=lambda image: (hash_rank(seed, "example", image), image)):
         left[types[image]].append(image)
-    waiting = [(0, rank(seed, "example type", name), name) for name in left]
+    waiting = [(0, hash_rank(seed, "example type", name), name) for name in left]
     heapq.heapify(waiting)
     seen, drawn = Counter(), []
     while waiting and len(drawn) < count:
         times, tie, name = heapq.heappop(waiting)
         there = {kind for image in left[name] for kind in kinds_of[image]}
-        rarest = min(there, key=lambda kind: (seen[kind], rank(seed, "example kind", name, kind)))
+        rarest = min(there, key=lambda kind: (seen[kind], hash_rank(seed, "example kind", name, kind)))
         image = next(image for image in left[name] if rarest in kinds_of[image])
         left[name].remove(image)
         drawn.append(image)

@@ -13,10 +13,9 @@ import pandas as pd
 import yaml
 
 from vqatune.errors import DataError
-from vqatune.params import Params, load_params
+from vqatune.params import Params
 from vqatune.runtime.stage import timings
 
-DEFAULTS = Path(__file__).parent.parent.parent / "params" / "defaults.yaml"
 PACKAGES = (
     *(
         "torch",
@@ -50,8 +49,8 @@ class Made:
 
 
 def changed_parameters(params: Params) -> pd.DataFrame:
-    """Return the parameters that are not as params.yaml comes: parameter, default, value (as YAML writes them)."""
-    before = _flat(load_params(DEFAULTS).model_dump(mode="json"))
+    """Return the parameters that differ from their defaults: parameter, default, value (as YAML writes them)."""
+    before = _flat(Params().model_dump(mode="json"))
     after = _flat(params.model_dump(mode="json"))
     changed = {name: value for name, value in after.items() if name not in before or before[name] != value}
     rows = [

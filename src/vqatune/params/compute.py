@@ -1,0 +1,29 @@
+"""The parameters of compute: device and precision."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from vqatune.params.section import Amount, Count, Section
+
+
+class ComputeParams(Section):
+    """Device, precision and processes of all models."""
+
+    device: str = Field("auto", description="auto (a GPU where there is one), cpu, cuda, cuda:1, mps, …")
+    precision: Literal["float32", "bf16", "fp16"] = Field(
+        "float32",
+        description="Of the base model's weights. bf16: half the memory, and faster where the GPU or CPU has "
+        "instructions for it; fp16: for older GPUs. The adapter is always float32.",
+    )
+    threads: Count = Field(
+        1,
+        description="CPU threads; the bytes of a model trained on a CPU depend on it. A tiny model gains little from "
+        "a second thread, and loses much when another process needs the core.",
+    )
+    compile: bool = Field(
+        False,
+        description="Compile the vision tower with torch.compile: needs a C++ compiler, and time before the first "
+        "step.",
+    )
+    loader_processes: Amount = Field(0, description="Processes that read and prepare images; 0: a thread.")

@@ -1,0 +1,33 @@
+"""The parameters of filter: the listings and fields to keep."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from vqatune.params.section import Section
+
+
+class FilterParams(Section):
+    """The listings and fields to keep."""
+
+    languages: Annotated[list[str], Field(min_length=1)] = Field(
+        ["en_US"],
+        description="Language tags of the values to keep; a prefix such as en takes en_US, en_GB, en_IN, …",
+    )
+    fields: Annotated[list[str], Field(min_length=1)] = Field(
+        [
+            "bullet_point",
+            "color",
+            "color_code",
+            "fabric_type",
+            "finish_type",
+            "item_shape",
+            "material",
+            "pattern",
+            "product_description",
+            "product_type",
+            "style",
+            "item_name",
+        ],
+        description="Fields of a listing to keep as its metadata.",
+    )

@@ -1,0 +1,53 @@
+"""The parameters of base: the base model."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from vqatune.params.section import Count, Positive, Section
+
+
+class TinyParams(Section):
+    """The tiny BLIP that `model.source: showroom` trains."""
+
+    image_size: Count = 64
+    patch_size: Count = 8
+    hidden_size: Count = 96
+    layers: Count = 2
+    heads: Count = 4
+    vocabulary: Annotated[int, Field(ge=200)] = 2000
+    steps: Count = 1000
+    images_per_step: Count = 16
+    learning_rate: Positive = 2.0e-3
+
+    @model_validator(mode="after")
+    def _shapes_fit(self) -> "TinyParams":
+        if self.hidden_size % self.heads:
+            raise ValueError(f"hidden_size {self.hidden_size} is not a multiple of heads {self.heads}")
+        if self.image_size % self.patch_size:
+            raise ValueError(
+                f"image_size {self.image_size} is not a multiple of patch_size {self.patch_size}"
+            )
+        return self
+
+
+class ModelParams(Section):
+    """The base model."""
+
+    source: Literal["showroom", "hub", "random"] = Field(
+        "showroom",
+        description="showroom: a tiny BLIP trained here in a minute; hub: the checkpoint named below; random: the "
+        "architecture of blip-vqa-base with random weights, for benchmarks.",
+    )
+    name: str = Field("Salesforce/blip-vqa-base", description="Checkpoint on the Hugging Face Hub.")
+    revision: str | None = Field(
+        "787b3d35d57e49572baabd22884b3d5a05acf072", description="Commit, branch or tag of the checkpoint."
+    )
+    question_token: Literal["[ENC]", "[CLS]"] = Field(
+        "[ENC]",
+        description="First token of a question: [ENC] as in BLIP's own training, or [CLS] as in transformers' "
+        "processor.",
+    )
+    tiny: TinyParams = Field(
+        TinyParams(), description="Architecture of the tiny BLIP, and its training on drawn images."
+    )

@@ -1,0 +1,120 @@
+"""Stages forked from a warm process: what a user sees of them is what the scripts themselves would show."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="stages start warm on Linux only")
+
+SERVER = """
+import sys
+from vqatune.runtime import warm_start
+warm_start.LIBRARIES = ("colorsys",)
+sys.exit(warm_start.run_command(sys.argv[1:]))
+"""
+SCRIPT = """
+from vqatune.runtime.warm_start import hand_over
+hand_over()
+import os, signal, sys, time
+from pathlib import Path
+"""
+
+
+@pytest.fixture
+def environment(repository) -> dict[str, str]:
+    return os.environ | {"PYTHONPATH": str(repository / "src")}
+
+
+@pytest.fixture
+def warm(tmp_path, environment):
+    """Start a shell command whose Python scripts start warm."""
+
+    def start(command: str) -> subprocess.Popen:
+        return subprocess.Popen(
+            [sys.executable, "-c", SERVER, "sh", "-c", command],
+            cwd=tmp_path,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    return start
+
+
+@pytest.fixture
+def script(tmp_path):
+    """Write a script that hands over and then runs some code; return the command that runs it."""
+
+    def write(code: str, name: str = "stage.py") -> str:
+        (tmp_path / name).write_text(SCRIPT + code)
+        return f"{sys.executable} {name}"
+
+    return write
+
+
+def _wait_for(path) -> int:
+    for _ in range(300):
+        if path.exists() and path.read_text():
+            return int(path.read_text())
+        time.sleep(0.05)
+    raise AssertionError(f"{path} never came")
+
+
+def test_a_script_runs_in_a_warm_process_with_its_arguments_streams_and_variables(warm, script):
+    code = "print(sys.argv[1:], 'colorsys' in sys.modules, os.environ['COLOR'], 'VQATUNE_WARM_START' in os.environ)\n"
+    out, err = warm("COLOR=red " + script(code + "print('said', file=sys.stderr)") + " v7").communicate(
+        timeout=30
+    )
+    assert out == "['v7'] True red False\n" and err == "said\n"
+
+
+@pytest.mark.parametrize(
+    ("ending", "status"), [("sys.exit(3)", 3), ("sys.exit()", 0), ("1 / 0", 1), ("os.abort()", 134)]
+)
+def test_the_exit_status_is_that_of_the_script(warm, script, ending, status):
+    process = warm(script(ending) + "; echo $?")
+    out, err = process.communicate(timeout=30)
+    assert int(out.splitlines()[-1]) == status and process.returncode == 0
+    assert ("ZeroDivisionError" in err) == ("/ 0" in ending)
+
+
+def test_a_signal_reaches_the_stage_once(warm, script, tmp_path):
+    code = "came = []\nsignal.signal(signal.SIGTERM, lambda number, frame: came.append(number))\n"
+    code += "Path('ready').write_text('1')\nwhile not came: time.sleep(0.01)\ntime.sleep(0.2)\n"
+    command = script(code + "print(came)\nsys.exit(143)")
+    process = warm(command + " & echo $! > asked; wait $!; echo $?")
+    _wait_for(tmp_path / "ready")
+    os.kill(_wait_for(tmp_path / "asked"), signal.SIGTERM)
+    out, _ = process.communicate(timeout=30)
+    assert out == f"[{signal.SIGTERM.value}]\n143\n"
+
+
+def test_a_script_that_is_killed_takes_its_stage_along(warm, script, tmp_path):
+    code = "Path('stage').write_text(str(os.getpid()))\ntime.sleep(60)\n"
+    process = warm(script(code) + " & echo $! > asked; wait $!; echo $?")
+    stage = _wait_for(tmp_path / "stage")
+    os.kill(_wait_for(tmp_path / "asked"), signal.SIGKILL)
+    out, _ = process.communicate(timeout=30)
+    assert out == "137\n"
+    with pytest.raises(ProcessLookupError):
+        os.kill(stage, 0)
+
+
+def test_edited_code_is_run_by_the_next_script(warm, script, tmp_path):
+    (tmp_path / "own.py").write_text("value = 1\n")
+    command = script("import own\nprint(own.value)")
+    out, _ = warm(f"{command}; sleep 1.1; echo value = 22 > own.py; {command}").communicate(timeout=30)
+    assert out == "1\n22\n"
+
+
+def test_without_a_warm_process_a_script_runs_by_itself(script, environment, tmp_path):
+    command = script("print('by itself')").split()
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
+    gone = environment | {"VQATUNE_WARM_START": str(tmp_path / "gone")}
+    other = subprocess.run(command, cwd=tmp_path, env=gone, capture_output=True, text=True, check=True)
+    assert done.stdout == other.stdout == "by itself\n"
