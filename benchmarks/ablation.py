@@ -1,9 +1,9 @@
-"""What each of the engine's measures brings: a training step with all of them, and with one at a time left out.
+"""Ablation: the time of a training step with all optimisations, and with one at a time left out.
 
     python benchmarks/ablation.py
 
-runs all of them in turn in one process, on the same pictures and pairs: the full architecture with random weights,
-14 questions an image.
+runs all variants in turn in one process, on the same images and pairs: the full architecture with random weights,
+14 questions per image.
 """
 
 from collections.abc import Callable, Iterator
@@ -20,12 +20,12 @@ from transformers import BlipForQuestionAnswering
 
 from measuring import Run, measure
 from report import describe, save
-from setting import Asked, Setting, ask, build, parse
+from setting import Setting, Workload, build, make_workload, parse
 from vqatune.models.device import autocast
 from vqatune.models.dropout import FastDropout
 from vqatune.models.families.blip import model as blip
 from vqatune.models.families.blip import pair_losses
-from vqatune.models.packing import Batch
+from vqatune.models.packing import PackedBatch
 
 
 def main() -> None:
@@ -33,8 +33,8 @@ def main() -> None:
     setting, output = parse(__doc__)
     figures = describe("ablation", setting)
     model = build(setting, setting.precision).train()
-    asked = ask(model.config, setting.images, setting.questions)
-    whole = [asked.batch(setting.device)]
+    workload = make_workload(model.config, setting.images, setting.questions)
+    whole = [workload.batch(setting.device)]
     step = Step(setting, model)
     runs = {
         "everything": lambda: step(whole),
@@ -45,9 +45,9 @@ def main() -> None:
         "states brought to the small matrices' precision": lambda: step(whole, peft_casts(model)),
         "frozen weights kept in float32": lambda: step(whole, float32_weights(model)),
     }
-    one_question_each = [part.batch(setting.device) for part in one_by_one(asked, setting.questions)]
-    padded = [pad(asked).batch(setting.device)]
-    pairs = len(asked.questions)
+    one_question_each = [part.batch(setting.device) for part in one_by_one(workload, setting.questions)]
+    padded = [pad(workload).batch(setting.device)]
+    pairs = len(workload.questions)
     measured = measure(
         [Run(name, model, go, pairs, pairs) for name, go in runs.items()], setting.repeats, setting.device
     )
@@ -60,13 +60,13 @@ def main() -> None:
 
 
 class Step:
-    """Forward and backward passes whose gradients add up."""
+    """A training step: forward and backward passes over batches, with gradient accumulation."""
 
     def __init__(self, setting: Setting, model: BlipForQuestionAnswering) -> None:
         self.model, self.device, self.precision = model, torch.device(setting.device), setting.precision
 
-    def __call__(self, batches: list[Batch], changed: Callable | None = None) -> None:
-        """Go through the batches, with something changed meanwhile."""
+    def __call__(self, batches: list[PackedBatch], changed: Callable | None = None) -> None:
+        """Run the step, within the context `changed`."""
         with contextmanager(changed or unchanged)():
             for batch in batches:
                 with autocast(self.device, self.precision):
@@ -75,28 +75,28 @@ class Step:
             self.model.zero_grad()
 
 
-def one_by_one(asked: Asked, questions: int) -> list[Asked]:
-    """Return as many batches as an image has questions, each with all images and one question of each."""
-    parts = [range(first, len(asked.questions), questions) for first in range(questions)]
+def one_by_one(workload: Workload, questions: int) -> list[Workload]:
+    """Split into batches with all images and one question of each."""
+    parts = [range(first, len(workload.questions), questions) for first in range(questions)]
     return [
         replace(
-            asked,
-            counts=[1] * len(asked.counts),
-            questions=[asked.questions[pair] for pair in part],
-            answers=[asked.answers[pair] for pair in part],
+            workload,
+            counts=[1] * len(workload.counts),
+            questions=[workload.questions[pair] for pair in part],
+            answers=[workload.answers[pair] for pair in part],
         )
         for part in parts
     ]
 
 
-def pad(asked: Asked) -> Asked:
-    """Return all texts as long as the longest, which costs what padding would."""
+def pad(workload: Workload) -> Workload:
+    """Lengthen all texts to the longest, which costs the time of padding."""
 
     def longest(texts: list[list[int]]) -> list[list[int]]:
         width = max(map(len, texts))
         return [text[:-1] + [text[0]] * (width - len(text)) + text[-1:] for text in texts]
 
-    return replace(asked, questions=longest(asked.questions), answers=longest(asked.answers))
+    return replace(workload, questions=longest(workload.questions), answers=longest(workload.answers))
 
 
 def unchanged() -> Iterator[None]:
@@ -127,7 +127,7 @@ def torch_dropout() -> Iterator[None]:
 
 
 def peft_casts(model: nn.Module) -> Callable[[], Iterator[None]]:
-    """Let peft bring the states that a LoRA layer gets to the precision of its matrices."""
+    """Let peft cast a LoRA layer's inputs to the precision of its matrices."""
     layers = [module for module in model.modules() if isinstance(module, BaseTunerLayer)]
 
     def change() -> Iterator[None]:
@@ -142,7 +142,7 @@ def peft_casts(model: nn.Module) -> Callable[[], Iterator[None]]:
 
 
 def float32_weights(model: nn.Module) -> Callable[[], Iterator[None]]:
-    """Leave it to autocast to bring the frozen weights to the precision of computing, at each use."""
+    """Keep frozen weights in float32 and let autocast cast them at each use."""
     frozen = [weight for weight in model.parameters() if not weight.requires_grad]
     whole = [weight.data.float() for weight in frozen]
 

@@ -1,9 +1,9 @@
-"""How fast pictures are read from the tar and prepared, beside what training and prediction take.
+"""The rate of reading and preprocessing images from a tar, beside the rates of training and prediction.
 
     python benchmarks/loading.py
 
-draws pictures of the size of ABO's small ones (256 pixels), writes them into a tar as JPEG, and reads them by position,
-prepared for the full architecture (384 pixels), with several numbers of processes.
+writes drawn images as large as ABO's small ones (256 pixels) into a tar as JPEG, and reads them by offset,
+preprocessed for the full architecture (384 pixels), with several numbers of processes.
 """
 
 import os
@@ -20,12 +20,12 @@ from transformers.models.blip.image_processing_pil_blip import BlipImageProcesso
 
 from measuring import seconds
 from report import describe, save
-from setting import SEED, ask, build, parse
+from setting import SEED, build, make_workload, parse
 from vqatune.inference.decoding import greedy_answers
-from vqatune.loading.loader import Encoder, ImageReader, Pictures, load_pictures
+from vqatune.loading.loader import Encoder, ImageReader, MicroBatchImages, load_images
 from vqatune.models.device import autocast
 from vqatune.models.families.blip import make_tokenizer, pair_losses
-from vqatune.models.packing import to
+from vqatune.models.packing import to_device
 from vqatune.showroom.drawing import draw, random_view
 from vqatune.showroom.products import random_product
 
@@ -38,8 +38,8 @@ def main() -> None:
     setting, output = parse(__doc__)
     figures = describe("loading", setting)
     model = build(setting, setting.precision).train()
-    asked = ask(model.config, setting.images, setting.questions)
-    batch = to(asked.batch(setting.device), next(model.parameters()).device)
+    workload = make_workload(model.config, setting.images, setting.questions)
+    batch = to_device(workload.batch(setting.device), next(model.parameters()).device)
 
     def train() -> None:
         with autocast(batch.pixel_values.device, setting.precision):
@@ -71,22 +71,22 @@ def main() -> None:
 
 
 def measure_loading(images: int, size: int) -> Iterator[tuple[int, float]]:
-    """Yield numbers of processes, and the images per second that they load."""
+    """Yield numbers of processes with the images per second that they load."""
     processor = BlipProcessor(
         BlipImageProcessorPil(size={"height": size, "width": size}), make_tokenizer([], 1000)
     )
     with tempfile.TemporaryDirectory() as folder:
-        places = write_pictures(Path(folder) / "pictures.tar", images)
+        places = write_images(Path(folder) / "pictures.tar", images)
         names = places["image_id"].tolist()
-        passes = [names[start : start + 8] for start in range(0, images, 8)]
-        pictures = Pictures(passes, ImageReader(places), Encoder(processor))
+        micro_batches = [names[start : start + 8] for start in range(0, images, 8)]
+        pictures = MicroBatchImages(micro_batches, ImageReader(places), Encoder(processor))
         for processes in dict.fromkeys([0, 1, 2, os.cpu_count() or 1]):
-            taken = seconds(lambda processes=processes: list(load_pictures(pictures, processes)), "cpu")
+            taken = seconds(lambda processes=processes: list(load_images(pictures, processes)), "cpu")
             yield processes, images / taken
 
 
-def write_pictures(path: Path, images: int) -> pd.DataFrame:
-    """Write JPEGs one after the other and return where they lie."""
+def write_images(path: Path, images: int) -> pd.DataFrame:
+    """Write JPEGs one after the other and return their places: image_id, archive, offset, length."""
     rows = []
     with path.open("wb") as file:
         for number in range(images):

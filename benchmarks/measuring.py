@@ -1,4 +1,4 @@
-"""Runs that are measured in turn, in one process: their time and their peak memory."""
+"""Measuring the time and peak memory of runs, in turn, in one process."""
 
 import ctypes
 import gc
@@ -17,21 +17,21 @@ PEAK_RESET = Path("/proc/self/clear_refs")
 
 @dataclass(frozen=True)
 class Run:
-    """Something to be measured."""
+    """A call to measure."""
 
     name: str
     model: nn.Module
-    """What it runs on."""
+    """The model that it uses."""
     go: Callable[[], object]
     pairs: int
-    """That one call takes in all."""
+    """In all of one call."""
     together: int
-    """Pairs that are worked on at a time."""
+    """Pairs in one batch."""
 
 
 @dataclass(frozen=True)
 class Measured:
-    """What a run came to."""
+    """The measurements of a run."""
 
     name: str
     pairs_together: int
@@ -39,11 +39,11 @@ class Measured:
     """Of the fastest call."""
     pairs_per_second: float
     peak_mb: float | None
-    """Of the first call: on a CPU all that is resident, on a GPU the model's weights and what the call adds."""
+    """Of the first call: on a CPU the resident memory, on a GPU the model's weights and what the call allocates."""
 
 
 def measure(runs: Sequence[Run], repeats: int, device: str) -> list[Measured]:
-    """Call every run once for its memory and to warm up, then all of them in turn, `repeats` times, for the time."""
+    """Call every run once to warm up and measure memory, then all in turn `repeats` times to measure time."""
     peaks = [peak_mb(run, device) for run in runs]
     fastest = [float("inf")] * len(runs)
     for _ in range(repeats):
@@ -56,7 +56,7 @@ def measure(runs: Sequence[Run], repeats: int, device: str) -> list[Measured]:
 
 
 def seconds(go: Callable[[], object], device: str) -> float:
-    """Return how long a call takes, the device's work included."""
+    """Return the seconds of a call, including the device's work."""
     _wait(device)
     start = time.perf_counter()
     go()
@@ -65,21 +65,21 @@ def seconds(go: Callable[[], object], device: str) -> float:
 
 
 def peak_mb(run: Run, device: str) -> float | None:
-    """Call a run and return the most memory there was meanwhile, in MB; None where the system does not tell."""
+    """Call a run and return its peak memory in MB; None where the system does not report it."""
     gc.collect()
     if device == "cuda":
         torch.cuda.reset_peak_memory_stats()
         before = torch.cuda.memory_allocated()
         run.go()
         _wait(device)
-        # Other runs' models lie on the card, too.
+        # Exclude other runs' models, which are on the GPU, too.
         weights = sum(weight.nbytes for weight in run.model.parameters())
         return (torch.cuda.max_memory_allocated() - before + weights) / 1e6
     if not PEAK_RESET.exists():
         run.go()
         return None
     if platform.libc_ver()[0] == "glibc":
-        # What has been freed but not yet given back is no part of this run.
+        # Return freed memory to the system first, as it is not of this run.
         ctypes.CDLL(None).malloc_trim(0)
     PEAK_RESET.write_text("5")
     run.go()
@@ -127,7 +127,7 @@ def growth(runs: dict[int, Run], repeats: int, device: str) -> list[dict]:
 
 
 def machine(device: str) -> dict[str, str | int]:
-    """Return what was measured on: device, threads, versions."""
+    """Return device, threads and versions of torch and transformers."""
     name = platform.processor() or platform.machine()
     information = Path("/proc/cpuinfo")
     if device == "cuda":

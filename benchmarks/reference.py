@@ -1,17 +1,16 @@
-"""BLIP as it was tuned and asked by hand before: a plain loop in which every question is a sample of its own.
+"""The reference: BLIP in a plain training and inference loop, in which every question is its own sample.
 
-A sample brings its picture, which is encoded again for each question; its question is padded to 128 tokens and its
-answer to 10; and the model is called through transformers' own `forward` and `generate`, a batch of samples at a
-time. Its masks and labels are put right, at no cost in time: padding takes no part in the loss, and questions start
-with [ENC]. As it runs on the very model that ours runs on, it is given what it did not have: frozen weights that
-are already in the precision of computing, and the faster dropout.
+Each sample has its own image, which is encoded again for each question; questions are padded to 128 tokens and answers
+to 10; the model is called through transformers' own `forward` and `generate` on batches of samples. Masks and labels
+are correct, at no cost in time: padding is not in the loss, and questions start with [ENC]. As it shares our model, it
+also benefits from frozen weights in the compute precision and from the faster dropout.
 """
 
 import torch
 from torch import Tensor
 from transformers import BlipForQuestionAnswering
 
-from setting import Asked
+from setting import Workload
 
 QUESTION_TOKENS, ANSWER_TOKENS = 128, 10
 IGNORED = -100
@@ -20,11 +19,11 @@ Samples = dict[str, Tensor]
 """Arguments of `BlipForQuestionAnswering.forward`."""
 
 
-def make_samples(asked: Asked, size: int, device: str) -> list[Samples]:
-    """Return batches of at most `size` samples, on a device; every sample holds its own copy of the picture."""
-    image = torch.arange(len(asked.counts)).repeat_interleave(torch.tensor(asked.counts))
-    question, question_mask = _padded(asked.questions, QUESTION_TOKENS)
-    answer, answer_mask = _padded(asked.answers, ANSWER_TOKENS)
+def make_samples(workload: Workload, size: int, device: str) -> list[Samples]:
+    """Return batches of at most `size` samples, on a device; every sample holds its own copy of the image."""
+    image = torch.arange(len(workload.counts)).repeat_interleave(torch.tensor(workload.counts))
+    question, question_mask = _padded(workload.questions, QUESTION_TOKENS)
+    answer, answer_mask = _padded(workload.answers, ANSWER_TOKENS)
     whole = {
         "input_ids": question,
         "attention_mask": question_mask,
@@ -35,7 +34,7 @@ def make_samples(asked: Asked, size: int, device: str) -> list[Samples]:
     parts = [slice(start, start + size) for start in range(0, len(image), size)]
     return [
         {name: tensor[part].to(device) for name, tensor in whole.items()}
-        | {"pixel_values": asked.pixel_values[image[part]].to(device)}
+        | {"pixel_values": workload.pixel_values[image[part]].to(device)}
         for part in parts
     ]
 
@@ -47,15 +46,15 @@ def reference_loss(model: BlipForQuestionAnswering, samples: Samples) -> Tensor:
 
 def reference_answers(model: BlipForQuestionAnswering, samples: Samples) -> Tensor:
     """Return greedy answers of at most 10 tokens, ids after [DEC] of shape (samples, tokens), padded after [SEP]."""
-    asked = {name: samples[name] for name in ("input_ids", "attention_mask", "pixel_values")}
-    return model.generate(**asked, max_new_tokens=ANSWER_TOKENS, do_sample=False)[:, 1:]
+    inputs = {name: samples[name] for name in ("input_ids", "attention_mask", "pixel_values")}
+    return model.generate(**inputs, max_new_tokens=ANSWER_TOKENS, do_sample=False)[:, 1:]
 
 
 def without_padding(samples: Samples) -> Samples:
     """Return one sample with its question cut to its length.
 
-    transformers' decoder does not get the question's mask: it lets an answer look at the question's padding, which
-    changes losses and answers.
+    transformers' decoder does not get the question's mask, so answers attend to the question's padding, which changes
+    losses and answers.
     """
     length = int(samples["attention_mask"].sum())
     cut = {name: samples[name][:, :length] for name in ("input_ids", "attention_mask")}

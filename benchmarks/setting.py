@@ -1,7 +1,7 @@
-"""What the benchmarks of the model share: their flags, a model with random weights, and pictures with questions.
+"""Shared by the benchmarks of the model: flags, a model with random weights, and a workload of images and questions.
 
-The model is blip-vqa-base's architecture with an adapter. Its weights, the pictures and the words are random, which
-makes no difference to the time; how long questions and answers are is as recorded.
+The model is blip-vqa-base's architecture with an adapter. Weights, images and words are random, which
+does not affect the time; the lengths of questions and answers are as recorded.
 """
 
 import argparse
@@ -15,10 +15,10 @@ from torch import Tensor
 from transformers import BlipConfig, BlipForQuestionAnswering
 
 from vqatune.errors import VqatuneError
-from vqatune.models.device import PRECISIONS, place
+from vqatune.models.device import PRECISIONS, prepare_model
 from vqatune.models.families.blip import make_config, make_tokenizer
 from vqatune.models.lora import PRESETS, new_adapter
-from vqatune.models.packing import Batch, make_batch, to
+from vqatune.models.packing import PackedBatch, pack_batch, to_device
 from vqatune.params import LoraParams, load_params
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -35,18 +35,18 @@ ANSWER_LENGTHS = {3: 99, 5: 1}
 
 @dataclass(frozen=True)
 class Setting:
-    """What is measured."""
+    """The configuration of a benchmark."""
 
     images: int
-    """In a step of ours."""
+    """In one of our steps."""
     questions: int
-    """Of each image."""
+    """Per image."""
     precision: str
     reference_precisions: tuple[str, ...]
     reference_batches: tuple[int, ...]
-    """Samples that the reference takes at a time."""
+    """Batch sizes of the reference, in samples."""
     reference_images: int
-    """Whose questions the reference is asked in one go."""
+    """Images whose questions are one run of the reference."""
     targets: tuple[str, ...]
     device: str
     threads: int
@@ -55,51 +55,51 @@ class Setting:
 
 
 def parse(description: str) -> tuple[Setting, Path | None]:
-    """Return what the command line asks for, and where the figures are to be written as JSON; sets torch's threads."""
+    """Return the setting of the command line and the JSON file to write figures to; sets torch's threads."""
     parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add = parser.add_argument
-    add("--images", type=int, help="images in a step of ours (default: 4 on a CPU, 32 on a GPU)")
-    add("--questions", type=int, default=14, help="questions an image (default: 14)")
+    add("--images", type=int, help="images in one of our steps (default: 4 on a CPU, 32 on a GPU)")
+    add("--questions", type=int, default=14, help="questions per image (default: 14)")
     add("--precision", choices=PRECISIONS, help="default: bf16, or fp16 on a GPU that has no bf16")
     add("--reference-precision", choices=PRECISIONS, nargs="+", metavar="PRECISION",
-        help="the reference's (default: ours on a CPU, fp16 and float32 on a GPU)")  # fmt: skip
+        help="precision of the reference (default: ours on a CPU, fp16 and float32 on a GPU)")  # fmt: skip
     add("--reference-batch", type=int, nargs="+", metavar="SAMPLES",
-        help="samples the reference takes at a time; the fastest counts (default: 1 8 on a CPU, 8 32 on a GPU)")  # fmt: skip
+        help="batch sizes of the reference; the fastest counts (default: 1 8 on a CPU, 8 32 on a GPU)")  # fmt: skip
     add("--targets", nargs="+", default=["vision"],
-        help="layers that have LoRA, or a preset of lora.target_modules (default: vision)")  # fmt: skip
+        help="layers with LoRA, or a preset of lora.target_modules (default: vision)")  # fmt: skip
     add("--device", choices=["auto", "cpu", "cuda"], default="auto")
-    add("--threads", type=int, default=2, help="of the CPU (default: 2)")
-    add("--repeats", type=int, default=3, help="the fastest of so many counts (default: 3)")
-    add("--small", action="store_true", help="a tiny model, to see that the benchmark runs")
-    add("--json", type=Path, metavar="FILE", help="also write the figures there")
-    given = parser.parse_args()
-    if given.device == "cuda" and not torch.cuda.is_available():
+    add("--threads", type=int, default=2, help="CPU threads (default: 2)")
+    add("--repeats", type=int, default=3, help="repetitions, of which the fastest counts (default: 3)")
+    add("--small", action="store_true", help="a tiny model, to test the benchmark")
+    add("--json", type=Path, metavar="FILE", help="also write the figures to a JSON file")
+    arguments = parser.parse_args()
+    if arguments.device == "cuda" and not torch.cuda.is_available():
         parser.error("--device cuda: torch finds no GPU here")
-    on_cuda = given.device != "cpu" and torch.cuda.is_available()
+    on_cuda = arguments.device != "cpu" and torch.cuda.is_available()
     lacks_bf16 = on_cuda and not torch.cuda.is_bf16_supported(including_emulation=False)
-    precision = given.precision or ("fp16" if lacks_bf16 else "bf16")
-    torch.set_num_threads(given.threads)
+    precision = arguments.precision or ("fp16" if lacks_bf16 else "bf16")
+    torch.set_num_threads(arguments.threads)
     return Setting(
-        images=given.images or (32 if on_cuda else 4),
-        questions=given.questions,
+        images=arguments.images or (32 if on_cuda else 4),
+        questions=arguments.questions,
         precision=precision,
         reference_precisions=tuple(
-            given.reference_precision or (["fp16", "float32"] if on_cuda else [precision])
+            arguments.reference_precision or (["fp16", "float32"] if on_cuda else [precision])
         ),
-        reference_batches=tuple(given.reference_batch or ([8, 32] if on_cuda else [1, 8])),
+        reference_batches=tuple(arguments.reference_batch or ([8, 32] if on_cuda else [1, 8])),
         reference_images=8 if on_cuda else 1,
-        targets=tuple(given.targets),
+        targets=tuple(arguments.targets),
         device="cuda" if on_cuda else "cpu",
-        threads=given.threads,
-        repeats=given.repeats,
-        small=given.small,
-    ), given.json
+        threads=arguments.threads,
+        repeats=arguments.repeats,
+        small=arguments.small,
+    ), arguments.json
 
 
 def build(setting: Setting, precision: str, merged: bool = False) -> BlipForQuestionAnswering:
-    """Return the model where it is to run, always with the same weights; its LoRA layers merged, or to be trained."""
+    """Return the model on its device, always with the same weights, its LoRA layers merged or trainable."""
     tiny = load_params(ROOT / "params.yaml").model.tiny if setting.small else None
     preset = len(setting.targets) == 1 and setting.targets[0] in PRESETS
     params = LoraParams(
@@ -112,7 +112,7 @@ def build(setting: Setting, precision: str, merged: bool = False) -> BlipForQues
     )
     torch.manual_seed(SEED)
     model = BlipForQuestionAnswering(make_config(make_tokenizer([], 1000), tiny))
-    # As in a loaded checkpoint; a model made from its configuration would add up masks that are true and false.
+    # As in a loaded checkpoint; a model made from its configuration would add boolean masks to the scores.
     model.set_attn_implementation("eager")
     try:
         adapted = new_adapter(model, params)
@@ -120,34 +120,34 @@ def build(setting: Setting, precision: str, merged: bool = False) -> BlipForQues
         sys.exit(f"--targets: {error}")
     for name, weight in adapted.named_parameters():
         if ".lora_B." in name:
-            # A fresh adapter's zeros would hide an adapter that is left out.
+            # With a new adapter's zeros a missing adapter would not show.
             torch.nn.init.normal_(weight, std=0.01)
     model = adapted.merge_and_unload() if merged else adapted.get_base_model()
-    place(model, torch.device(setting.device), precision)
+    prepare_model(model, torch.device(setting.device), precision)
     return model.eval()
 
 
 @dataclass(frozen=True)
-class Asked:
+class Workload:
     """Images with their questions and answers."""
 
     pixel_values: Tensor
     """(images, 3, height, width), float32."""
     counts: list[int]
-    """Questions of each image."""
+    """The number of questions of each image."""
     questions: list[list[int]]
     """Token ids from [ENC] to [SEP], image by image."""
     answers: list[list[int]]
     """Token ids from [DEC] to [SEP], one for each question."""
 
-    def batch(self, device: str) -> Batch:
-        """Return it all as one batch of ours, on a device."""
-        batch = make_batch(self.pixel_values, self.counts, self.questions, self.answers)
-        return to(batch, torch.device(device))
+    def batch(self, device: str) -> PackedBatch:
+        """Pack the workload into one batch, on a device."""
+        batch = pack_batch(self.pixel_values, self.counts, self.questions, self.answers)
+        return to_device(batch, torch.device(device))
 
 
-def ask(config: BlipConfig, images: int, questions: int) -> Asked:
-    """Return random images with as many random questions each; the same for the same numbers."""
+def make_workload(config: BlipConfig, images: int, questions: int) -> Workload:
+    """Return random images with random questions and answers; equal arguments give equal workloads."""
     words, text = random.Random(SEED), config.text_config
     # [ENC] comes after [DEC] in the vocabulary.
     first_of_question, first_of_answer = text.bos_token_id + 1, text.bos_token_id
@@ -161,7 +161,7 @@ def ask(config: BlipConfig, images: int, questions: int) -> Asked:
 
     size = config.vision_config.image_size
     pixel_values = torch.randn(images, 3, size, size, generator=torch.Generator().manual_seed(SEED))
-    return Asked(
+    return Workload(
         pixel_values,
         [questions] * images,
         texts(first_of_question, QUESTION_LENGTHS),

@@ -1,12 +1,12 @@
-"""How fast BLIP is tuned, side by side with the plain loop that encodes the picture for every question.
+"""The rate of tuning BLIP, beside a plain loop that encodes the image for every question.
 
     python benchmarks/training.py
 
-runs both in turn in one process, on the same model, pictures and pairs: the full architecture with random weights,
-14 questions an image. It checks first that both compute the same losses, and prints pairs per second, their ratio,
+runs both in turn in one process, on the same model, images and pairs: the full architecture with random weights,
+14 questions per image. It checks first that both compute the same losses, and prints pairs per second, their ratio,
 peak memory, our step over the image encoder's own forward and backward pass, and how ours grows from 1 to 40
 questions an image. With a GPU it also prints images per second, the share of the card's peak, and how long a whole
-chain of versions takes. Pictures and tokens lie ready in memory; what reads them is not measured.
+chain of versions takes. Images and tokens are in memory; loading is not measured.
 """
 
 import sys
@@ -20,13 +20,13 @@ from card import card_figures, chain_hours, step_flops
 from measuring import Run, compare, growth
 from reference import make_samples, reference_loss, without_padding
 from report import describe, save, show_card, show_comparison, show_growth
-from setting import Asked, Setting, ask, build, parse
+from setting import Setting, Workload, build, make_workload, parse
 from vqatune.models.device import autocast
 from vqatune.models.families.blip import encode_images, pair_losses
 
 GROWTH = (1, 2, 5, 10, 14, 20, 40)
 TOLERANCE = 1e-4
-"""How far a pair's loss, of about 10, may be from the reference's in float32."""
+"""The largest allowed difference of a pair's loss (about 10) from the reference's in float32."""
 
 
 def main() -> None:
@@ -40,22 +40,24 @@ def main() -> None:
     ours = trainers[setting.precision]
     figures["largest_difference_of_losses"] = check(setting, ours)
     config = ours.model.config
-    asked = ask(config, setting.images, setting.questions)
+    workload = make_workload(config, setting.images, setting.questions)
     references = [
-        trainers[precision].reference_run(ask(config, setting.reference_images, setting.questions), size)
+        trainers[precision].reference_run(
+            make_workload(config, setting.reference_images, setting.questions), size
+        )
         for precision in setting.reference_precisions
         for size in setting.reference_batches
     ]
-    encoders = ours.encoder_runs(asked)
-    case = compare(references, ours.run(asked), encoders, setting.repeats, setting.device)
+    encoders = ours.encoder_runs(workload)
+    case = compare(references, ours.run(workload), encoders, setting.repeats, setting.device)
     case["images"] = setting.images
     figures |= case
     show_comparison(f"training, {setting.questions} questions an image", case, training=True)
-    runs = {questions: ours.run(ask(config, setting.images, questions)) for questions in GROWTH}
+    runs = {questions: ours.run(make_workload(config, setting.images, questions)) for questions in GROWTH}
     figures["growth"] = growth(runs, setting.repeats, setting.device)
     show_growth(figures["growth"], setting.images)
     if setting.device == "cuda":
-        figures["card"] = on_card(figures, ours, asked)
+        figures["card"] = on_card(figures, ours, workload)
         show_card(figures["card"])
     save(figures, output)
 
@@ -79,29 +81,29 @@ class Trainer:
         self.scaler.step(self.optimizer)
         self.scaler.update()
 
-    def reference_run(self, asked: Asked, size: int) -> Run:
-        """Return the reference, with an optimizer step for every batch of samples."""
-        batches = make_samples(asked, size, self.device.type)
+    def reference_run(self, workload: Workload, size: int) -> Run:
+        """Return a run of the reference, with an optimizer step for every batch of samples."""
+        batches = make_samples(workload, size, self.device.type)
 
         def go() -> None:
             for samples in batches:
                 self.step(lambda samples=samples: reference_loss(self.model, samples))
 
-        pairs = len(asked.questions)
+        pairs = len(workload.questions)
         return Run(f"reference, {self.precision}", self.model, go, pairs, min(size, pairs))
 
-    def run(self, asked: Asked) -> Run:
-        """Return a step of ours, over all that is asked."""
-        batch = asked.batch(self.device.type)
+    def run(self, workload: Workload) -> Run:
+        """Return a run of our step over a workload."""
+        batch = workload.batch(self.device.type)
 
         def go() -> None:
             self.step(lambda: pair_losses(self.model, batch).mean())
 
         return Run(f"ours, {self.precision}", self.model, go, batch.pairs, batch.pairs)
 
-    def encoder_runs(self, asked: Asked) -> list[Run]:
-        """Return the image encoder's forward and backward pass alone: our way, and transformers'."""
-        pixel_values, pairs = asked.pixel_values.to(self.device), len(asked.questions)
+    def encoder_runs(self, workload: Workload) -> list[Run]:
+        """Return runs of the image encoder's forward and backward pass alone: ours, and transformers'."""
+        pixel_values, pairs = workload.pixel_values.to(self.device), len(workload.questions)
         towers = {
             "our image encoder": lambda: encode_images(self.model, pixel_values),
             "transformers' image encoder": lambda: self.model.vision_model(pixel_values).last_hidden_state,
@@ -136,10 +138,10 @@ def check(setting: Setting, trainer: Trainer) -> dict[str, float]:
 def difference(setting: Setting, trainer: Trainer) -> float:
     """Return the largest difference between a pair's losses, reference and ours, dropout off."""
     model = trainer.model.eval()
-    asked = ask(model.config, 1, setting.questions)
+    workload = make_workload(model.config, 1, setting.questions)
     with autocast(trainer.device, trainer.precision):
-        losses = pair_losses(model, asked.batch(setting.device))
-        samples = [without_padding(sample) for sample in make_samples(asked, 1, setting.device)]
+        losses = pair_losses(model, workload.batch(setting.device))
+        samples = [without_padding(sample) for sample in make_samples(workload, 1, setting.device)]
         one_by_one = [reference_loss(model, sample) for sample in samples]
     model.train()
     largest = float((losses - torch.stack(one_by_one).float()).abs().max())
@@ -149,15 +151,15 @@ def difference(setting: Setting, trainer: Trainer) -> float:
     return largest
 
 
-def on_card(figures: dict, trainer: Trainer, asked: Asked) -> dict:
-    """Return what the card was put to, and how long a chain of 13 versions takes at the measured rates."""
+def on_card(figures: dict, trainer: Trainer, workload: Workload) -> dict:
+    """Return the rates on the GPU, and the hours of a chain of 13 versions at the measured rates."""
     ours, model = figures["ours"], trainer.model
     tower = any(weight.requires_grad for weight in model.vision_model.parameters())
-    answer_tokens = sum(len(answer) - 1 for answer in asked.answers)
-    flops = step_flops(model.config, asked, answer_tokens, backward=True, tower=tower)
+    answer_tokens = sum(len(answer) - 1 for answer in workload.answers)
+    flops = step_flops(model.config, workload, answer_tokens, backward=True, tower=tower)
     fastest = max(row["pairs_per_second"] for row in figures["reference"])
     return {
-        "images_per_second": len(asked.counts) / ours["seconds"],
+        "images_per_second": len(workload.counts) / ours["seconds"],
         **card_figures(figures["machine"]["device"], trainer.precision, flops, ours["seconds"]),
         "chain_hours": {"ours": chain_hours(ours["pairs_per_second"]), "reference": chain_hours(fastest)},
     }

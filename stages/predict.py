@@ -7,7 +7,7 @@ from pathlib import Path
 
 from common import run
 
-from vqatune.inference.predict import closed_list, forget, predict
+from vqatune.inference.predict import predict, read_candidates, remove_partial_results
 from vqatune.params import Params
 from vqatune.tables import IMAGES, PAIRS, PLACE, PREDICTIONS, read_table, write_table
 
@@ -20,11 +20,11 @@ def main(params: Params, version: str) -> None:
         adapter=None if version == "base" else Path("models") / version,
         pairs=read_table("data/test.parquet", PAIRS),
         places=read_table("data/extracted/images.parquet", IMAGES, PLACE),
-        candidates=closed_list(params.predict, Path("data/train.parquet")),
+        candidates=read_candidates(params.predict, Path("data/train.parquet")),
         work=Path(".work"),
     )
     write_table(predictions, f"data/predictions/{version}.parquet", PREDICTIONS)
-    forget(version, Path(".work"))
+    remove_partial_results(version, Path(".work"))
 
 
 if __name__ == "__main__":

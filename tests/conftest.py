@@ -55,6 +55,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("browser")
 
 
+@pytest.fixture(autouse=True)
+def _messages_on_standard_error() -> None:
+    """Print log messages as stages and commands do, where capsys and capfd see them."""
+    from vqatune.runtime.logs import configure
+
+    configure()
+
+
 @pytest.fixture(scope="session")
 def repository() -> Path:
     return ROOT

@@ -8,7 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vqatune.base_model.tiny import draw_lessons, lesson_batch
+from vqatune.base_model.tiny import draw_examples, pack_examples
 from vqatune.catalogue.sources.abo import extract
 from vqatune.errors import DataError
 from vqatune.evaluation.metrics.text import plain
@@ -41,7 +41,7 @@ def test_no_lesson_is_a_picture_of_the_catalogue(tmp_path: Path, tiny_base):
     images = extract(tmp_path, 0).images
     images = images[images["length"] > 1000]
     encoder, reader = Encoder(load_processor(tiny_base)), ImageReader(images)
-    lessons = draw_lessons(list(range(300)), seed=13, size=32)
+    lessons = draw_examples(list(range(300)), seed=13, size=32)
     taught = encoder.images([picture for picture, _ in lessons]).flatten(1)
     seen = 0
     for image_id in images["image_id"].head(150):
@@ -55,7 +55,7 @@ def test_no_lesson_is_a_picture_of_the_catalogue(tmp_path: Path, tiny_base):
 
 def test_lessons_do_not_say_what_products_are_called():
     names = {noun_of(kind) for kind in KINDS} - {None}
-    for _, pairs in draw_lessons(list(range(200)), seed=1, size=16):
+    for _, pairs in draw_examples(list(range(200)), seed=1, size=16):
         for question, answer in pairs:
             assert not names & {*plain(question).split(), *plain(answer).split()}
 
@@ -75,11 +75,11 @@ def test_a_base_model_learns_what_it_is_taught(make_params, tmp_path):
             "compute.threads": 1,
         }
     )
-    taught = draw_lessons(list(range(5_000_000, 5_000_100)), seed=13, size=32)
+    taught = draw_examples(list(range(5_000_000, 5_000_100)), seed=13, size=32)
     make_base(params, [text for _, pairs in taught for pair in pairs for text in pair], tmp_path / "base")
     encoder, model = Encoder(load_processor(tmp_path / "base")), load_model(tmp_path / "base").eval()
     pictures, pairs = zip(*taught, strict=True)
-    ids, _ = greedy_answers(model, lesson_batch(encoder, pictures, pairs), 4)
+    ids, _ = greedy_answers(model, pack_examples(encoder, pictures, pairs), 4)
     asked = [pair for chosen in pairs for pair in chosen]
     right = [
         text == answer

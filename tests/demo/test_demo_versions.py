@@ -9,7 +9,7 @@ from vqatune.demo.results import show
 from vqatune.demo.versions import Versions
 from vqatune.errors import ModelError
 from vqatune.inference.answering.answerer import Answerer
-from vqatune.inference.answering.image_input import check_picture
+from vqatune.inference.answering.image_input import decode_image
 from vqatune.inference.answering.versions import Settings
 
 QUESTION = "what color is it?"
@@ -41,7 +41,7 @@ def test_versions_look_at_different_places(demo_root, picture, settings):
 
 
 def test_a_question_that_is_too_long_is_answered_and_marked(demo_root, picture, settings):
-    versions, opened = Versions(demo_root / "models", settings), check_picture(picture)
+    versions, opened = Versions(demo_root / "models", settings), decode_image(picture)
     for question, cut in ((QUESTION, False), ("red or blue " * 60, True)):
         shown = show(versions.ask("v1", picture, question), opened, None)
         assert ("Only the first words of the question were read" in shown) is cut

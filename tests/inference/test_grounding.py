@@ -19,7 +19,7 @@ from vqatune.inference.grounding import FOILS, choose_items, grounding_shares
 from vqatune.inference.predict import predict
 from vqatune.loading.loader import Encoder
 from vqatune.models.families.blip import load_model, load_processor, pair_losses, save_checkpoint
-from vqatune.models.packing import make_batch
+from vqatune.models.packing import pack_batch
 from vqatune.params import load_params
 from vqatune.tables import IMAGES, PAIRS, PLACE, PREDICTIONS, read_table, write_table
 
@@ -61,7 +61,7 @@ def seeing(tmp_path_factory, tiny_with):
     make_base(tiny_with({}), [*COLORS, *ASKED], folder / "base")
     model, processor = load_model(folder / "base"), load_processor(folder / "base")
     encoder = Encoder(processor)
-    batch = make_batch(
+    batch = pack_batch(
         encoder.images([_square(color) for color in COLORS]),
         [len(ASKED)] * len(COLORS),
         encoder.questions(ASKED * len(COLORS)),
@@ -230,7 +230,7 @@ def test_an_answer_has_the_log_probability_that_transformers_gives_it_alone(seei
     counts = [3, 2]
     questions = encoder.questions([*ASKED, "color?", *ASKED])
     answers = encoder.answers(["red", "", "a dark red square, i think", "blue", "q7"])
-    found = answer_log_probabilities(model, make_batch(pixels, counts, questions, answers))
+    found = answer_log_probabilities(model, pack_batch(pixels, counts, questions, answers))
     for pair, image in enumerate([0, 0, 0, 1, 1]):
         with torch.inference_mode():
             seen = model.vision_model(pixels[image][None]).last_hidden_state

@@ -1,4 +1,4 @@
-"""Work of several passes that a signal ends."""
+"""Inference that a signal ends, and that resumes."""
 
 import os
 import signal
@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from vqatune.errors import Stopped
-from vqatune.inference.micro_batches import Viewer, go_through
+from vqatune.inference.micro_batches import InferenceModel, run_inference
 from vqatune.loading.loader import Encoder, ImageReader
 from vqatune.models.families.blip import load_model, load_processor
 
@@ -17,38 +17,44 @@ COUNTED = pa.schema({"row": pa.int64()})
 
 @pytest.fixture
 def disturbed(tiny_base, tiny_with, places, pairs, tmp_path):
-    """Go through the pairs in four passes, with a signal in one of them; returns the rows and how often it was asked."""
+    """Run inference in four micro-batches, with a signal during one; returns the rows and the number of calls."""
     params = tiny_with({"predict.images_per_step": 3})
     encoder = Encoder(load_processor(tiny_base))
-    viewer = Viewer(load_model(tiny_base).eval(), encoder, ImageReader(places), params, torch.device("cpu"))
+    inference = InferenceModel(
+        load_model(tiny_base).eval(), encoder, ImageReader(places), params, torch.device("cpu")
+    )
 
     def run(during: int | None, more: bool) -> tuple[list[int], int]:
-        asked = 0
+        calls = 0
 
-        def take(rows, batch):
-            nonlocal asked
-            asked += 1
+        def infer(rows, batch):
+            nonlocal calls
+            calls += 1
             assert len(batch.image_states) == 3
-            if asked == during:
+            if calls == during:
                 os.kill(os.getpid(), signal.SIGTERM)
             return [(row,) for row in rows]
 
-        found = go_through(viewer, pairs, take, lambda rows, error: [], COUNTED, tmp_path, "count", more)
-        return sorted(row for (row,) in found), asked
+        found = run_inference(
+            inference, pairs, infer, lambda rows, error: [], COUNTED, tmp_path, "count", more
+        )
+        return sorted(row for (row,) in found), calls
 
     return run
 
 
-def test_after_a_signal_the_pass_is_finished_and_the_others_are_left_for_the_next_time(disturbed, pairs):
-    with pytest.raises(Stopped, match=r"stopped after 2 of 4 passes \(count\)") as stopped:
+def test_after_a_signal_the_micro_batch_is_finished_and_the_others_are_left_for_the_next_time(
+    disturbed, pairs
+):
+    with pytest.raises(Stopped, match=r"stopped after 2 of 4 micro-batches \(count\)") as stopped:
         disturbed(during=2, more=False)
     assert stopped.value.status == 128 + signal.SIGTERM
     assert disturbed(during=None, more=False) == (list(range(len(pairs))), 2)
 
 
-def test_a_signal_in_the_last_pass_ends_the_work_only_where_more_is_to_come(disturbed, pairs):
+def test_a_signal_in_the_last_micro_batch_ends_the_work_only_where_more_is_to_come(disturbed, pairs):
     everything = list(range(len(pairs)))
-    with pytest.raises(Stopped, match="stopped after 4 of 4 passes"):
+    with pytest.raises(Stopped, match="stopped after 4 of 4 micro-batches"):
         disturbed(during=4, more=True)
     assert disturbed(during=None, more=True) == (everything, 0)
 

@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from vqatune.errors import DataError, ModelError
-from vqatune.inference.predict import closed_list, forget, predict
+from vqatune.inference.predict import predict, read_candidates, remove_partial_results
 from vqatune.tables import PAIRS, write_table
 from vqatune.training.loop import train_version
 
@@ -59,16 +59,16 @@ def test_a_batch_of_beams_and_a_ranked_list_answer_too(tiny_with, tiny_base, pai
 def test_the_closed_list_is_the_training_answers_the_frequent_first_or_a_file(tiny_with, pairs, tmp_path):
     write_table(pairs, tmp_path / "train.parquet", PAIRS)
     params = tiny_with({"predict.mode": "rank"}).predict
-    assert closed_list(params, tmp_path / "train.parquet") == ["red", "3", "yes"]
-    assert closed_list(tiny_with({}).predict, tmp_path / "train.parquet") is None
+    assert read_candidates(params, tmp_path / "train.parquet") == ["red", "3", "yes"]
+    assert read_candidates(tiny_with({}).predict, tmp_path / "train.parquet") is None
     (tmp_path / "answers.txt").write_text("blue\n\n red \nblue\n")
     own = params.model_copy(update={"candidates": str(tmp_path / "answers.txt")})
-    assert closed_list(own, tmp_path / "train.parquet") == ["blue", "red"]
+    assert read_candidates(own, tmp_path / "train.parquet") == ["blue", "red"]
     (tmp_path / "answers.txt").write_text("\n")
     with pytest.raises(DataError, match="holds no answer; write one a line"):
-        closed_list(own, tmp_path / "train.parquet")
+        read_candidates(own, tmp_path / "train.parquet")
     with pytest.raises(DataError, match="cannot be read"):
-        closed_list(own.model_copy(update={"candidates": "nowhere.txt"}), tmp_path / "train.parquet")
+        read_candidates(own.model_copy(update={"candidates": "nowhere.txt"}), tmp_path / "train.parquet")
 
 
 def test_a_picture_that_does_not_open_has_empty_answers_without_a_probability(
@@ -123,13 +123,13 @@ def test_vision_states_are_kept_for_all_versions_that_leave_the_tower_alone(
     params = tiny_with({"predict.keep_vision_states": True, "predict.images_per_step": 5})
 
     def answers(adapter, where=places, **kept):
-        forget("v1", work)
+        remove_partial_results("v1", work)
         return predict(params, "v1", tiny_base, adapter, pairs, where, **kept)
 
     expected = answers(None), answers(tmp_path / "v1")
     pd.testing.assert_frame_equal(answers(None, work=work), expected[0])
     kept = sorted(work.glob("vision/*/*.safetensors"))
-    # Three passes to be asked, and three for what grounding shows.
+    # Three micro-batches of predictions, and three of grounding.
     assert len(kept) == 6
     pd.testing.assert_frame_equal(answers(tmp_path / "v1", work=work), expected[1])
 

@@ -6,8 +6,8 @@ from transformers import BlipForQuestionAnswering
 from untrained_blip import SEP, untrained_blip
 
 from vqatune.inference.decoding import answer_log_probabilities, greedy_answers
-from vqatune.inference.top_k import best_answers
-from vqatune.models.packing import make_batch
+from vqatune.inference.top_k import top_k_answers
+from vqatune.models.packing import pack_batch
 
 DEC, ENC = 7, 8
 VOCABULARY, MOST = 9, 4
@@ -26,7 +26,7 @@ def pixels() -> torch.Tensor:
 
 @pytest.fixture(scope="module")
 def batch(pixels):
-    return make_batch(pixels, [1, 2], QUESTIONS)
+    return pack_batch(pixels, [1, 2], QUESTIONS)
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +41,7 @@ def every(model, pixels) -> list[dict[tuple[int, ...], float]]:
         for part in (answers, cut_off):
             for start in range(0, len(part), 512):
                 some = part[start : start + 512]
-                asked = make_batch(
+                asked = pack_batch(
                     pixels[image][None], [len(some)], [question] * len(some), [[DEC, *ids] for ids in some]
                 )
                 scores |= dict(zip(some, answer_log_probabilities(model, asked).tolist(), strict=True))
@@ -49,10 +49,12 @@ def every(model, pixels) -> list[dict[tuple[int, ...], float]]:
     return found
 
 
-@pytest.mark.parametrize("abreast", [1, 5])
-def test_the_best_answers_are_those_of_all_that_there_can_be(model, batch, every, abreast):
+@pytest.mark.parametrize("prefixes_at_once", [1, 5])
+def test_the_best_answers_are_those_of_all_that_there_can_be(model, batch, every, prefixes_at_once):
     for found, scores in zip(
-        best_answers(model, batch, 5, MOST, steps=2000, abreast=abreast), every, strict=True
+        top_k_answers(model, batch, 5, MOST, expansions=2000, prefixes_at_once=prefixes_at_once),
+        every,
+        strict=True,
     ):
         expected = sorted(scores, key=lambda ids: -scores[ids])[:5]
         assert found.proven and found.ids == expected
@@ -61,7 +63,7 @@ def test_the_best_answers_are_those_of_all_that_there_can_be(model, batch, every
 
 def test_all_answers_together_have_probability_one(model, batch):
     # 9 tokens, answers of at most 2: [SEP], and 8 first tokens with 9 second ones each.
-    for found in best_answers(model, batch, 1000, 2):
+    for found in top_k_answers(model, batch, 1000, 2):
         assert found.proven and len(set(found.ids)) == len(found.ids) == 73
         assert torch.tensor(found.log_probabilities).exp().sum() == pytest.approx(1, abs=1e-5)
         assert found.log_probabilities == sorted(found.log_probabilities, reverse=True)
@@ -71,7 +73,7 @@ def test_all_answers_together_have_probability_one(model, batch):
 def test_a_search_that_gives_up_says_so_and_is_no_worse_than_greedy(model, batch, every, steps):
     _, greedy = greedy_answers(model, batch, MOST)
     for found, scores, least in zip(
-        best_answers(model, batch, 5, MOST, steps), every, greedy.tolist(), strict=True
+        top_k_answers(model, batch, 5, MOST, steps), every, greedy.tolist(), strict=True
     ):
         assert not found.proven
         assert found.log_probabilities[0] >= least - 1e-4
@@ -84,7 +86,7 @@ def test_answers_that_are_alike_count_once_with_the_most_probable(model, batch, 
         return len(ids)
 
     for found, scores in zip(
-        best_answers(model, batch, 3, MOST, steps=3000, alike=length), every, strict=True
+        top_k_answers(model, batch, 3, MOST, expansions=3000, key=length), every, strict=True
     ):
         assert len({length(ids) for ids in found.ids}) == len(found.ids) == 3
         for ids, log_probability in zip(found.ids, found.log_probabilities, strict=True):
@@ -99,7 +101,7 @@ def test_a_sure_model_is_asked_for_few_steps(model, batch):
     with torch.no_grad():
         bias[SEP] += 30
     try:
-        found = best_answers(model, batch, 1, MOST)
+        found = top_k_answers(model, batch, 1, MOST)
     finally:
         with torch.no_grad():
             bias[SEP] -= 30

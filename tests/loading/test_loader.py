@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from vqatune.errors import ArchiveError, DataError
-from vqatune.loading.loader import Encoder, ImageReader, Pictures, load_pictures
+from vqatune.loading.loader import Encoder, ImageReader, MicroBatchImages, load_images
 from vqatune.models.families.blip import load_processor
 
 
@@ -29,11 +29,11 @@ def test_a_picture_that_is_nowhere_or_does_not_open_is_named(places, tmp_path):
 
 @pytest.mark.parametrize("processes", [0, 2])
 def test_pictures_come_pass_by_pass_as_the_processor_prepares_them(places, encoder, processes):
-    passes = [["image03", "image01"], ["image02"], ["image05", "image04", "image03"]]
-    pictures = Pictures(passes, ImageReader(places), encoder)
-    loaded = list(load_pictures(pictures, processes))
+    micro_batches = [["image03", "image01"], ["image02"], ["image05", "image04", "image03"]]
+    pictures = MicroBatchImages(micro_batches, ImageReader(places), encoder)
+    loaded = list(load_images(pictures, processes))
     assert len(loaded) == len(pictures)
-    for image_ids, item in zip(passes, loaded, strict=True):
+    for image_ids, item in zip(micro_batches, loaded, strict=True):
         expected = encoder.images([ImageReader(places).read(image_id) for image_id in image_ids])
         assert torch.equal(item.pixel_values, expected) and not item.failures
 
@@ -41,8 +41,10 @@ def test_pictures_come_pass_by_pass_as_the_processor_prepares_them(places, encod
 @pytest.mark.parametrize("processes", [0, 1])
 def test_a_picture_that_does_not_open_is_left_out_by_its_place(places, encoder, processes):
     damaged = places.assign(length=places["length"].where(places["image_id"] != "image01", 30))
-    pictures = Pictures([["image00", "image01", "image02"], ["image01"]], ImageReader(damaged), encoder)
-    first, second = load_pictures(pictures, processes)
+    pictures = MicroBatchImages(
+        [["image00", "image01", "image02"], ["image01"]], ImageReader(damaged), encoder
+    )
+    first, second = load_images(pictures, processes)
     assert len(first.pixel_values) == 2 and list(first.failures) == [1]
     assert "image image01 in" in str(first.failures[1])
     assert second.pixel_values is None and list(second.failures) == [0]
@@ -52,7 +54,7 @@ def test_a_picture_that_does_not_open_is_left_out_by_its_place(places, encoder, 
 def test_a_missing_archive_is_an_error_in_one_line(places, encoder, tmp_path, processes):
     gone = places.assign(archive=str(tmp_path / "gone.tar"))
     with pytest.raises(ArchiveError, match="gone.tar does not exist") as caught:
-        list(load_pictures(Pictures([["image00"]], ImageReader(gone), encoder), processes))
+        list(load_images(MicroBatchImages([["image00"]], ImageReader(gone), encoder), processes))
     assert "\n" not in str(caught.value)
 
 

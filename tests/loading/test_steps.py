@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vqatune.loading.steps import cut_passes, epoch_groups, image_groups, plan_steps
+from vqatune.loading.steps import cut_micro_batches, epoch_groups, image_groups, plan_steps
 
 
 def test_an_image_and_its_copies_are_groups_of_their_own(pairs):
@@ -46,13 +46,13 @@ def images(draw):
 
 
 @given(images(), st.integers(1, 8), st.integers(1, 60))
-def test_a_pass_keeps_to_both_budgets_and_no_image_is_cut(drawn, most_images, most_pairs):
+def test_a_micro_batch_keeps_to_both_budgets_and_no_image_is_cut(drawn, most_images, most_pairs):
     groups, tokens = drawn
-    passes = cut_passes(groups, tokens, most_images, most_pairs)
-    for chosen in passes:
-        assert 1 <= len(chosen) <= most_images
-        assert len(chosen) == 1 or sum(map(len, chosen)) <= most_pairs
-    met = sorted(group[0] for chosen in passes for group in chosen)
+    micro_batches = cut_micro_batches(groups, tokens, most_images, most_pairs)
+    for micro_batch in micro_batches:
+        assert 1 <= len(micro_batch) <= most_images
+        assert len(micro_batch) == 1 or sum(map(len, micro_batch)) <= most_pairs
+    met = sorted(group[0] for micro_batch in micro_batches for group in micro_batch)
     assert met == [group[0] for group in groups]
 
 
@@ -66,9 +66,14 @@ def test_a_step_has_the_same_images_however_it_is_cut_and_shared(
     assert len(steps) == -(-len(groups) // window)
     for number, shares in enumerate(steps):
         assert len(shares) == processes
-        met = sorted(int(group[0]) for passes in shares for chosen in passes for group in chosen)
+        met = sorted(
+            int(group[0])
+            for micro_batches in shares
+            for micro_batch in micro_batches
+            for group in micro_batch
+        )
         assert met == [int(group[0]) for group in groups[number * window : (number + 1) * window]]
-        sizes = [sum(map(len, passes)) for passes in shares]
+        sizes = [sum(map(len, micro_batches)) for micro_batches in shares]
         assert max(sizes) - min(sizes) <= 1
 
 
@@ -76,12 +81,15 @@ def test_sorting_by_length_leaves_little_to_pad():
     lengths = np.random.default_rng(0).integers(4, 24, 4000)
     groups = np.split(np.arange(4000), np.arange(10, 4000, 10))
 
-    def padding(passes):
-        padded = sum(len(chosen) * max(lengths[group].sum() for group in chosen) for chosen in passes)
+    def padding(micro_batches):
+        padded = sum(
+            len(micro_batch) * max(lengths[group].sum() for group in micro_batch)
+            for micro_batch in micro_batches
+        )
         return 1 - lengths.sum() / padded
 
     unsorted = [groups[start : start + 8] for start in range(0, 400, 8)]
-    assert padding(cut_passes(groups, lengths, 8, 1000)) < 0.05 < padding(unsorted) / 2
+    assert padding(cut_micro_batches(groups, lengths, 8, 1000)) < 0.05 < padding(unsorted) / 2
 
 
 @pytest.mark.parametrize("processes", [1, 2])

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from vqatune.models.dropout import FastDropout, speed_up_dropout
+from vqatune.models.dropout import FastDropout, use_fast_dropout
 
 
 @pytest.mark.parametrize("rate", [0.05, 0.1, 0.5, 0.9])
@@ -50,7 +50,7 @@ def test_nothing_is_dropped_in_evaluation_or_at_rate_zero():
 
 def test_a_models_dropout_layers_are_replaced_in_their_mode():
     model = nn.Sequential(nn.Linear(2, 2), nn.ModuleDict({"inner": nn.Dropout(0.1)}), nn.Dropout(0.0)).eval()
-    speed_up_dropout(model)
+    use_fast_dropout(model)
     replaced = model[1]["inner"]
     assert type(replaced) is FastDropout and replaced.p == 0.1 and not replaced.training
     assert type(model[2]) is nn.Dropout

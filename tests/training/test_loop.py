@@ -169,7 +169,7 @@ def _outcome(folder: Path) -> tuple[pd.DataFrame, dict[str, torch.Tensor]]:
     ],
     ids=str,
 )
-def test_how_a_step_is_cut_into_passes_changes_nothing_but_the_last_digits(
+def test_how_a_step_is_cut_into_micro_batches_changes_nothing_but_the_last_digits(
     train, tiny_with, pairs, packed, tmp_path
 ):
     many = pd.concat([pairs.assign(copy=copy) for copy in range(3)], ignore_index=True)

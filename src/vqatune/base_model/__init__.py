@@ -1,1 +1,1 @@
-"""The model that v1 starts from."""
+"""The base model, which v1 starts from."""

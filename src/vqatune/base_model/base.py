@@ -1,4 +1,4 @@
-"""The base model that v1 starts from: a tiny BLIP trained here, a hub checkpoint, or random weights."""
+"""The base model, which v1 starts from: a tiny BLIP trained here, a hub checkpoint, or random weights."""
 
 from pathlib import Path
 
@@ -15,15 +15,15 @@ from vqatune.tables import replacing_folder
 
 
 def make_base(params: Params, texts: list[str], folder: Path) -> None:
-    """Write the base checkpoint that `model.source` asks for.
+    """Write the base checkpoint of `model.source`.
 
     Args:
         params: uses seed, model and compute.
-        texts: questions and answers of the training set, which give a tokenizer made here its words.
-        folder: appears when all is written, not before.
+        texts: questions and answers of the training set, from which a new tokenizer's vocabulary is built.
+        folder: written atomically.
 
     Raises:
-        ModelError: the hub's checkpoint is missing, incomplete or not one for question answering.
+        ModelError: the hub checkpoint is missing, incomplete or not for visual question answering.
         ParameterError: it is not pinned to a revision, or the device is absent.
     """
     device = start(params.compute, params.seed, "base")
@@ -37,11 +37,13 @@ def make_base(params: Params, texts: list[str], folder: Path) -> None:
             model = blip.load_model(params.model.name, revision=revision)
             processor = blip.load_processor(params.model.name, revision=revision)
         else:
-            model, processor = _made_here(params, texts, device)
+            model, processor = _make_untrained(params, texts, device)
         blip.save_checkpoint(model, processor, unfinished, params.model.question_token)
 
 
-def _made_here(params: Params, texts: list[str], device: torch.device) -> tuple[nn.Module, ProcessorMixin]:
+def _make_untrained(
+    params: Params, texts: list[str], device: torch.device
+) -> tuple[nn.Module, ProcessorMixin]:
     tiny = params.model.tiny
     shape = None if params.model.source == "random" else tiny
     model, processor = blip.make_untrained(texts, tiny.vocabulary, shape)

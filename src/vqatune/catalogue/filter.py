@@ -17,7 +17,7 @@ from PIL import Image
 from vqatune.catalogue.listing_text import clean
 from vqatune.errors import DataError
 from vqatune.loading.archive import read_spans
-from vqatune.loading.pictures import FORMATS, REFUSALS
+from vqatune.loading.pictures import DECODE_ERRORS, FORMATS
 from vqatune.params import FilterParams
 from vqatune.runtime.progress import map_parts
 from vqatune.tables import FILTERED
@@ -247,6 +247,6 @@ def _opens(content: bytes) -> bool:
             image.load()
             if image.mode not in ("RGB", "L"):
                 image.convert("RGB")
-    except REFUSALS:
+    except DECODE_ERRORS:
         return False
     return True

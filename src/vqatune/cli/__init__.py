@@ -12,6 +12,7 @@ from io import TextIOWrapper
 
 from vqatune.errors import VqatuneError
 from vqatune.runtime.extras import naming_extras
+from vqatune.runtime.logs import configure
 
 COMMANDS = {
     "profile": "set params.yaml for a purpose: showroom, abo",
@@ -42,6 +43,7 @@ DESCRIPTIONS = {
 
 def main(arguments: list[str] | None = None) -> None:
     """Run one command; an error of ours is printed as one line and exits with 1."""
+    configure()
     arguments = sys.argv[1:] if arguments is None else arguments
     if isinstance(sys.stdout, TextIOWrapper):
         # What the terminal cannot show is no reason to fail.

@@ -1,12 +1,16 @@
-"""`vqatune answer`: answer a file of questions."""
+"""`vqatune answer`: answer a file of questions about images."""
 
 import argparse
 import sys
 from pathlib import Path
 
 from vqatune.cli.models import add_model_arguments
-from vqatune.errors import Stopped
+from vqatune.errors import DataError, Stopped
+from vqatune.inference.answering.answer import parse_choices
 from vqatune.inference.answering.answer_file import answer_file
+from vqatune.inference.answering.picture_folder import ImageFolder
+from vqatune.inference.answering.questions_file import open_questions
+from vqatune.inference.answering.versions import choose_version, own_settings
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -19,39 +23,49 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         required=True,
         type=Path,
-        help="where the pictures are; they are found by path, name or id, in folders in it, too",
+        help="the folder of the images; they are found by path, name or id, also in its subfolders",
     )
     parser.add_argument(
         "--out",
         metavar="FILE",
         type=Path,
         default=Path("answers.csv"),
-        help="a new file; answers.csv if not given",
+        help="a new file (default: answers.csv)",
     )
-    parser.add_argument("--version", metavar="NAME", help="such as v13 or base; the last one if not given")
+    parser.add_argument("--version", metavar="NAME", help="such as v13 or base (default: the last one)")
     parser.add_argument(
-        "--image", metavar="NAME", help="the column that says which picture; guessed if not given"
+        "--image", metavar="NAME", help="the column that names the image (default: found by its name)"
     )
-    parser.add_argument("--question", metavar="NAME", help="the column of questions; guessed if not given")
+    parser.add_argument(
+        "--question", metavar="NAME", help="the column of questions (default: found by its name)"
+    )
     closed = parser.add_mutually_exclusive_group()
     closed.add_argument(
         "--choices", metavar="LIST", help='answer with the most probable of these: "red,blue,green"'
     )
     closed.add_argument(
-        "--choices-column", metavar="NAME", help="the column with the choices of each row, written likewise"
+        "--choices-column", metavar="NAME", help="the column with the choices of each row, in the same format"
     )
     parser.add_argument(
         "--strict",
         action="store_true",
-        help="stop at a row that cannot be answered, instead of leaving it empty",
+        help="stop at the first row that cannot be answered, instead of leaving its answer empty",
     )
     add_model_arguments(parser)
 
 
 def run(chosen: argparse.Namespace) -> None:
     """Write the answers and print the path of their file."""
+    if chosen.out.exists():
+        raise DataError(f"{chosen.out} exists: move it away, or name another file with --out")
+    file = open_questions(chosen.questions, chosen.image, chosen.question, chosen.choices_column)
+    images = ImageFolder(chosen.images)
+    choices = None if chosen.choices is None else parse_choices(chosen.choices)
+    version, folder = choose_version(chosen.models, chosen.version)
+    settings = own_settings(chosen.device)
     try:
-        print(answer_file(chosen))
+        answer_file(file, images, version, folder, settings, chosen.out, choices, chosen.strict)
+        print(chosen.out)
     except Stopped as stopped:
         print(stopped, file=sys.stderr)
         sys.exit(stopped.status)

@@ -1,4 +1,4 @@
-"""`vqatune ask`: versions answer questions about an image, or about the images in a folder."""
+"""`vqatune ask`: ask versions about an image, or about the images in a folder."""
 
 import argparse
 import json
@@ -12,22 +12,21 @@ from rich.console import Console
 
 from vqatune.cli.models import add_model_arguments
 from vqatune.errors import DataError, ImageError
-from vqatune.inference.answering.answer import check_question
-from vqatune.inference.answering.choices import parse_choices
-from vqatune.inference.answering.image_input import is_url, open_picture, pictures_in
+from vqatune.inference.answering.answer import check_question, parse_choices
+from vqatune.inference.answering.image_input import images_in, is_url, open_image
 from vqatune.inference.answering.versions import Settings, choose_version, choose_versions, own_settings
-from vqatune.report.terminal.answers import Said, shortened, show_answers, show_ranking
+from vqatune.report.terminal.answers import AnswerRow, shortened, show_answers, show_ranking
 from vqatune.runtime.progress import track
 
 if TYPE_CHECKING:
     from vqatune.inference.answering.answerer import Answerer
 
 KEPT_PIXELS = 200_000_000
-"""Pictures of so many pixels in all stay opened for the next version; more are opened again."""
+"""The most pixels of decoded images that are kept for the next version; other images are decoded again."""
 
 
-class _Opened:
-    """Pictures that are opened once for all versions, as far as there is room for them."""
+class _OpenedImages:
+    """Images that are decoded once for all versions, as far as they fit into KEPT_PIXELS."""
 
     def __init__(self, names: Sequence[str | Path]) -> None:
         self.names = list(names)
@@ -35,29 +34,29 @@ class _Opened:
         self._room = KEPT_PIXELS
 
     def __iter__(self) -> Iterator[tuple[str, Image.Image]]:
-        """Yield name and picture; of several pictures those that do not open are named, and left out from then on."""
+        """Yield names and images; images that do not open are reported once and removed."""
         for name in list(self.names):
             if name in self._kept:
                 yield str(name), self._kept[name]
                 continue
             try:
-                picture = open_picture(name)
+                image = open_image(name)
             except ImageError as error:
                 print(f"{error}; it is left out", file=sys.stderr)
                 self.names.remove(name)
                 continue
-            self._room -= picture.width * picture.height
+            self._room -= image.width * image.height
             if self._room >= 0:
-                self._kept[name] = picture
-            yield str(name), picture
+                self._kept[name] = image
+            yield str(name), image
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
-    parser.add_argument("picture", metavar="PICTURE", help="a file, a folder of pictures, or an http(s) URL")
+    parser.add_argument("picture", metavar="PICTURE", help="a file, a folder of images, or an http(s) URL")
     parser.add_argument("questions", metavar="QUESTION", nargs="*", help='such as "What colour is it?"')
     which = parser.add_mutually_exclusive_group()
-    which.add_argument("--version", metavar="NAME", help="such as v13 or base; the last one if not given")
+    which.add_argument("--version", metavar="NAME", help="such as v13 or base (default: the last one)")
     which.add_argument("--versions", metavar="NAMES", help="side by side: v1,v7,v13, or all")
     add_model_arguments(parser)
     parser.add_argument("--choices", metavar="LIST", help='rank these answers: "red,blue,green"')
@@ -65,7 +64,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(chosen: argparse.Namespace) -> None:
-    """Print what versions say."""
+    """Print the versions' answers."""
     if not chosen.questions:
         raise DataError(f'no question is asked: vqatune ask {chosen.picture} "What colour is it?"')
     for question in chosen.questions:
@@ -76,9 +75,9 @@ def run(chosen: argparse.Namespace) -> None:
         versions = dict([choose_version(chosen.models, chosen.version)])
     else:
         versions = choose_versions(chosen.models, parse_names(chosen.versions))
-    pictures = _pictures(chosen.picture)
+    images = _open_images(chosen.picture)
     settings = own_settings(chosen.device)
-    said: list[Said] = []
+    answer_rows: list[AnswerRow] = []
     for number, (name, folder) in enumerate(versions.items()):
         answerer = settings.open(folder)
         if number == 0:
@@ -87,14 +86,14 @@ def run(chosen: argparse.Namespace) -> None:
                     f"the question {shortened(question, 60)!r} is too long: only its first 128 tokens are read",
                     file=sys.stderr,
                 )
-        said += _ask(answerer, name, pictures, questions, choices, settings)
-    if not said:
+        answer_rows += _ask(answerer, name, images, questions, choices, settings)
+    if not answer_rows:
         raise DataError(f"{chosen.picture} holds no picture that opens: name a folder that does")
     if chosen.json:
-        _print_json(said, choices is not None)
+        _print_json(answer_rows, choices is not None)
         return
     show = show_ranking if choices is not None and len(versions) == 1 else show_answers
-    show(said, Console())
+    show(answer_rows, Console())
 
 
 def parse_names(text: str) -> list[str]:
@@ -102,49 +101,49 @@ def parse_names(text: str) -> list[str]:
     return list(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
 
 
-def _pictures(given: str) -> _Opened:
-    if not given:
+def _open_images(name: str) -> _OpenedImages:
+    if not name:
         raise DataError("no picture is named: give a file, a folder or a URL")
-    if not is_url(given) and Path(given).is_dir():
-        return _Opened(pictures_in(Path(given)))
-    # The only picture: without it there is nothing to ask about.
-    opened = _Opened([given])
-    opened._kept[given] = open_picture(given)
+    if not is_url(name) and Path(name).is_dir():
+        return _OpenedImages(images_in(Path(name)))
+    # A single image that does not open is an error.
+    opened = _OpenedImages([name])
+    opened._kept[name] = open_image(name)
     return opened
 
 
 def _ask(
     answerer: "Answerer",
     version: str,
-    pictures: _Opened,
+    images: _OpenedImages,
     questions: list[str],
     choices: list[str] | None,
     settings: Settings,
-) -> Iterator[Said]:
+) -> Iterator[AnswerRow]:
     if choices is not None:
-        for name, picture in track(pictures, version, total=len(pictures.names)):
+        for name, image in track(images, version, total=len(images.names)):
             for question in questions:
-                yield Said(name, version, answerer.rank(picture, question, choices))
+                yield AnswerRow(name, version, answerer.rank(image, question, choices))
         return
-    closed = None if settings.choices is None else answerer.distinct(settings.choices)
+    candidates = None if settings.choices is None else answerer.distinct(settings.choices)
     names: list[str] = []
 
-    def asked() -> Iterator[tuple[Image.Image, list[str]]]:
-        for name, picture in pictures:
+    def image_questions() -> Iterator[tuple[Image.Image, list[str]]]:
+        for name, image in images:
             names.append(name)
-            yield picture, questions
+            yield image, questions
 
-    results = answerer.ask_many(asked(), closed)
-    for number, answers in enumerate(track(results, version, total=len(pictures.names))):
+    results = answerer.ask_many(image_questions(), candidates)
+    for number, answers in enumerate(track(results, version, total=len(images.names))):
         for answer in answers:
-            yield Said(names[number], version, [answer])
+            yield AnswerRow(names[number], version, [answer])
 
 
-def _print_json(said: Sequence[Said], ranked: bool) -> None:
+def _print_json(answer_rows: Sequence[AnswerRow], ranked: bool) -> None:
     rows = []
-    for one in said:
-        best = one.best
-        row = {"picture": one.picture, "question": best.question, "version": one.version}
+    for answer_row in answer_rows:
+        best = answer_row.best
+        row = {"picture": answer_row.image, "question": best.question, "version": answer_row.version}
         row |= {
             "answer": best.answer,
             "probability": best.probability,
@@ -153,9 +152,9 @@ def _print_json(said: Sequence[Said], ranked: bool) -> None:
         if ranked:
             row["choices"] = [
                 {"answer": answer.answer, "share": answer.share, "probability": answer.probability}
-                for answer in one.answers
+                for answer in answer_row.answers
             ]
         rows.append(row)
-    # JSON has escapes for what the terminal's encoding has not.
+    # Escape characters that the terminal's encoding lacks.
     unicode = (sys.stdout.encoding or "utf-8").lower().replace("-", "") == "utf8"
     print(json.dumps(rows, indent=2, ensure_ascii=not unicode, allow_nan=False))

@@ -1,4 +1,4 @@
-"""What commands that load versions share: which models, on which device."""
+"""Arguments shared by the commands that load versions."""
 
 import argparse
 from pathlib import Path
@@ -11,8 +11,8 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         type=Path,
         default=Path("models"),
-        help="where the versions are, or a single model, such as `vqatune export` writes",
+        help="the folder of the versions, or a single model, such as `vqatune export` writes",
     )
     parser.add_argument(
-        "--device", metavar="NAME", help="instead of compute.device: cpu, cuda, cuda:1, mps, …"
+        "--device", metavar="NAME", help="overrides compute.device: cpu, cuda, cuda:1, mps, …"
     )

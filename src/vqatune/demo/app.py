@@ -14,7 +14,7 @@ from vqatune.demo import results
 from vqatune.demo.examples import Example
 from vqatune.demo.versions import Versions
 from vqatune.errors import ImageError, VqatuneError
-from vqatune.inference.answering.image_input import MOST_BYTES, MOST_PIXELS, check_picture
+from vqatune.inference.answering.image_input import MOST_BYTES, MOST_PIXELS, decode_image
 
 LONGEST_QUESTION = 300
 """Characters of a question."""
@@ -172,7 +172,7 @@ class _Asking:
             return _say("Ask a question first.")
         try:
             content = Path(path).read_bytes()
-            opened = check_picture(content)
+            opened = decode_image(content)
             seen = [self._versions.ask(name, content, question) for name in dict.fromkeys([first, second])]
         except VqatuneError as error:
             return _say(_sentence(error))
@@ -184,7 +184,7 @@ class _Asking:
         """Keep an upload if it is a picture, and take it off the page with a word of why if it is not."""
         try:
             if path is not None:
-                check_picture(Path(path).read_bytes())
+                decode_image(Path(path).read_bytes())
         except ImageError as error:
             _say(_sentence(error))
             path = None

@@ -10,11 +10,11 @@ import numpy as np
 import torch
 
 from vqatune.inference.answering.answerer import Answer, Answerer
-from vqatune.inference.answering.attention import where_it_looked
+from vqatune.inference.answering.attention import attention_rollout
 from vqatune.inference.answering.versions import Settings, find_versions
-from vqatune.inference.top_k import best_answers
+from vqatune.inference.top_k import top_k_answers
 from vqatune.models.device import autocast
-from vqatune.models.packing import Batch
+from vqatune.models.packing import PackedBatch
 
 KEPT = 3
 """Versions that stay loaded, the last ones asked: two to compare, and one to go back to."""
@@ -77,7 +77,7 @@ def _see(name: str, answerer: Answerer, picture: bytes, question: str, choices: 
     answer, best, proven = (_of_choices if choices else _in_own_words)(answerer, picture, question, choices)
     [[_, *ids, _]] = answerer.encoder.answers([answer.answer])
     with autocast(answerer.device, answerer.compute.precision):
-        looked = where_it_looked(answerer.model, _batch(answerer, picture, question), ids)
+        looked = attention_rollout(answerer.model, _batch(answerer, picture, question), ids)
     return Seen(name, answer, best, proven, looked.numpy(), bool(answerer.too_long([question])))
 
 
@@ -89,12 +89,12 @@ def _in_own_words(
 
     [answer] = answerer.ask(picture, question)
     with autocast(answerer.device, answerer.compute.precision):
-        [best] = best_answers(
+        [best] = top_k_answers(
             answerer.model,
             _batch(answerer, picture, question),
             BEST,
             answerer.max_answer_tokens,
-            alike=text,
+            key=text,
         )
     shown = zip(map(text, best.ids), map(math.exp, best.log_probabilities), strict=True)
     return answer, list(shown), best.proven
@@ -107,5 +107,5 @@ def _of_choices(
     return ranked[0], [(answer.answer, answer.probability) for answer in ranked[:BEST]], True
 
 
-def _batch(answerer: Answerer, picture: bytes, question: str) -> Batch:
+def _batch(answerer: Answerer, picture: bytes, question: str) -> PackedBatch:
     return answerer.batch(answerer.pixels(picture)[None], [1], [question])

@@ -1,1 +1,1 @@
-"""What a version answers: decoding, predictions for the test set, and whether they come from the image."""
+"""Inference: decoding, predictions for the test set, grounding, and answering questions about any image."""

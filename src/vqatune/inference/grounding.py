@@ -1,7 +1,7 @@
-"""Whether an answer comes from its image or from habit: is it less probable under other images?
+"""Grounding: whether an answer depends on its image, or is as probable with another one.
 
-For each of some questions the model's own answer is scored under the true image and under others of the test set
-(foils). A model that ignores the image comes to 0.5, one whose every answer hangs on what it sees to 1.
+For a sample of questions the model's own answer is scored with the true image and with other images of the test set
+(foils). A model that ignores the image scores 0.5, one whose every answer depends on the image 1.
 """
 
 from collections.abc import Iterator
@@ -16,45 +16,45 @@ import pyarrow as pa
 from torch import nn
 
 from vqatune.inference.decoding import answer_log_probabilities
-from vqatune.inference.micro_batches import Viewer, go_through
-from vqatune.models.packing import Batch
+from vqatune.inference.micro_batches import InferenceModel, run_inference
+from vqatune.models.packing import PackedBatch
 from vqatune.tables.hash_ranks import hash_ranks
 
 FOILS = 4
-"""Images that an answer is held against."""
+"""Other images that an answer is scored with."""
 
 TIE = 1e-4
-"""Log-probabilities that differ by less are equal, for their last digits depend on what else is in the batch. Those of
-one answer, from a model of BLIP's size that is blind to the image, were seen to differ by 2e-5 at most (at -88); with
-the text towers in bf16 by 0.08, which is more than many answers of a tuned version owe to their image. So the text
-towers compute in float32 in any case, and one tolerance serves every precision."""
+"""Log-probabilities that differ by less count as equal, as rounding depends on the rest of the batch. For one answer of
+a model of BLIP's size that ignores the image they differed by at most 2e-5 (at -88); with the text encoder and decoder
+in bf16 by 0.08, which is more than the image's effect on many answers of a tuned version. So these always compute in
+float32, and one tolerance serves every precision."""
 
 SCORED = pa.schema({"item": pa.int64(), "log_probability": pa.float64()})
-"""The log-probability of the answer of an item."""
+"""The log-probability of an item's answer."""
 
 
 def choose_items(test: pd.DataFrame, seed: int, questions: int) -> pd.DataFrame:
-    """Return which questions are put to which images: their own and, of each, four others.
+    """Sample questions, and pair each with its own image and four foils.
 
-    Questions are chosen by rank. The images of a product type lie on a circle in the order of their ranks, and a
-    question's foils are those that follow its own image, then (where the type has too few) those that follow it on
-    the circle of all images; fewer than four only where the test set has no more.
+    Questions are sampled by hash rank. The images of a product type form a cycle in the order of their hash ranks; a
+    question's foils are the images after its own, then (where the type has too few) those after it in the cycle of all
+    images. There are fewer than four only where the test set has no more.
 
     Args:
         test: qa_id, image_id, product_type, in any order.
-        seed: of the ranks.
-        questions: the most that are chosen.
+        seed: of the hash ranks.
+        questions: the largest number to sample.
 
     Returns:
-        qa_id, image_id, true (bool: whether it is the question's own image), sorted by image_id and qa_id. Questions
-        of a test set of one image are in no row.
+        qa_id, image_id, true (bool: whether it is the question's own image), sorted by image_id and qa_id; empty for a
+        test set of one image.
     """
     chosen = np.lexsort((test["qa_id"], hash_ranks(seed, "grounding question", test["qa_id"])))[:questions]
     images = sorted(set(test["image_id"]))
     order = np.argsort(hash_ranks(seed, "grounding image", images), kind="stable")
-    whole = _Circle([images[place] for place in order])
+    whole = _Cycle([images[index] for index in order])
     types = {
-        name: _Circle(sorted(set(own), key=whole.places.get))
+        name: _Cycle(sorted(set(own), key=whole.indices.get))
         for name, own in test.groupby("product_type")["image_id"]
     }
     rows = []
@@ -70,20 +70,20 @@ def choose_items(test: pd.DataFrame, seed: int, questions: int) -> pd.DataFrame:
     return items.sort_values(["image_id", "qa_id"], ignore_index=True)
 
 
-class _Circle:
-    """Images in an order of which the last is followed by the first."""
+class _Cycle:
+    """A cyclic order of images."""
 
     def __init__(self, images: list[str]) -> None:
-        self.images, self.places = images, {image: place for place, image in enumerate(images)}
+        self.images, self.indices = images, {image: index for index, image in enumerate(images)}
 
     def after(self, image: str) -> Iterator[str]:
-        """Yield the images that follow, up to the image itself."""
-        count, place = len(self.images), self.places[image]
-        yield from (self.images[(place + step) % count] for step in range(1, count))
+        """Yield the images after this one, all around the cycle."""
+        count, index = len(self.images), self.indices[image]
+        yield from (self.images[(index + step) % count] for step in range(1, count))
 
 
 def measure_grounding(
-    viewer: Viewer,
+    inference: InferenceModel,
     items: pd.DataFrame,
     pairs: pd.DataFrame,
     predictions: pd.DataFrame,
@@ -93,46 +93,52 @@ def measure_grounding(
     """Return the grounding of the questions in `items`, by qa_id: float64 in 0–1, null where it cannot be measured.
 
     Args:
-        viewer: whose answers they are. Its text towers are brought to float32, for good; the vision tower computes in
-            the precision of the answers.
+        inference: the model whose answers they are. Its text encoder and decoder are cast to float32, permanently;
+            the vision tower keeps its precision.
         items: of `choose_items`.
         pairs: qa_id, question.
         predictions: qa_id, prediction.
-        folder: where log-probabilities are kept as they come, and taken up, for just these answers; None for nowhere.
-        description: shown while it works.
+        folder: of partial results, for exactly these answers, from which interrupted work resumes; None for none.
+        description: of the progress bar.
 
-    Raises as `go_through`.
+    Raises as `run_inference` does.
     """
     if items.empty:
         return pd.Series(dtype="float64")
-    asked = items.assign(
+    questions = items.assign(
         question=items["qa_id"].map(dict(zip(pairs["qa_id"], pairs["question"], strict=True))),
         prediction=items["qa_id"].map(
             dict(zip(predictions["qa_id"], predictions["prediction"], strict=True))
         ),
     )
-    viewer.model.text_encoder.float()
-    viewer.model.text_decoder.float()
-    scored = go_through(
-        viewer, asked, partial(_score, viewer.model), lambda rows, error: [], SCORED, folder, description
+    inference.model.text_encoder.float()
+    inference.model.text_decoder.float()
+    scored = run_inference(
+        inference,
+        questions,
+        partial(_score, inference.model),
+        lambda rows, error: [],
+        SCORED,
+        folder,
+        description,
     )
     scored = pd.DataFrame(scored, columns=SCORED.names).set_index("item")["log_probability"]
     return grounding_shares(items.assign(log_probability=scored.astype("float64")))
 
 
-def _score(model: nn.Module, rows: list[int], batch: Batch) -> Iterator[tuple[int, float]]:
+def _score(model: nn.Module, rows: list[int], batch: PackedBatch) -> Iterator[tuple[int, float]]:
     batch = replace(batch, image_states=batch.image_states.float())
     return zip(rows, answer_log_probabilities(model, batch).double().tolist(), strict=True)
 
 
 def grounding_shares(scored: pd.DataFrame) -> pd.Series:
-    """Return the share of each question's foils under which its answer is less probable, a tie counting half.
+    """Return the share of each question's foils with which its answer is less probable; ties count half.
 
     Args:
-        scored: qa_id, true, log_probability (null where the picture does not open: such a foil is left out).
+        scored: qa_id, true, log_probability (null where the image does not open: such a foil is left out).
 
     Returns:
-        float64 by qa_id; null where no foil can be held against the true image.
+        float64 by qa_id; null where the true image, or every foil, does not open.
     """
     own = scored[scored["true"]].set_index("qa_id")["log_probability"]
     foils = scored[~scored["true"]]

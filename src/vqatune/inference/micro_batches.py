@@ -1,4 +1,4 @@
-"""Questions put to a model image by image, in passes whose results are kept, so that they can be interrupted."""
+"""Inference over a table of questions, in micro-batches of images; interrupted work resumes from partial results."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
@@ -14,12 +14,12 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from vqatune.errors import ImageError, ModelError
-from vqatune.inference.partial_results import Parts
-from vqatune.loading.loader import Encoder, ImageReader, Pictures, load_pictures
-from vqatune.loading.steps import cut_passes, image_groups
+from vqatune.inference.partial_results import PartialResults
+from vqatune.loading.loader import Encoder, ImageReader, MicroBatchImages, load_images
+from vqatune.loading.steps import cut_micro_batches, image_groups
 from vqatune.models.device import autocast
-from vqatune.models.families.blip import Tower, look
-from vqatune.models.packing import Batch, make_batch, to
+from vqatune.models.families.blip import VisionOptions, image_states_of
+from vqatune.models.packing import PackedBatch, pack_batch, to_device
 from vqatune.params import Params
 from vqatune.runtime.interrupt import Interrupts
 from vqatune.runtime.progress import bar
@@ -27,25 +27,25 @@ from vqatune.tables import replacing
 
 
 @dataclass(frozen=True)
-class Viewer:
-    """A version of the model, and all that it needs to be asked about pictures."""
+class InferenceModel:
+    """A version of the model with everything that inference needs."""
 
     model: torch.nn.Module
-    """In its place and in evaluation mode."""
+    """On its device, in evaluation mode."""
     encoder: Encoder
     reader: ImageReader
     params: Params
     """Uses predict and compute."""
     device: torch.device
     states: Path | None = None
-    """The folder in which the vision tower's states are kept, by pass, and taken up."""
+    """The folder that caches image states, a file per micro-batch; None for no cache."""
 
 
-def go_through(
-    viewer: Viewer,
-    asked: pd.DataFrame,
-    take: Callable[[list[int], Batch], Iterable[tuple]],
-    lose: Callable[[list[int], ImageError], list[tuple]],
+def run_inference(
+    inference: InferenceModel,
+    questions: pd.DataFrame,
+    infer: Callable[[list[int], PackedBatch], Iterable[tuple]],
+    on_image_error: Callable[[list[int], ImageError], list[tuple]],
     schema: pa.Schema,
     folder: Path | None,
     description: str,
@@ -54,82 +54,94 @@ def go_through(
     """Return the results of all questions, from all processes.
 
     Args:
-        viewer: what is asked.
-        asked: image_id, question and, where an answer is given, prediction; an image's rows are neighbours.
-        take: results of the rows with these numbers, from the batch of them, which is on the device and holds the
-            vision tower's states.
-        lose: results of the rows with these numbers, whose picture does not open.
+        inference: the model.
+        questions: image_id, question and, where answers are given, prediction; an image's rows are adjacent.
+        infer: returns the results of the rows with these numbers, from their batch, which is on the device and holds
+            image states.
+        on_image_error: returns the results of the rows with these numbers, whose image does not open.
         schema: the columns of a result.
-        folder: where results are kept as they come, and taken up; None for nowhere. Its name is a key of everything
-            that they depend on.
-        description: shown while it works.
-        more: whether other work follows, so that a signal in the last pass is no reason to go on.
+        folder: of partial results, from which interrupted work resumes; None for none. Its name is a key of
+            everything that determines them.
+        description: of the progress bar.
+        more: whether other work follows, so that a signal during the last micro-batch stops here, too.
 
     Raises:
         DataError: an image is not in the table of places, or its archive is missing.
-        ModelError: kept vision states are damaged.
-        Stopped: a signal came; the results so far are kept.
+        ModelError: a file of cached image states is damaged.
+        Stopped: a signal came; the results so far are saved.
     """
-    compute, predict, process = viewer.params.compute, viewer.params.predict, PartialState().process_index
-    questions = _encode(viewer.encoder.questions, asked["question"])
-    answers = _encode(viewer.encoder.answers, asked["prediction"]) if "prediction" in asked else None
-    lengths = np.array([len(question) for question in questions])
-    passes = cut_passes(image_groups(asked), lengths, predict.images_per_step, predict.max_pairs_per_step)[
-        process :: PartialState().num_processes
-    ]
-    parts = Parts(folder / f"{process}", schema) if folder else None
-    results, done = parts.load() if parts else ([], 0)
-    kept = len(results)
-    todo = passes[done:]
-    images = [[asked["image_id"].iloc[group[0]] for group in chosen] for chosen in todo]
-    pictures = Pictures(images, viewer.reader, viewer.encoder, viewer.states)
+    compute, predict, process = (
+        inference.params.compute,
+        inference.params.predict,
+        PartialState().process_index,
+    )
+    question_ids = _encode(inference.encoder.questions, questions["question"])
+    answer_ids = None
+    if "prediction" in questions:
+        answer_ids = _encode(inference.encoder.answers, questions["prediction"])
+    lengths = np.array([len(ids) for ids in question_ids])
+    groups = image_groups(questions)
+    micro_batches = cut_micro_batches(groups, lengths, predict.images_per_step, predict.max_pairs_per_step)
+    micro_batches = micro_batches[process :: PartialState().num_processes]
+    partial_results = PartialResults(folder / f"{process}", schema) if folder else None
+    results, done = partial_results.load() if partial_results else ([], 0)
+    saved = len(results)
+    todo = micro_batches[done:]
+    image_ids = [[questions["image_id"].iloc[group[0]] for group in micro_batch] for micro_batch in todo]
+    images = MicroBatchImages(image_ids, inference.reader, inference.encoder, inference.states)
     with Interrupts() as interrupts, bar() as progress:
-        total = sum(map(len, passes))
+        total = sum(map(len, micro_batches))
         task = progress.add_task(description, total=total, completed=total - sum(map(len, todo)))
-        for chosen, loaded in zip(todo, load_pictures(pictures, compute.loader_processes), strict=True):
+        for micro_batch, loaded in zip(todo, load_images(images, compute.loader_processes), strict=True):
             for number, error in loaded.failures.items():
-                results += lose(chosen[number].tolist(), error)
-            groups = [group.tolist() for number, group in enumerate(chosen) if number not in loaded.failures]
-            rows = [row for group in groups for row in group]
+                results += on_image_error(micro_batch[number].tolist(), error)
+            opened = [
+                group.tolist() for number, group in enumerate(micro_batch) if number not in loaded.failures
+            ]
+            rows = [row for group in opened for row in group]
             if rows:
-                batch = make_batch(
+                batch = pack_batch(
                     loaded.pixel_values,
-                    [len(group) for group in groups],
-                    [questions[row] for row in rows],
-                    [answers[row] for row in rows] if answers else None,
+                    [len(group) for group in opened],
+                    [question_ids[row] for row in rows],
+                    [answer_ids[row] for row in rows] if answer_ids else None,
                 )
-                results += take(rows, _see(viewer, to(batch, viewer.device), loaded.kept))
-            progress.advance(task, len(chosen))
+                results += infer(
+                    rows, _with_image_states(inference, to_device(batch, inference.device), loaded.states)
+                )
+            progress.advance(task, len(micro_batch))
             done += 1
-            stop = interrupts.pending is not None and (more or done < len(passes))
-            if parts and (done % predict.checkpoint_every == 0 or stop or done == len(passes)):
-                parts.save(done, results[kept:])
-                kept = len(results)
+            stop = interrupts.pending is not None and (more or done < len(micro_batches))
+            if partial_results and (
+                done % predict.checkpoint_every == 0 or stop or done == len(micro_batches)
+            ):
+                partial_results.save(done, results[saved:])
+                saved = len(results)
             if stop:
-                interrupts.stop(f"after {done} of {len(passes)} passes ({description})")
+                interrupts.stop(f"after {done} of {len(micro_batches)} micro-batches ({description})")
     return gather_object(results)
 
 
 def _encode(encode: Callable[[list[str]], list[list[int]]], texts: pd.Series) -> list[list[int]]:
-    """Return the token ids of texts of which many are the same."""
+    """Return the token ids of texts, tokenizing each distinct text once."""
     distinct = texts.unique().tolist()
     ids = dict(zip(distinct, encode(distinct), strict=True))
     return [ids[text] for text in texts]
 
 
 @torch.inference_mode()
-def _see(viewer: Viewer, batch: Batch, kept: Path | None) -> Batch:
-    """Return the batch with the vision tower's states, which are kept, or taken up, where a file is named for them."""
-    compute = viewer.params.compute
+def _with_image_states(inference: InferenceModel, batch: PackedBatch, cache: Path | None) -> PackedBatch:
+    """Return the batch with its image states: read from the cache file, or computed and written to it."""
+    compute = inference.params.compute
     if batch.pixel_values is None:
         try:
-            states = load_file(kept)["states"].to(viewer.device)
+            states = load_file(cache)["states"].to(inference.device)
         except (SafetensorError, KeyError) as error:
-            raise ModelError(f"{kept} is damaged ({error}): delete it") from error
+            raise ModelError(f"{cache} is damaged ({error}): delete it") from error
         return replace(batch, image_states=states)
-    with autocast(viewer.device, compute.precision):
-        states = look(viewer.model, batch, Tower(compiled=compute.compile))
-    if kept is not None:
-        with replacing(kept) as unfinished:
+    with autocast(inference.device, compute.precision):
+        states = image_states_of(inference.model, batch, VisionOptions(compiled=compute.compile))
+    if cache is not None:
+        with replacing(cache) as unfinished:
             save_file({"states": states.cpu().contiguous()}, unfinished)
     return replace(batch, image_states=states)

@@ -1,7 +1,7 @@
-"""A version's answers to the test set, and whether they come from the image; interrupted, it goes on where it was."""
+"""Predictions of a version for the test set, with their grounding; interrupted work resumes."""
 
+import logging
 import shutil
-import sys
 from collections import Counter
 from collections.abc import Iterable
 from functools import partial
@@ -15,19 +15,21 @@ from accelerate import PartialState
 from vqatune.errors import DataError, ImageError
 from vqatune.inference.decoding import beam_answers, greedy_answers, ranked_answers
 from vqatune.inference.grounding import choose_items, measure_grounding
-from vqatune.inference.micro_batches import Viewer, go_through
+from vqatune.inference.micro_batches import InferenceModel, run_inference
 from vqatune.loading.loader import Encoder, ImageReader
 from vqatune.models import lora
-from vqatune.models.device import autocast, device_name, place, start
+from vqatune.models.device import autocast, device_name, prepare_model, start
 from vqatune.models.families.blip import load_model, load_processor
-from vqatune.models.packing import Batch
+from vqatune.models.packing import PackedBatch
 from vqatune.params import Params, PredictParams
 from vqatune.runtime.code import digest_code
 from vqatune.runtime.fingerprints import digest_contents, digest_folder, digest_table, make_key
 from vqatune.tables import PAIRS, read_table
 
+_logger = logging.getLogger(__name__)
+
 ANSWERED = pa.schema({"row": pa.int64(), "prediction": pa.string(), "log_probability": pa.float64()})
-"""An answer to the pair of a row."""
+"""The prediction for a row."""
 
 
 def predict(
@@ -40,59 +42,59 @@ def predict(
     candidates: list[str] | None = None,
     work: Path | None = None,
 ) -> pd.DataFrame:
-    """Return the answers of one version: tables.PREDICTIONS, a row a pair, in the order of image and pair.
+    """Return one version's predictions: tables.PREDICTIONS, a row per pair, sorted by image_id and qa_id.
 
     Args:
         params: uses seed, predict and compute.
-        version: its name, shown while it works.
+        version: its name, for the progress bar and the folder of partial results.
         base: folder of the base checkpoint.
         adapter: folder of the version; None for the base itself.
         pairs: tables.PAIRS, in any order.
         places: image_id, archive, offset, length of at least the pairs' images.
-        candidates: the closed list of answers, with predict.mode rank.
-        work: where answers are kept as they come, and taken up, until `forget`; None for nowhere.
+        candidates: the answers to choose from, with predict.mode rank.
+        work: the folder of partial results, kept until `remove_partial_results`; None for none.
 
     Returns:
-        A pair whose picture does not open has an empty answer, without log-probability and grounding; grounding is
-        null, too, for pairs beyond predict.grounding_questions and where there is no other picture.
+        A pair whose image does not open has an empty prediction and no log-probability or grounding. Grounding is also
+        null for pairs outside the sample of predict.grounding_questions, and where there is no other image.
 
     Raises:
         DataError: there are no pairs, an image is not in the table of places, or its archive is missing.
         ModelError: a checkpoint or adapter is incomplete.
-        Stopped: a signal came; the answers so far are kept.
+        Stopped: a signal came; the results so far are saved.
     """
     if pairs.empty:
         raise DataError("the test set holds no pairs: lower split.minimum_images")
     device = start(params.compute, params.seed, "predict")
     encoder, reader = Encoder(load_processor(base if adapter is None else adapter)), ImageReader(places)
     model = load_model(base)
-    shared = True
+    same_vision = True
     if adapter is not None:
         adapted = lora.load_adapter(model, adapter)
-        shared = not lora.tunes_vision(adapted)
+        same_vision = not lora.tunes_vision(adapted)
         model = adapted.merge_and_unload()
-    place(model.requires_grad_(False), device, params.compute.precision)
+    prepare_model(model.requires_grad_(False), device, params.compute.precision)
     model.eval()
     pairs = pairs.sort_values(["image_id", "qa_id"], ignore_index=True)
     items = choose_items(pairs, params.seed, params.predict.grounding_questions)
     states = folder = key = None
-    if work is not None and params.predict.keep_vision_states and shared:
-        # By pass, so that an answer is the same, to the last digit, with states kept or computed.
+    if work is not None and params.predict.keep_vision_states and same_vision:
+        # By micro-batch, so that cached states have the same bits as computed ones.
         states = work / "vision" / _vision_key(params, base, device)
         states.mkdir(parents=True, exist_ok=True)
     if work is not None:
         folder = work / "predictions" / version
         key = _key(params, base, adapter, pairs, reader, candidates, device)
-    closed: dict[tuple[int, ...], str] = {}
+    candidate_ids: dict[tuple[int, ...], str] = {}
     if candidates:
         for ids, text in zip(encoder.answers(candidates), candidates, strict=True):
-            # Of answers that the tokenizer writes alike the first, the most frequent, stands for all.
-            closed.setdefault(tuple(ids), text)
-    viewer = Viewer(model, encoder, reader, params, device, states)
-    answered = go_through(
-        viewer,
+            # Of candidates with the same token ids the first, the most frequent, is taken.
+            candidate_ids.setdefault(tuple(ids), text)
+    inference = InferenceModel(model, encoder, reader, params, device, states)
+    answered = run_inference(
+        inference,
         pairs,
-        partial(_answer, viewer, closed),
+        partial(_answer, inference, candidate_ids),
         _no_answer,
         ANSWERED,
         folder and folder / key,
@@ -103,7 +105,7 @@ def predict(
     predictions = answered.assign(qa_id=pairs["qa_id"])[["qa_id", "prediction", "log_probability"]]
     predictions["log_probability"] = predictions["log_probability"].astype(float)
     grounding = measure_grounding(
-        viewer,
+        inference,
         items,
         pairs,
         predictions,
@@ -113,17 +115,17 @@ def predict(
     return predictions.assign(grounding=predictions["qa_id"].map(grounding).astype(float))
 
 
-def forget(version: str, work: Path) -> None:
-    """Drop what was kept of a version's answers, which are now in a table."""
+def remove_partial_results(version: str, work: Path) -> None:
+    """Delete a version's partial results, once its predictions are written."""
     shutil.rmtree(work / "predictions" / version, ignore_errors=True)
 
 
-def closed_list(params: PredictParams, training: Path) -> list[str] | None:
-    """Return the answers that predict.mode rank chooses from, the frequent first; None with another mode.
+def read_candidates(params: PredictParams, training: Path) -> list[str] | None:
+    """Return the candidates of predict.mode rank, the most frequent first; None with another mode.
 
     Args:
-        params: a file with an answer a line, or none.
-        training: the table of training pairs, whose answers they are without a file.
+        params: uses mode and candidates, a file with an answer per line.
+        training: the table of training pairs, whose answers are the candidates where there is no file.
 
     Raises:
         DataError: the file is missing or holds no answer.
@@ -144,30 +146,30 @@ def closed_list(params: PredictParams, training: Path) -> list[str] | None:
 
 
 def _answer(
-    viewer: Viewer, closed: dict[tuple[int, ...], str], rows: list[int], batch: Batch
+    inference: InferenceModel, candidates: dict[tuple[int, ...], str], rows: list[int], batch: PackedBatch
 ) -> Iterable[tuple[int, str, float]]:
-    asked, model = viewer.params.predict, viewer.model
-    with autocast(viewer.device, viewer.params.compute.precision):
-        if closed:
-            chosen, scores = ranked_answers(model, batch, list(closed))
-            listed = list(closed.values())
-            texts = [listed[place] for place in chosen.tolist()]
+    params, model = inference.params.predict, inference.model
+    with autocast(inference.device, inference.params.compute.precision):
+        if candidates:
+            chosen, scores = ranked_answers(model, batch, list(candidates))
+            answers = list(candidates.values())
+            texts = [answers[index] for index in chosen.tolist()]
         else:
-            if asked.beams > 1:
-                ids, scores = beam_answers(model, batch, asked.max_answer_tokens, asked.beams)
+            if params.beams > 1:
+                ids, scores = beam_answers(model, batch, params.max_answer_tokens, params.beams)
             else:
-                ids, scores = greedy_answers(model, batch, asked.max_answer_tokens)
-            texts = viewer.encoder.decode(ids)
+                ids, scores = greedy_answers(model, batch, params.max_answer_tokens)
+            texts = inference.encoder.decode(ids)
     return zip(rows, texts, scores.double().tolist(), strict=True)
 
 
 def _no_answer(rows: list[int], error: ImageError) -> list[tuple[int, str, None]]:
-    print(f"{error}; its questions get no answer", file=sys.stderr)
+    _logger.warning("%s; its questions get no answer", error)
     return [(row, "", None) for row in rows]
 
 
 def _vision_key(params: Params, base: Path, device: torch.device) -> str:
-    """Return a key of everything that the states of a pass depend on beside its pictures."""
+    """Return a key of everything but the images that determines image states."""
     return make_key(
         base=digest_folder(base),
         compute=params.compute.model_dump(exclude={"loader_processes"}),
@@ -185,7 +187,7 @@ def _key(
     candidates: list[str] | None,
     device: torch.device,
 ) -> str:
-    """Return a key of everything that the answers depend on."""
+    """Return a key of everything that determines the predictions."""
     return make_key(
         base=digest_folder(base),
         adapter=None if adapter is None else digest_folder(adapter),
@@ -203,7 +205,7 @@ def _key(
 
 
 def _grounding_key(answers: str | None, items: pd.DataFrame, predictions: pd.DataFrame) -> str:
-    """Return a key of everything that grounding depends on; `answers` is the key of the answers."""
+    """Return a key of everything that determines grounding; `answers` is the key of the predictions."""
     return make_key(
         answers=answers,
         items=digest_table(items, ["qa_id", "image_id", "true"]),

@@ -1,9 +1,9 @@
-"""The most probable answers to a question, in exact order: a search that goes on from the most probable beginning.
+"""Exact top-k decoding: the most probable answers to a question by best-first search over prefixes.
 
-An answer is never more probable than any beginning of it. So what is complete, and at least as probable as every
-beginning that is still open, is the next best of all answers, and the search ends there.
-Hart, Nilsson and Raphael, A formal basis for the heuristic determination of minimum cost paths, 1968
-(A*, with nothing to expect of what is to come), https://doi.org/10.1109/TSSC.1968.300136.
+An answer is at most as probable as any of its prefixes. So a complete answer that is at least as probable as every
+open prefix is the next best of all answers.
+Hart, Nilsson and Raphael, A formal basis for the heuristic determination of minimum cost paths, 1968 (A* with a
+heuristic of zero), https://doi.org/10.1109/TSSC.1968.300136.
 """
 
 from collections.abc import Callable, Hashable, Sequence
@@ -13,172 +13,186 @@ from heapq import heapify, heappop, heappush
 import torch
 from torch import Tensor, nn
 
-from vqatune.models.families.blip import Memory, Tower, decode, encode_questions, look, remember
-from vqatune.models.packing import Batch, make_rows, make_texts, to
+from vqatune.models.families.blip import (
+    KeysAndValues,
+    VisionOptions,
+    decode,
+    encode_questions,
+    image_states_of,
+    keys_and_values,
+)
+from vqatune.models.packing import PackedBatch, make_row_layout, make_texts, to_device
 
-ABREAST = 8
-"""Beginnings that are gone on from at a time."""
-STEPS = 256
-"""Beginnings that are gone on from before the search gives up."""
+PREFIXES_AT_ONCE = 8
+"""Prefixes that are expanded in one batch."""
+MOST_EXPANSIONS = 256
+"""Prefixes that are expanded before the search gives up."""
 
 
 @dataclass(frozen=True)
-class BestAnswers:
-    """A question's most probable answers, the best first."""
+class TopKAnswers:
+    """The most probable answers to a question, in descending order."""
 
     ids: list[tuple[int, ...]]
-    """Token ids after [DEC], [SEP] included where the answer has one."""
+    """Token ids after [DEC], up to and including [SEP] where the answer has one."""
     log_probabilities: list[float]
-    """The sums of the tokens' natural log-probabilities."""
+    """Sums of the tokens' natural log-probabilities."""
     proven: bool
-    """Whether no other answer is more probable; False where the search gave up, and then the greedy answer, or one
-    more probable, is the first."""
+    """Whether these are exactly the top k; False where the search gave up, and then the first answer is at least as
+    probable as the greedy one."""
 
 
 @torch.inference_mode()
-def best_answers(
+def top_k_answers(
     model: nn.Module,
-    batch: Batch,
+    batch: PackedBatch,
     count: int,
     max_tokens: int,
-    steps: int = STEPS,
-    alike: Callable[[tuple[int, ...]], Hashable] | None = None,
-    abreast: int = ABREAST,
-    tower: Tower | None = None,
-) -> list[BestAnswers]:
-    """Return the most probable answers to every question.
+    expansions: int = MOST_EXPANSIONS,
+    key: Callable[[tuple[int, ...]], Hashable] | None = None,
+    prefixes_at_once: int = PREFIXES_AT_ONCE,
+    vision_options: VisionOptions | None = None,
+) -> list[TopKAnswers]:
+    """Return the most probable answers to each question.
 
     Args:
         model: as for `pair_losses`.
-        batch: answers are not needed.
-        count: how many answers to a question; there may be fewer in all.
-        max_tokens: the most tokens an answer may have, its final [SEP] included; one that is cut off there counts
-            as an answer, as for `greedy_answers`.
-        steps: the most beginnings of answers to one question that are gone on from.
-        alike: what answers that count as one have in common (such as their text); the most probable one stands for
-            all of them. Without it, answers of different tokens are different.
-        abreast: changes nothing but the speed, unless the search gives up.
-        tower: how the vision tower runs.
+        batch: images and questions; answers are not used.
+        count: the number of answers to each question (k); fewer where there are no more.
+        max_tokens: the maximum length of an answer, its [SEP] included; one cut off there counts as complete, as in
+            `greedy_answers`.
+        expansions: the most prefixes to expand for a question.
+        key: answers of equal key (such as their text) count as one, and the most probable represents them; None for
+            the token ids.
+        prefixes_at_once: affects the speed only, unless the search gives up.
+        vision_options: how the vision tower runs; None for the defaults.
     """
-    states = encode_questions(model, look(model, batch, tower), batch)
-    memory = remember(model, states, batch.questions.rows)
+    states = encode_questions(model, image_states_of(model, batch, vision_options), batch)
+    cross_kv = keys_and_values(model, states, batch.questions.rows)
     found = []
     for pair in range(batch.pairs):
-        own = memory.select(torch.tensor([pair], device=states.device))
-        search = _Search(model, own, max_tokens, alike or (lambda ids: ids))
-        found.append(search.run(count, steps, abreast))
+        own = cross_kv.select(torch.tensor([pair], device=states.device))
+        search = _Search(model, own, max_tokens, key or (lambda ids: ids))
+        found.append(search.run(count, expansions, prefixes_at_once))
     return found
 
 
 @dataclass(frozen=True, order=True)
-class _Open:
-    """A beginning, or a whole answer; the more probable is the smaller, and of equals the one with smaller ids."""
+class _Prefix:
+    """A prefix or a complete answer, ordered by descending probability, then by ids."""
 
     cost: float
+    """The negative log-probability."""
     ids: tuple[int, ...]
     sibling: int = field(compare=False)
-    """Which of the tokens that may follow its beginning, in order of probability, its last one is."""
+    """The rank of its last token among the continuations of its parent."""
 
 
 @dataclass(frozen=True)
-class _Expanded:
-    """What may follow a beginning."""
+class _Continuations:
+    """The tokens that may follow a prefix."""
 
     cost: float
     order: Tensor
-    """(vocabulary,), int32: tokens, the most probable first."""
+    """(vocabulary,), int32: token ids, the most probable first."""
     costs: Tensor
-    """(vocabulary,), float32: what each one adds to the cost."""
+    """(vocabulary,), float32: their negative log-probabilities, in the same order."""
 
 
 class _Search:
-    """The search for the answers to one question.
+    """Best-first search for the answers to one question.
 
-    Of the tokens that may follow a beginning only the most probable is in the heap; when it is taken out, the next
-    comes in. So the heap stays small beside a large vocabulary, and nothing is left out.
+    Of each prefix's continuations only the most probable is in the heap, and popping it pushes the next one. So the
+    heap stays small whatever the vocabulary, and the search stays complete.
     """
 
     def __init__(
-        self, model: nn.Module, memory: Memory, max_tokens: int, alike: Callable[[tuple[int, ...]], Hashable]
+        self,
+        model: nn.Module,
+        cross_kv: KeysAndValues,
+        max_tokens: int,
+        key: Callable[[tuple[int, ...]], Hashable],
     ) -> None:
-        self._model, self._memory, self._max_tokens, self._alike = model, memory, max_tokens, alike
+        self._model, self._cross_kv, self._max_tokens, self._key = model, cross_kv, max_tokens, key
         self._end = model.config.text_config.sep_token_id
-        self._heap: list[_Open] = []
-        self._expanded: dict[tuple[int, ...], _Expanded] = {}
+        self._heap: list[_Prefix] = []
+        self._expanded: dict[tuple[int, ...], _Continuations] = {}
 
-    def run(self, count: int, steps: int, abreast: int) -> BestAnswers:
-        best: dict[Hashable, _Open] = {}
-        self._expand([_Open(0.0, (), 0)])
+    def run(self, count: int, expansions: int, prefixes_at_once: int) -> TopKAnswers:
+        best: dict[Hashable, _Prefix] = {}
+        self._expand([_Prefix(0.0, (), 0)])
         while self._heap and len(best) < count:
-            if self._complete(self._heap[0]):
-                answer = self._take()
-                best.setdefault(self._alike(answer.ids), answer)
-            elif len(self._expanded) < steps:
-                self._expand(self._take_open(min(abreast, steps - len(self._expanded))))
+            if self._is_complete(self._heap[0]):
+                answer = self._pop()
+                best.setdefault(self._key(answer.ids), answer)
+            elif len(self._expanded) < expansions:
+                self._expand(self._pop_prefixes(min(prefixes_at_once, expansions - len(self._expanded))))
             else:
                 return _as_found(self._give_up(best, count), proven=False)
         return _as_found(list(best.values()), proven=True)
 
-    def _complete(self, entry: _Open) -> bool:
+    def _is_complete(self, entry: _Prefix) -> bool:
         return entry.ids[-1] == self._end or len(entry.ids) == self._max_tokens
 
-    def _take(self) -> _Open:
-        """Take the most probable entry out of the heap, and put its next sibling in."""
+    def _pop(self) -> _Prefix:
+        """Pop the most probable entry and push its next sibling."""
         entry = heappop(self._heap)
         self._push(entry.ids[:-1], entry.sibling + 1)
         return entry
 
-    def _push(self, beginning: tuple[int, ...], sibling: int) -> None:
-        parent = self._expanded[beginning]
+    def _push(self, prefix: tuple[int, ...], sibling: int) -> None:
+        parent = self._expanded[prefix]
         if sibling < len(parent.order):
-            ids = (*beginning, int(parent.order[sibling]))
-            heappush(self._heap, _Open(parent.cost + float(parent.costs[sibling]), ids, sibling))
+            ids = (*prefix, int(parent.order[sibling]))
+            heappush(self._heap, _Prefix(parent.cost + float(parent.costs[sibling]), ids, sibling))
 
-    def _take_open(self, most: int) -> list[_Open]:
-        """Take the most probable beginnings out of the heap; whole answers stay."""
-        whole, taken = [], []
-        while self._heap and len(taken) < most:
-            if self._complete(self._heap[0]):
-                whole.append(heappop(self._heap))
+    def _pop_prefixes(self, most: int) -> list[_Prefix]:
+        """Pop the most probable prefixes; complete answers stay."""
+        complete, popped = [], []
+        while self._heap and len(popped) < most:
+            if self._is_complete(self._heap[0]):
+                complete.append(heappop(self._heap))
             else:
-                taken.append(self._take())
-        for entry in whole:
+                popped.append(self._pop())
+        for entry in complete:
             heappush(self._heap, entry)
-        return taken
+        return popped
 
-    def _expand(self, entries: list[_Open]) -> None:
-        """Find out what may follow some beginnings."""
+    def _expand(self, entries: list[_Prefix]) -> None:
+        """Compute the continuations of some prefixes in one batch."""
         start = self._model.decoder_start_token_id
-        device = self._memory.layers[0][0].device
-        texts = to(make_texts([(start, *entry.ids) for entry in entries]), device)
-        ends = texts.rows.seen.sum(1)
-        together = to(make_rows([int(ends.sum())]), device)
-        logits = decode(self._model, texts, self._memory, together)[ends.cumsum(0) - 1]
+        device = self._cross_kv.layers[0][0].device
+        texts = to_device(make_texts([(start, *entry.ids) for entry in entries]), device)
+        ends = texts.rows.mask.sum(1)
+        together = to_device(make_row_layout([int(ends.sum())]), device)
+        logits = decode(self._model, texts, self._cross_kv, together)[ends.cumsum(0) - 1]
         costs, order = (-logits.float().log_softmax(-1)).sort(dim=-1, stable=True)
         for entry, own_costs, own_order in zip(entries, costs.cpu(), order.int().cpu(), strict=True):
-            self._expanded[entry.ids] = _Expanded(entry.cost, own_order, own_costs)
+            self._expanded[entry.ids] = _Continuations(entry.cost, own_order, own_costs)
             self._push(entry.ids, 0)
 
-    def _give_up(self, best: dict[Hashable, _Open], count: int) -> list[_Open]:
-        """Return the best of what is complete, of the greedy answer, and of going on greedily from what is open."""
-        open_entries = sorted(entry for entry in self._heap if not self._complete(entry))[: count - len(best)]
-        whole = [entry for entry in self._heap if self._complete(entry)]
-        for entry in [_Open(0.0, (), 0), *open_entries]:
-            whole.append(self._greedily(entry))
-        heapify(whole)
-        while whole and len(best) < count:
-            answer = heappop(whole)
-            best.setdefault(self._alike(answer.ids), answer)
+    def _give_up(self, best: dict[Hashable, _Prefix], count: int) -> list[_Prefix]:
+        """Return the best of the complete answers, the greedy answer, and greedy completions of open prefixes."""
+        open_entries = sorted(entry for entry in self._heap if not self._is_complete(entry))[
+            : count - len(best)
+        ]
+        complete = [entry for entry in self._heap if self._is_complete(entry)]
+        for entry in [_Prefix(0.0, (), 0), *open_entries]:
+            complete.append(self._complete_greedily(entry))
+        heapify(complete)
+        while complete and len(best) < count:
+            answer = heappop(complete)
+            best.setdefault(self._key(answer.ids), answer)
         return sorted(best.values())
 
-    def _greedily(self, entry: _Open) -> _Open:
-        while not entry.ids or not self._complete(entry):
+    def _complete_greedily(self, entry: _Prefix) -> _Prefix:
+        while not entry.ids or not self._is_complete(entry):
             if entry.ids not in self._expanded:
                 self._expand([entry])
             parent = self._expanded[entry.ids]
-            entry = _Open(entry.cost + float(parent.costs[0]), (*entry.ids, int(parent.order[0])), 0)
+            entry = _Prefix(entry.cost + float(parent.costs[0]), (*entry.ids, int(parent.order[0])), 0)
         return entry
 
 
-def _as_found(answers: Sequence[_Open], proven: bool) -> BestAnswers:
-    return BestAnswers([answer.ids for answer in answers], [-answer.cost for answer in answers], proven)
+def _as_found(answers: Sequence[_Prefix], proven: bool) -> TopKAnswers:
+    return TopKAnswers([answer.ids for answer in answers], [-answer.cost for answer in answers], proven)

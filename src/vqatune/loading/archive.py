@@ -1,6 +1,6 @@
-"""Finding and reading the members of a tar that is never unpacked: where each one's bytes lie.
+"""Index a tar by its headers, and read bytes from it by offset, without unpacking it.
 
-No path is ever made from a member's name, and an archive with a name that would lead out of a folder is refused.
+Member names are never used as paths, and an archive with a name that points out of its folder is an error.
 """
 
 import tarfile
@@ -14,19 +14,19 @@ from vqatune.errors import ArchiveError
 
 
 def find_members(archive: Path | str) -> pd.DataFrame:
-    """Read the headers of an uncompressed tar, once and in order.
+    """Read the headers of an uncompressed tar.
 
     Returns a row per regular file, in the archive's order: name (str, without a leading "./"), offset and length
-    (int64, bytes). Raises ArchiveError where the archive is missing, is not a tar, is cut or damaged (also when
-    cut exactly where a member ends), or has a member with an absolute path or one through "..".
+    (int64, bytes). Raises ArchiveError where the archive is missing, not a tar, truncated or damaged (also when
+    truncated exactly at the end of a member), or has a member with an absolute path or one through "..".
     """
     names, offsets, lengths = [], array("q"), array("q")
     try:
         size = Path(archive).stat().st_size
-        # The encoding would otherwise be the machine's.
+        # The default encoding depends on the machine.
         with tarfile.open(archive, "r:", encoding="utf-8", errors="replace") as tar:
             while (member := tar.next()) is not None:
-                # tarfile keeps every member it has seen; at ABO's size that is half a gigabyte.
+                # tarfile keeps every member in memory: half a gigabyte for ABO.
                 tar.members.clear()
                 _check_member(member, archive)
                 if member.isreg() and not member.issparse():
@@ -48,9 +48,9 @@ def find_members(archive: Path | str) -> pd.DataFrame:
 
 
 def read_spans(archive: Path | str, spans: Iterable[tuple[int, int]]) -> Iterator[bytes]:
-    """Yield the bytes at every (offset, length), in the order given.
+    """Yield the bytes of each (offset, length), in the given order.
 
-    Raises ArchiveError where the archive is missing or ends before a span does.
+    Raises ArchiveError where the archive is missing, cannot be read, or ends before a span does.
     """
     try:
         with open(archive, "rb") as file:
@@ -84,14 +84,14 @@ def _check_member(member: tarfile.TarInfo, archive: Path | str) -> None:
             "does; nothing was written: get the archive again from a source you trust"
         )
     if member.size < 0:
-        # tarfile would seek backwards and read the same header for ever.
+        # tarfile would seek backwards and loop forever.
         raise ArchiveError(
             f"{archive}: the member {member.name!r} has a negative size: get the archive again"
         )
 
 
 def _check_end(tar: tarfile.TarFile, archive: Path | str, size: int) -> None:
-    # tarfile takes the end of the file, or a header it cannot read, for the end of the archive.
+    # tarfile silently stops at the end of the file and at an unreadable header.
     tar.fileobj.seek(tar.offset)
     if tar.fileobj.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
         raise ArchiveError(_cut(archive, tar.offset, size))

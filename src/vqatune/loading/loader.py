@@ -1,4 +1,4 @@
-"""Images with all their questions, as tensors: bytes read from the tar by position, never unpacked."""
+"""Loading of images and texts as tensors: bytes read from the archives by offset, preprocessed ahead of the model."""
 
 import signal
 from collections.abc import Iterator
@@ -19,17 +19,17 @@ from vqatune.runtime.fingerprints import digest_contents
 
 
 class ImageReader:
-    """Reads pictures out of the archives that hold them."""
+    """Reads images from the archives that hold them."""
 
     def __init__(self, places: pd.DataFrame) -> None:
-        """Take a table with a row an image: image_id, archive, offset, length."""
+        """Take a table with a row per image: image_id, archive, offset, length."""
         columns = ["archive", "offset", "length"]
         self._places = dict(zip(places["image_id"], places[columns].itertuples(index=False), strict=True))
 
     def content(self, image_id: str) -> bytes:
-        """Return the picture's bytes, as they are in the archive.
+        """Return the image's bytes, as they are in the archive.
 
-        Raises DataError where the image is not in the table, ArchiveError where its archive is missing or cut short.
+        Raises DataError where the image is not in the table, ArchiveError where its archive is missing or truncated.
         """
         if image_id not in self._places:
             raise DataError(
@@ -39,7 +39,7 @@ class ImageReader:
         return read_bytes(archive, offset, length)
 
     def read(self, image_id: str) -> Image.Image:
-        """Return the picture in RGB; raises as `content`, and ImageError where its bytes do not open."""
+        """Return the image in RGB; raises as `content` does, and ImageError where its bytes do not open."""
         content = self.content(image_id)
         try:
             return open_rgb(content)
@@ -52,106 +52,106 @@ class ImageReader:
 
 @dataclass(frozen=True)
 class Encoder:
-    """Turns pictures and texts into tensors as a processor says."""
+    """Encodes images and texts with a processor."""
 
     processor: Any
     """transformers' BlipProcessor."""
 
-    def images(self, pictures: list[Image.Image]) -> torch.Tensor:
-        """Return the pictures as (images, 3, height, width) float32."""
-        return self.processor.image_processor(pictures, return_tensors="pt").pixel_values
+    def images(self, images: list[Image.Image]) -> torch.Tensor:
+        """Return pixel values, (images, 3, height, width), float32."""
+        return self.processor.image_processor(images, return_tensors="pt").pixel_values
 
     def questions(self, texts: list[str]) -> list[list[int]]:
-        """Return the questions' token ids, from [ENC] to [SEP]."""
+        """Return the questions' token ids, from [ENC] to [SEP], truncated to 128 tokens."""
         return self.processor.tokenizer(texts, truncation=True, max_length=self._longest).input_ids
 
     def answers(self, texts: list[str]) -> list[list[int]]:
-        """Return the answers' token ids, from [DEC] to [SEP]."""
+        """Return the answers' token ids, from [DEC] to [SEP], truncated to 128 tokens."""
         tokenizer = self.processor.tokenizer
         encoded = tokenizer(texts, add_special_tokens=False, truncation=True, max_length=self._longest - 2)
         return [[tokenizer.bos_token_id, *ids, tokenizer.sep_token_id] for ids in encoded.input_ids]
 
     def decode(self, ids: torch.Tensor) -> list[str]:
-        """Return the texts of answer ids, (answers, tokens)."""
+        """Return the texts of answers' token ids, (answers, tokens)."""
         return [text.strip() for text in self.processor.tokenizer.batch_decode(ids, skip_special_tokens=True)]
 
-    # No question or answer of this field comes near it; BLIP's position table ends at 512.
+    # Longer than the questions and answers of VQA datasets; BLIP has 512 positions.
     _longest = 128
 
 
 @dataclass(frozen=True)
-class Loaded:
-    """A pass's pictures."""
+class LoadedImages:
+    """The images of a micro-batch."""
 
     pixel_values: torch.Tensor | None
     """(images that open, 3, height, width), float32; None where none does."""
     failures: dict[int, ImageError]
-    """Place in the pass → why that picture does not open."""
-    kept: Path | None = None
-    """Where the vision tower's states of this pass are kept, or to be kept; then pixel_values may be None."""
+    """Index in the micro-batch → why that image does not open."""
+    states: Path | None = None
+    """The file that caches, or is to cache, the image states; where it exists, pixel_values is None."""
 
 
 @dataclass(frozen=True)
-class Pictures(Dataset):
-    """The pictures of every pass."""
+class MicroBatchImages(Dataset):
+    """The images of every micro-batch, as a dataset whose items are micro-batches."""
 
     image_ids: list[list[str]]
     reader: ImageReader
     encoder: Encoder
     states: Path | None = None
-    """A folder of vision states by pass; the pictures of a pass that is in it are not prepared."""
+    """A folder of cached image states by micro-batch; images of a cached micro-batch are not preprocessed."""
 
     def __len__(self) -> int:
-        """How many passes there are."""
+        """The number of micro-batches."""
         return len(self.image_ids)
 
-    def __getitem__(self, number: int) -> Loaded | VqatuneError:
-        """Return a pass's pictures, or the error that came of them: raised in a process it would lose its form."""
-        pictures, failures = [], {}
+    def __getitem__(self, number: int) -> LoadedImages | VqatuneError:
+        """Return a micro-batch's images, or an error: raised in a worker process it would lose its type and text."""
+        images, failures = [], {}
         try:
-            kept = self._kept(self.image_ids[number])
-            if kept and kept.exists():
-                return Loaded(None, {}, kept)
-            for place, image_id in enumerate(self.image_ids[number]):
+            states = self._states_file(self.image_ids[number])
+            if states and states.exists():
+                return LoadedImages(None, {}, states)
+            for index, image_id in enumerate(self.image_ids[number]):
                 try:
-                    pictures.append(self.reader.read(image_id))
+                    images.append(self.reader.read(image_id))
                 except ImageError as error:
-                    failures[place] = error
+                    failures[index] = error
         except VqatuneError as error:
             return error
-        pixel_values = self.encoder.images(pictures) if pictures else None
-        return Loaded(pixel_values, failures, None if failures else kept)
+        pixel_values = self.encoder.images(images) if images else None
+        return LoadedImages(pixel_values, failures, None if failures else states)
 
-    def _kept(self, image_ids: list[str]) -> Path | None:
+    def _states_file(self, image_ids: list[str]) -> Path | None:
         if self.states is None:
             return None
         return self.states / f"{digest_contents(map(self.reader.content, image_ids))}.safetensors"
 
 
-def load_pictures(pictures: Pictures, processes: int, pin: bool = False) -> Iterator[Loaded]:
-    """Yield the pictures of every pass, in order, prepared while the ones before are worked on.
+def load_images(images: MicroBatchImages, processes: int, pin: bool = False) -> Iterator[LoadedImages]:
+    """Yield the images of each micro-batch, in order, prefetched while the caller works on earlier ones.
 
     Args:
-        pictures: of all passes.
-        processes: how many prepare them; 0 for a thread of this one.
-        pin: keep them where a GPU can fetch them from.
+        images: of all micro-batches.
+        processes: number of worker processes; 0 for a thread of this process.
+        pin: copy pixel values to pinned memory.
 
     Raises:
         DataError: an archive is missing, or an image is not in the table.
     """
     if processes:
         loader = DataLoader(
-            pictures,
+            images,
             batch_size=None,
             num_workers=processes,
             prefetch_factor=2,
             worker_init_fn=_ignore_signals,
-            # Its own, or the loader would take a number from those that training depends on.
+            # Its own, or the loader would draw from the global generator, which training depends on.
             generator=torch.Generator(),
         )
         items = iter(loader)
     else:
-        items = _one_ahead(pictures)
+        items = _prefetch(images)
     for item in items:
         if isinstance(item, VqatuneError):
             raise item
@@ -161,16 +161,16 @@ def load_pictures(pictures: Pictures, processes: int, pin: bool = False) -> Iter
 
 
 def _ignore_signals(number: int) -> None:
-    """Leave it to the process that trains or predicts to end at a good moment."""
+    """Ignore signals in a worker: the process that trains or predicts decides when to stop."""
     for which in (signal.SIGTERM, signal.SIGINT):
         signal.signal(which, signal.SIG_IGN)
 
 
-def _one_ahead(pictures: Pictures) -> Iterator[Loaded | VqatuneError]:
-    with ThreadPoolExecutor(1) as ahead:
+def _prefetch(images: MicroBatchImages) -> Iterator[LoadedImages | VqatuneError]:
+    with ThreadPoolExecutor(1) as pool:
         upcoming = None
-        for number in range(len(pictures)):
-            current, upcoming = upcoming, ahead.submit(pictures.__getitem__, number)
+        for number in range(len(images)):
+            current, upcoming = upcoming, pool.submit(images.__getitem__, number)
             if current is not None:
                 yield current.result()
         if upcoming is not None:

@@ -1,4 +1,4 @@
-"""Opening a picture's bytes: the formats that are read, and all that PIL may raise on damaged ones."""
+"""Decoding images with PIL: the accepted formats, and the exceptions that damaged files raise."""
 
 import struct
 import warnings
@@ -7,10 +7,10 @@ from io import BytesIO
 
 from PIL import Image, UnidentifiedImageError
 
-# What a catalogue's pictures come in; PIL's other readers run programs or parse what no shop publishes.
+# Formats of product images; PIL's other decoders run programs or parse formats that catalogues do not use.
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
-# PIL's readers raise any of these on damaged files; its own errors are OSErrors.
-REFUSALS = (
+# PIL's decoders raise any of these on damaged files; PIL's own errors are OSErrors.
+DECODE_ERRORS = (
     OSError,
     ValueError,
     SyntaxError,
@@ -26,21 +26,21 @@ REFUSALS = (
 
 
 def open_rgb(content: bytes) -> Image.Image:
-    """Return a picture in RGB; raises ValueError with the reason where its bytes do not open."""
+    """Decode an image to RGB; raises ValueError with the reason where its bytes do not open."""
     try:
         with warnings.catch_warnings():
-            # PIL warns about much that it puts right.
+            # PIL warns about defects that it repairs.
             warnings.simplefilter("ignore")
             return to_rgb(Image.open(BytesIO(content), formats=FORMATS))
     except UnidentifiedImageError:
         raise ValueError("it is no JPEG, PNG, WebP, GIF or BMP") from None
-    except REFUSALS as error:
+    except DECODE_ERRORS as error:
         raise ValueError(" ".join(str(error).split()) or type(error).__name__) from error
 
 
-def to_rgb(picture: Image.Image) -> Image.Image:
-    """Return an opened picture in RGB; raises REFUSALS where it does not decode."""
-    if picture.mode.startswith("I;16"):
-        # PIL would make white of all that is above 255.
-        picture = picture.point(lambda value: value / 257).convert("L")
-    return picture.convert("RGB")
+def to_rgb(image: Image.Image) -> Image.Image:
+    """Convert an opened image to RGB; raises one of DECODE_ERRORS where it does not decode."""
+    if image.mode.startswith("I;16"):
+        # PIL would clip 16-bit values to white above 255.
+        image = image.point(lambda value: value / 257).convert("L")
+    return image.convert("RGB")

@@ -1,1 +1,1 @@
-"""The model families, and what is tuned in them."""
+"""Model families, LoRA adapters, and running them on a device."""

@@ -1,11 +1,11 @@
-"""What the models run on: device, precision, threads, seeds, and one process or several.
+"""Device, precision, threads, seeds and processes that models run with.
 
-Started by `accelerate launch`, every process has a device of its own and a share of the work.
+Under `accelerate launch` every process has its own device and its share of the work.
 """
 
+import logging
 import os
 import shutil
-import sys
 from contextlib import AbstractContextManager
 
 import torch
@@ -14,18 +14,20 @@ from peft.tuners.tuners_utils import BaseTunerLayer
 from torch import nn
 
 from vqatune.errors import ParameterError
-from vqatune.models.dropout import speed_up_dropout
+from vqatune.models.dropout import use_fast_dropout
 from vqatune.params import ComputeParams
 from vqatune.runtime.launch import launched
 from vqatune.tables.hash_ranks import hash_rank
+
+_logger = logging.getLogger(__name__)
 
 PRECISIONS = {"float32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 def start(compute: ComputeParams, seed: int, *purpose: str) -> torch.device:
-    """Set the CPU's threads and torch's seed for one purpose and return the device that models run on.
+    """Set the number of CPU threads and torch's seed, and return the device to run on.
 
-    Raises ParameterError where the device is unknown or absent.
+    Raises ParameterError where the device is unknown or absent, or a C++ compiler is missing for compute.compile.
     """
     name = compute.device
     if name == "auto":
@@ -49,9 +51,8 @@ def start(compute: ComputeParams, seed: int, *purpose: str) -> torch.device:
     if compute.compile and not any(map(shutil.which, (os.environ.get("CXX", "c++"), "g++", "clang++"))):
         raise ParameterError("compute.compile needs a C++ compiler: install g++, or set it to false")
     if launched() and processes.num_processes == 1:
-        print(
-            "the launcher has started one process only; accelerate takes --multi_gpu for several, on CPUs too",
-            file=sys.stderr,
+        _logger.warning(
+            "the launcher has started one process only; accelerate takes --multi_gpu for several, on CPUs too"
         )
     torch.set_num_threads(compute.threads)
     reseed(seed, *purpose)
@@ -59,29 +60,29 @@ def start(compute: ComputeParams, seed: int, *purpose: str) -> torch.device:
 
 
 def device_name(device: torch.device) -> str:
-    """Return what a result's last digits depend on: the make of a GPU, or else the type of the device."""
+    """Return the GPU's model name, or the type of another device: rounding depends on it."""
     return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
 
 
 def reseed(seed: int, *purpose: str | int) -> None:
-    """Start torch's random numbers anew for one purpose, so that they do not depend on what was drawn before."""
+    """Seed torch for one purpose, so that its random numbers do not depend on earlier draws."""
     torch.manual_seed(hash_rank(seed, *purpose) >> 1)
 
 
-def place(model: nn.Module, device: torch.device, precision: str) -> None:
-    """Bring a model to its device, what is not trained in the precision of computing, what is trained in float32."""
+def prepare_model(model: nn.Module, device: torch.device, precision: str) -> None:
+    """Move a model to its device, frozen weights in the compute precision, trained weights in float32."""
     dtype = PRECISIONS[precision]
     for weight in model.parameters():
         if not weight.requires_grad:
             weight.data = weight.data.to(dtype)
     model.to(device)
-    speed_up_dropout(model)
+    use_fast_dropout(model)
     for module in model.modules():
         if isinstance(module, BaseTunerLayer) and precision != "float32":
-            # Autocast brings the small matrices to the large states; peft would bring the states to the matrices.
+            # Autocast casts the small LoRA matrices; peft would cast the large activations to float32.
             module.cast_input_dtype_enabled = False
 
 
 def autocast(device: torch.device, precision: str) -> AbstractContextManager:
-    """Return the context in which a placed model runs."""
+    """Return the autocast context that a model of `prepare_model` runs in."""
     return torch.autocast(device.type, PRECISIONS[precision], enabled=precision != "float32")

@@ -1,9 +1,9 @@
-"""LoRA by peft: a first adapter on the base model, the next version's adapter from the last, and its files.
+"""LoRA with peft: a new adapter on the base model, continuing the previous version's adapter, and its files.
 
-Every variant is saved as an adapter that stock peft loads onto the unmodified base model. PiSSA needs care for that:
-it moves the largest singular parts of the base's weights into its matrices, W = R + s·B₀A₀, and trains R + s·BA.
-What is saved is the difference to the base, s·(BA - B₀A₀), as LoRA of twice the rank: [A; A₀] and [B, -B₀]. Its two
-halves are also all that is needed to go on.
+Every variant is saved as an adapter that stock peft loads onto the unmodified base model. PiSSA moves the principal
+singular components of the base's weights into its matrices, W = R + s·B₀A₀, and trains R + s·BA. It is saved as the
+difference to the base, s·(BA - B₀A₀): LoRA of twice the rank, [A; A₀] and [B, -B₀], whose halves training continues
+from.
 
 Hu et al., LoRA, 2021, https://arxiv.org/abs/2106.09685; Kalajdzievski, rsLoRA, 2023,
 https://arxiv.org/abs/2312.03732; Liu et al., DoRA, 2024, https://arxiv.org/abs/2402.09353; Meng et al., PiSSA, 2024,
@@ -31,7 +31,7 @@ from vqatune.errors import ModelError, ParameterError
 from vqatune.params import LoraParams, TargetPreset
 from vqatune.tables import write_json
 
-# peft asks transformers in a way that transformers is about to drop; a user can do nothing about it.
+# peft calls a deprecated function of transformers; users cannot act on the warning.
 warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing", category=FutureWarning)
 
 PRESETS: dict[TargetPreset, list[str]] = {
@@ -42,24 +42,24 @@ PRESETS: dict[TargetPreset, list[str]] = {
     "text_query_value_out": ["query", "value", "attention.output.dense", "crossattention.output.dense"],
     "all_linear": ["qkv", "projection", "fc1", "fc2", "query", "key", "value", "dense"],
 }
-"""What the presets of `lora.target_modules` stand for: names of layers, or the dotted ends of their paths."""
+"""The presets of `lora.target_modules`: layer names, or the last components of their dotted paths."""
 
 # One entry, because safetensors writes several in an order that changes from process to process.
 _PISSA_MARK = {"variant": "pissa"}
 
 
 def target_names(params: LoraParams) -> list[str]:
-    """Return the names that `lora.target_modules` stands for, each once, in alphabetical order."""
+    """Expand `lora.target_modules` to layer names, without duplicates, in alphabetical order."""
     chosen = params.target_modules
     return sorted(set(PRESETS[chosen] if isinstance(chosen, str) else chosen))
 
 
 def new_adapter(model: nn.Module, params: LoraParams) -> PeftModel:
-    """Put a fresh adapter into the model, whose answers are still the base's.
+    """Add a new adapter to the model, which still computes what the base does.
 
     Args:
-        model: the base model, in float32 (PiSSA takes its weights apart).
-        params: which layers, and how.
+        model: the base model, in float32 (PiSSA decomposes its weights).
+        params: the target layers and the variant.
 
     Raises:
         ParameterError: a target is no linear layer of the model or its tied output head, or the rank is too high.
@@ -76,22 +76,22 @@ def new_adapter(model: nn.Module, params: LoraParams) -> PeftModel:
             )
     adapted = get_peft_model(model, _new_config(params, init="pissa"))
     start = {name: tensor.clone() for name, tensor in get_peft_model_state_dict(adapted).items()}
-    return _trainable(_remember_start(adapted, start))
+    return _trainable(_with_start(adapted, start))
 
 
 def continue_adapter(model: nn.Module, folder: Path, params: LoraParams) -> PeftModel:
-    """Put a version's adapter into the base model, to be trained on from exactly the function it was saved with.
+    """Load a version's adapter into the base model to continue its training.
 
     Args:
         model: the base model, in float32.
-        folder: the version before.
-        params: what it was tuned with.
+        folder: of the previous version.
+        params: the LoRA parameters, which must be the same as before.
 
     Raises:
         ModelError: the adapter is missing or incomplete, or was made with other LoRA parameters.
     """
     wanted = params.model_dump() | {"target_modules": target_names(params)}
-    for name, value in made_with(folder).items():
+    for name, value in adapter_params(folder).items():
         same = value == wanted[name]
         if name == "target_modules":
             # peft may have shortened a long list.
@@ -107,7 +107,7 @@ def continue_adapter(model: nn.Module, folder: Path, params: LoraParams) -> Peft
 
 
 def load_adapter(model: nn.Module, folder: Path, trainable: bool = False) -> PeftModel:
-    """Put a version's adapter into the base model.
+    """Load a version's adapter into the base model.
 
     Raises ModelError where the adapter is missing, or its weights are not exactly those its configuration needs.
     """
@@ -134,8 +134,8 @@ def load_adapter(model: nn.Module, folder: Path, trainable: bool = False) -> Pef
     return adapted
 
 
-def made_with(folder: Path) -> dict:
-    """Return the LoRA parameters that a version was tuned with, by their names in params.yaml.
+def adapter_params(folder: Path) -> dict:
+    """Return a version's LoRA parameters, by their names in params.yaml.
 
     Raises ModelError where the adapter is missing or damaged.
     """
@@ -159,12 +159,12 @@ def made_with(folder: Path) -> dict:
 
 
 def tunes_vision(model: nn.Module) -> bool:
-    """Whether the vision tower has layers of an adapter in it."""
+    """Whether the vision tower has LoRA layers."""
     return any("vision_model" in name and "lora_" in name for name, _ in model.named_parameters())
 
 
 def save_adapter(model: PeftModel, folder: Path) -> None:
-    """Write the adapter so that stock peft loads it onto the base, the same bytes for the same weights."""
+    """Write the adapter so that stock peft loads it onto the base; equal weights give equal bytes."""
     model.save_pretrained(folder)
     (folder / "README.md").unlink(missing_ok=True)
     path = folder / "adapter_config.json"
@@ -205,7 +205,7 @@ def _linear_layers(model: nn.Module) -> dict[str, nn.Linear]:
 
 
 def _matching(model: nn.Module, names: list[str]) -> list[str]:
-    """The paths of the linear layers that peft takes for the names."""
+    """Return the paths of the linear layers that peft matches to the names."""
     ends = tuple(f".{name}" for name in names)
     return [path for path in _linear_layers(model) if f".{path}".endswith(ends)]
 
@@ -220,7 +220,7 @@ def _new_config(params: LoraParams, init: bool | str = True) -> LoraConfig:
         use_rslora=params.variant == "rslora",
         use_dora=params.variant == "dora",
         init_lora_weights=init,
-        # Every named task type hands the model an argument that it refuses.
+        # Every named task type passes an argument that the model does not accept.
         task_type=None,
     )
 
@@ -236,13 +236,13 @@ def _continue_pissa(model: nn.Module, folder: Path, params: LoraParams) -> PeftM
         layer = adapted.get_submodule(name.removesuffix(".lora_A.weight"))
         up = start[name.replace(".lora_A.", ".lora_B.")]
         weight = layer.get_base_layer().weight
-        # In the order in which peft computes it, so that what is left is the same to the last bit.
+        # In the order in which peft computes it, so that the residual has the same bits.
         weight.data = weight.data - layer.scaling["default"] * up @ down
-    return _remember_start(adapted, start)
+    return _with_start(adapted, start)
 
 
-def _remember_start(model: PeftModel, start: dict[str, Tensor]) -> PeftModel:
-    # A plain attribute: in no state dict, on no device but this one.
+def _with_start(model: PeftModel, start: dict[str, Tensor]) -> PeftModel:
+    # A plain attribute, so that it is in no state dict and stays on the CPU.
     model.pissa_start = {name: tensor.cpu() for name, tensor in start.items()}
     return model
 

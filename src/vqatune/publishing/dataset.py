@@ -20,7 +20,7 @@ from PIL import Image
 
 from vqatune.errors import ArchiveError, DataError
 from vqatune.loading.archive import read_bytes
-from vqatune.loading.pictures import FORMATS, REFUSALS
+from vqatune.loading.pictures import DECODE_ERRORS, FORMATS
 from vqatune.publishing.features import IMAGE, with_features
 from vqatune.runtime.progress import track
 from vqatune.tables import PAIRS, SAMPLED, read_table, write_table
@@ -183,7 +183,7 @@ def _check_picture(content: bytes, image: Any) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             Image.open(BytesIO(content), formats=FORMATS).close()
-    except REFUSALS as error:
+    except DECODE_ERRORS as error:
         raise ArchiveError(
             f"{image.archive} has no picture at byte {image.offset}, where {image.image_id} should be: it is not the "
             "archive that was indexed; run `dvc checkout`, or `dvc repro extract`"

@@ -5,7 +5,7 @@ from pathlib import Path
 from safetensors import SafetensorError
 
 from vqatune.errors import DataError
-from vqatune.inference.answering.load_version import merge_adapter, whole_processor
+from vqatune.inference.answering.load_version import load_whole_processor, merge_adapter
 from vqatune.models import lora
 from vqatune.models.families.blip import load_model, save_processor
 from vqatune.publishing.cards.merged import model_card
@@ -33,8 +33,8 @@ def export_merged(version: str, folder: Path, root: Path = Path()) -> None:
     base = find_base(root / "models")
     model = load_model(base)
     check_base(base, chain)
-    processor = whole_processor(adapter)
-    card = model_card(chain, lora.made_with(adapter), root)
+    processor = load_whole_processor(adapter)
+    card = model_card(chain, lora.adapter_params(adapter), root)
     merged = merge_adapter(model, adapter)
     try:
         with replacing_folder(folder) as unfinished:

@@ -1,22 +1,22 @@
-"""The chain of versions that one was tuned from, and the base model at its beginning."""
+"""The chain of versions that a version was tuned from, and the base model at its start."""
 
-import re
 from pathlib import Path
 
 from vqatune.errors import ModelError
 from vqatune.models.families.blip import fingerprint
-from vqatune.training.chain_state import Position, read_chain_state
+from vqatune.runtime.versions import BASE, version_folders
+from vqatune.training.chain_state import ChainState, read_chain_state
 
 
 def find_base(models: Path) -> Path:
     """Return the folder of the base model; raises ModelError where there is none."""
-    base = models / "base"
+    base = models / BASE
     if not base.is_dir():
         raise ModelError(f"{base} does not exist: run `dvc repro base` or `dvc pull`")
     return base
 
 
-def check_base(base: Path, chain: list[Position]) -> None:
+def check_base(base: Path, chain: list[ChainState]) -> None:
     """Raise ModelError where a folder is not the base model that the versions of a chain were tuned from."""
     try:
         found = fingerprint(base)
@@ -29,28 +29,26 @@ def check_base(base: Path, chain: list[Position]) -> None:
         )
 
 
-def lineage(version: str, models: Path) -> list[Position]:
-    """Return where the chain stood after each version up to one, that one last; versions not here are left out.
+def lineage(version: str, models: Path) -> list[ChainState]:
+    """Return the chain states of the versions up to and including one, without versions that are missing.
 
-    Raises ModelError where the version itself is not here, or one is incomplete or of another base model.
+    Raises ModelError where the version itself is missing, or one is incomplete or of another base model.
     """
-    numbers = {
-        int(path.name[1:]): path for path in models.glob("v*") if re.fullmatch(r"v[1-9]\d*", path.name)
-    }
-    if version not in {path.name for path in numbers.values()}:
-        here = ", ".join(numbers[number].name for number in sorted(numbers)) or "none"
+    folders = {name: folder for name, folder in version_folders(models).items() if name != BASE}
+    if version not in folders:
+        here = ", ".join(folders) or "none"
         raise ModelError(f"{models} has no version {version} (it has {here}): run `dvc repro` or `dvc pull`")
-    chain = [read_chain_state(numbers[number]) for number in sorted(numbers) if number <= int(version[1:])]
-    for number, position in zip(sorted(numbers), chain, strict=False):
-        if position.version != numbers[number].name:
-            folder = numbers[number]
+    names = list(folders)[: list(folders).index(version) + 1]
+    chain = [read_chain_state(folders[name]) for name in names]
+    for name, state in zip(names, chain, strict=True):
+        if state.version != name:
             raise ModelError(
-                f"{folder}/training_state/position.json is that of {position.version}: restore {folder} with "
-                "`dvc checkout`"
+                f"{folders[name]}/training_state/position.json is that of {state.version}: restore {folders[name]} "
+                "with `dvc checkout`"
             )
-        if position.base != chain[-1].base:
+        if state.base != chain[-1].base:
             raise ModelError(
-                f"{models / position.version} was tuned from another base model than {models / version}: "
+                f"{models / state.version} was tuned from another base model than {models / version}: "
                 "restore both with `dvc checkout`"
             )
     return chain

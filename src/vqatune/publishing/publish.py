@@ -1,11 +1,7 @@
 """`vqatune publish`: prepare the folders of a version and its dataset, and say or send what goes where."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-
-from filelock import FileLock, Timeout
 
 from vqatune.errors import ArchiveError, DataError
 from vqatune.publishing.cards.dataset import Origin, dataset_card, gather_origin
@@ -16,7 +12,7 @@ from vqatune.publishing.prepared import CARD, prepare_part
 from vqatune.publishing.request import Request
 from vqatune.runtime.code import digest_code
 from vqatune.runtime.fingerprints import digest_contents, digest_folder, make_key
-from vqatune.runtime.stage import LOCKS
+from vqatune.runtime.locks import LOCKS, only_one
 from vqatune.tables import SAMPLED, read_table
 
 
@@ -54,7 +50,8 @@ def prepare(request: Request, folder: Path, root: Path = Path()) -> list[Part]:
     _check_place(folder, root)
     facts = model_facts(request.version, root)
     parts = []
-    with _alone(root):
+    running = "`vqatune publish` is already running here: wait for it, or stop that process"
+    with only_one(root / LOCKS / "publish.lock", running):
         if request.with_dataset:
             origin, part = gather_origin(root), folder / "dataset"
             key = _dataset_key(origin, request, root)
@@ -72,20 +69,6 @@ def _check_place(folder: Path, root: Path) -> None:
             raise DataError(
                 f"{folder} lies in {root / name}, which is for what the stages write: name another place with --folder"
             )
-
-
-@contextmanager
-def _alone(root: Path) -> Iterator[None]:
-    """Hold a lock on publishing from a repository."""
-    path = root / LOCKS / "publish.lock"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        with FileLock(path, timeout=0):
-            yield
-    except Timeout as error:
-        raise DataError(
-            "`vqatune publish` is already running here: wait for it, or stop that process"
-        ) from error
 
 
 def _write_dataset(folder: Path, origin: Origin, request: Request, root: Path) -> None:

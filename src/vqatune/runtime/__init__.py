@@ -1,1 +1,1 @@
-"""What surrounds a computation and cannot change its result: stages, signals, progress, locks, fingerprints."""
+"""Running computations, without effect on their results: stages, signals, progress, logs, locks, fingerprints."""

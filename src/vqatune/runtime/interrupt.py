@@ -1,4 +1,4 @@
-"""Stopping at a good moment: SIGTERM, SIGINT and SIGHUP (a closed terminal) are noted, and the work ends when it is safe to."""
+"""Graceful interruption: SIGTERM, SIGINT and SIGHUP (a closed terminal) are recorded, and work stops when it is safe."""
 
 import signal
 import threading
@@ -9,18 +9,18 @@ from vqatune.errors import Stopped
 
 
 class Interrupts:
-    """A block in which SIGTERM, SIGHUP and a first SIGINT set `pending`; a second SIGINT is a KeyboardInterrupt at once."""
+    """A context in which SIGTERM, SIGHUP and a first SIGINT set `pending`; a second SIGINT raises KeyboardInterrupt."""
 
     def __init__(self) -> None:
         self.pending: int | None = None
-        """The number of the signal that came, if one did."""
+        """The number of the last signal; None before one comes."""
 
     def __enter__(self) -> Self:
         self._before = {}
         # Python lets only the main thread handle signals.
         if threading.current_thread() is threading.main_thread():
             for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-                # Under nohup a closed terminal is to be nothing.
+                # nohup sets SIGHUP to be ignored.
                 if signal.getsignal(number) != signal.SIG_IGN:
                     self._before[number] = signal.signal(number, self._note)
         return self
@@ -35,7 +35,7 @@ class Interrupts:
         self.pending = number
 
     def stop(self, where: str) -> None:
-        """Raise Stopped, which says where the work stands (the signal may have come to another process)."""
+        """Raise Stopped with the progress `where`; the signal may have come to another process."""
         raise Stopped(
             f"stopped {where}; started again it goes on from there", 128 + (self.pending or signal.SIGTERM)
         )

@@ -1,5 +1,6 @@
-"""Starting a stage in several processes, by a launcher that the user names."""
+"""Starting a stage in several processes with a launcher, such as `accelerate launch`."""
 
+import logging
 import os
 import shlex
 import signal
@@ -9,8 +10,10 @@ from types import FrameType
 
 from vqatune.errors import ParameterError
 
+_logger = logging.getLogger(__name__)
+
 LAUNCHED = "VQATUNE_LAUNCHED"
-"""Set in the environment of processes that a launcher has started."""
+"""The environment variable of processes that a launcher has started."""
 
 
 def launched() -> bool:
@@ -19,14 +22,14 @@ def launched() -> bool:
 
 
 def relaunch(launcher: str) -> None:
-    """Run this script again by a launcher, and exit as it does unless all went well.
+    """Run this script again with a launcher, and exit with its status where that is not 0.
 
     Args:
-        launcher: a command to which script and arguments are added, such as
+        launcher: a command that script and arguments are appended to, such as
             "accelerate launch --multi_gpu --num_processes 4".
 
     Raises:
-        ParameterError: there is no such command.
+        ParameterError: the command does not exist.
     """
     command = [*shlex.split(launcher), *sys.argv]
     try:
@@ -35,12 +38,11 @@ def relaunch(launcher: str) -> None:
         raise ParameterError(
             f"launcher: {command[0]} cannot be started ({error.strerror}): is it on the PATH?"
         ) from error
-    # What stops this process must stop the others first, and give them time to keep their state. The terminal sends
-    # its SIGINT to all of them.
-    came = []
+    # Forward SIGTERM and wait, so that the processes can save their state. A terminal sends SIGINT to all of them.
+    received = []
 
     def pass_on(number: int, frame: FrameType | None) -> None:
-        came.append(number)
+        received.append(number)
         if number == signal.SIGTERM:
             process.send_signal(number)
 
@@ -49,5 +51,5 @@ def relaunch(launcher: str) -> None:
     for number, handler in before.items():
         signal.signal(number, handler)
     if status:
-        print("what went wrong is said above the launcher's own report", file=sys.stderr)
-        sys.exit(128 + came[0] if came else 128 - status if status < 0 else status)
+        _logger.error("what went wrong is said above the launcher's own report")
+        sys.exit(128 + received[0] if received else 128 - status if status < 0 else status)

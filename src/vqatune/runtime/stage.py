@@ -1,24 +1,23 @@
-"""What surrounds a stage's one call: parameters read and checked, errors as one line, seconds and memory kept."""
+"""Running a stage: read the parameters, lock, print errors as one line, record time and memory."""
 
 import json
 import resource
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from types import TracebackType
 
-from filelock import FileLock, Timeout
-
-from vqatune.errors import DataError, MissingExtraError, Stopped, VqatuneError
+from vqatune.errors import MissingExtraError, Stopped, VqatuneError
 from vqatune.params import Params, load_params
 from vqatune.runtime.extras import naming_extras
 from vqatune.runtime.launch import launched, relaunch
+from vqatune.runtime.locks import LOCKS, only_one
+from vqatune.runtime.logs import configure
 from vqatune.tables import write_json
 
 TIMINGS = Path(".work/timings")
-LOCKS = Path(".work/locks")
 
 
 def run(
@@ -26,21 +25,24 @@ def run(
     for_each: bool = False,
     launcher: Callable[[Params], str | None] = lambda params: None,
 ) -> None:
-    """Call `main(params, *arguments of the command line)` as the stage named after its script.
+    """Call `main(params, *command-line arguments)` as the stage named after its script.
 
-    With `for_each` the stage is one of several, named after the first argument, too: train@v7. Where `launcher`
-    finds a command in the parameters, that starts this script again in several processes.
+    With `for_each` the name includes the first argument: train@v7. Where `launcher` returns a command, that command
+    starts this script again in several processes.
 
-    An error of ours is printed as one line and exits with 1; `.work/timings/<stage>.json` gets the seconds and
-    the peak memory (MB; the largest of this process and its workers).
+    A VqatuneError is printed as one line and exits with 1. `.work/timings/<stage>.json` gets the seconds and the
+    peak memory (MB; the maximum over this process and its workers).
     """
     arguments = sys.argv[1:]
     name = "@".join([Path(sys.argv[0]).stem, *arguments[: 1 if for_each else 0]])
     start = time.perf_counter()
+    configure()
     try:
         params = load_params()
         command = launcher(params)
-        with _alone(name):
+        # A killed `dvc repro` may have left the stage running.
+        running = "it is already running in this folder: wait for it, or stop that process"
+        with nullcontext() if launched() else only_one(LOCKS / f"{name}.lock", running):
             if command and not launched():
                 relaunch(command)
             else:
@@ -77,26 +79,12 @@ def show_failed_import(
         sys.__excepthook__(kind, error, traceback)
 
 
-@contextmanager
-def _alone(name: str) -> Iterator[None]:
-    """Hold a lock on the stage, which a killed `dvc repro` may have left running."""
-    if launched():
-        yield
-        return
-    LOCKS.mkdir(parents=True, exist_ok=True)
-    try:
-        with FileLock(LOCKS / f"{name}.lock", timeout=0):
-            yield
-    except Timeout as error:
-        raise DataError("it is already running in this folder: wait for it, or stop that process") from error
-
-
 def _peak_mb() -> float:
     peak = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     return peak / (1024**2 if sys.platform == "darwin" else 1024)
 
 
 def timings() -> list[dict]:
-    """Return what the stages last took: a list of {stage, seconds, peak_mb}, longest first."""
+    """Return time and memory of each stage's last run: {stage, seconds, peak_mb}, the longest first."""
     records = [json.loads(path.read_text()) for path in TIMINGS.glob("*.json")]
     return sorted(records, key=lambda record: (-record["seconds"], record["stage"]))

@@ -1,7 +1,7 @@
-"""Where a training is watched while it runs: DVCLive's files, and TensorBoard or Weights & Biases when asked for.
+"""Experiment tracking during training: DVCLive's files, and TensorBoard or Weights & Biases on request.
 
-What is written here is for looking at. It lies under `.work/`, so that it is no output of DVC and nothing of git;
-what stays of a training is the version's log.csv, which has the same rows.
+Trackers write under `.work/`, outside of git and DVC's outputs; the version's log.csv, with the same rows, is the
+permanent record.
 """
 
 import logging
@@ -22,21 +22,21 @@ from vqatune.errors import ParameterError
 from vqatune.params import Params
 
 PROJECT = "vqatune"
-"""What the versions are collected under on Weights & Biases."""
+"""The project on Weights & Biases."""
 SYNC_SECONDS = 1.0
-"""DVCLive reads all that it has written at most so often,"""
+"""The shortest time between two syncs of DVCLive, which read all of its files,"""
 SYNC_SHARE = 0.02
-"""and in at most this share of the time."""
+"""and the largest share of the time that they may take."""
 
 INSTALLED = {
     "tensorboard": (is_tensorboard_available, "tensorboardX"),
     "wandb": (is_wandb_available, "wandb"),
 }
-"""What train.report_to may name: whether it can be used, and what to install where it cannot."""
+"""The trackers of train.report_to: whether each is installed, and its package."""
 
 
 def check_trackers(names: list[str]) -> None:
-    """Raise ParameterError where a tracker that is asked for is not installed."""
+    """Raise ParameterError where a tracker is not installed."""
     for name in names:
         available, package = INSTALLED[name]
         if not available():
@@ -47,40 +47,40 @@ def check_trackers(names: list[str]) -> None:
 
 
 class Reports:
-    """The rows of a version's log, handed to trackers as they come."""
+    """Passes new rows of a version's log to trackers."""
 
     def __init__(self, trackers: list[GeneralTracker]) -> None:
         self._trackers = trackers
-        self._given = 0
+        self._passed = 0
 
     def follow(self, log: list[dict]) -> None:
-        """Hand on the rows that have come since the last call.
+        """Pass on the rows that are new since the last call.
 
         Args:
-            log: of the version from its first step on, a row a step: step, and values by name (None: not known).
+            log: of the version from its first step on, a row per step: step, and values by name (None: unknown).
         """
-        for row in log[self._given :]:
+        for row in log[self._passed :]:
             values = {name: value for name, value in row.items() if name != "step" and value is not None}
             for tracker in self._trackers:
                 tracker.log(values, step=row["step"])
-        self._given = len(log)
+        self._passed = len(log)
 
 
 @contextmanager
 def reporting(version: str, params: Params, work: Path | None) -> Iterator[Reports]:
-    """Start the trackers of a version's training, each from nothing, and end them with the block.
+    """Start the trackers of a version's training, without earlier rows, and finish them after the block.
 
     Args:
         version: its name.
-        params: uses train.report_to; the trackers are told seed, lora, train, compute.
+        params: uses train.report_to; seed, lora, train and compute are recorded.
         work: `live/<version>` in it is DVCLive's, `tensorboard/<version>` TensorBoard's, `wandb` that of Weights &
             Biases; None for no trackers.
 
     Yields:
-        What to give the log to; in processes other than the first it goes nowhere.
+        The reports to pass the log to; they have no trackers in processes other than the first.
 
     Raises:
-        ParameterError: Weights & Biases does not let a run begin.
+        ParameterError: Weights & Biases cannot start a run.
     """
     with ExitStack() as stack:
         trackers: list[GeneralTracker] = []
@@ -94,11 +94,11 @@ def reporting(version: str, params: Params, work: Path | None) -> Iterator[Repor
 
 
 def _start_dvclive(version: str, params: Params, work: Path) -> GeneralTracker:
-    # Its warnings are about experiments, of which a version is none by itself.
+    # Its warnings concern DVC experiments, which are not used here.
     if "DVCLIVE_LOGLEVEL" not in os.environ:
         logging.getLogger("dvclive").setLevel(logging.ERROR)
     tracker = DVCLiveTracker(live=_Live(_emptied(work / "live" / version)))
-    tracker.store_init_configuration(_told(params))
+    tracker.store_init_configuration(_recorded(params))
     return tracker
 
 
@@ -106,9 +106,9 @@ def _start_tensorboard(version: str, params: Params, work: Path) -> GeneralTrack
     _emptied(work / "tensorboard" / version)
     tracker = TensorBoardTracker(version, work / "tensorboard")
     tracker.start()
-    # As text, because TensorBoard makes a run of its own of what it calls hyperparameters.
-    told = yaml.safe_dump(_told(params), sort_keys=False)
-    tracker.log({"parameters": "".join(f"    {line}\n" for line in told.splitlines())}, step=0)
+    # As text, because TensorBoard shows hyperparameters as a separate run.
+    text = yaml.safe_dump(_recorded(params), sort_keys=False)
+    tracker.log({"parameters": "".join(f"    {line}\n" for line in text.splitlines())}, step=0)
     return tracker
 
 
@@ -125,7 +125,7 @@ def _start_wandb(version: str, params: Params, work: Path) -> GeneralTracker:
             f"Weights & Biases lets no run of {version} begin ({reason}): `wandb login`, or set WANDB_MODE=offline, "
             "or take wandb out of train.report_to in params.yaml"
         ) from error
-    tracker.store_init_configuration(_told(params))
+    tracker.store_init_configuration(_recorded(params))
     return tracker
 
 
@@ -136,10 +136,9 @@ STARTS: dict[str, Callable[[str, Params, Path], GeneralTracker]] = {
 
 
 class _Live(Live):
-    """DVCLive's log, in files alone: no experiment, no dvc.yaml, no report.
+    """DVCLive writing files only: no experiment, no dvc.yaml, no report.
 
-    In each step Live reads again all that it has written before, for DVC Studio, whether anyone has that or not;
-    here it does so now and then.
+    In every step Live reads all of its files again, for DVC Studio; here it does so at intervals.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -157,8 +156,8 @@ class _Live(Live):
         self._next_sync = ended + max(SYNC_SECONDS, (ended - began) / SYNC_SHARE)
 
 
-def _told(params: Params) -> dict:
-    """Return the parameters that make a version what it is."""
+def _recorded(params: Params) -> dict:
+    """Return the parameters to record."""
     return {"seed": params.seed} | {
         "lora": params.lora.model_dump(),
         "train": params.train.model_dump(exclude={"checkpoint_every", "launcher", "report_to"}),
@@ -167,13 +166,13 @@ def _told(params: Params) -> dict:
 
 
 def _emptied(folder: Path) -> Path:
-    """Return a folder that does not exist: rows of an earlier training, or from before a stop, are given again."""
+    """Delete a folder and return it: rows from before a stop are passed on again."""
     shutil.rmtree(folder, ignore_errors=True)
     return folder
 
 
 def _without_dvc() -> bool:
-    """Whether this is a git repository without DVC: DVCLive would set DVC up there."""
+    """Whether this is a git repository without DVC, in which DVCLive would initialise DVC."""
     above = [Path.cwd(), *Path.cwd().parents]
     return not any((folder / ".dvc").is_dir() for folder in above) and any(
         (folder / ".git").exists() for folder in above

@@ -1,6 +1,6 @@
-"""What a version hands to the next beside its adapter: the optimizer's state and the position.
+"""The state that a version passes to the next beside its adapter: optimizer state and chain state.
 
-Kept in `training_state/` as safetensors and JSON: nothing in it is code, and the same state gives the same bytes.
+It is stored in `training_state/` as safetensors and JSON: no executable code, and equal states give equal bytes.
 """
 
 import json
@@ -17,20 +17,20 @@ from vqatune.tables import write_json
 
 
 @dataclass(frozen=True)
-class Position:
-    """Where the chain of versions stands after one of them."""
+class ChainState:
+    """The state of the chain of versions after one of them."""
 
     version: str
     base: str
     """Fingerprint of the base checkpoint."""
     step: int
-    """Optimizer steps since v1 began."""
+    """Optimizer steps since the start of v1."""
     pairs_seen: int
-    """Pairs trained on since v1 began."""
+    """Pairs trained on since the start of v1."""
 
 
-def save_state(folder: Path, model: nn.Module, optimizer: torch.optim.AdamW, position: Position) -> None:
-    """Write the optimizer's state, by the names of the model's parameters, and the position."""
+def save_state(folder: Path, model: nn.Module, optimizer: torch.optim.AdamW, state: ChainState) -> None:
+    """Write the optimizer's state, by the names of the model's parameters, and the chain state."""
     folder.mkdir(parents=True, exist_ok=True)
     tensors = {
         f"{name}/{key}": value.detach().cpu().contiguous()
@@ -38,11 +38,11 @@ def save_state(folder: Path, model: nn.Module, optimizer: torch.optim.AdamW, pos
         for key, value in optimizer.state[parameter].items()
     }
     save_file(tensors, folder / "optimizer.safetensors")
-    write_json(asdict(position), folder / "position.json")
+    write_json(asdict(state), folder / "position.json")
 
 
-def read_chain_state(folder: Path) -> Position:
-    """Return where the chain stood after a version.
+def read_chain_state(folder: Path) -> ChainState:
+    """Return the chain state of a version.
 
     Args:
         folder: of the version, such as models/v7.
@@ -51,28 +51,30 @@ def read_chain_state(folder: Path) -> Position:
     """
     path = folder / "training_state" / "position.json"
     try:
-        return Position(**json.loads(path.read_text(encoding="utf-8")))
+        return ChainState(**json.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError as error:
-        raise ModelError(f"{path} is missing: run its version's train stage again, or `dvc pull`") from error
+        raise ModelError(
+            f"{path} is missing or damaged: run its version's train stage again, or `dvc pull`"
+        ) from error
     except (OSError, ValueError, TypeError) as error:
         raise ModelError(
             f"{path} is damaged ({error}): run its version's train stage again, or `dvc pull`"
         ) from error
 
 
-def load_state(version: Path, model: nn.Module, optimizer: torch.optim.AdamW, base: str) -> Position:
-    """Put the state of the version before into the optimizer and return where the chain stands.
+def load_state(version: Path, model: nn.Module, optimizer: torch.optim.AdamW, base: str) -> ChainState:
+    """Load the previous version's optimizer state into the optimizer and return its chain state.
 
-    Raises ModelError where a file is missing or damaged, the state is not that of these parameters, or the version
-    before was tuned from another base model.
+    Raises ModelError where a file is missing or damaged, the state does not match the trained parameters, or the
+    previous version was tuned from another base model.
     """
     again, folder = "run its train stage again", version / "training_state"
-    position = read_chain_state(version)
+    state = read_chain_state(version)
     try:
         tensors = load_file(folder / "optimizer.safetensors")
     except (OSError, SafetensorError) as error:
         raise ModelError(f"{folder} is incomplete ({error}): {again}") from error
-    if position.base != base:
+    if state.base != base:
         raise ModelError(
             f"{version} was tuned from another base model than models/base now is: "
             "run the whole chain again from v1, or restore the base with `dvc checkout`"
@@ -89,12 +91,12 @@ def load_state(version: Path, model: nn.Module, optimizer: torch.optim.AdamW, ba
         shapes = {entry: value.shape for entry, value in states[name].items()}
         if shapes != {"step": torch.Size([]), "exp_avg": parameter.shape, "exp_avg_sq": parameter.shape}:
             raise ModelError(f"{folder} holds a state of another shape than {name}: {again}")
-        # AdamW keeps its step count on the CPU and its moments beside the parameter.
+        # AdamW keeps its step count on the CPU and its moments on the parameter's device.
         optimizer.state[parameter] = {
             entry: value if entry == "step" else value.to(parameter.device)
             for entry, value in states[name].items()
         }
-    return position
+    return state
 
 
 def _trainable(model: nn.Module) -> dict[str, nn.Parameter]:

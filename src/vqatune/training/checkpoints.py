@@ -1,14 +1,13 @@
-"""A version's state while it is trained, kept in `.work/` so that a stopped training goes on where it was.
+"""Resume checkpoints: the state of a training in progress, in `.work/`, from which a stopped training resumes.
 
-A checkpoint is a folder with tensors and a JSON file that holds their digest; it appears whole or not at all. The
-last two are kept.
+A checkpoint is a folder with tensors and a JSON file with their digest, written atomically. The last two are kept.
 """
 
 import hashlib
 import json
+import logging
 import os
 import shutil
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,15 +17,17 @@ from torch import Tensor
 
 from vqatune.tables import replacing_folder, write_json
 
+_logger = logging.getLogger(__name__)
+
 KEPT = 2
 
 
 @dataclass(frozen=True)
 class Checkpoints:
-    """The checkpoints of one training: everything that determines it is in the key."""
+    """The resume checkpoints of one training; its key covers everything that determines it."""
 
     folder: Path
-    """Of this version's checkpoints, whatever they belong to."""
+    """Of this version's checkpoints, whatever their keys."""
     key: str
 
     @property
@@ -34,7 +35,7 @@ class Checkpoints:
         return self.folder / self.key
 
     def save(self, step: int, tensors: dict[str, Tensor], record: dict) -> None:
-        """Keep the state after a step: tensors, and a record that JSON can hold."""
+        """Write the state after a step: tensors, and a JSON-serialisable record."""
         with replacing_folder(self._own / f"{step:09d}") as unfinished:
             path = unfinished / "state.safetensors"
             save_file({name: value.detach().cpu().contiguous() for name, value in tensors.items()}, path)
@@ -45,7 +46,7 @@ class Checkpoints:
             shutil.rmtree(old)
 
     def load(self) -> tuple[dict[str, Tensor], dict] | None:
-        """Return tensors and record of the last checkpoint that is whole, None where there is none."""
+        """Return tensors and record of the last intact checkpoint, None where there is none."""
         for folder in reversed(self._saved()):
             try:
                 written = json.loads((folder / "record.json").read_text())
@@ -54,22 +55,22 @@ class Checkpoints:
                 reason = "it is not what was written"
             except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
                 reason = " ".join(str(error).split())
-            print(f"checkpoint {folder} is damaged ({reason}): not used", file=sys.stderr)
+            _logger.warning("checkpoint %s is damaged (%s): not used", folder, reason)
         for other in sorted(self.folder.glob("*")):
             if other != self._own:
-                print(
-                    f"checkpoint {other} belongs to other data, parameters or base: not used; delete it if nothing is to "
+                _logger.warning(
+                    "checkpoint %s belongs to other data, parameters or base: not used; delete it if nothing is to "
                     "go on from there",
-                    file=sys.stderr,
+                    other,
                 )
         return None
 
     def remove(self) -> None:
-        """Forget the checkpoints of this training, which has ended."""
+        """Delete the checkpoints of this training, once it has ended."""
         shutil.rmtree(self._own, ignore_errors=True)
 
     def _saved(self) -> list[Path]:
-        # Unfinished ones have a name that starts with a dot.
+        # The names of unfinished ones start with a dot.
         return sorted(self._own.glob("[0-9]*"))
 
 

@@ -1,6 +1,6 @@
-"""One version: its batch, from the version before, in steps that can be interrupted and gone on with."""
+"""Training of one version on its master batch, from the previous version; interrupted training resumes."""
 
-import sys
+import logging
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -11,12 +11,12 @@ from accelerate import PartialState
 from accelerate.utils import broadcast, broadcast_object_list, gather_object
 
 from vqatune.errors import DataError, ModelError
-from vqatune.loading.loader import Encoder, ImageReader, Loaded, Pictures, load_pictures
-from vqatune.loading.steps import Pass, epoch_groups, plan_steps
+from vqatune.loading.loader import Encoder, ImageReader, LoadedImages, MicroBatchImages, load_images
+from vqatune.loading.steps import MicroBatch, epoch_groups, plan_steps
 from vqatune.models import lora
-from vqatune.models.device import device_name, place, reseed, start
+from vqatune.models.device import device_name, prepare_model, reseed, start
 from vqatune.models.families.blip import fingerprint, load_model, load_processor, save_processor
-from vqatune.models.packing import Batch, make_batch
+from vqatune.models.packing import PackedBatch, pack_batch
 from vqatune.params import Params
 from vqatune.runtime.code import digest_code
 from vqatune.runtime.fingerprints import digest_contents, digest_folder, digest_table, make_key
@@ -24,9 +24,11 @@ from vqatune.runtime.interrupt import Interrupts
 from vqatune.runtime.progress import bar
 from vqatune.runtime.tracking import Reports, check_trackers, reporting
 from vqatune.tables import replacing_folder, write_csv
-from vqatune.training.chain_state import Position, load_state, save_state
+from vqatune.training.chain_state import ChainState, load_state, save_state
 from vqatune.training.checkpoints import Checkpoints
 from vqatune.training.optimizer import Optimization
+
+_logger = logging.getLogger(__name__)
 
 
 def train_version(
@@ -43,24 +45,24 @@ def train_version(
 
     Args:
         params: uses seed, lora, train, compute.
-        version: its name, which its random numbers depend on.
+        version: its name, which seeds its random numbers.
         base: folder of the base checkpoint.
-        previous: folder of the version before; None for the first, which starts from the base.
+        previous: folder of the previous version; None for the first, which starts from the base.
         pairs: tables.BATCH.
-        places: image_id, archive, offset, length of at least the batch's images.
-        folder: appears when all is written, not before.
-        work: where checkpoints are kept, and taken up, and where trackers write; None for neither.
+        places: image_id, archive, offset, length of at least the images of the pairs.
+        folder: written atomically.
+        work: the folder of resume checkpoints and trackers; None for neither.
 
     Returns:
-        The log, a row a step: step, loss, smoothed_loss, learning_rate, gradient_norm, padding (its share where
-        texts are laid out for attention), pairs_seen, images_skipped (so far, as their pictures do not open).
+        The log, a row per step: step, loss, smoothed_loss, learning_rate, gradient_norm, padding (its share in
+        attention's rows), pairs_seen, images_skipped (so far, as they do not open).
 
     Raises:
-        DataError: the batch is empty, or none of its pictures opens.
+        DataError: there are no pairs, or none of their images opens.
         ModelError: the previous version has another base model or other LoRA parameters, a checkpoint is
             incomplete, or the loss is not finite.
         ParameterError: a tracker of train.report_to is not installed, or does not start.
-        Stopped: a signal came; a checkpoint is kept.
+        Stopped: a signal came; a checkpoint is written.
     """
     if pairs.empty:
         raise DataError(f"the batch of {version} holds no pairs: run `dvc repro batch`")
@@ -72,35 +74,35 @@ def train_version(
         model = lora.new_adapter(model, params.lora)
     else:
         model = lora.continue_adapter(model, previous, params.lora)
-    place(model, device, params.compute.precision)
+    prepare_model(model, device, params.compute.precision)
     model.train()
-    feed = _Feed(params, pairs, ImageReader(places), Encoder(processor))
-    optimization = Optimization(model, params, device, len(feed.steps))
-    position = Position(version, base_print, step=0, pairs_seen=0)
+    plan = _Plan(params, pairs, ImageReader(places), Encoder(processor))
+    optimization = Optimization(model, params, device, len(plan.steps))
+    state = ChainState(version, base_print, step=0, pairs_seen=0)
     if previous is not None:
-        position = load_state(previous, model, optimization.optimizer, base_print)
+        state = load_state(previous, model, optimization.optimizer, base_print)
     checkpoints = None
     if work is not None:
-        key = _key(params, version, base, previous, feed, device)
+        key = _key(params, version, base, previous, plan, device)
         checkpoints = Checkpoints(work / "training" / version, key)
     with reporting(version, params, work) as reports:
-        _take_steps(optimization, feed, version, checkpoints, reports)
+        _take_steps(optimization, plan, version, checkpoints, reports)
     if not optimization.log:
         raise DataError(
             f"no picture of the batch of {version} opens: run `dvc repro -f raw`, then `dvc repro`"
         )
     log = pd.DataFrame(optimization.log)
-    position = replace(
-        position,
+    state = replace(
+        state,
         version=version,
-        step=position.step + len(log),
-        pairs_seen=position.pairs_seen + int(log["pairs_seen"].iloc[-1]),
+        step=state.step + len(log),
+        pairs_seen=state.pairs_seen + int(log["pairs_seen"].iloc[-1]),
     )
     if PartialState().is_main_process:
         with replacing_folder(folder) as unfinished:
             lora.save_adapter(model, unfinished)
             save_processor(processor, unfinished)
-            save_state(unfinished / "training_state", model, optimization.optimizer, position)
+            save_state(unfinished / "training_state", model, optimization.optimizer, state)
             write_csv(log, unfinished / "log.csv")
         if checkpoints:
             checkpoints.remove()
@@ -108,8 +110,8 @@ def train_version(
     return log
 
 
-class _Feed:
-    """The steps of a version, and what the model is given in each."""
+class _Plan:
+    """The optimizer steps of a version, and the batches of each."""
 
     def __init__(self, params: Params, pairs: pd.DataFrame, reader: ImageReader, encoder: Encoder) -> None:
         train, self.processes = params.train, PartialState().num_processes
@@ -117,8 +119,8 @@ class _Feed:
         self.questions = encoder.questions(pairs["question"].tolist())
         self.answers = encoder.answers(pairs["answer"].tolist())
         tokens = pd.Series(map(len, self.questions)).to_numpy()
-        self.steps: list[list[list[Pass]]] = []
-        """[step][process][pass]"""
+        self.steps: list[list[list[MicroBatch]]] = []
+        """[step][process][micro-batch]"""
         for epoch in range(train.epochs):
             groups = epoch_groups(pairs, params.seed, epoch, train.questions_per_image)
             self.steps += plan_steps(
@@ -133,42 +135,44 @@ class _Feed:
         """Images that do not open, in any process."""
 
     def images(self, step: int) -> int:
-        """Return how many images a step has, over all processes."""
-        return sum(len(chosen) for passes in self.steps[step] for chosen in passes)
+        """Return the number of images in a step, over all processes."""
+        return sum(len(micro_batch) for own in self.steps[step] for micro_batch in own)
 
     def planned(self, step: int) -> int:
-        """Return how many pairs a step has, over all processes."""
-        return sum(len(group) for passes in self.steps[step] for chosen in passes for group in chosen)
+        """Return the number of pairs in a step, over all processes."""
+        return sum(len(group) for own in self.steps[step] for micro_batch in own for group in micro_batch)
 
-    def from_step(self, first: int, pin: bool) -> Iterator[Iterator[tuple[list[str], Batch]]]:
-        """Yield what this process works on in each step from `first` on, pictures being prepared meanwhile."""
+    def from_step(self, first: int, pin: bool) -> Iterator[Iterator[tuple[list[str], PackedBatch]]]:
+        """Yield this process's batches of each step from `first` on, each with its qa_ids; images are prefetched."""
         own = [processes[PartialState().process_index] for processes in self.steps[first:]]
-        images = [
-            [self.pairs["image_id"].iloc[group[0]] for group in chosen] for passes in own for chosen in passes
+        image_ids = [
+            [self.pairs["image_id"].iloc[group[0]] for group in micro_batch]
+            for micro_batches in own
+            for micro_batch in micro_batches
         ]
-        pictures = Pictures(images, self.reader, self.encoder)
-        loaded = load_pictures(pictures, self.params.compute.loader_processes, pin)
-        for passes in own:
-            made = (self._batch(chosen, next(loaded)) for chosen in passes)
-            yield (batch for batch in made if batch)
+        images = MicroBatchImages(image_ids, self.reader, self.encoder)
+        loaded = load_images(images, self.params.compute.loader_processes, pin)
+        for micro_batches in own:
+            batches = (self._pack(micro_batch, next(loaded)) for micro_batch in micro_batches)
+            yield (batch for batch in batches if batch)
 
     def share_skipped(self) -> None:
-        """Let every process know which images have been skipped by any."""
+        """Gather the skipped images of all processes."""
         if self.processes > 1:
             self.skipped = set(gather_object(sorted(self.skipped)))
 
-    def _batch(self, chosen: Pass, pictures: Loaded) -> tuple[list[str], Batch] | None:
-        for number, error in pictures.failures.items():
-            image_id = self.pairs["image_id"].iloc[chosen[number][0]]
+    def _pack(self, micro_batch: MicroBatch, images: LoadedImages) -> tuple[list[str], PackedBatch] | None:
+        for number, error in images.failures.items():
+            image_id = self.pairs["image_id"].iloc[micro_batch[number][0]]
             if image_id not in self.skipped:
                 self.skipped.add(image_id)
-                print(f"{error}; its questions are left out", file=sys.stderr)
-        groups = [group for number, group in enumerate(chosen) if number not in pictures.failures]
+                _logger.warning("%s; its questions are left out", error)
+        groups = [group for number, group in enumerate(micro_batch) if number not in images.failures]
         rows = [row for group in groups for row in group]
         if not rows:
             return None
-        batch = make_batch(
-            pictures.pixel_values,
+        batch = pack_batch(
+            images.pixel_values,
             [len(group) for group in groups],
             [self.questions[row] for row in rows],
             [self.answers[row] for row in rows],
@@ -178,76 +182,76 @@ class _Feed:
 
 def _take_steps(
     optimization: Optimization,
-    feed: _Feed,
+    plan: _Plan,
     version: str,
     checkpoints: Checkpoints | None,
     reports: Reports,
 ) -> None:
-    """Take all steps that are not yet taken; the state is kept every so often, and when a signal or a failure ends it."""
-    params, process = feed.params, PartialState().process_index
+    """Take the remaining optimizer steps; save a checkpoint every few steps, and when a signal or error ends them."""
+    params, process = plan.params, PartialState().process_index
     done = 0
     if PartialState().num_processes > 1:
-        # Machines of other make may draw, or take apart, other matrices.
+        # Other hardware may initialise, or decompose, to different matrices.
         broadcast([weight.data for weight in optimization.trained.values()])
-    # The other processes may be on machines of their own.
+    # Other processes may run on other machines, without these files.
     saved = [checkpoints.load() if checkpoints and PartialState().is_main_process else None]
     if PartialState().num_processes > 1:
         broadcast_object_list(saved)
     if saved[0]:
         tensors, record = saved[0]
-        done, feed.skipped = record.pop("done"), set(record.pop("skipped"))
+        done, plan.skipped = record.pop("done"), set(record.pop("skipped"))
         optimization.restore(tensors, record)
         reports.follow(optimization.log)
 
     def save() -> None:
         if checkpoints and PartialState().is_main_process:
             tensors, record = optimization.state()
-            checkpoints.save(done, tensors, record | {"done": done, "skipped": sorted(feed.skipped)})
+            checkpoints.save(done, tensors, record | {"done": done, "skipped": sorted(plan.skipped)})
 
-    steps = feed.from_step(done, pin=optimization.device.type == "cuda")
+    steps = plan.from_step(done, pin=optimization.device.type == "cuda")
     with Interrupts() as interrupts, bar() as progress:
-        total = sum(map(feed.images, range(len(feed.steps))))
+        total = sum(map(plan.images, range(len(plan.steps))))
         task = progress.add_task(
-            f"train {version}", total=total, completed=sum(map(feed.images, range(done)))
+            f"train {version}", total=total, completed=sum(map(plan.images, range(done)))
         )
-        for passes in steps:
-            # A step's random numbers are its own, so that none need to be kept.
+        for batches in steps:
+            # Every step has its own seed, so that checkpoints need no generator state.
             reseed(params.seed, "train", version, done, process)
             try:
                 stopped = optimization.take_step(
-                    passes, feed.planned(done), version, interrupts.pending is not None
+                    batches, plan.planned(done), version, interrupts.pending is not None
                 )
             except ModelError:
                 save()
                 raise
-            feed.share_skipped()
+            plan.share_skipped()
             if optimization.log:
-                optimization.log[-1]["images_skipped"] = len(feed.skipped)
+                optimization.log[-1]["images_skipped"] = len(plan.skipped)
             reports.follow(optimization.log)
-            progress.advance(task, feed.images(done))
+            progress.advance(task, plan.images(done))
             done += 1
             if done % params.train.checkpoint_every == 0 or stopped:
                 save()
-            if stopped and done < len(feed.steps):
+            if stopped and done < len(plan.steps):
                 PartialState().wait_for_everyone()
-                interrupts.stop(f"after step {done} of {len(feed.steps)}")
+                interrupts.stop(f"after step {done} of {len(plan.steps)}")
 
 
 def _key(
-    params: Params, version: str, base: Path, previous: Path | None, feed: _Feed, device: torch.device
+    params: Params, version: str, base: Path, previous: Path | None, plan: _Plan, device: torch.device
 ) -> str:
-    """Return a key of everything that the version's bytes depend on."""
+    """Return a key of everything that determines the version's bytes."""
     return make_key(
         version=version,
         base=digest_folder(base),
         previous=None if previous is None else digest_folder(previous),
-        pairs=digest_table(feed.pairs, ["qa_id", "image_id", "copy", "question", "answer"]),
-        pictures=digest_contents(map(feed.reader.content, dict.fromkeys(feed.pairs["image_id"]))),
+        pairs=digest_table(plan.pairs, ["qa_id", "image_id", "copy", "question", "answer"]),
+        pictures=digest_contents(map(plan.reader.content, dict.fromkeys(plan.pairs["image_id"]))),
         seed=params.seed,
         lora=params.lora.model_dump(),
         train=params.train.model_dump(exclude={"checkpoint_every", "launcher", "report_to"}),
         compute=params.compute.model_dump(exclude={"loader_processes"}),
         device=device_name(device),
-        processes=feed.processes,
+        processes=plan.processes,
         code=digest_code(__name__),
     )

@@ -212,7 +212,7 @@ def _start(root: Path, out: str = "answers.csv") -> subprocess.Popen:
 
 def test_stopped_in_every_way_and_started_again_it_ends_with_the_same_bytes(models, folder, tmp_path):
     (tmp_path / "models").symlink_to(models)
-    rows = [(f"image{number % 12:02d}", f"what is {number} of it?") for number in range(10_000)]
+    rows = [(f"image{number % 12:02d}", f"what is {number} of it?") for number in range(7_000)]
     pd.DataFrame(rows, columns=["image", "question"]).to_csv(tmp_path / "questions.csv", index=False)
     undisturbed = _start(tmp_path, "whole.csv")
     said = undisturbed.communicate(timeout=120)
@@ -242,7 +242,7 @@ def test_stopped_in_every_way_and_started_again_it_ends_with_the_same_bytes(mode
 
 def test_a_second_run_of_the_same_file_is_refused(models, folder, tmp_path):
     shutil.copytree(models, tmp_path / "models")
-    rows = [(f"image{number % 12:02d}", f"what is {number} of it?") for number in range(4_000)]
+    rows = [(f"image{number % 12:02d}", f"what is {number} of it?") for number in range(1_600)]
     pd.DataFrame(rows, columns=["image", "question"]).to_csv(tmp_path / "questions.csv", index=False)
     first = _start(tmp_path)
     while not list(tmp_path.glob(".work/answers/*/0*.parquet")):

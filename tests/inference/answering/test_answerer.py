@@ -61,13 +61,18 @@ def test_choices_give_what_ranked_prediction_gives(tiny_with, models, pairs, pla
         assert shares[0] / shares[1] == pytest.approx(ranked[0].probability / ranked[1].probability)
 
 
-def test_neither_the_size_of_a_pass_nor_what_else_is_asked_changes_an_answer(models, tiny_params, contents):
+def test_neither_the_size_of_a_micro_batch_nor_what_else_is_asked_changes_an_answer(
+    models, tiny_params, contents
+):
     asked = [(content, ASKED[: number % 4]) for number, content in enumerate(contents.values())]
     expected = list(Answerer(models / "v2", compute=tiny_params.compute).ask_many(asked))
     assert [len(answers) for answers in expected] == [number % 4 for number in range(12)]
     for images, pairs in ((1, 1), (5, 2), (3, 100)):
         small = Answerer(
-            models / "v2", compute=tiny_params.compute, images_per_pass=images, pairs_per_pass=pairs
+            models / "v2",
+            compute=tiny_params.compute,
+            images_per_micro_batch=images,
+            pairs_per_micro_batch=pairs,
         )
         for answers, others in zip(small.ask_many(asked), expected, strict=True):
             assert [answer.answer for answer in answers] == [other.answer for other in others]

@@ -6,10 +6,10 @@ from torch import nn
 from transformers import BlipForQuestionAnswering
 from untrained_blip import SEP, untrained_blip
 
-from vqatune.inference.answering.attention import attention, where_it_looked
+from vqatune.inference.answering.attention import attention, attention_rollout
 from vqatune.models import lora
 from vqatune.models.families.blip import encode_images, encode_questions
-from vqatune.models.packing import make_batch
+from vqatune.models.packing import pack_batch
 
 DEC, ENC = 58, 59
 QUESTION, ANSWER = [ENC, 12, 40, 7, 9, SEP], [20, 31, 5]
@@ -22,7 +22,7 @@ def model() -> BlipForQuestionAnswering:
 
 @pytest.fixture(scope="module")
 def batch():
-    return make_batch(
+    return pack_batch(
         torch.randn(1, 3, 32, 32, generator=torch.Generator().manual_seed(4)),
         [1],
         [QUESTION],
@@ -84,10 +84,10 @@ def test_the_attention_is_that_of_the_layers_queries_and_keys(model, batch):
 
 
 def test_the_map_lies_as_the_patches_do_and_sums_to_one(model, batch):
-    looked = where_it_looked(model, batch, ANSWER)
+    looked = attention_rollout(model, batch, ANSWER)
     assert looked.shape == (4, 4) and looked.dtype == torch.float32
     assert (looked >= 0).all() and looked.sum() == pytest.approx(1, abs=1e-5)
-    assert not torch.equal(looked, where_it_looked(model, batch, [20, 6, 5]))
+    assert not torch.equal(looked, attention_rollout(model, batch, [20, 6, 5]))
 
 
 def test_the_map_is_the_mix_of_states_that_the_docstring_says(model, batch):
@@ -103,7 +103,7 @@ def test_the_map_is_the_mix_of_states_that_the_docstring_says(model, batch):
     for itself, asked in zip(given.answer_to_itself, given.answer_to_question, strict=True):
         question = (eye + itself / 2) @ question / 2 + asked / 2
     expected = (question @ patches)[:3].mean(0)[1:]
-    looked = where_it_looked(model, batch, ANSWER)
+    looked = attention_rollout(model, batch, ANSWER)
     torch.testing.assert_close(looked, (expected / expected.sum()).view(4, 4), rtol=1e-4, atol=1e-6)
 
 
@@ -120,16 +120,16 @@ def test_a_model_that_looks_at_one_patch_only_has_looked_there(model, batch):
             inner.query.weight.zero_(), inner.query.bias.fill_(1.0)
             inner.key.bias.zero_()
             inner.key.weight.copy_(200 * away.solution.T.expand(32, 32))
-    looked = where_it_looked(one, batch, ANSWER)
+    looked = attention_rollout(one, batch, ANSWER)
     assert looked[1, 2] > 0.99
 
 
 def test_an_answer_without_tokens_has_looked_somewhere(model, batch):
-    assert where_it_looked(model, batch, []).sum() == pytest.approx(1, abs=1e-5)
+    assert attention_rollout(model, batch, []).sum() == pytest.approx(1, abs=1e-5)
 
 
 def test_only_one_question_has_a_map(model):
-    two = make_batch(torch.zeros(1, 3, 32, 32), [2], [QUESTION, QUESTION])
+    two = pack_batch(torch.zeros(1, 3, 32, 32), [2], [QUESTION, QUESTION])
     with pytest.raises(ValueError, match="of one question"):
         attention(model, two, ANSWER)
 
@@ -139,10 +139,10 @@ def test_a_versions_adapter_counts(model, batch, lora_with):
     for name, weight in adapted.named_parameters():
         if "lora_B" in name:
             nn.init.normal_(weight, std=0.3, generator=torch.Generator().manual_seed(1))
-    inside = where_it_looked(adapted.get_base_model().eval(), batch, ANSWER)
-    merged = where_it_looked(adapted.merge_and_unload().eval(), batch, ANSWER)
+    inside = attention_rollout(adapted.get_base_model().eval(), batch, ANSWER)
+    merged = attention_rollout(adapted.merge_and_unload().eval(), batch, ANSWER)
     torch.testing.assert_close(inside, merged, rtol=0, atol=1e-5)
-    assert (merged - where_it_looked(model, batch, ANSWER)).abs().max() > 1e-3
+    assert (merged - attention_rollout(model, batch, ANSWER)).abs().max() > 1e-3
 
 
 def test_the_questions_states_are_those_that_answers_are_made_from(model, batch):

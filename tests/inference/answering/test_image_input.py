@@ -10,7 +10,7 @@ from PIL import Image
 
 from vqatune.errors import DataError, ImageError
 from vqatune.inference.answering import image_input as given_pictures
-from vqatune.inference.answering.image_input import check_picture, open_picture, pictures_in
+from vqatune.inference.answering.image_input import decode_image, images_in, open_image
 from vqatune.loading.pictures import open_rgb
 
 
@@ -23,7 +23,7 @@ def limits(monkeypatch):
 
 def _refused(picture) -> str:
     with pytest.raises(ImageError) as caught:
-        open_picture(picture)
+        open_image(picture)
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
@@ -33,7 +33,7 @@ def test_a_picture_is_the_same_as_bytes_path_and_opened_and_as_the_stages_see_it
     expected = np.asarray(open_rgb(content))
     with Image.open(path) as opened:
         for picture in (content, path, str(path), opened):
-            found = open_picture(picture)
+            found = open_image(picture)
             assert found.mode == "RGB" and (np.asarray(found) == expected).all()
 
 
@@ -42,7 +42,7 @@ def test_a_picture_is_the_same_as_bytes_path_and_opened_and_as_the_stages_see_it
 def test_a_photo_taken_with_the_camera_turned_stands_upright(encoded, format_, orientation):
     exif = Image.Exif()
     exif[0x0112] = orientation
-    picture = check_picture(encoded((40, 30), format_, exif=exif))
+    picture = decode_image(encoded((40, 30), format_, exif=exif))
     assert picture.size == ((40, 30) if orientation < 5 else (30, 40))
 
 
@@ -53,10 +53,10 @@ def test_it_is_turned_as_the_note_says(tmp_path):
     stored.putpixel((0, 0), (255, 0, 0))
     stored.save(tmp_path / "a.png", exif=exif)
     # The camera was turned clockwise: what is stored on the left is above.
-    upright = open_picture(tmp_path / "a.png")
+    upright = open_image(tmp_path / "a.png")
     assert upright.size == (1, 2) and upright.getpixel((0, 0)) == (255, 0, 0)
     # Once.
-    assert open_picture(upright).size == (1, 2)
+    assert open_image(upright).size == (1, 2)
 
 
 def test_a_picture_of_16_bits_keeps_its_shades(tmp_path):
@@ -64,7 +64,7 @@ def test_a_picture_of_16_bits_keeps_its_shades(tmp_path):
     Image.fromarray(shades).save(tmp_path / "deep.png")
     with Image.open(tmp_path / "deep.png") as opened:
         for picture in (tmp_path / "deep.png", opened):
-            assert np.asarray(open_picture(picture))[0].tolist() == [[0] * 3, [100] * 3, [255] * 3]
+            assert np.asarray(open_image(picture))[0].tolist() == [[0] * 3, [100] * 3, [255] * 3]
 
 
 @pytest.mark.skipif(not Path("/dev/zero").exists(), reason="there is no /dev/zero here")
@@ -73,7 +73,7 @@ def test_what_has_no_end_is_too_large():
 
 
 def test_damaged_notes_leave_the_picture_as_it_is(encoded):
-    assert check_picture(encoded((40, 30), "JPEG", exif=b"Exif\0\0MM\0*\xff\xff\xff\xff")).size == (40, 30)
+    assert decode_image(encoded((40, 30), "JPEG", exif=b"Exif\0\0MM\0*\xff\xff\xff\xff")).size == (40, 30)
 
 
 def test_a_decompression_bomb_is_refused_before_it_is_decoded(encoded, tmp_path):
@@ -89,7 +89,7 @@ def test_a_decompression_bomb_is_refused_before_it_is_decoded(encoded, tmp_path)
         (tmp_path / "bomb.png").write_bytes(bomb)
         assert "bomb.png has more than 50 megapixels: make it smaller" in _refused(tmp_path / "bomb.png")
     with pytest.raises(ImageError, match="the upload has more than 0.001 megapixels"):
-        check_picture(encoded((40, 30)), "the upload", most_pixels=1000)
+        decode_image(encoded((40, 30)), "the upload", most_pixels=1000)
 
 
 def test_what_is_no_picture_is_named_with_what_to_do(tmp_path, encoded, limits):
@@ -117,7 +117,7 @@ def test_damaged_bytes_give_a_picture_or_one_line(data, encoded):
         content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
     content = bytes(content[: data.draw(st.integers(0, len(content)))])
     try:
-        assert check_picture(content).mode == "RGB"
+        assert decode_image(content).mode == "RGB"
     except ImageError as error:
         assert "\n" not in str(error)
 
@@ -125,8 +125,8 @@ def test_damaged_bytes_give_a_picture_or_one_line(data, encoded):
 def test_a_picture_comes_from_a_url_also_after_a_redirect(server, contents):
     expected = np.asarray(open_rgb(contents["image00"]))
     for path in ("picture", "picture?size=large", "moved"):
-        assert (np.asarray(open_picture(f"{server.url}/{path}")) == expected).all()
-    assert open_picture(server.url.upper() + "/picture").size == expected.shape[1::-1]
+        assert (np.asarray(open_image(f"{server.url}/{path}")) == expected).all()
+    assert open_image(server.url.upper() + "/picture").size == expected.shape[1::-1]
 
 
 def test_what_a_server_does_wrong_is_said_in_one_line(server, limits):
@@ -152,6 +152,6 @@ def test_a_folders_files_come_by_name_without_hidden_ones_and_folders(tmp_path):
     for name in ("b.jpg", "a.png", ".hidden.jpg"):
         (tmp_path / name).touch()
     (tmp_path / "deeper").mkdir()
-    assert [path.name for path in pictures_in(tmp_path)] == ["a.png", "b.jpg"]
+    assert [path.name for path in images_in(tmp_path)] == ["a.png", "b.jpg"]
     with pytest.raises(DataError, match="deeper holds no pictures .folders in it are not entered"):
-        pictures_in(tmp_path / "deeper")
+        images_in(tmp_path / "deeper")

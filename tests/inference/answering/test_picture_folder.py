@@ -3,7 +3,7 @@ import os
 import pytest
 
 from vqatune.errors import DataError, ImageError
-from vqatune.inference.answering.picture_folder import PictureFolder
+from vqatune.inference.answering.picture_folder import ImageFolder
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def tree(tmp_path):
     }.items(),
 )
 def test_a_picture_is_found_by_path_by_name_and_by_id(tree, name, path):
-    assert PictureFolder(tree).find(name) == tree / path
+    assert ImageFolder(tree).find(name) == tree / path
 
 
 @pytest.mark.parametrize(
@@ -67,25 +67,25 @@ def test_a_picture_is_found_by_path_by_name_and_by_id(tree, name, path):
 )
 def test_what_is_not_found_or_lies_elsewhere_is_said(tree, name, line):
     with pytest.raises(ImageError, match=line):
-        PictureFolder(tree).find(name)
+        ImageFolder(tree).find(name)
 
 
 def test_the_folder_may_be_the_current_one_or_a_link(tree, tmp_path, monkeypatch):
     monkeypatch.chdir(tree)
-    assert os.path.samefile(PictureFolder(tree / ".").find("e"), tree / "small/00/e.webp")
+    assert os.path.samefile(ImageFolder(tree / ".").find("e"), tree / "small/00/e.webp")
     for folder in (".", "./", "../tree"):
-        found = PictureFolder(type(tree)(folder))
+        found = ImageFolder(type(tree)(folder))
         assert os.path.samefile(found.find("e"), tree / "small/00/e.webp")
         with pytest.raises(ImageError, match="is not below"):
             found.find("../outside.jpg")
     (tmp_path / "link").symlink_to(tree)
-    assert PictureFolder(tmp_path / "link").find("a") == tmp_path / "link/a.jpg"
+    assert ImageFolder(tmp_path / "link").find("a") == tmp_path / "link/a.jpg"
     with pytest.raises(DataError, match="nowhere is no folder"):
-        PictureFolder(tmp_path / "nowhere")
+        ImageFolder(tmp_path / "nowhere")
 
 
 def test_the_state_of_a_picture_changes_with_the_file(tree):
-    pictures = PictureFolder(tree)
+    pictures = ImageFolder(tree)
     before = pictures.state(tree / "a.jpg")
     assert before == pictures.state(tree / "a.jpg")
     assert before != pictures.state(tree / "small/a.png")

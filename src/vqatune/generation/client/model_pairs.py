@@ -6,15 +6,12 @@ Replies are kept raw and read anew each time, so a changed check or repair reads
 import asyncio
 from array import array
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from filelock import FileLock, Timeout
 
-from vqatune.errors import DataError
 from vqatune.generation.checks.check_pairs import check_part
 from vqatune.generation.client.api_keys import key_mark, read_keys
 from vqatune.generation.client.display import Watch
@@ -31,6 +28,7 @@ from vqatune.loading.archive import read_bytes
 from vqatune.params import ComputeParams, GenerateParams
 from vqatune.runtime.interrupt import Interrupts
 from vqatune.runtime.live_display import Display
+from vqatune.runtime.locks import only_one
 from vqatune.runtime.progress import track
 from vqatune.tables import write_csv
 
@@ -69,7 +67,9 @@ def asked_parts(
             assignment = Assignment(
                 subjects, standing, prompt, outcome.about, params, compute, store, check, pause, minute
             )
-            with _alone(path):
+            # Two runs would pay for the same images.
+            running = f"{path}: another run is asking already: wait for it, or stop that process"
+            with only_one(path.with_suffix(".lock"), running):
                 if params.provider == "batch":
                     # Here, because the others do without.
                     from vqatune.generation.client.batch_jobs import ask_in_batches
@@ -158,18 +158,6 @@ def _count_kept(images: pd.DataFrame, source: str, replies: list[tuple[str, list
     pairs = _pair_table([row for image_id, pairs in replies for row in _rows(image_id, pairs)], source)
     about = images[images["image_id"].isin(pairs["image_id"])]
     return int(check_part(pairs, about)["check"].isna().sum()) if len(pairs) else 0
-
-
-@contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    """Hold a lock on the store, as two runs would ask about the same images."""
-    try:
-        with FileLock(path.with_suffix(".lock"), timeout=0):
-            yield
-    except Timeout as error:
-        raise DataError(
-            f"{path}: another run is asking already: wait for it, or stop that process"
-        ) from error
 
 
 def _ask_now(assignment: Assignment) -> None:

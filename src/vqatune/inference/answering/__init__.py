@@ -1,1 +1,1 @@
-"""Asking a version about any image: in Python, and for files of questions."""
+"""Answering questions about any image: from Python, and for files of questions."""

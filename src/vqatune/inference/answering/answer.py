@@ -1,34 +1,36 @@
-"""What a version says to a question, and the closed lists that it may choose from."""
+"""Answers with their probabilities, and the checks of questions and choices that users give."""
 
+import json
 import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from vqatune.errors import DataError
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What a version says to a question."""
+    """A version's answer to a question."""
 
     question: str
     answer: str
     probability: float
-    """Of this answer among all that the model could write, from 0 to 1."""
+    """Of this answer among all texts that the model can generate, from 0 to 1."""
     log_probability: float
     """Its natural logarithm."""
     share: float | None = None
-    """Where all choices were weighed: the answer's part of their probability; the shares of all add up to 1."""
+    """Where all choices were scored: the answer's share of their total probability."""
 
 
 def make_answer(question: str, text: str, log_probability: float) -> Answer:
-    """Return an answer without a share."""
+    """Make an answer without a share."""
     return Answer(question, text, math.exp(log_probability), log_probability)
 
 
 def by_share(answers: Sequence[Answer]) -> list[Answer]:
-    """Return the answers to one question with their shares, the most probable first, of equals the first given."""
+    """Return the answers to one question with their shares, the most probable first; ties keep their order."""
     most = max(answer.log_probability for answer in answers)
     parts = [math.exp(answer.log_probability - most) for answer in answers]
     whole = sum(parts)
@@ -37,7 +39,7 @@ def by_share(answers: Sequence[Answer]) -> list[Answer]:
 
 
 def check_choices(choices: Sequence[str]) -> None:
-    """Raise DataError unless there are at least two choices, none of them empty, no text, or there twice."""
+    """Raise DataError unless there are at least two choices, distinct, not empty, and valid Unicode."""
     for choice in choices:
         if not choice.strip():
             raise DataError("one of the choices is empty: leave it out")
@@ -51,8 +53,26 @@ def check_choices(choices: Sequence[str]) -> None:
         )
 
 
+def parse_choices(text: str) -> list[str]:
+    """Parse choices separated by commas or, where one contains a comma, given as a JSON list.
+
+    Raises DataError where there are fewer than two, or one is empty or repeated.
+    """
+    choices: Any = [choice.strip() for choice in text.split(",")]
+    if text.lstrip().startswith("["):
+        wrong = 'the choices start with [ but are no JSON list of texts: write ["one", "two"]'
+        try:
+            choices = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise DataError(wrong) from error
+        if not all(isinstance(choice, str) for choice in choices):
+            raise DataError(wrong)
+    check_choices(choices)
+    return choices
+
+
 def check_question(question: str) -> str:
-    """Return a question; raises DataError where it is empty, or no text."""
+    """Return the question; raises DataError where it is empty or not valid Unicode."""
     if not question.strip():
         raise DataError("a question is empty: ask something")
     _check_text("the question", question)
@@ -63,7 +83,7 @@ def _check_text(what: str, text: str) -> None:
     try:
         text.encode()
     except UnicodeEncodeError as error:
-        # Such are the bytes of a command line in another encoding, and halves of pairs in JSON.
+        # Surrogates: from a command line in another encoding, or half of a pair in JSON.
         raise DataError(
             f"{what} {text[:60]!r} has something in it that is no character: write it in UTF-8"
         ) from error

@@ -1,87 +1,102 @@
-"""The command `vqatune answer`: a file of questions becomes a file with answers, however long; interrupted, it goes on.
+"""Answering a CSV of questions, of any length; interrupted work resumes.
 
-The rows are taken in chunks. Within a chunk an image is encoded once for all of its questions, so a file whose rows
-are sorted by image is the fastest. A chunk's answers are kept whole; when all chunks are there, they are put beside
-the rows that they answer.
+Rows are answered in chunks. Within a chunk an image is encoded once for all its questions, so files sorted by image
+are the fastest. Each chunk's results are saved in one file; when all are there, they are merged with the rows.
 """
 
-import argparse
+import logging
 import math
 import shutil
-import sys
 from collections import Counter, deque
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from filelock import FileLock, Timeout
-
 from vqatune.errors import DataError
-from vqatune.inference.answering.choices import parse_choices
-from vqatune.inference.answering.chunks import Chunk, read_chunks, read_kept
-from vqatune.inference.answering.picture_folder import PictureFolder
-from vqatune.inference.answering.questions_file import QuestionsFile, open_questions, write_row
-from vqatune.inference.answering.versions import BASE, choose_version, own_settings
+from vqatune.inference.answering.chunks import Chunk, read_chunks, read_saved
+from vqatune.inference.answering.picture_folder import ImageFolder
+from vqatune.inference.answering.questions_file import QuestionsFile, write_row
+from vqatune.inference.answering.versions import Settings
 from vqatune.runtime.code import digest_code
 from vqatune.runtime.fingerprints import digest_folder, make_key
 from vqatune.runtime.interrupt import Interrupts
+from vqatune.runtime.locks import LOCKS, only_one
 from vqatune.runtime.progress import bar
-from vqatune.runtime.stage import LOCKS
+from vqatune.runtime.versions import BASE
 from vqatune.tables import replacing
 
 if TYPE_CHECKING:
     from vqatune.inference.answering.answerer import Answerer
 
+_logger = logging.getLogger(__name__)
+
 WORK = Path(".work/answers")
 SHOWN_PROBLEMS = 20
 _ANSWER = ("answer", "prediction", "model_answer")
 _PROBABILITY = ("probability", "model_probability", "answer_probability")
-"""What the added columns are called: the first of these that the file does not have."""
+"""Names of the added columns: the first of each that the file does not have."""
 
 
-def answer_file(chosen: argparse.Namespace) -> Path:
-    """Write a file of questions with the answers of a version, and return its path."""
-    if chosen.out.exists():
-        raise DataError(f"{chosen.out} exists: move it away, or name another file with --out")
-    file = open_questions(chosen.questions, chosen.image, chosen.question, chosen.choices_column)
+def answer_file(
+    file: QuestionsFile,
+    images: ImageFolder,
+    version: str,
+    folder: Path,
+    settings: Settings,
+    out: Path,
+    choices: list[str] | None = None,
+    strict: bool = False,
+) -> None:
+    """Write the rows of a file of questions with a version's answers and their probabilities.
+
+    Args:
+        file: of `open_questions`.
+        images: where the images are found.
+        version: its name, for messages.
+        folder: of the version.
+        settings: that it answers with.
+        out: written atomically.
+        choices: the answers to choose from, for all questions; None for those of the file or the settings, or none.
+        strict: whether a row without an answer is an error.
+
+    Raises:
+        DataError: `out` cannot be written, this file is being answered already, it changes meanwhile, or
+            with `strict` a row has no answer.
+        ModelError: the version is incomplete.
+        Stopped: a signal came; the answers so far are saved.
+    """
     added = [_free(file, _ANSWER), _free(file, _PROBABILITY)]
-    pictures = PictureFolder(chosen.images)
-    choices = None if chosen.choices is None else parse_choices(chosen.choices)
-    version, folder = choose_version(chosen.models, chosen.version)
-    settings = own_settings(chosen.device)
-    image, question = file.header[file.image], file.header[file.question]
-    print(
-        f"{version} answers {file.count:,} questions of {file.path} (image: {image}, question: {question}; added: "
-        f"{', '.join(added)})",
-        file=sys.stderr,
+    _logger.info(
+        "%s answers %s questions of %s (image: %s, question: %s; added: %s)",
+        version,
+        f"{file.count:,}",
+        file.path,
+        file.header[file.image],
+        file.header[file.question],
+        ", ".join(added),
     )
     answerer = settings.open(folder)
     if choices is None and settings.choices is not None and file.choices is None:
         choices = answerer.distinct(settings.choices)
     key = _key(answerer, folder, file, choices)
     work = WORK / key
+    running = f"{file.path} is being answered already: wait for it, or stop that process"
     try:
         work.mkdir(parents=True, exist_ok=True)
-        LOCKS.mkdir(parents=True, exist_ok=True)
-        with FileLock(LOCKS / f"answer-{key}.lock", timeout=0):
-            names = _ask(answerer, version, file, pictures, choices, work, chosen.strict)
-            _write(answerer, file, added, [work / name for name in names], chosen.out, chosen.strict)
+        with only_one(LOCKS / f"answer-{key}.lock", running):
+            names = _answer_chunks(answerer, version, file, images, choices, work, strict)
+            _write(answerer, file, added, [work / name for name in names], out, strict)
             shutil.rmtree(work)
-    except Timeout as error:
-        raise DataError(
-            f"{file.path} is being answered already: wait for it, or stop that process"
-        ) from error
     except OSError as error:
         raise DataError(
             f"answers cannot be kept in {WORK} ({error.strerror or error}): run this where that can be written, and "
             "there is room; what has been kept stays"
         ) from error
-    return chosen.out
 
 
 def _key(answerer: "Answerer", folder: Path, file: QuestionsFile, choices: list[str] | None) -> str:
-    """Return a key of everything that the answers depend on beside the pictures, which name the chunks."""
+    """Return a key of everything that determines the answers but the images, which are in the chunks' names."""
     from vqatune.models.device import device_name
 
     base = folder.parent / BASE
@@ -97,23 +112,23 @@ def _key(answerer: "Answerer", folder: Path, file: QuestionsFile, choices: list[
         predict=[
             answerer.max_answer_tokens,
             answerer.beams,
-            answerer.images_per_pass,
-            answerer.pairs_per_pass,
+            answerer.images_per_micro_batch,
+            answerer.pairs_per_micro_batch,
         ],
         code=digest_code("vqatune.inference.answering.answerer", "vqatune.inference.answering.chunks"),
     )
 
 
-def _ask(
+def _answer_chunks(
     answerer: "Answerer",
     version: str,
     file: QuestionsFile,
-    pictures: PictureFolder,
+    images: ImageFolder,
     choices: list[str] | None,
     work: Path,
     strict: bool,
 ) -> list[str]:
-    """Ask what has not been asked; return the names of all chunks in `work`, in order."""
+    """Answer the chunks that are not yet saved in `work`; return the names of all, in order."""
     names: list[str] = []
     pending: deque[Chunk] = deque()
     done = 0
@@ -122,40 +137,40 @@ def _ask(
 
         def groups() -> Iterator[list]:
             nonlocal done
-            for chunk in read_chunks(file, pictures):
+            for chunk in read_chunks(file, images):
                 names.append(chunk.name)
-                if chunk.is_kept(work):
+                if chunk.is_saved(work):
                     done += len(chunk.lines)
                     progress.update(task, completed=done)
                     continue
                 _check_strict(chunk, file, strict)
                 pending.append(chunk)
-                yield chunk.asked
+                yield chunk.images
 
         if file.choices is None:
             results = answerer.ask_groups(groups(), choices)
         else:
             results = answerer.choose_groups(groups())
-        place = 0
+        image = 0
         with closing(results):
             for result in results:
-                # Of some chunks there is nothing to ask.
-                while not pending[0].asked:
-                    done += _keep(pending, work)
-                pending[0].take(place, result)
-                place += 1
-                if place == len(pending[0].asked):
+                # Some chunks have no question that can be answered.
+                while not pending[0].images:
+                    done += _save_first(pending, work)
+                pending[0].set_result(image, result)
+                image += 1
+                if image == len(pending[0].images):
                     _check_strict(pending[0], file, strict)
-                    done, place = done + _keep(pending, work), 0
+                    done, image = done + _save_first(pending, work), 0
                 progress.update(task, completed=done)
                 if interrupts.pending is not None:
                     interrupts.stop(f"after {done:,} of {file.count:,} questions")
         while pending:
-            _keep(pending, work)
+            _save_first(pending, work)
     return names
 
 
-def _keep(pending: deque[Chunk], work: Path) -> int:
+def _save_first(pending: deque[Chunk], work: Path) -> int:
     chunk = pending.popleft()
     chunk.save(work)
     return len(chunk.lines)
@@ -164,24 +179,24 @@ def _keep(pending: deque[Chunk], work: Path) -> int:
 def _check_strict(chunk: Chunk, file: QuestionsFile, strict: bool) -> None:
     if not strict:
         return
-    for line, said in zip(chunk.lines, chunk.said, strict=True):
-        if isinstance(said, str):
-            raise DataError(f"{file.path}, line {line}: {said}")
+    for line, result in zip(chunk.lines, chunk.results, strict=True):
+        if isinstance(result, str):
+            raise DataError(f"{file.path}, line {line}: {result}")
 
 
 def _write(
     answerer: "Answerer", file: QuestionsFile, added: list[str], parts: list[Path], out: Path, strict: bool
 ) -> None:
-    """Write the rows of the file with their answers, and say which have none."""
-    problems, cut = _Lines(), _Lines()
+    """Write the rows of the file with their answers, and log which have none."""
+    problems, truncated = _LineMessages(), _LineMessages()
     try:
         with replacing(out) as unfinished, unfinished.open("w", encoding="utf-8", newline="") as target:
             write_row(target, [*file.header, *added], file.delimiter)
             rows = file.rows()
             for part in parts:
-                # What is kept comes first: when it is at its end, no row has been taken in vain.
+                # Saved results come first in zip, which then takes no row beyond this part.
                 for (answer, log_probability, problem), (line, cells) in zip(
-                    read_kept(part), rows, strict=False
+                    read_saved(part), rows, strict=False
                 ):
                     probability = "" if log_probability is None else f"{math.exp(log_probability):.6g}"
                     write_row(target, [*cells, answer, probability], file.delimiter)
@@ -189,41 +204,41 @@ def _write(
                     if problem is not None:
                         if strict:
                             raise DataError(f"{file.path}, line {line}: {problem}")
-                        problems.note(line, problem)
-                    # No token is shorter than a character.
+                        problems.add(line, problem)
+                    # A token has at least one character.
                     elif len(question) > 100 and answerer.too_long([question]):
-                        cut.note(line, "the question is too long: only its first 128 tokens are read")
-            # Rows of another file would stand beside answers that are not theirs.
+                        truncated.add(line, "the question is too long: only its first 128 tokens are read")
+            # Otherwise the rows could differ from those that were answered.
             file.check_unchanged()
     except OSError as error:
         raise DataError(f"{out} cannot be written: {error.strerror or error}") from error
-    problems.show()
-    cut.show()
+    problems.log()
+    truncated.log()
     if problems.count:
-        print(f"{problems.count:,} of {file.count:,} questions have no answer", file=sys.stderr)
+        _logger.warning("%s of %s questions have no answer", f"{problems.count:,}", f"{file.count:,}")
 
 
-class _Lines:
-    """Lines of a file about which something is to be said: the first of each kind, and how many there are."""
+class _LineMessages:
+    """Messages about lines of a file: the first line of each message, and the number of lines."""
 
     def __init__(self) -> None:
         self.count = 0
         self._first: dict[str, int] = {}
         self._times: Counter[str] = Counter()
 
-    def note(self, line: int, what: str) -> None:
+    def add(self, line: int, message: str) -> None:
         self.count += 1
-        # However many kinds there are, a few are shown.
-        if what in self._first or len(self._first) < SHOWN_PROBLEMS:
-            self._first.setdefault(what, line)
-            self._times[what] += 1
+        # Only the first few messages are shown.
+        if message in self._first or len(self._first) < SHOWN_PROBLEMS:
+            self._first.setdefault(message, line)
+            self._times[message] += 1
 
-    def show(self) -> None:
-        for what, line in self._first.items():
-            more = f" and {self._times[what] - 1:,} more" if self._times[what] > 1 else ""
-            print(f"line {line}{more}: {what}", file=sys.stderr)
+    def log(self) -> None:
+        for message, line in self._first.items():
+            more = f" and {self._times[message] - 1:,} more" if self._times[message] > 1 else ""
+            _logger.warning("line %s%s: %s", line, more, message)
         if rest := self.count - self._times.total():
-            print(f"{rest:,} more lines with something like it", file=sys.stderr)
+            _logger.warning("%s more lines with something like it", f"{rest:,}")
 
 
 def _free(file: QuestionsFile, names: tuple[str, ...]) -> str:

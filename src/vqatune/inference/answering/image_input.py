@@ -1,7 +1,6 @@
-"""Pictures that somebody gives: files, folders, URLs, uploads; within limits, and upright.
+"""Images from users: files, folders, URLs and uploads; within size limits, and upright by their EXIF orientation.
 
-Cameras store a picture as the sensor saw it and note how it was held; shown anywhere, and here, it is turned upright.
-(The catalogue's pictures are taken as they are stored, by every stage: they have no such notes.)
+The catalogue's images, by contrast, are used as stored by every stage: they have no EXIF orientation.
 """
 
 import re
@@ -15,21 +14,22 @@ import urllib3
 from PIL import Image, UnidentifiedImageError
 
 from vqatune.errors import DataError, ImageError
-from vqatune.loading.pictures import FORMATS, REFUSALS, to_rgb
+from vqatune.loading.pictures import DECODE_ERRORS, FORMATS, to_rgb
 
-Picture = Image.Image | bytes | str | Path
-"""A picture: opened, as the bytes of a file, or as the path or URL of one."""
+ImageInput = Image.Image | bytes | str | Path
+"""An opened image, the bytes of a file, or a path or URL."""
 
 MOST_BYTES = 20_000_000
 MOST_PIXELS = 50_000_000
 SECONDS_TO_WAIT = 10
-"""For a server to say something."""
+"""The longest wait for a server's next bytes."""
 SECONDS_IN_ALL = 60
+"""The longest time for a download."""
 MOST_REDIRECTS = 5
 
 _URL = re.compile("https?://", re.IGNORECASE)
 _ORIENTATION = 0x0112
-_TURNS = {
+_TRANSPOSITIONS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
     4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -38,64 +38,64 @@ _TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-"""EXIF's orientation → what turns the picture upright."""
+"""EXIF orientation → the transposition that makes the image upright."""
 
 
-def open_picture(picture: Picture) -> Image.Image:
-    """Return a picture in RGB, upright.
+def open_image(image: ImageInput) -> Image.Image:
+    """Return an image in RGB, upright.
 
-    Raises ImageError where there is none, it does not open, or it is larger than MOST_BYTES or MOST_PIXELS (an
-    opened one may have any size).
+    Raises ImageError where it is missing, does not open, or is larger than MOST_BYTES or MOST_PIXELS (an opened image
+    may have any size).
     """
-    if isinstance(picture, Image.Image):
+    if isinstance(image, Image.Image):
         try:
-            return _turned(to_rgb(picture), _orientation(picture))
-        except REFUSALS as error:
+            return _upright(to_rgb(image), _orientation(image))
+        except DECODE_ERRORS as error:
             raise ImageError(f"the picture does not open: {error}") from error
-    if isinstance(picture, bytes):
-        return check_picture(picture)
-    if is_url(picture):
-        return check_picture(_fetch(str(picture)), str(picture))
-    if "://" in str(picture):
-        raise ImageError(f"{picture} is no file, and only http:// and https:// are fetched")
-    return check_picture(_read(Path(picture)), str(picture))
+    if isinstance(image, bytes):
+        return decode_image(image)
+    if is_url(image):
+        return decode_image(_fetch(str(image)), str(image))
+    if "://" in str(image):
+        raise ImageError(f"{image} is no file, and only http:// and https:// are fetched")
+    return decode_image(_read(Path(image)), str(image))
 
 
-def check_picture(content: bytes, name: str = "the picture", most_pixels: int = MOST_PIXELS) -> Image.Image:
-    """Return the picture in a file's bytes, in RGB, upright.
+def decode_image(content: bytes, name: str = "the picture", most_pixels: int = MOST_PIXELS) -> Image.Image:
+    """Decode the bytes of an image file to RGB, upright.
 
-    Its size is looked at before it is decoded, so that a small file cannot fill the memory. Raises ImageError,
-    which calls the picture `name`, where it is too large or does not open.
+    The size is checked before decoding, so that a small file cannot fill the memory (a decompression bomb). Raises
+    ImageError, which names the image `name`, where it is too large or does not open.
     """
     if len(content) > MOST_BYTES:
         raise ImageError(_too_many_bytes(name))
     try:
         with warnings.catch_warnings():
-            # PIL warns about much that it puts right.
+            # PIL warns about defects that it repairs.
             warnings.simplefilter("ignore")
             with Image.open(BytesIO(content), formats=FORMATS) as opened:
                 width, height = opened.size
                 if width * height > most_pixels:
                     raise ImageError(_too_many_pixels(name, most_pixels))
-                return _turned(to_rgb(opened), _orientation(opened))
+                return _upright(to_rgb(opened), _orientation(opened))
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise ImageError(_too_many_pixels(name, most_pixels)) from error
     except UnidentifiedImageError as error:
         raise ImageError(
             f"{name} is no JPEG, PNG, WebP, GIF or BMP: give a picture in one of these"
         ) from error
-    except REFUSALS as error:
+    except DECODE_ERRORS as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise ImageError(f"{name} does not open ({reason}): it is damaged or cut") from error
 
 
-def is_url(given: str | Path) -> bool:
-    """Whether a picture is given by its URL."""
-    return isinstance(given, str) and _URL.match(given) is not None
+def is_url(image: str | Path) -> bool:
+    """Whether an image is given by its URL."""
+    return isinstance(image, str) and _URL.match(image) is not None
 
 
-def pictures_in(folder: Path) -> list[Path]:
-    """Return the files right in a folder, by name; those whose name starts with a dot are left out.
+def images_in(folder: Path) -> list[Path]:
+    """Return the files directly in a folder, sorted by name, without hidden ones.
 
     Raises DataError where there are none.
     """
@@ -115,7 +115,7 @@ def _read(path: Path) -> bytes:
         if path.is_dir():
             raise ImageError(f"{path} is a folder: name a picture in it")
         with path.open("rb") as file:
-            # Not by its size: a device has none, and no end.
+            # Limited by what is read, as devices have no size and no end.
             content = file.read(MOST_BYTES + 1)
         if len(content) > MOST_BYTES:
             raise ImageError(_too_many_bytes(str(path)))
@@ -129,7 +129,7 @@ def _read(path: Path) -> bytes:
 def _fetch(url: str) -> bytes:
     deadline = time.monotonic() + SECONDS_IN_ALL
     slow = f"{url} takes too long to answer: try again, or download it and give the file"
-    # Compressed on the way it could be larger than what is counted here.
+    # A compressed transfer could decompress to more bytes than are counted here.
     headers = {"User-Agent": "vqatune", "Accept": "image/*", "Accept-Encoding": "identity"}
     try:
         with requests.Session() as session:
@@ -158,21 +158,21 @@ def _fetch(url: str) -> bytes:
         raise ImageError(f"{url} cannot be fetched ({error}): check the address") from error
 
 
-def _orientation(picture: Image.Image) -> int:
-    # Asking a PNG without the note would decode it.
-    if "exif" not in picture.info:
+def _orientation(image: Image.Image) -> int:
+    # getexif would decode a PNG without EXIF data.
+    if "exif" not in image.info:
         return 1
     try:
-        return picture.getexif().get(_ORIENTATION, 1)
-    except REFUSALS:
-        # The note is damaged, not the picture.
+        return image.getexif().get(_ORIENTATION, 1)
+    except DECODE_ERRORS:
+        # The EXIF data is damaged, not the image.
         return 1
 
 
-def _turned(picture: Image.Image, orientation: int) -> Image.Image:
-    turn = _TURNS.get(orientation)
-    upright = picture if turn is None else picture.transpose(turn)
-    # Whoever gets it would turn it once more.
+def _upright(image: Image.Image, orientation: int) -> Image.Image:
+    transposition = _TRANSPOSITIONS.get(orientation)
+    upright = image if transposition is None else image.transpose(transposition)
+    # A reader of the EXIF data would transpose it again.
     upright.info.pop("exif", None)
     return upright
 

@@ -1,4 +1,4 @@
-"""A version's model and processor, from its adapter and the base, or from a checkpoint of its own."""
+"""Loading a version's model and processor, from adapter and base, or from a whole checkpoint."""
 
 import os
 import warnings
@@ -16,15 +16,15 @@ from vqatune.training.chain_state import read_chain_state
 
 
 def load_version(folder: Path, base: Path | None = None) -> tuple[BlipForQuestionAnswering, BlipProcessor]:
-    """Return a version with its adapter merged in, in float32, and its processor.
+    """Return a version in float32, its adapter merged, and its processor.
 
     Args:
         folder: an adapter (models/v13), or a whole checkpoint: the base (models/base), or a merged export.
         base: the checkpoint that the adapter is for; None for the folder `base` beside it.
 
     Raises:
-        ModelError: there is no model in the folder, it is incomplete, or adapter and base do not belong together (an
-            adapter without training_state/position.json is only known to fit in shape).
+        ModelError: there is no model in the folder, it is incomplete, or the adapter is for another base (without
+            training_state/position.json only shapes are compared).
     """
     if not folder.is_dir():
         raise ModelError(f"{folder} does not exist: run `dvc repro` or `dvc pull`, or name another folder")
@@ -35,7 +35,7 @@ def load_version(folder: Path, base: Path | None = None) -> tuple[BlipForQuestio
             )
         if base is not None:
             raise ModelError(f"{folder} is a whole model: it takes no base")
-        return load_model(folder), whole_processor(folder)
+        return load_model(folder), load_whole_processor(folder)
     base = folder.parent / "base" if base is None else base
     if not base.is_dir():
         raise ModelError(
@@ -48,16 +48,16 @@ def load_version(folder: Path, base: Path | None = None) -> tuple[BlipForQuestio
         )
     model = load_model(base)
     _check_same_base(folder, base)
-    return merge_adapter(model, folder), whole_processor(folder)
+    return merge_adapter(model, folder), load_whole_processor(folder)
 
 
 def _check_same_base(folder: Path, base: Path) -> None:
     path = folder / "training_state" / "position.json"
     if not path.exists():
         return
-    position = read_chain_state(folder)
+    state = read_chain_state(folder)
     weights = (base / "model.safetensors").stat()
-    if position.base != _fingerprint(base.resolve(), weights.st_mtime_ns, weights.st_size):
+    if state.base != _fingerprint(base.resolve(), weights.st_mtime_ns, weights.st_size):
         raise ModelError(
             f"{folder} was tuned from another base model than {base} is: restore both with `dvc checkout`"
         )
@@ -65,16 +65,16 @@ def _check_same_base(folder: Path, base: Path) -> None:
 
 @lru_cache(maxsize=4)
 def _fingerprint(base: Path, modified: int, size: int) -> str:
-    # Once for all versions: a large base takes seconds.
+    # Cached, because hashing a large base takes seconds and all versions share it.
     return fingerprint(base)
 
 
 def merge_adapter(model: BlipForQuestionAnswering, adapter: Path) -> BlipForQuestionAnswering:
-    """Return a base model with an adapter merged into it.
+    """Merge an adapter into its base model.
 
     Raises ModelError where the adapter is incomplete, does not fit, or has weights that are not finite.
     """
-    with _asking_no_hub():
+    with _offline():
         adapted = lora.load_adapter(model, adapter)
     try:
         return adapted.merge_and_unload(safe_merge=True)
@@ -82,9 +82,9 @@ def merge_adapter(model: BlipForQuestionAnswering, adapter: Path) -> BlipForQues
         raise ModelError(f"{adapter} holds weights that are not finite: run its train stage again") from error
 
 
-def whole_processor(folder: Path) -> BlipProcessor:
-    """Return the processor of a folder; raises ModelError where it is incomplete or damaged."""
-    # Without these transformers makes a tokenizer that knows no word, or begins a question otherwise.
+def load_whole_processor(folder: Path) -> BlipProcessor:
+    """Load the processor of a folder; raises ModelError where it is incomplete or damaged."""
+    # Without these transformers silently makes a tokenizer without words, or with another first token.
     for names in (("tokenizer.json", "vocab.txt"), ("tokenizer_config.json",)):
         if not any((folder / name).exists() for name in names):
             raise ModelError(f"{folder} lacks {names[0]}: run `dvc checkout`, or get the folder again")
@@ -92,8 +92,8 @@ def whole_processor(folder: Path) -> BlipProcessor:
 
 
 @contextmanager
-def _asking_no_hub() -> Iterator[None]:
-    """Keep peft from asking the hub for the base model, by the path that it had when the adapter was made."""
+def _offline() -> Iterator[None]:
+    """Keep peft from looking the base model up on the hub, by the path in the adapter's configuration."""
     before = os.environ.get("HF_HUB_OFFLINE")
     os.environ["HF_HUB_OFFLINE"] = "1"
     try:

@@ -1,4 +1,4 @@
-"""Pictures with their questions in passes of the model: pictures are made ready while the model works on others."""
+"""Answering in micro-batches, with images preprocessed ahead of the model."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -10,68 +10,70 @@ import torch
 
 from vqatune.errors import ImageError
 from vqatune.inference.answering.answer import Answer
-from vqatune.inference.answering.image_input import Picture
+from vqatune.inference.answering.image_input import ImageInput
 
-PICTURES_AHEAD = 64
-"""Pictures that are made ready before they are needed, at most."""
+PREFETCHED_IMAGES = 64
+"""The most images that are preprocessed ahead."""
 
-Asked = tuple[Picture, Sequence[Any]]
-"""A picture and what is asked about it."""
+ImageQuestions = tuple[ImageInput, Sequence[Any]]
+"""An image and the questions about it."""
 
 
 @dataclass(frozen=True)
-class Asking:
-    """How pictures are asked about."""
+class MicroBatching:
+    """How images are preprocessed, grouped into micro-batches, and answered."""
 
-    prepare: Callable[[Picture], torch.Tensor]
-    """Makes a picture ready, or raises ImageError."""
+    prepare: Callable[[ImageInput], torch.Tensor]
+    """Returns an image's pixel values, or raises ImageError."""
     answer: Callable[[torch.Tensor, list[Sequence[Any]]], list[Answer]]
-    """All answers about the pictures of a pass, (images, 3, height, width), from what is asked about each."""
+    """Returns all answers of a micro-batch, from pixel values, (images, 3, height, width), and each image's questions."""
     size: Callable[[Sequence[Any]], int]
-    """How many pairs what is asked about a picture is."""
+    """Returns the number of pairs that an image's questions are."""
     images: int
-    """The most pictures in a pass."""
+    """The most images in a micro-batch."""
     pairs: int
-    """The most pairs in a pass; a picture with more is a pass of its own."""
+    """The most pairs in a micro-batch; an image with more forms its own micro-batch."""
 
 
-def ask_in_passes(asking: Asking, groups: Iterable[Iterable[Asked]]) -> Iterator[list[Answer] | ImageError]:
-    """Yield the answers about each picture, in order; where a picture does not open, its error.
+def answer_in_micro_batches(
+    batching: MicroBatching, groups: Iterable[Iterable[ImageQuestions]]
+) -> Iterator[list[Answer] | ImageError]:
+    """Yield the answers about each image, in order; its error where an image does not open.
 
-    No pass has pictures of two groups, so that answers do not depend, to the last digit, on the groups before.
+    No micro-batch has images of two groups, so that answers have the same bits whatever groups come before.
     """
-    taken: list[tuple[torch.Tensor | ImageError, Sequence[Any]]] = []
+    waiting: list[tuple[torch.Tensor | ImageError, Sequence[Any]]] = []
     pairs = 0
-    for ready in _ahead(asking.prepare, groups):
-        full = ready is None or len(taken) == asking.images
-        if taken and (full or pairs + asking.size(ready[1]) > asking.pairs):
-            yield from _pass(taken, asking)
-            taken, pairs = [], 0
+    for ready in _prefetch(batching.prepare, groups):
+        full = ready is None or len(waiting) == batching.images
+        if waiting and (full or pairs + batching.size(ready[1]) > batching.pairs):
+            yield from _answer(waiting, batching)
+            waiting, pairs = [], 0
         if ready is not None:
             future, questions = ready
-            pairs += asking.size(questions)
-            taken.append((future.result(), questions))
+            pairs += batching.size(questions)
+            waiting.append((future.result(), questions))
 
 
-def _ahead(
-    prepare: Callable[[Picture], torch.Tensor], groups: Iterable[Iterable[Asked]]
+def _prefetch(
+    prepare: Callable[[ImageInput], torch.Tensor], groups: Iterable[Iterable[ImageQuestions]]
 ) -> Iterator[tuple[Future, Sequence[Any]] | None]:
-    """Yield pictures that are being made ready, with their questions, and None where a group ends."""
+    """Yield futures of pixel values with the image's questions, and None at the end of a group."""
 
-    def prepared(picture: Picture) -> torch.Tensor | ImageError:
+    def prepared(image: ImageInput) -> torch.Tensor | ImageError:
         try:
-            return prepare(picture)
+            return prepare(image)
         except ImageError as error:
             return error
 
     waiting: deque[tuple[Future, Sequence[Any]] | None] = deque()
-    # One: Python's warnings, which are silenced while a picture is opened, are the same for all threads.
+    # One thread, as the filter of warnings, which is set while an image is opened, is global.
     pool = ThreadPoolExecutor(1)
     try:
         for group in groups:
-            for picture, questions in group:
-                waiting.append((pool.submit(prepared, picture), questions))
-                while len(waiting) > PICTURES_AHEAD:
+            for image, questions in group:
+                waiting.append((pool.submit(prepared, image), questions))
+                while len(waiting) > PREFETCHED_IMAGES:
                     yield waiting.popleft()
             waiting.append(None)
         yield from waiting
@@ -79,15 +81,17 @@ def _ahead(
         pool.shutdown(cancel_futures=True)
 
 
-def _pass(
-    taken: Sequence[tuple[torch.Tensor | ImageError, Sequence[Any]]], asking: Asking
+def _answer(
+    micro_batch: Sequence[tuple[torch.Tensor | ImageError, Sequence[Any]]], batching: MicroBatching
 ) -> Iterator[list[Answer] | ImageError]:
-    seen = [
-        (pixels, questions) for pixels, questions in taken if not isinstance(pixels, ImageError) and questions
+    opened = [
+        (pixels, questions)
+        for pixels, questions in micro_batch
+        if not isinstance(pixels, ImageError) and questions
     ]
     answers = iter(())
-    if seen:
-        pixel_values = torch.stack([pixels for pixels, _ in seen])
-        answers = iter(asking.answer(pixel_values, [questions for _, questions in seen]))
-    for pixels, questions in taken:
+    if opened:
+        pixel_values = torch.stack([pixels for pixels, _ in opened])
+        answers = iter(batching.answer(pixel_values, [questions for _, questions in opened]))
+    for pixels, questions in micro_batch:
         yield pixels if isinstance(pixels, ImageError) else [next(answers) for _ in questions]

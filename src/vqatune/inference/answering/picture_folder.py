@@ -1,4 +1,4 @@
-"""Pictures in a folder, found by what a table calls them: a path, a file's name, or an id without its ending."""
+"""Finding images in a folder by what a table has: a path, a file name, or a name without its extension."""
 
 import os
 from functools import cached_property
@@ -6,11 +6,11 @@ from pathlib import Path
 
 from vqatune.errors import DataError, ImageError
 
-ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp")
+EXTENSIONS = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp")
 
 
-class PictureFolder:
-    """The pictures in a folder and the folders in it."""
+class ImageFolder:
+    """The images in a folder and its subfolders."""
 
     def __init__(self, folder: Path) -> None:
         if not folder.is_dir():
@@ -18,11 +18,11 @@ class PictureFolder:
         self.folder = folder
 
     def find(self, name: str) -> Path:
-        """Return the path of the picture that is called so.
+        """Return the path of the image with this name.
 
-        That is the file at this path below the folder; or else the only one there with one of ENDINGS; or else the
-        only one, however deep, whose name this is, with or without its ending. Raises ImageError where there is none,
-        or several.
+        That is the file at this path below the folder; or else the only one there with one of EXTENSIONS added; or
+        else the only file in any subfolder with this name, with or without its extension. Raises ImageError where
+        there is none, or several.
         """
         name = name.strip()
         if not name:
@@ -32,10 +32,10 @@ class PictureFolder:
             raise ImageError(f"{name} is not below {self.folder}")
         if os.path.isfile(path):
             return Path(path)
-        endings = (*ENDINGS, *map(str.upper, ENDINGS))
-        if there := [path + ending for ending in endings if os.path.isfile(path + ending)]:
+        extensions = (*EXTENSIONS, *map(str.upper, EXTENSIONS))
+        if there := [path + extension for extension in extensions if os.path.isfile(path + extension)]:
             for other in there[1:]:
-                # Where capitals make no difference, one file has two names.
+                # On a case-insensitive file system one file has both names.
                 if not os.path.samefile(there[0], other):
                     raise self._several(
                         name, *(os.path.relpath(each, self.folder) for each in (there[0], other))
@@ -52,23 +52,23 @@ class PictureFolder:
         return ImageError(f"{name} may be {one} or {other}: give its path below {self.folder}")
 
     def state(self, path: Path) -> str:
-        """Return a text that changes when the file does."""
+        """Return the file's path, size and time of modification, by which a change of it is detected."""
         try:
             status = path.stat()
         except OSError:
-            # It has just gone; opening it will say so.
+            # It was removed just now; opening it will fail.
             return ""
         return f"{os.path.relpath(path, self.folder)} {status.st_size} {status.st_mtime_ns}"
 
     @cached_property
     def _by_name(self) -> dict[str, list[str]]:
-        """Names, with and without ending, of all pictures in the folder → their paths below it."""
+        """File name, with and without extension, of all images in the folder → their paths below it."""
         found: dict[str, list[str]] = {}
         for parent, folders, files in os.walk(self.folder):
             folders.sort()
             for file in sorted(files):
-                stem, ending = os.path.splitext(file)
-                if ending.lower() in ENDINGS:
+                stem, extension = os.path.splitext(file)
+                if extension.lower() in EXTENSIONS:
                     path = os.path.relpath(os.path.join(parent, file), self.folder)
                     for name in (file, stem):
                         found.setdefault(name, []).append(path)

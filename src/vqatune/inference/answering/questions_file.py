@@ -1,4 +1,4 @@
-"""A CSV of questions about pictures, read row by row: any size, any columns, every cell as it is."""
+"""Reading a CSV of questions about images row by row: of any size, with any columns, cells unchanged."""
 
 import csv
 import hashlib
@@ -14,7 +14,7 @@ from vqatune.errors import DataError
 
 _BOM = b"\xef\xbb\xbf"
 _DELIMITERS = ",;\t|"
-# The most that C's long holds everywhere.
+# The largest value of C's long on every platform.
 _LONGEST_CELL = 2**31 - 1
 _IMAGE = [
     *(name + part for part in ("id", "", "path", "file", "filename", "name") for name in ("image", "img")),
@@ -28,29 +28,29 @@ _QUESTION = ["question", "questions", "questiontext", "query", "prompt"]
 
 @dataclass(frozen=True)
 class QuestionsFile:
-    """What a CSV of questions is like; `rows` reads it."""
+    """The dialect, columns and size of a CSV of questions; `rows` reads it."""
 
     path: Path
     delimiter: str
     header: list[str]
     image: int
-    """The place of the column that says which picture."""
+    """The index of the column that names the image."""
     question: int
     choices: int | None
-    """The place of the column with the choices of a row."""
+    """The index of the column with the choices of each row."""
     count: int
-    """How many rows there are."""
+    """The number of rows."""
     digest: str
     """SHA-256 of its bytes."""
 
     def rows(self) -> Iterator[tuple[int, list[str]]]:
-        """Yield the number of the line that each row starts in, and its cells, as many as there are columns."""
+        """Yield each row's first line number and its cells, one per column."""
         with _reading(self.path, self.delimiter) as lines:
             next(lines, None)
             yield from lines
 
     def check_unchanged(self) -> None:
-        """Raise DataError where the file is not what it was when it was opened."""
+        """Raise DataError where the file has changed since it was opened."""
         if _digest(self.path) != self.digest:
             raise DataError(f"{self.path} was changed while it was answered: run the same again")
 
@@ -58,12 +58,12 @@ class QuestionsFile:
 def open_questions(
     path: Path, image: str | None = None, question: str | None = None, choices: str | None = None
 ) -> QuestionsFile:
-    """Read a file of questions once, from beginning to end, and say what it is like.
+    """Read a file of questions once, to find its dialect and columns, and check and count its rows.
 
     Args:
-        path: a CSV, in UTF-8, with a line of column names; its delimiter is the comma, semicolon, tab or bar that
-            is in that line most often.
-        image: the column that says which picture; None for the first of common names (image_id, image, path …).
+        path: a CSV, in UTF-8, with a line of column names; its delimiter is the most frequent of comma,
+            semicolon, tab and bar in that line.
+        image: the column that names the image; None for the first of common names (image_id, image, path …).
         question: the column of questions; None likewise.
         choices: the column with the choices of a row; None for none.
 
@@ -88,18 +88,20 @@ def open_questions(
         for name, times in Counter(header).items():
             if name.strip() and times > 1:
                 raise DataError(f"{path} has the column {name!r} more than once: rename one of them")
-        places = (
-            _place(header, image, _IMAGE, "image", "--image", path),
-            _place(header, question, _QUESTION, "question", "--question", path),
-            None if choices is None else _place(header, choices, [], "choices", "--choices-column", path),
+        indices = (
+            _column_index(header, image, _IMAGE, "image", "--image", path),
+            _column_index(header, question, _QUESTION, "question", "--question", path),
+            None
+            if choices is None
+            else _column_index(header, choices, [], "choices", "--choices-column", path),
         )
-        if len({*places}) < len(places):
+        if len({*indices}) < len(indices):
             raise DataError(f"{path}: a column is named for two things: it can be one only")
         for _ in lines:
             count += 1
     if not count:
         raise DataError(f"{path} has no rows: there is nothing to ask")
-    return QuestionsFile(path, delimiter, header, *places, count, _digest(path))
+    return QuestionsFile(path, delimiter, header, *indices, count, _digest(path))
 
 
 def _digest(path: Path) -> str:
@@ -140,7 +142,7 @@ def _rows(path: Path, reader: "csv.Reader") -> Iterator[tuple[int, list[str]]]:
                 f"{path}, line {number}: {error}: a cell that starts with a quote ends with one, and quotes in it "
                 "are doubled"
             ) from error
-        # A line with nothing in it is no row.
+        # An empty line is not a row.
         if not row:
             continue
         width = width or len(row)
@@ -174,15 +176,17 @@ def _delimiter(path: Path) -> str:
     return max(_DELIMITERS, key=unquoted.count)
 
 
-def _place(header: list[str], given: str | None, known: list[str], what: str, option: str, path: Path) -> int:
-    if given is not None:
-        if given in header:
-            return header.index(given)
-        raise DataError(f"{path} has no column {given!r} ({option}): its columns are {_listed(header)}")
-    plain = [re.sub(r"[\s_-]+", "", name).casefold() for name in header]
-    for name in known:
-        if name in plain:
-            return plain.index(name)
+def _column_index(
+    header: list[str], name: str | None, known: list[str], what: str, option: str, path: Path
+) -> int:
+    if name is not None:
+        if name in header:
+            return header.index(name)
+        raise DataError(f"{path} has no column {name!r} ({option}): its columns are {_listed(header)}")
+    normalised = [re.sub(r"[\s_-]+", "", column).casefold() for column in header]
+    for column in known:
+        if column in normalised:
+            return normalised.index(column)
     raise DataError(
         f"{path} has no column known to be the {what}: say which with {option} NAME "
         f"(its columns are {_listed(header)})"
@@ -190,8 +194,8 @@ def _place(header: list[str], given: str | None, known: list[str], what: str, op
 
 
 def write_row(target: TextIO, cells: Iterable[str], delimiter: str) -> None:
-    """Write a row so that it is read with the same cells; its line ends as in Unix."""
-    # Python 3.11's csv leaves carriage returns without quotes where lines do not end with them.
+    """Write a row of CSV with a Unix line end, quoted so that reading it gives the same cells."""
+    # Python 3.11's csv does not quote carriage returns where lines end with a line feed.
     special = re.compile(f'["\r\n{re.escape(delimiter)}]')
     quoted = ('"' + cell.replace('"', '""') + '"' if special.search(cell) else cell for cell in cells)
     target.write(delimiter.join(quoted) + "\n")

@@ -13,7 +13,7 @@ from vqatune.publishing.cards.sections import (
     parameter_sections,
     score_section,
 )
-from vqatune.training.chain_state import Position
+from vqatune.training.chain_state import ChainState
 
 INTRODUCTION = (
     "A BLIP model for questions about a catalogue's pictures, tuned by LoRA in consecutive versions, each from the one "
@@ -41,7 +41,7 @@ model = BlipForQuestionAnswering.from_pretrained(folder)
 ONE_AT_A_TIME = "Ask one question at a time: in a batch, this model's `generate` takes the padding of shorter questions for words."
 
 
-def model_card(chain: list[Position], lora: dict, root: Path = Path()) -> str:
+def model_card(chain: list[ChainState], lora: dict, root: Path = Path()) -> str:
     """Return the card of a chain's last version; what is not known here is said to be unknown.
 
     Args:

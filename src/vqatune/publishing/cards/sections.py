@@ -14,7 +14,7 @@ import yaml
 from vqatune.errors import DataError
 from vqatune.params import load_params
 from vqatune.tables import BATCH, read_csv, read_table
-from vqatune.training.chain_state import Position
+from vqatune.training.chain_state import ChainState
 
 UNKNOWN = "–"
 COUNTS = ("pairs", "images", "empty_predictions", "empty_references")
@@ -25,7 +25,7 @@ COUNTS = ("pairs", "images", "empty_predictions", "empty_references")
 class Facts:
     """What is known of a version."""
 
-    chain: list[Position]
+    chain: list[ChainState]
     """Where the chain stood after each version that is here, this one last."""
     lora: dict[str, Any]
     """The parameters that its adapter was made with."""
@@ -43,7 +43,7 @@ class Facts:
         return self.chain[-1].version
 
 
-def gather_facts(chain: list[Position], lora: dict[str, Any], root: Path) -> Facts:
+def gather_facts(chain: list[ChainState], lora: dict[str, Any], root: Path) -> Facts:
     """Return what is known of a chain's last version, from dvc.lock or params.yaml, data/batches and metrics.
 
     Raises DataError where one of these files is damaged, ParameterError where params.yaml is needed and not valid.

@@ -10,9 +10,9 @@ from transformers import BlipForQuestionAnswering
 from untrained_blip import PAD, SEP, untrained_blip
 
 from vqatune.inference.decoding import beam_answers, greedy_answers, ranked_answers
-from vqatune.models.families.blip import Tower, encode_images, pair_losses
+from vqatune.models.families.blip import VisionOptions, encode_images, pair_losses
 from vqatune.models.lora import new_adapter
-from vqatune.models.packing import Batch, make_batch, make_shared
+from vqatune.models.packing import PackedBatch, pack_batch, pack_rows
 
 DEC, ENC = 58, 59
 COUNTS = (3, 1, 5)
@@ -38,12 +38,12 @@ class Asked:
         self.questions = [text(ENC, 2, 9) for _ in self.image]
         self.answers = [text(DEC, 1, 4) for _ in self.image]
 
-    def together(self) -> Batch:
-        return make_batch(self.pixels, self.counts, self.questions, self.answers)
+    def together(self) -> PackedBatch:
+        return pack_batch(self.pixels, self.counts, self.questions, self.answers)
 
-    def alone(self, pair: int, answer: list[int] | None = None) -> Batch:
+    def alone(self, pair: int, answer: list[int] | None = None) -> PackedBatch:
         picture = self.pixels[self.image[pair]][None]
-        return make_batch(picture, [1], [self.questions[pair]], [answer or self.answers[pair]])
+        return pack_batch(picture, [1], [self.questions[pair]], [answer or self.answers[pair]])
 
 
 @pytest.fixture(scope="module")
@@ -136,14 +136,16 @@ def _gradients(model) -> dict[str, torch.Tensor]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("tower", [Tower(checkpointing=True), Tower(compiled=True)], ids=str)
-def test_checkpointing_and_compiling_change_no_gradient(model, asked, tower):
-    if tower.compiled and not shutil.which("g++"):
+@pytest.mark.parametrize(
+    "vision_options", [VisionOptions(checkpointing=True), VisionOptions(compiled=True)], ids=str
+)
+def test_checkpointing_and_compiling_change_no_gradient(model, asked, vision_options):
+    if vision_options.compiled and not shutil.which("g++"):
         pytest.skip("torch.compile needs a C++ compiler")
     model.train()
     pair_losses(model, asked.together()).mean().backward()
     expected = _gradients(model)
-    pair_losses(model, asked.together(), tower).mean().backward()
+    pair_losses(model, asked.together(), vision_options).mean().backward()
     model.eval()
     for name, gradient in _gradients(model).items():
         torch.testing.assert_close(gradient, expected[name], rtol=1e-5, atol=1e-5, msg=name)
@@ -193,7 +195,7 @@ def test_the_log_probability_is_that_of_the_answer_under_teacher_forcing(model, 
         torch.testing.assert_close(log_probability[pair], forced, rtol=0, atol=1e-4)
 
 
-def _forced(model, batch: Batch, tokens: int) -> torch.Tensor:
+def _forced(model, batch: PackedBatch, tokens: int) -> torch.Tensor:
     model.text_decoder.label_smoothing = 0.0
     loss = pair_losses(model, batch)[0].detach()
     model.text_decoder.label_smoothing = 0.1
@@ -201,12 +203,12 @@ def _forced(model, batch: Batch, tokens: int) -> torch.Tensor:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("abreast", [1, 3, 100])
-def test_the_ranked_answer_is_the_most_probable_of_all_candidates(model, asked, abreast):
+@pytest.mark.parametrize("candidates_at_once", [1, 3, 100])
+def test_the_ranked_answer_is_the_most_probable_of_all_candidates(model, asked, candidates_at_once):
     words = random.Random(3)
     distinct = {tuple(words.randrange(5, 58) for _ in range(words.randrange(1, 4))) for _ in range(60)}
     candidates = [[DEC, *candidate, SEP] for candidate in sorted(distinct)]
-    best, log_probability = ranked_answers(model, asked.together(), candidates, abreast)
+    best, log_probability = ranked_answers(model, asked.together(), candidates, candidates_at_once)
     for pair in range(sum(COUNTS)):
         sums = [_forced(model, asked.alone(pair, answer), len(answer) - 1) for answer in candidates]
         assert best[pair] == max(range(len(sums)), key=sums.__getitem__)
@@ -220,7 +222,7 @@ def test_ranking_scores_no_more_candidates_than_it_must(model, asked):
     candidates = [[DEC, word, SEP] for word in range(5, 58)]
     scored = []
     sure.text_decoder.cls.register_forward_hook(lambda _, inputs, output: scored.append(len(output)))
-    best, _ = ranked_answers(sure, asked.together(), candidates, abreast=4)
+    best, _ = ranked_answers(sure, asked.together(), candidates, candidates_at_once=4)
     assert best.tolist() == [0] * sum(COUNTS)
     assert sum(scored) == sum(COUNTS) * (1 + 4 * 2)
 
@@ -236,8 +238,8 @@ def test_images_are_encoded_once_whatever_is_asked_of_them(model, asked):
 
 
 def test_the_share_of_padding_is_that_of_the_rows(asked):
-    assert make_batch(asked.pixels[:1], [2], [[ENC, 5, SEP]] * 2, [[DEC, 6, SEP]] * 2).padding == 0
-    ragged = make_batch(asked.pixels[:2], [1, 1], [[ENC, 5, SEP], [ENC, 5, 5, 5, 5, SEP]])
+    assert pack_batch(asked.pixels[:1], [2], [[ENC, 5, SEP]] * 2, [[DEC, 6, SEP]] * 2).padding == 0
+    ragged = pack_batch(asked.pixels[:2], [1, 1], [[ENC, 5, SEP], [ENC, 5, 5, 5, 5, SEP]])
     assert ragged.padding == pytest.approx(0.25)
 
 
@@ -256,15 +258,15 @@ def test_nothing_is_computed_on_padding(model, asked):
 
 @given(lengths=st.lists(st.integers(1, 30), min_size=1, max_size=60))
 def test_shared_rows_hold_every_text_whole_and_apart(lengths):
-    shared = make_shared(lengths)
-    rows, width = shared.rows.seen.shape
-    assert width == max(lengths) and shared.rows.seen.sum() == sum(lengths)
+    packed = pack_rows(lengths)
+    rows, width = packed.rows.mask.shape
+    assert width == max(lengths) and packed.rows.mask.sum() == sum(lengths)
     assert rows <= len(lengths) and rows * width < 2 * sum(lengths) + width
-    laid = shared.rows.lay(torch.arange(sum(lengths), dtype=torch.float32)[:, None])
-    assert shared.rows.lift(laid)[:, 0].tolist() == list(range(sum(lengths)))
+    padded = packed.rows.pad(torch.arange(sum(lengths), dtype=torch.float32)[:, None])
+    assert packed.rows.unpad(padded)[:, 0].tolist() == list(range(sum(lengths)))
     text = torch.arange(len(lengths)).repeat_interleave(torch.tensor(lengths))
-    place = shared.rows.slot.view(-1)
-    mask = torch.ones(rows, 1, width, width, dtype=torch.bool) if shared.mask is None else shared.mask
+    place = packed.rows.slot.view(-1)
+    mask = torch.ones(rows, 1, width, width, dtype=torch.bool) if packed.mask is None else packed.mask
     for token in {0, sum(lengths) // 2, sum(lengths) - 1}:
         row, column = divmod(int(place[token]), width)
         looked_at = {row * width + int(other) for other in mask[row, 0, column].nonzero()[:, 0]}

@@ -1,4 +1,4 @@
-"""BLIP for visual question answering: all that is BLIP's alone, and the one door to it."""
+"""BLIP for visual question answering: the only package that knows BLIP, imported through this module."""
 
 from vqatune.models.families.blip.checkpoint import (
     fingerprint,
@@ -8,34 +8,34 @@ from vqatune.models.families.blip.checkpoint import (
     save_processor,
 )
 from vqatune.models.families.blip.model import (
-    Memory,
-    Tower,
+    KeysAndValues,
+    VisionOptions,
     attention_maps,
     decode,
     encode_images,
     encode_questions,
-    look,
+    image_states_of,
+    keys_and_values,
     pair_losses,
-    remember,
 )
 from vqatune.models.families.blip.untrained import make_config, make_tokenizer, make_untrained
 
 __all__ = [
-    "Memory",
-    "Tower",
+    "KeysAndValues",
+    "VisionOptions",
     "attention_maps",
     "decode",
     "encode_images",
     "encode_questions",
     "fingerprint",
+    "image_states_of",
+    "keys_and_values",
     "load_model",
     "load_processor",
-    "look",
     "make_config",
     "make_tokenizer",
     "make_untrained",
     "pair_losses",
-    "remember",
     "save_checkpoint",
     "save_processor",
 ]

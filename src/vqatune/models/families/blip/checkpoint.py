@@ -1,4 +1,4 @@
-"""Base checkpoints in transformers' format: saved whole, loaded whole or not at all."""
+"""Base checkpoints in transformers' format; on loading, missing and unexpected weights are errors."""
 
 import hashlib
 import json
@@ -16,7 +16,7 @@ logging.disable_progress_bar()
 
 
 def load_model(source: str | Path, **options) -> BlipForQuestionAnswering:
-    """Return the model of a folder or hub name, from safetensors, in float32.
+    """Load the model of a folder or hub name, from safetensors, in float32.
 
     Raises ModelError where there is no such checkpoint, or its weights are not exactly those of the architecture.
     """
@@ -38,9 +38,9 @@ def load_model(source: str | Path, **options) -> BlipForQuestionAnswering:
 
 
 def load_processor(source: str | Path, **options) -> BlipProcessor:
-    """Return the processor (tokenizer and image processor) of a folder or hub name.
+    """Load the processor (tokenizer and image processor) of a folder or hub name.
 
-    Images are prepared by Pillow on every machine, so that they are the same on every machine.
+    Images are preprocessed by Pillow, so that pixel values are the same on every machine.
     """
     try:
         tokenizer = BertTokenizer.from_pretrained(source, **options)
@@ -53,17 +53,16 @@ def load_processor(source: str | Path, **options) -> BlipProcessor:
 def save_processor(
     processor: BlipProcessor, folder: Path, question_token: str | None = None
 ) -> BlipProcessor:
-    """Write the processor and return it as a user will load it.
+    """Write the processor and return it reloaded.
 
-    With `question_token`, a question starts with that token from now on, and [DEC] and [ENC] are added to the
-    vocabulary where they are missing, in the order of BLIP's own code (they are the last two ids of its
-    checkpoints).
+    With `question_token`, the tokenizer starts questions with that token, and [DEC] and [ENC] are added to the
+    vocabulary where they are missing, in the order of BLIP's own code (the last two ids of its checkpoints).
     """
     tokenizer = processor.tokenizer
     if question_token:
         tokenizer.add_special_tokens({"bos_token": "[DEC]", "cls_token": "[ENC]"})
         tokenizer.cls_token = question_token
-    # Only a loaded tokenizer puts its cls_token before questions, so it is written, loaded and written again.
+    # Only a reloaded tokenizer applies its new cls_token, so it is written, loaded and written again.
     processor.save_pretrained(folder)
     processor = load_processor(folder)
     processor.save_pretrained(folder)
@@ -75,7 +74,7 @@ def save_checkpoint(
 ):
     """Write model and processor into a folder that stock transformers loads.
 
-    Raises ModelError where the tokenizer and the model do not agree on the decoder's first token.
+    Raises ModelError where tokenizer and model disagree on the ids of [DEC], [SEP] or [PAD].
     """
     processor = save_processor(processor, folder, question_token)
     tokenizer, config = processor.tokenizer, model.config.text_config

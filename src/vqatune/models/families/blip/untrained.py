@@ -1,4 +1,4 @@
-"""BLIP models with random weights and a tokenizer made here: a tiny one, and the architecture of blip-vqa-base."""
+"""BLIP models with random weights and a tokenizer built from texts: a tiny model, or blip-vqa-base's architecture."""
 
 from collections import Counter
 from string import ascii_lowercase, digits, punctuation
@@ -17,7 +17,7 @@ from vqatune.params import TinyParams
 
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 FULL_VOCABULARY = 30522
-"""Words in the vocabulary of blip-vqa-base, before [DEC] and [ENC]."""
+"""Vocabulary size of blip-vqa-base without [DEC] and [ENC]."""
 
 
 def make_untrained(
@@ -26,8 +26,8 @@ def make_untrained(
     """Return a model with random weights, and its processor.
 
     Args:
-        texts: give the tokenizer its words.
-        vocabulary: the most tokens that it knows.
+        texts: the tokenizer's vocabulary is built from them.
+        vocabulary: the largest number of tokens.
         tiny: the model's size; None for the architecture of blip-vqa-base.
     """
     tokenizer = make_tokenizer(texts, vocabulary)
@@ -38,12 +38,12 @@ def make_untrained(
 
 
 def make_tokenizer(texts: list[str], vocabulary: int) -> BertTokenizer:
-    """Return a WordPiece tokenizer with [DEC] and [ENC], the same for the same texts in any order.
+    """Build a WordPiece tokenizer with [DEC] and [ENC]; it does not depend on the order of the texts.
 
-    Its words are the most frequent of the texts, ties in alphabetical order, up to `vocabulary` tokens in all; the
-    characters come first, so that every other word can be spelled.
+    Its vocabulary is the single characters, so that any word can be spelled, then the texts' most frequent words (ties
+    in alphabetical order), `vocabulary` tokens in all.
     """
-    bare = BertTokenizer(vocab={token: place for place, token in enumerate(SPECIAL)})
+    bare = BertTokenizer(vocab={token: index for index, token in enumerate(SPECIAL)})
     split = bare.backend_tokenizer.pre_tokenizer.pre_tokenize_str
     normal = bare.backend_tokenizer.normalizer.normalize_str
     counts = Counter()
@@ -54,18 +54,18 @@ def make_tokenizer(texts: list[str], vocabulary: int) -> BertTokenizer:
     pieces = [*characters, *(f"##{character}" for character in [*ascii_lowercase, *digits])]
     words = sorted((word for word in counts if word not in pieces), key=lambda word: (-counts[word], word))
     tokens = [*SPECIAL, *pieces, *words][:vocabulary]
-    tokenizer = BertTokenizer(vocab={token: place for place, token in enumerate(tokens)})
+    tokenizer = BertTokenizer(vocab={token: index for index, token in enumerate(tokens)})
     tokenizer.add_special_tokens({"bos_token": "[DEC]", "cls_token": "[ENC]"})
     return tokenizer
 
 
 def make_config(tokenizer: BertTokenizer, tiny: TinyParams | None) -> BlipConfig:
-    """Return the configuration of a tiny BLIP, or (None) that of blip-vqa-base, for a tokenizer made here."""
+    """Return the configuration of a tiny BLIP, or (None) of blip-vqa-base, for a tokenizer of `make_tokenizer`."""
     tokens = {"pad_token_id": tokenizer.pad_token_id, "sep_token_id": tokenizer.sep_token_id}
     if tiny is None:
         tokens |= {"vocab_size": FULL_VOCABULARY + 2, "bos_token_id": tokenizer.bos_token_id}
         return BlipConfig(
-            # The class's own default of 1e-10 would leave the tower without signal.
+            # The class's default of 1e-10 would start the tower with near-zero weights.
             vision_config=BlipVisionConfig(initializer_range=0.02).to_dict(),
             text_config=BlipTextConfig(num_attention_heads=12, **tokens).to_dict(),
         )
@@ -75,7 +75,7 @@ def make_config(tokenizer: BertTokenizer, tiny: TinyParams | None) -> BlipConfig
         "num_hidden_layers": tiny.layers,
         "num_attention_heads": tiny.heads,
     }
-    # The usual 0.02 suits a width of 768; narrow layers need more to keep the size of what passes through them.
+    # The usual 0.02 suits a width of 768; narrower layers need a larger one to keep activations in scale.
     shape["initializer_range"] = tiny.hidden_size**-0.5
     tokens |= {"vocab_size": len(tokenizer), "bos_token_id": tokenizer.bos_token_id}
     text = BlipTextConfig(**shape, **tokens, encoder_hidden_size=tiny.hidden_size)

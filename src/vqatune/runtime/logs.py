@@ -1,0 +1,24 @@
+"""Logging to standard error, as bare messages without level or name."""
+
+import logging
+import sys
+from typing import TextIO
+
+
+class _StandardError(logging.StreamHandler[TextIO]):
+    """A handler that looks sys.stderr up for every message, as tests replace it."""
+
+    def __init__(self) -> None:
+        logging.Handler.__init__(self)
+
+    @property
+    def stream(self) -> TextIO:
+        return sys.stderr
+
+
+def configure() -> None:
+    """Print this package's messages of level INFO and above on standard error; may be called repeatedly."""
+    logger = logging.getLogger("vqatune")
+    logger.setLevel(logging.INFO)
+    if not any(isinstance(handler, _StandardError) for handler in logger.handlers):
+        logger.addHandler(_StandardError())
