@@ -207,12 +207,18 @@ def _reader(process: int) -> Any:
     # Not above, where it would be loaded before it is run as a command.
     from vqatune.evaluation.metrics.wordnet import installed, unusable
 
+    class English(WordNetCorpusReader):
+        """WordNet without NLTK's map to other languages, which takes seconds to build."""
+
+        def map_wn(self, version: str = "wordnet") -> None:
+            return None
+
     if not installed():
         raise unusable()
 
     # NLTK's own `wordnet` belongs to whoever uses it beside us, without our lock.
     other_languages = LazyCorpusLoader("omw-1.4", CorpusReader, r".*/wn-data-.*\.tab", encoding="utf8")
-    reader = LazyCorpusLoader("wordnet", WordNetCorpusReader, other_languages)
+    reader = LazyCorpusLoader("wordnet", English, other_languages)
     try:
         reader.ensure_loaded()
     except (LookupError, OSError, ValueError, AssertionError, BadZipFile, zlib.error, WordNetError) as error:

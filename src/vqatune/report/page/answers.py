@@ -10,7 +10,7 @@ import pandas as pd
 from vqatune.errors import DataError
 from vqatune.evaluation.metrics import METRICS
 from vqatune.evaluation.scoring.slices import SLICES, add_slices
-from vqatune.evaluation.scoring.version import read_test
+from vqatune.evaluation.scoring.test_set import read_test
 from vqatune.tables import PREDICTIONS, read_table
 
 
