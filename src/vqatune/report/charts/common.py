@@ -53,7 +53,8 @@ def to_spec(chart: alt.TopLevelMixin) -> dict[str, Any]:
     # What an altair setting of the process would change must not show in an output.
     inline_data = alt.data_transformers.enable("default", consolidate_datasets=False, max_rows=None)
     with inline_data, alt.theme.enable("none"):
-        return chart.to_dict()
+        # Validated unless altair is told not to (schemapi.debug_mode).
+        return chart.to_dict(validate=alt.utils.schemapi.DEBUG_MODE)
 
 
 def page_spec(chart: alt.TopLevelMixin, height: int) -> dict[str, Any]:
