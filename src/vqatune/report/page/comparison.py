@@ -12,12 +12,10 @@ import pandas as pd
 
 from vqatune.errors import DataError
 from vqatune.evaluation.metrics import METRICS
-from vqatune.evaluation.scoring.slices import SLICES
+from vqatune.evaluation.scoring.slices import SLICES, SMALLEST_SLICE
 from vqatune.report.page.answers import Answers, slice_values
 from vqatune.tables import read_csv
 
-SMALLEST_SLICE = 20
-"""A slice of fewer pairs says little, and is shown apart."""
 FEWEST_IMAGES = 5
 """Fewer images do not say how much images differ."""
 
