@@ -23,3 +23,9 @@ def print_json(content: Any) -> None:
     # JSON has escapes for what the terminal's encoding has not.
     unicode = (sys.stdout.encoding or "utf-8").lower().replace("-", "") == "utf8"
     print(to_json(content, escape_all=not unicode))
+
+
+def print_text(text: str) -> None:
+    """Print text as it is; characters that the terminal's encoding lacks become question marks."""
+    encoding = sys.stdout.encoding or "utf-8"
+    print(text.encode(encoding, "replace").decode(encoding), end="")
