@@ -1,4 +1,4 @@
-"""eval: one version's scores, in all and by slice: `eval.py v7` (or `base`).
+"""eval: one version's scores, in total and by slice: `eval.py v7` (or `base`).
 
 Run by `dvc repro eval@v7`.
 """
@@ -21,7 +21,7 @@ def main(params: Params, version: str) -> None:
     test = read_test(Path())
     scored = score_version(predictions, test, params, store=STORE)
     if not scored.scores.all_stored:
-        # The models are loaded: score what the evaluations that follow will look for.
+        # The models are loaded: score the pairs of the evaluations that follow, too.
         others = sorted(Path("data/predictions").glob("*.parquet"))
         store_scores(others, test, params, STORE)
     for name, reason in scored.scores.absent.items():

@@ -56,7 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(chosen: argparse.Namespace) -> None:
-    """Prepare what the command line asks for, and upload it where it says so.
+    """Prepare the adapter and the dataset, and upload them with --upload.
 
     Raises ParameterError, ModelError, DataError and ArchiveError as `prepare`, and UploadError.
     """

@@ -82,7 +82,7 @@ def run(chosen: argparse.Namespace) -> None:
     if chosen.by is not None:
         by = _by_column(scores.pairs, file.frame[by_name], scores.totals["metric"].tolist())
     known = IMAGE_ID in frame.columns
-    notes = [*notes, *_on_images(scores.counts["images"], known, asked=chosen.image is None)]
+    notes = [*notes, *_on_images(scores.counts["images"], known, guessed=chosen.image is None)]
     if chosen.json:
         content = {"file": str(chosen.file), "columns": file.taken, "notes": notes, "pairs": len(frame)}
         content |= {"counts": scores.counts, "published": chosen.published}
@@ -108,18 +108,18 @@ def _with_grounding(file: PredictionsFile) -> tuple[pd.DataFrame, list[str]]:
     numbers = pd.to_numeric(written, errors="coerce").astype("float64")
     others = written[(written != "") & ~numbers.between(0, 1)]
     if len(others):
-        said = f"column 'grounding' is not used: it holds {others.iloc[0][:40]!r}, which is no number from 0 to 1"
-        return frame, [*file.notes, said]
+        note = f"column 'grounding' is not used: it holds {others.iloc[0][:40]!r}, which is no number from 0 to 1"
+        return frame, [*file.notes, note]
     return frame.assign(grounding=numbers), file.notes
 
 
-def _on_images(images: int, known: bool, asked: bool) -> list[str]:
-    """Return notes on what the intervals are made from.
+def _on_images(images: int, known: bool, guessed: bool) -> list[str]:
+    """Return notes on the images that the intervals are made from.
 
-    known: whether the file says which image a pair is about; asked: whether its user left that to us.
+    known: whether the file says which image a pair is about; guessed: whether the column of images was not named.
     """
     notes = []
-    if asked and not known:
+    if guessed and not known:
         notes.append(
             "no image column: every pair counts as an image of its own in the intervals; name it with --image"
         )
@@ -129,7 +129,7 @@ def _on_images(images: int, known: bool, asked: bool) -> list[str]:
 
 
 def _by_column(pairs: pd.DataFrame, column: pd.Series, metrics: list[str]) -> pd.DataFrame:
-    """Return the scores by the values of a column (slices.by_slice), what is empty last."""
+    """Return the scores by the values of a column (slices.by_slice), the empty value last."""
     # Under a name of its own, as the column may be called like a metric.
     table = by_slice(pairs.assign(_by=[_as_text(cell) for cell in column]), ["_by"], metrics)
     table = table.sort_values("value", key=_in_order, kind="stable", ignore_index=True)

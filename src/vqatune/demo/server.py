@@ -27,7 +27,7 @@ def serve(models: Path, data: Path, port: int = PORT, open_browser: bool = False
 
     Args:
         models: the folder with base, v1, v2 …
-        data: the folder with the test set's tables, for pictures to pick from; it need not be there.
+        data: the folder with the test set's tables, for images to pick from; it need not be there.
         port: 0 for any that is free.
         open_browser: show the page.
 
@@ -41,9 +41,9 @@ def serve(models: Path, data: Path, port: int = PORT, open_browser: bool = False
     with _listen(port) as listening, tempfile.TemporaryDirectory(prefix="vqatune-demo-") as folder:
         # Uploads lie there, and go with it.
         os.environ["GRADIO_TEMP_DIR"] = str(Path(folder) / "uploads")
-        pictures = Path(folder) / "examples"
-        pictures.mkdir()
-        examples = pick_examples(data, pictures)
+        images = Path(folder) / "examples"
+        images.mkdir()
+        examples = pick_examples(data, images)
         # What cannot be loaded is better said here than in the page.
         versions.load(versions.names[-1])
         server = _server(versions, examples)

@@ -1,4 +1,4 @@
-"""Predictions for the test set, and the scores of these or of any others."""
+"""Metrics, scores, comparisons, and files of predictions. `score` scores any predictions."""
 
 from typing import TYPE_CHECKING, Any
 

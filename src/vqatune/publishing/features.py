@@ -1,4 +1,4 @@
-"""The columns of a table in the words of `datasets`, so that it reads pictures as pictures and not as bytes."""
+"""The columns of a table in the words of `datasets`, so that it reads images as images and not as bytes."""
 
 import json
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import pyarrow as pa
 
 IMAGE = pa.struct({"bytes": pa.binary(), "path": pa.string()})
-"""A picture: its bytes as they are in a file, and that file's path in the catalogue."""
+"""An image: its bytes as they are in a file, and that file's path in the catalogue."""
 
 
 def with_features(schema: pa.Schema) -> pa.Schema:

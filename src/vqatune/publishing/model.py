@@ -14,7 +14,7 @@ from vqatune.tables import write_json
 
 
 def model_facts(version: str, root: Path) -> Facts:
-    """Return what is known of a version whose adapter and processor are whole.
+    """Return the facts on a version whose adapter and processor are whole.
 
     Raises ModelError where there is no such version, or it or a version before is damaged; DataError and ParameterError
     as `gather_facts`.

@@ -45,7 +45,7 @@ class Request:
 
 
 def git_commit(root: Path) -> str | None:
-    """Return what a card says of the commit that a repository is at, or None where that is not known."""
+    """Return a card's text on the commit that a repository is at, or None where that is not known."""
     head = _git(root, "rev-parse", "HEAD")
     if head is None:
         return None

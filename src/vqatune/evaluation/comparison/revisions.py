@@ -15,7 +15,7 @@ _TABLES = ("data/test.parquet", "data/train.parquet", "data/sampled.parquet")
 
 
 def read_version(name: str, root: Path) -> tuple[pd.DataFrame, TestSet]:
-    """Return a version's predictions (tables.PREDICTIONS) and what it is measured on.
+    """Return a version's predictions (tables.PREDICTIONS) and its test set.
 
     Args:
         name: a version, after the name of a git revision or a DVC experiment and a colon where it is not this

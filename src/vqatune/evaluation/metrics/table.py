@@ -1,4 +1,4 @@
-"""The table of metrics: what each is called, where its scores come from, and how pairs make a total."""
+"""The table of metrics: their names, the functions that score pairs, totals over pairs, and where each is displayed."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -16,11 +16,11 @@ from vqatune.evaluation.metrics.wups import wups_00, wups_09
 from vqatune.params import EvalParams
 
 MARKS: Mapping[int, float] = {0: 1.0, 1: 2.0, 2: 4.0, 3: 8.0, 5: 20.0}
-"""What a correct answer counts in the average mark, by the question's difficulty."""
+"""The weight of a question in the average mark, by its difficulty."""
 
 Family = Literal["lexical", "structural", "semantic", "difficulty", "image"]
 Group = Literal["text", "wordnet", "bertscore", "sbert", "bartscore"]
-"""What is scored together: metrics of texts alone, of WordNet, and of one model each."""
+"""Metrics that are scored together: those of texts alone, of WordNet, and of one model each."""
 Derived = Callable[[pd.DataFrame, EvalParams], pd.Series]
 
 
@@ -135,7 +135,7 @@ PUBLISHED: dict[str, PairScore] = {
 
 
 def pair_weights(metric: Metric, pairs: pd.DataFrame) -> np.ndarray:
-    """Return what each pair counts in a metric's total: float64 of shape (pairs,), 0 for one that does not.
+    """Return each pair's weight in a metric's total: float64 of shape (pairs,), 0 for one that does not.
 
     pairs: with `difficulty`, for a metric with weights.
     """

@@ -194,9 +194,9 @@ def _fetch(target: Path) -> str | None:
         return str(DEBIAN_FILES)
     socket.setdefaulttimeout(WAIT)
     with tempfile.TemporaryDirectory() as folder:
-        # It tells of a failure at length, and there is another way yet.
-        untold = StringIO()
-        fetched = nltk.download("wordnet", download_dir=folder, quiet=True, print_error_to=untold)
+        # NLTK's long report of a failure; there is another source.
+        ignored = StringIO()
+        fetched = nltk.download("wordnet", download_dir=folder, quiet=True, print_error_to=ignored)
         if fetched:
             shutil.unpack_archive(Path(folder) / "corpora" / "wordnet.zip", folder)
             if make_corpus(Path(folder) / "wordnet", target):

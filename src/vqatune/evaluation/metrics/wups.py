@@ -2,7 +2,7 @@
 
 Malinowski & Fritz, "A multi-world approach to question answering about real-world scenes based on uncertain
 input", 2014, on NLTK's Wu-Palmer similarity (Wu & Palmer 1994). NLTK walks the tree for every pair of synsets;
-here each synset's ancestors are written down once, and a pair of words is an intersection of two tables, with
+here each synset's ancestors are computed once, and a pair of words is an intersection of two tables, with
 NLTK's number to the last bit.
 """
 
@@ -99,7 +99,7 @@ class _Sense:
     deepest_first: tuple[int, ...]
     """The ancestors as NLTK prefers them for a common one: by least depth, the greatest first, then by name."""
     tied: bool
-    """Whether NLTK, asked from this synset, prefers it itself to an ancestor that comes before it."""
+    """Whether NLTK, starting from this synset, prefers the synset itself to an ancestor that comes before it."""
 
 
 @dataclass(frozen=True, slots=True)

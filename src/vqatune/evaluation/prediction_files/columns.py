@@ -9,7 +9,7 @@ from operator import itemgetter
 from vqatune.errors import DataError
 
 PREDICTION, REFERENCES, DIFFICULTY, IMAGE_ID = ROLES = ("prediction", "references", "difficulty", "image_id")
-"""What a column can be taken for, which is also what it is called once it is read."""
+"""The roles that a column can have, which are also the columns' names in the frame."""
 
 OPTIONS = {
     PREDICTION: "--prediction",

@@ -1,4 +1,4 @@
-"""What the cells of a file of predictions mean: predictions, references, difficulties and images.
+"""The values in a file of predictions: predictions, references, difficulties and images.
 
 A cell is text, True or False, a number, None, or a list or object of these.
 """
@@ -126,8 +126,8 @@ def _written_lists(name: str, cells: Sequence[Any]) -> tuple[dict[str, list[str]
     if len(python) < len(others):
         return lists, _unread_lists([cell for cell in others for _ in range(counts[cell])])
     count = sum(counts[cell] for cell in python)
-    said = f"{count} Python lists in column {name!r} are read as lists of references"
-    return lists | python, [said] if count else []
+    note = f"{count} Python lists in column {name!r} are read as lists of references"
+    return lists | python, [note] if count else []
 
 
 def _python_list(cell: str) -> list[str] | None:
@@ -148,8 +148,8 @@ def _python_list(cell: str) -> list[str] | None:
 def _unread_lists(texts: Sequence[str]) -> list[str]:
     """Return a note where texts look like Python lists, and not like JSON."""
     count = sum(text[:2] + text[-2:] in ("['']", "['\"]", "[\"']") for text in texts)
-    said = f"{count} references look like Python lists and count as one text each: write JSON"
-    return [said] if count else []
+    note = f"{count} references look like Python lists and count as one text each: write JSON"
+    return [note] if count else []
 
 
 def _alternatives(cell: Any, lists: dict[str, list[str]]) -> list[str] | None:

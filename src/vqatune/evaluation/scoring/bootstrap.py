@@ -12,7 +12,7 @@ from threadpoolctl import threadpool_limits
 LEVEL = 0.95
 _RESAMPLES_AT_ONCE = 20
 _DIGITS = 6
-"""More is below the noise of the resampling, and would differ between processors."""
+"""Further digits are below the noise of the resampling, and would differ between processors."""
 
 
 def image_sums(images: np.ndarray, values: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -13,9 +13,9 @@ from vqatune.evaluation.scoring.store import Pair
 def distinct_pairs(frame: pd.DataFrame) -> tuple[pd.DataFrame, np.ndarray, list[Pair]]:
     """Return the frame with a new index, which distinct pair each row is, and these, in the order of their texts.
 
-    `frame` has prediction and references (a text, or a list of texts), and perhaps difficulty, grounding, image_id.
+    `frame` has prediction and references (a text, or a list of texts), and optionally difficulty, grounding, image_id.
 
-    Raises DataError where there is no pair, a column is missing, or one holds what it cannot.
+    Raises DataError where there is no pair, a column is missing, or one holds invalid values.
     """
     for name in ("prediction", "references"):
         if name not in frame.columns:

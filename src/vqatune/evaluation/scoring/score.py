@@ -1,4 +1,4 @@
-"""Scores of any predictions against their references: of every pair, and in all with intervals.
+"""Scores of any predictions against their references: of every pair, and totals with intervals.
 
 >>> score(pandas.DataFrame({"prediction": ["red"], "references": ["dark red"]})).totals
 """
@@ -24,7 +24,7 @@ from vqatune.runtime.progress import bar
 SEED = 13
 """Of the resamples, where no other is given."""
 _CHARACTERS_AT_ONCE = 500_000
-"""Of the pairs that are scored and kept at a time: their tokens' states are some hundred megabytes."""
+"""Characters of the pairs that are scored and stored at a time: their tokens' states are some hundred megabytes."""
 
 
 @dataclass(frozen=True, eq=False)

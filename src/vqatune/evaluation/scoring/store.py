@@ -1,6 +1,6 @@
-"""What scoring keeps in `.work/scores/`, so that no pair is scored and no text encoded twice: SQLite files.
+"""Scores and embeddings stored in `.work/scores/`, so that no pair is scored and no text encoded twice: SQLite files.
 
-Several processes may use a file at once. A file that is damaged is made anew; a row that is damaged is not used.
+Several processes may use a file at once. A damaged file is rebuilt; a damaged row is not used.
 """
 
 import os
@@ -41,7 +41,7 @@ _NO_DAMAGE = {
     sqlite3.SQLITE_IOERR,
     sqlite3.SQLITE_NOMEM,
 }
-"""SQLite's errors that a file made anew would not mend."""
+"""SQLite's errors that a new file would not solve."""
 
 
 def pair_key(pair: Pair) -> bytes:
@@ -72,7 +72,7 @@ class Store:
         return self._path.stat().st_size if self._path.exists() else 0
 
     def load(self, keys: Sequence[bytes]) -> dict[bytes, bytes]:
-        """Return what is kept under those of the keys that are known."""
+        """Return the content of those keys that are stored."""
         found: dict[bytes, Any] = {}
         for start in range(0, len(keys), _KEYS_AT_ONCE):
             found |= self._repaired(self._select, keys[start : start + _KEYS_AT_ONCE])
@@ -115,7 +115,7 @@ class Store:
             yield connection
 
     def _repaired(self, action: Callable[..., Any], *arguments: Any) -> Any:
-        """Return what the action returns; a file that is no database any more is made anew first."""
+        """Return the action's result, after rebuilding a file that is no database any more."""
         try:
             return action(*arguments)
         except _FAILURES as failure:
@@ -129,12 +129,13 @@ class Store:
 
     def _rebuilt(self, action: Callable[..., Any], *arguments: Any) -> Any:
         try:
-            # Another process may have made it anew in the meantime.
+            # Another process may have rebuilt it in the meantime.
             return action(*arguments)
         except _FAILURES as failure:
             self._raise_unless_damaged(failure)
             print(
-                f"{self._path} is damaged ({_said(failure)}): what it held is computed again", file=sys.stderr
+                f"{self._path} is damaged ({_describe(failure)}): what it held is computed again",
+                file=sys.stderr,
             )
         # The file last: once it is gone another process may begin a new one, whose journal is none of ours.
         for suffix in ("-journal", "-wal", "-shm", ""):
@@ -152,7 +153,7 @@ class Store:
 
     def _unusable(self, failure: Exception) -> DataError:
         return DataError(
-            f"{self._path} cannot be used ({_said(failure)}): see that the folder can be written to, "
+            f"{self._path} cannot be used ({_describe(failure)}): see that the folder can be written to, "
             "that the disk has room and that no other program holds the file"
         )
 
@@ -180,7 +181,7 @@ class ScoreStore:
         self._store.save((pair_key(pair), row.tobytes()) for pair, row in zip(pairs, rows, strict=True))
 
 
-def _said(failure: Exception) -> str:
+def _describe(failure: Exception) -> str:
     # What SQLite says of a damaged file may quote bytes that are no text.
     return "not readable" if isinstance(failure, UnicodeDecodeError) else str(failure)
 

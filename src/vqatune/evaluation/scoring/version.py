@@ -1,4 +1,4 @@
-"""The scores of a version: its predictions against the test set, in all, with intervals, and by slice."""
+"""The scores of a version on the test set: totals with intervals, and by slice."""
 
 import logging
 from collections.abc import Iterable
@@ -59,7 +59,7 @@ def score_version(
 
     Args:
         predictions: exactly one for each pair of the test set.
-        test: what they are measured on.
+        test: the test set.
         params: uses eval, compute and seed.
         store: as for `score`.
         metrics: as for `score`.

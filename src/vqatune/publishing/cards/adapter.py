@@ -1,4 +1,4 @@
-"""The card of a published adapter: what it is, how it is used, how good it is and where it is not, how it was made."""
+"""The card of a published adapter: description, use, scores and limits, training."""
 
 from pathlib import Path
 from typing import Any

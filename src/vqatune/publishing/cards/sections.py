@@ -44,7 +44,7 @@ class Facts:
 
 
 def gather_facts(chain: list[Position], lora: dict[str, Any], root: Path) -> Facts:
-    """Return what is known of a chain's last version, from dvc.lock or params.yaml, data/batches and metrics.
+    """Return the facts on a chain's last version, from dvc.lock or params.yaml, data/batches and metrics.
 
     Raises DataError where one of these files is damaged, ParameterError where params.yaml is needed and not valid.
     """
@@ -113,7 +113,7 @@ def is_on_hub(base: Mapping[str, Any]) -> bool:
 
 
 def base_name(base: Mapping[str, Any]) -> str:
-    """Return what the base model (the section `model`) is, as a part of a sentence."""
+    """Return a description of the base model (the section `model`), as a part of a sentence."""
     if is_on_hub(base):
         return f"`{base['name']}` at revision `{base['revision']}`"
     return {
@@ -206,7 +206,7 @@ def _scores_and_intervals(metrics: Path, version: str) -> dict[str, Any]:
 
 
 def lineage_section(facts: Facts) -> str:
-    """Return what the base model is, and a table of the versions: what each was tuned from, and by how much."""
+    """Return a description of the base model, and a table of the versions: their predecessors and their data."""
     here = {position.version: position for position in facts.chain}
     rows = []
     for number, batch in enumerate(facts.batches, start=1):

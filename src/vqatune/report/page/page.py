@@ -1,4 +1,4 @@
-"""The report page: one file with all its data, pictures, styles and scripts, which opens from disk without a network."""
+"""The report page: one file with all its data, images, styles and scripts, which opens from disk without a network."""
 
 import base64
 import hashlib
@@ -41,7 +41,7 @@ def write_page(
         made: what is true of this run on this machine alone; without it the page says how to see it.
 
     Raises:
-        DataError: something that the page shows has not been made yet. ArchiveError: the pictures are missing.
+        DataError: something that the page shows has not been made yet. ArchiveError: the images are missing.
     """
     answers = read_answers(root, versions)
     comparison = comparison_data(root, answers)

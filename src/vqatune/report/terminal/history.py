@@ -1,4 +1,4 @@
-"""Tables in the terminal: the scores of all versions, and what the stages took."""
+"""Tables in the terminal: the scores of all versions, and the stages' time and memory."""
 
 from collections.abc import Sequence
 from functools import partial

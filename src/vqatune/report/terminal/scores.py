@@ -23,7 +23,7 @@ _NARROWEST_QUESTION, _LONGEST_QUESTION, _LONGEST_CELL = 24, 120, 30
 
 
 def show_scores(scores: Scores, title: str, console: Console) -> None:
-    """Print a row a metric (its value, its 95 % interval, how many pairs count), what is empty, and what is absent."""
+    """Print a row a metric (value, 95 % interval, number of pairs that count), and counts of empty texts and absent metrics."""
     rows = [
         {
             "metric": row.metric,
