@@ -1,11 +1,11 @@
-"""The page: an image, a question, two versions, and what each of them says."""
+"""The page: an image, a question, two versions, and the answer of each."""
 
 import os
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
-# Read when Gradio is imported; it would otherwise call home.
+# Read when Gradio is imported; it would otherwise send usage data.
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 
 import gradio as gr
@@ -156,7 +156,7 @@ def _answer(letter: str) -> gr.HTML:
 
 
 class _Asking:
-    """What the page's buttons do."""
+    """The handlers of the page's buttons."""
 
     def __init__(self, versions: Versions, examples: Sequence[Example]) -> None:
         self._versions, self._examples = versions, examples
@@ -164,7 +164,7 @@ class _Asking:
     def answer(
         self, path: str | None, question: str, first: str, second: str, chosen: int | None
     ) -> list[str] | list[dict]:
-        """Ask both versions; or say why that cannot be, in the page."""
+        """Ask both versions, or show in the page why that is not possible."""
         question = question.strip()
         if path is None:
             return _say("Give a picture first: drop one, or pick one of the test set.")
@@ -181,7 +181,7 @@ class _Asking:
         return [shown[0], shown[-1]]
 
     def check(self, path: str | None) -> tuple:
-        """Keep an upload if it is an image, and take it off the page with a word of why if it is not."""
+        """Keep an upload if it is an image, and remove it with a message if it is not."""
         try:
             if path is not None:
                 check_picture(Path(path).read_bytes())

@@ -66,7 +66,7 @@ def _blend(grey: np.ndarray, values: np.ndarray) -> Image.Image:
 
 
 def most_looked_at(looked: np.ndarray) -> tuple[str, float]:
-    """Return in which ninth of the image the patch with the largest share lies, and its share over an even one.
+    """Return the ninth of the image with the patch of the largest share, and that share over a uniform one.
 
     As ("top left", 3.2): 3.2 times what every patch would have if all were looked at alike.
     """

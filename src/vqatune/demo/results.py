@@ -99,7 +99,7 @@ def _text(answer: str) -> str:
 def _percent(probability: float) -> str:
     if probability < 0.0005:
         return "&lt; 0.1 %"
-    # What is not certain is not shown as certain.
+    # An uncertain answer is not shown as 100 %.
     return f"{min(100 * probability, 99.9):.1f} %"
 
 

@@ -19,7 +19,7 @@ from vqatune.inference.answering.versions import own_settings
 LOOPBACK = "127.0.0.1"
 PORT = 7860
 SECONDS_TO_CLOSE = 1
-"""What a browser that is still connected is given when the server ends."""
+"""Seconds that a connected browser has when the server ends."""
 
 
 def serve(models: Path, data: Path, port: int = PORT, open_browser: bool = False) -> None:
@@ -44,7 +44,7 @@ def serve(models: Path, data: Path, port: int = PORT, open_browser: bool = False
         images = Path(folder) / "examples"
         images.mkdir()
         examples = pick_examples(data, images)
-        # What cannot be loaded is better said here than in the page.
+        # An incomplete version is an error here rather than in the page.
         versions.load(versions.names[-1])
         server = _server(versions, examples)
         address = f"http://{LOOPBACK}:{listening.getsockname()[1]}"
@@ -95,7 +95,7 @@ def _server(versions: Versions, examples: list):
         run_history=False,
         allowed_paths=[],
         show_error=False,
-        # Somewhat more, so that what comes near is told the limit as it is.
+        # Somewhat more, so that uploads a little above the limit get the message that names it.
         max_file_size=f"{MOST_BYTES // 10**6}mb",
         ssr_mode=False,
         enable_monitoring=False,

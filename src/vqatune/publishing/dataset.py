@@ -58,7 +58,7 @@ class Split:
 
 @dataclass(frozen=True)
 class Written:
-    """What a dataset's folder holds."""
+    """The content of a dataset's folder."""
 
     images: dict[str, Split]
     pairs: dict[str, Split]

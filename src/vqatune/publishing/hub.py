@@ -1,4 +1,4 @@
-"""Prepared folders onto the Hugging Face hub: what is there already is not sent again, and what goes wrong is one line."""
+"""Upload of prepared folders to the Hugging Face hub: files that are there are not sent again, and errors are one line."""
 
 import os
 from collections.abc import Iterator

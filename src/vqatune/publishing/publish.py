@@ -1,4 +1,4 @@
-"""`vqatune publish`: prepare the folders of a version and its dataset, and say or send what goes where."""
+"""`vqatune publish`: prepare the folders of a version and its dataset for upload."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

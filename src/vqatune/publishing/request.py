@@ -1,4 +1,4 @@
-"""What is to be published, where, and what of it the cards say."""
+"""A request to publish: the version, the repositories, and the cards' facts on them."""
 
 import re
 import subprocess

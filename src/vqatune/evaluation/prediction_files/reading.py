@@ -44,14 +44,14 @@ _BOM = b"\xef\xbb\xbf"
 
 @dataclass(frozen=True, eq=False)
 class PredictionsFile:
-    """What a file of predictions holds.
+    """The pairs in a file of predictions.
 
     frame: a row a pair in the file's order: prediction (text), references (a list of one text or more, as many in
     every row), difficulty (Int64) and image_id (text) where the file has them; then every column of the file under
     its own name, as text. A column that is called like one of these four and was not taken for it has `_text` after
     its name.
     taken: prediction, references, difficulty, image_id → the file's columns that were taken for it.
-    notes: what else the user should know of how the file was read, a line each.
+    notes: a line for each peculiarity of the file that the user should know.
     """
 
     frame: pd.DataFrame
@@ -116,7 +116,7 @@ def read_predictions(path: Path | str, columns: Columns | None = None) -> Predic
             try:
                 frame[role] = read(name, found[name], table.at)
             except DataError as error:
-                # That a column is called like it does not mean that it is one.
+                # A guess from the column's name alone may be wrong.
                 if given:
                     raise
                 del chosen[role]
@@ -198,7 +198,7 @@ def _json(path: Path, text: str) -> _Table:
 
 
 def _decoded(text: str, path: Path, line: int | None = None) -> Any:
-    """Return what JSON holds: that of a line, or with None of the file."""
+    """Return the value of JSON text: of a line or, with None, of the whole file."""
     try:
         return DECODER.decode(text)
     except json.JSONDecodeError as error:

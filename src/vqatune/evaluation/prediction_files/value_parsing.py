@@ -18,14 +18,15 @@ from vqatune.errors import DataError
 from vqatune.evaluation.prediction_files.columns import DIFFICULTY, IMAGE_ID, OPTIONS, shortened
 
 At = Callable[[int], str]
-"""Where a row is, in words: the file and the line."""
+"""Describes the place of a row: the file and the line."""
 
 DECODER = json.JSONDecoder(
     parse_int=str, parse_float=str, parse_constant=lambda name: None if name == "NaN" else name
 )
-"""Reads JSON with its numbers as the text that they are; NaN, which Python writes for nothing, is nothing."""
+"""Reads JSON with its numbers as the text that they are; NaN, which Python writes for a missing value, is None."""
 
 _LITERAL = r"""(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")"""
+# As Python writes it: with a comma between any two, as two literals without one would be read as one text.
 _PYTHON_LIST = re.compile(rf"\[{_LITERAL}(?:, ?{_LITERAL})*\]", re.DOTALL)
 _LONGEST_PYTHON_LIST = 100_000
 
@@ -131,7 +132,7 @@ def _written_lists(name: str, cells: Sequence[Any]) -> tuple[dict[str, list[str]
 
 
 def _python_list(cell: str) -> list[str] | None:
-    """Return what a text that Python wrote for a list of texts holds; None for another text."""
+    """Return the texts of a Python list of texts, as Python writes it; None for another text."""
     if len(cell) > _LONGEST_PYTHON_LIST or not _PYTHON_LIST.fullmatch(cell):
         return None
     try:

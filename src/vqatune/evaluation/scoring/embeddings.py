@@ -53,7 +53,7 @@ class Embeddings:
 
 
 def _cuts(texts: list[str]) -> Iterator[list[str]]:
-    """Cut texts, the short ones first, so that what goes together is of few lengths."""
+    """Cut texts into batches, sorted by length, so that a batch has few different lengths."""
     cut: list[str] = []
     characters = 0
     for text in sorted(texts, key=len):

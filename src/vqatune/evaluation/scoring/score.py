@@ -22,7 +22,7 @@ from vqatune.params import ComputeParams, EvalParams
 from vqatune.runtime.progress import bar
 
 SEED = 13
-"""Of the resamples, where no other is given."""
+"""Of the resamples, by default."""
 _CHARACTERS_AT_ONCE = 500_000
 """Characters of the pairs that are scored and stored at a time: their tokens' states are some hundred megabytes."""
 
@@ -132,7 +132,7 @@ def mean_sums(pairs: pd.DataFrame, metrics: Sequence[str]) -> tuple[np.ndarray, 
 
 
 def _own_order(pairs: pd.DataFrame, rows: np.ndarray) -> np.ndarray:
-    """Return an order of the rows that depends on what they hold alone, so that sums do, too."""
+    """Return an order of the rows that depends on their content alone, so that sums do, too."""
     numbers = [name for name in ("grounding", "difficulty") if name in pairs.columns]
     return np.lexsort([*(pairs[name].to_numpy(np.float64, na_value=np.nan) for name in numbers), rows])
 
@@ -191,7 +191,7 @@ def _chosen(names: Iterable[str] | None) -> list[str]:
 
 
 def _groups(chosen: list[str]) -> list[str]:
-    """Return the groups that the chosen metrics, and what they are derived from, belong to."""
+    """Return the groups of the chosen metrics, and of those that they are derived from."""
     needed = [*chosen, *(need for name in chosen for need in METRICS[name].needs)]
     groups = [METRICS[name].group for name in needed if name in METRICS]
     return list(dict.fromkeys(group for group in groups if group))

@@ -35,9 +35,9 @@ class Scorer:
     name: str
     metrics: tuple[str, ...]
     key: str
-    """Of everything that a pair's scores depend on beside its texts."""
+    """A digest of everything that a pair's scores depend on beside its texts."""
     chunk: int
-    """How many pairs are scored, and kept, at a time."""
+    """How many pairs are scored, and stored, at a time."""
     score: Callable[[Sequence[Pair]], np.ndarray]
     """Returns float64 of shape (pairs, metrics), NaN where undefined."""
 
@@ -70,7 +70,7 @@ def make_scorer(
     if group == "text":
         return _by_functions(group, metrics, None)
     if group == "wordnet":
-        # Not on top: it is a command of its own, which `python -m` would find imported already.
+        # Imported here because it is also a command: `python -m` warns of a module that is imported already.
         from vqatune.evaluation.metrics import wordnet
 
         if not wordnet.installed():
@@ -114,7 +114,7 @@ def _by_model(
     )[:16]
     load = partial(_load, group, source, layer, device, compute.threads if compute else None)
     if group == "bartscore":
-        # Its model reads the empty text, too. On a CPU it is so slow that little is to be lost at a time.
+        # Its model scores the empty text, too. On a CPU it is so slow that it is stored in small chunks.
         chunk = 2048 if device == "cpu" else 32_768
         return Scorer(group, metrics, key, chunk, partial(_score_plain, lambda pairs: load()(pairs), None))
     states = Embeddings(load, None if store is None else Store(store, f"{group}-texts", key))

@@ -1,4 +1,4 @@
-"""The scores of some pairs: by difficulty, question type, product type and its tier, and by the answer.
+"""Scores by slice: by difficulty, question type, product type and its tier, and by the answer.
 
 A slice is a column; its rows say how many pairs and images they are of, so that no one reads a slice of five.
 """
@@ -20,7 +20,7 @@ class Slice:
     """A column by whose values the scores of a version are divided."""
 
     column: str
-    """Of test pairs, after `add_slices`; also what the slice is called in metrics/by."""
+    """A column of the test pairs, after `add_slices`; also the slice's name in metrics/by."""
     label: str
     """As it is called in texts."""
     in_report: bool = False
@@ -47,7 +47,7 @@ _LENGTH_NAMES = ["up to 3 characters", "4 to 6", "7 to 9", "10 to 14", "15 or mo
 
 
 def add_slices(test: pd.DataFrame, training_answers: pd.Series, tiers: pd.DataFrame) -> pd.DataFrame:
-    """Return test pairs with the columns that slices are made of and the table of pairs does not have.
+    """Return test pairs with the columns of slices that the table of pairs does not have.
 
     Args:
         test: tables.PAIRS.
@@ -70,7 +70,7 @@ def add_slices(test: pd.DataFrame, training_answers: pd.Series, tiers: pd.DataFr
 
 
 def by_slice(pairs: pd.DataFrame, slices: Iterable[str], metrics: Sequence[str]) -> pd.DataFrame:
-    """Return the scores of the pairs that share a value of a column, for every value.
+    """Return the mean scores of the pairs by each value of some columns.
 
     Args:
         pairs: the columns of `slices` and of `metrics`, and image_id where pairs share images.
@@ -99,7 +99,7 @@ def _one_slice(pairs: pd.DataFrame, slice_: str, metrics: Sequence[str]) -> pd.D
 
 
 def by_part_of_speech(pairs: pd.DataFrame) -> pd.DataFrame:
-    """Return how many of the references' tokens of a part of speech the predictions have.
+    """Return the share of the references' tokens that the predictions have, by part of speech.
 
     pairs: prediction and references (one text), and image_id where pairs share images. Returns slice
     (`part_of_speech`), value, pairs, images and token_overlap, the share.

@@ -45,7 +45,7 @@ _NO_DAMAGE = {
 
 
 def pair_key(pair: Pair) -> bytes:
-    """Return 16 bytes that stand for a pair."""
+    """Return a digest of a pair, 16 bytes."""
     # A surrogate without its other half is escaped.
     return blake2b(repr(pair).encode(), digest_size=16).digest()
 
@@ -83,11 +83,11 @@ class Store:
         }
 
     def save(self, rows: Iterable[tuple[bytes, bytes]]) -> None:
-        """Keep contents by their keys: all of them or, where the process dies, none."""
+        """Store contents by their keys: all of them or, where the process dies, none."""
         self._repaired(self._insert, [(key, content + _check(key, content)) for key, content in rows])
 
     def _tidy(self, folder: Path, name: str) -> None:
-        """Mark the file as used, and remove those of the same name, of other code or models, that are used no more."""
+        """Mark the file as used, and remove files of the same name, of other code or models, that are no longer used."""
         self._path.touch()
         for path in folder.glob(f"{name}-{'[0-9a-f]' * 16}.sqlite"):
             with suppress(FileNotFoundError):
@@ -121,7 +121,7 @@ class Store:
         except _FAILURES as failure:
             self._raise_unless_damaged(failure)
         try:
-            # No other process is to rebuild it in the meantime.
+            # One process at a time rebuilds it.
             with FileLock(self._path.with_name(self._path.name + ".lock")):
                 return self._rebuilt(action, *arguments)
         except (OSError, *_FAILURES) as failure:
@@ -137,7 +137,7 @@ class Store:
                 f"{self._path} is damaged ({_describe(failure)}): what it held is computed again",
                 file=sys.stderr,
             )
-        # The file last: once it is gone another process may begin a new one, whose journal is none of ours.
+        # The file last: once it is gone, another process may create a new one, with its own journal.
         for suffix in ("-journal", "-wal", "-shm", ""):
             self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
         self._make()
@@ -159,7 +159,7 @@ class Store:
 
 
 class ScoreStore:
-    """The scores that one scorer has given: a row a pair, with as many numbers as it has metrics."""
+    """The stored scores of one scorer: a row a pair, a float64 a metric."""
 
     def __init__(self, folder: Path, name: str, key: str, columns: int) -> None:
         """Open the scorer's store; raises DataError, as the methods do, where it cannot be used."""
@@ -176,13 +176,13 @@ class ScoreStore:
         return scores.astype(np.float64), known
 
     def write(self, pairs: Sequence[Pair], scores: np.ndarray) -> None:
-        """Keep the scores of pairs, (pairs, columns): all of them or, where the process dies, none."""
+        """Store the scores of pairs, (pairs, columns): all of them or, where the process dies, none."""
         rows = np.ascontiguousarray(scores, dtype="<f8")
         self._store.save((pair_key(pair), row.tobytes()) for pair, row in zip(pairs, rows, strict=True))
 
 
 def _describe(failure: Exception) -> str:
-    # What SQLite says of a damaged file may quote bytes that are no text.
+    # SQLite's message on a damaged file may quote bytes that are no text.
     return "not readable" if isinstance(failure, UnicodeDecodeError) else str(failure)
 
 

@@ -1,4 +1,4 @@
-"""The test set that versions are measured on, and whether predictions belong to it."""
+"""The test set of the versions, and checks that predictions belong to it."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,10 +13,10 @@ from vqatune.tables import PAIRS, SAMPLED, read_table
 
 @dataclass(frozen=True, eq=False)
 class TestSet:
-    """The test pairs, and what they are sliced by."""
+    """The test pairs, and the tables that their slices come from."""
 
     __test__: ClassVar[bool] = False
-    """Not a class of tests to pytest."""
+    """Keeps pytest from collecting it."""
 
     pairs: pd.DataFrame
     """tables.PAIRS of the test set."""

@@ -31,7 +31,7 @@ class VersionScores:
     scores: Scores
 
     def intervals(self) -> pd.DataFrame:
-        """Return a row a metric: metric, value, low, high, pairs, absent (why it has no value, or nothing)."""
+        """Return a row a metric: metric, value, low, high, pairs, absent (the reason why it has no value, or missing)."""
         reasons = pd.DataFrame(self.scores.absent.items(), columns=["metric", "absent"])
         table = pd.concat([self.scores.totals, reasons], ignore_index=True)
         table["pairs"] = table["pairs"].astype("Int64")

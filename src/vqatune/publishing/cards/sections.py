@@ -1,4 +1,4 @@
-"""What the cards of a version share, in the form of the Hugging Face hub: its data, parameters, scores and lineage."""
+"""Sections that the cards of a version share: its data, parameters, scores and lineage."""
 
 import json
 import math
@@ -18,12 +18,12 @@ from vqatune.training.chain_state import Position
 
 UNKNOWN = "–"
 COUNTS = ("pairs", "images", "empty_predictions", "empty_references")
-"""What stands beside the metrics in a version's scores."""
+"""Counts beside the metrics in a version's scores."""
 
 
 @dataclass(frozen=True)
 class Facts:
-    """What is known of a version."""
+    """The facts on a version."""
 
     chain: list[Position]
     """Where the chain stood after each version that is here, this one last."""
@@ -244,5 +244,5 @@ def _cell(value: Any) -> str:
         # Scores have more digits than they mean; a learning rate of 1e-4 must not become 0.
         return f"{value:.4g}"
     text = ", ".join(map(str, value)) if isinstance(value, list) else " ".join(str(value).split())
-    # What an answer of a model may hold, and a table must not.
+    # Characters of a model's answer that would break the table.
     return text.replace("|", "\\|").replace("<", "&lt;")

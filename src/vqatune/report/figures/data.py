@@ -1,4 +1,4 @@
-"""The report's figures of the data: the funnel, product types, pairs, checks, and what is in each batch."""
+"""The report's figures of the data: the funnel, product types, pairs, checks, and the composition of the batches."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -31,7 +31,7 @@ def data_section(root: Path) -> Section:
 
     It reads metrics/data and, of data, sampled.parquet, qa.parquet and batches.
 
-    Raises DataError where a stage has not run, or what it wrote is damaged.
+    Raises DataError where a stage has not run, or its output is damaged.
     """
     data = root / "metrics" / "data"
     pairs = read_counts(

@@ -1,4 +1,4 @@
-"""From the archives to the batches: how much is left after every stage, and what was dropped there and why."""
+"""From the archives to the batches: the counts after every stage, and the numbers of dropped items by reason."""
 
 from pathlib import Path
 from typing import Any

@@ -73,7 +73,7 @@ def _family(
 
 
 def _unbounded(metrics: Path, versions: Sequence[str], name: str) -> Figure | None:
-    """Return the figure of a metric whose scale is that of no other, if it was computed."""
+    """Return the figure of a metric with a scale of its own, if it was computed."""
     tables = [
         read_rows(metrics / "intervals" / f"{version}.csv", f"eval@{version}", "metric", "value").assign(
             version=version, number=number
@@ -127,7 +127,7 @@ def _alt(curves: pd.DataFrame, names: Sequence[str], versions: Sequence[str]) ->
 
 
 def _same(curves: pd.DataFrame, names: Sequence[str]) -> str:
-    """Say which metrics lie on each other."""
+    """Return a sentence on the metrics whose lines coincide."""
     values = curves.pivot(index="number", columns="metric", values="value").round(6)
     groups: dict[tuple, list[str]] = {}
     for name in names:

@@ -1,4 +1,4 @@
-"""What every version answered to every question of the test set, and whether that is right."""
+"""Every version's answers to the questions of the test set, and whether they are right."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

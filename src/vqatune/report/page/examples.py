@@ -27,7 +27,7 @@ QUALITY = 80
 
 
 def draw_images(pairs: pd.DataFrame, count: int, seed: int) -> list[str]:
-    """Draw images so that product types and, within them, difficulties and question types are seen equally often.
+    """Draw images so that product types and, within them, difficulties and question types occur equally often.
 
     Each step takes the product type drawn least so far, of its images those with the kind of question drawn least,
     and of those the one of the lowest rank.

@@ -25,7 +25,7 @@ from vqatune.tables import replacing
 
 FOLDER = Path(__file__).parent / "assets"
 SCRIPTS = ("common", "charts", "comparison", "examples")
-"""The page's own, one after the other."""
+"""The page's own scripts, in their order."""
 
 
 def write_page(
@@ -38,7 +38,7 @@ def write_page(
         versions: their names, base first.
         params: those of the run.
         path: of the page.
-        made: what is true of this run on this machine alone; without it the page says how to see it.
+        made: facts on this run and machine; without it the page explains how to see them.
 
     Raises:
         DataError: something that the page shows has not been made yet. ArchiveError: the images are missing.

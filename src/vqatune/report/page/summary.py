@@ -1,4 +1,4 @@
-"""The first lines of the page: how much there is, what tuning gained, and where the last version is best and worst."""
+"""The summary of the page: counts, gains by tuning, and the slices where the last version is best and worst."""
 
 from pathlib import Path
 from typing import Any
