@@ -61,7 +61,7 @@ def run(chosen: argparse.Namespace) -> None:
     """Print the scores of a file."""
     columns = Columns(chosen.prediction, tuple(chosen.reference), chosen.difficulty, chosen.image)
     file = read_predictions(chosen.file, columns)
-    # A column that was not taken for what it is called like has another name in the frame.
+    # A column that has a role's name but not the role has another name in the frame.
     by_name = f"{chosen.by}_text" if chosen.by in ROLES and chosen.by not in file.frame.columns else chosen.by
     if chosen.by is not None and by_name not in file.frame.columns:
         raise DataError(
@@ -143,7 +143,7 @@ def _as_text(cell: Any) -> str:
 
 
 def _in_order(values: pd.Series) -> pd.Series:
-    """Return what to sort texts by: their numbers where all that are not empty are numbers."""
+    """Return sort keys of texts: their numbers where all that are not empty are numbers."""
     texts = values.where(values != "")
     numbers = pd.to_numeric(texts, errors="coerce")
     return numbers if numbers.notna().equals(texts.notna()) else texts
@@ -151,5 +151,5 @@ def _in_order(values: pd.Series) -> pd.Series:
 
 def _own_params() -> Params | None:
     """Return the parameters of the repository that this is run in; None outside of it."""
-    # Others that use DVC have a params.yaml, too.
+    # Other projects that use DVC have a params.yaml, too.
     return load_params() if Path("stages/eval.py").exists() else None
