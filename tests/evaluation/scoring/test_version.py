@@ -1,6 +1,9 @@
 """The scores of a version."""
 
 import json
+import pickle
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -175,6 +178,22 @@ def test_scores_that_are_stored_ahead_are_found(make_version, text_params, tmp_p
     found = score_version(others, test, text_params, store)
     assert found.scores.all_stored
     assert _texts(found) == _texts(score_version(others, test, text_params))
+
+
+def test_no_library_is_loaded_where_all_pairs_are_stored(make_version, text_params, tmp_path):
+    predictions, test = make_version(*_ROWS)
+    score_version(predictions, test, text_params, tmp_path)
+    with (tmp_path / "arguments").open("wb") as file:
+        pickle.dump((predictions, test, text_params, tmp_path), file)
+    script = (
+        "import pickle, sys; from vqatune.evaluation.scoring.version import score_version;"
+        "scored = score_version(*pickle.load(open(sys.argv[1], 'rb'))); scored.by();"
+        "assert scored.scores.all_stored;"
+        "print(sorted({'torch', 'transformers', 'nltk', 'sacrebleu', 'rouge_score', 'scipy', 'sklearn'} & set(sys.modules)))"
+    )
+    command = [sys.executable, "-c", script, tmp_path / "arguments"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
 
 
 def test_what_is_read_from_a_checkout_scores_like_what_is_in_memory(make_version, text_params, tmp_path):
