@@ -1,4 +1,4 @@
-"""eval: one version's scores, in all and by slice: `eval.py v7` (or `base`).
+"""eval: one version's scores, in total and by slice: `eval.py v7` (or `base`).
 
 Run by `dvc repro eval@v7`.
 """
@@ -8,14 +8,22 @@ from pathlib import Path
 
 from common import run
 
-from vqatune.evaluation.scoring.version import read_test, score_version
+from vqatune.evaluation.scoring.test_set import read_test
+from vqatune.evaluation.scoring.version import score_version, store_scores
 from vqatune.params import Params
 from vqatune.tables import PREDICTIONS, read_table, write_csv, write_json
+
+STORE = Path(".work/scores")
 
 
 def main(params: Params, version: str) -> None:
     predictions = read_table(f"data/predictions/{version}.parquet", PREDICTIONS)
-    scored = score_version(predictions, read_test(Path()), params, store=Path(".work/scores"))
+    test = read_test(Path())
+    scored = score_version(predictions, test, params, store=STORE)
+    if not scored.scores.all_stored:
+        # The models are loaded: score the pairs of the evaluations that follow, too.
+        others = sorted(Path("data/predictions").glob("*.parquet"))
+        store_scores(others, test, params, STORE)
     for name, reason in scored.scores.absent.items():
         print(f"{name} is absent: {reason}", file=sys.stderr)
     write_json(scored.values, f"metrics/{version}.json")

@@ -4,6 +4,10 @@
 class VqatuneError(Exception):
     """Any failure that is explained to the user in one line instead of a traceback."""
 
+    def add_context(self, context: str) -> None:
+        """Put `context` and a colon before the message, whatever else the error holds."""
+        self.args = (f"{context}: {self}", *self.args[1:])
+
 
 class ParameterError(VqatuneError):
     """A parameter that is unknown, of the wrong type, or not possible in combination with another."""

@@ -9,6 +9,9 @@ import pytest
 import yaml
 
 from vqatune import tables
+from vqatune.cli.compare import _score_versions
+from vqatune.errors import DataError, Stopped
+from vqatune.params import load_params
 from vqatune.tables import read_csv
 
 EXACT = ("--metric", "exact_match")
@@ -117,6 +120,34 @@ def test_three_versions_are_a_table_of_all_scores(vqatune, checkout):
     assert rows["sbert_cosine"]["value"] is None and "eval.sbert.model" in rows["sbert_cosine"]["absent"]
 
 
+def test_two_versions_as_markdown_are_tables_of_differences_and_losses(vqatune, checkout):
+    done = vqatune("compare", "v1", "v2", "--metric", "exact_match", "--markdown")
+    assert done.status == 0 and done.err == ""
+    blocks = done.out.split("\n\n")
+    assert blocks[0] == "### v2 compared with v1"
+    header, rule, *rows = blocks[1].splitlines()
+    assert header == "| metric | v1 | v2 | difference | 95 % interval |"
+    assert rule == "| --- | ---: | ---: | ---: | ---: |"
+    [row] = rows
+    assert row.startswith(r"| exact\_match | 0.5000 | 0.9500 | **+0.4500** | +0.")
+    assert blocks[2] == "Largest losses of exact match, of slices with 20 pairs or more:"
+    assert "| slice | value | pairs | difference | 95 % interval |" in blocks[3]
+    assert any(line.startswith("| product type | LAMP | 20 | -0.100 | ") for line in blocks[3].splitlines())
+    assert blocks[4] == "20 questions are answered rightly only by v2, 2 only by v1.\n"
+    assert "absent" not in done.out
+    assert (
+        r"- sbert\_cosine is absent: no model is configured"
+        in vqatune("compare", "v1", "v2", "--markdown").out
+    )
+
+
+def test_several_versions_as_markdown_are_one_table_with_the_best_in_bold(vqatune, checkout):
+    done = vqatune("compare", "base", "v1", "v2", "--markdown")
+    lines = done.out.splitlines()
+    assert lines[0] == "| metric | base | v1 | v2 |"
+    assert r"| exact\_match | 0.0000 | 0.5000 | **0.9500** |" in lines
+
+
 @pytest.mark.parametrize("width", ["20", "60"])
 def test_a_comparison_fits_a_narrow_terminal(vqatune, checkout, monkeypatch, width):
     monkeypatch.setenv("COLUMNS", width)
@@ -149,6 +180,7 @@ def test_a_second_comparison_scores_nothing_again(vqatune, checkout):
         ),
         (("base", "v1", "v2", "--changed", "a.csv"), "--changed goes with two versions; these are 3"),
         (("v1", "v2", "--changed", "data"), "data cannot be written"),
+        (("v1", "v2", "--json", "--markdown"), "--json and --markdown exclude each other"),
     ],
 )
 def test_what_cannot_be_compared_is_one_line(vqatune, checkout, arguments, said):
@@ -161,6 +193,17 @@ def test_predictions_for_other_pairs_are_one_line_that_names_the_version(vqatune
         said = vqatune("compare", *versions).error
         assert said.startswith("v2: the predictions do not belong to this test set (40 × test pairs without")
         assert "run predict again" in said
+
+
+@pytest.mark.parametrize("error", [DataError("no pairs"), Stopped("no pairs", 143)])
+def test_a_version_is_named_in_every_kind_of_error(vqatune, checkout, monkeypatch, error):
+    def fail(*arguments):
+        raise error
+
+    monkeypatch.setattr("vqatune.cli.compare.score_version", fail)
+    with pytest.raises(type(error), match="^v1: no pairs$") as raised:
+        list(_score_versions(["v1", "v2"], load_params(), None))
+    assert getattr(raised.value, "status", 143) == 143
 
 
 @pytest.mark.parametrize("versions", [("v1", "HEAD:v1"), ("v1", "v2", "HEAD:v1")])

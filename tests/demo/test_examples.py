@@ -2,7 +2,7 @@ import pandas as pd
 import pytest
 
 from vqatune.demo.examples import pick_examples
-from vqatune.errors import DataError
+from vqatune.errors import ArchiveError
 from vqatune.loading.loader import ImageReader
 from vqatune.tables import IMAGES, PAIRS, write_table
 
@@ -23,7 +23,7 @@ def test_an_example_has_its_pictures_bytes_its_questions_and_their_answers(
     examples = pick_examples(demo_root / "data", tmp_path, 100)
     assert len(examples) == 12
     for example in examples:
-        assert example.picture.read_bytes() == ImageReader(places).content(example.image_id)
+        assert example.image.read_bytes() == ImageReader(places).content(example.image_id)
         own = pairs[pairs["image_id"] == example.image_id]
         assert list(example.answers.items()) == list(zip(own["question"], own["answer"], strict=True))
         assert example.thumbnail.exists()
@@ -48,5 +48,5 @@ def test_a_missing_archive_is_named(tmp_path, pairs, places):
     missing = places.assign(archive=str(tmp_path / "gone.tar"), path="", height=48, width=48)
     write_table(pairs, tmp_path / "data/test.parquet", PAIRS)
     write_table(pd.DataFrame(missing), tmp_path / "data/extracted/images.parquet", IMAGES)
-    with pytest.raises(DataError, match="gone.tar does not exist"):
+    with pytest.raises(ArchiveError, match="gone.tar does not exist"):
         pick_examples(tmp_path / "data", tmp_path)

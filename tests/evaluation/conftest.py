@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 
 from vqatune import tables
-from vqatune.evaluation.scoring.version import HeldOut
+from vqatune.evaluation.scoring.test_set import TestSet
 
-Version = tuple[pd.DataFrame, HeldOut]
+Version = tuple[pd.DataFrame, TestSet]
 
 
 @pytest.fixture(scope="session")
@@ -43,7 +43,7 @@ def make_version() -> Callable[..., Version]:
         test = pd.DataFrame(pairs, columns=tables.PAIRS.names).astype({"difficulty": "Int8"})
         answered = pd.DataFrame(predictions, columns=tables.PREDICTIONS.names).astype({"grounding": float})
         sampled = pd.DataFrame((tiers or {}).items(), columns=["product_type", "tier"])
-        return answered, HeldOut(test, pd.Series(list(training), dtype=object), sampled)
+        return answered, TestSet(test, pd.Series(list(training), dtype=object), sampled)
 
     return make
 

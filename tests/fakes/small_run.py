@@ -12,7 +12,8 @@ from vqatune.catalogue.sample import sample_images
 from vqatune.catalogue.sources.abo import extract
 from vqatune.dataset.master_batches import make_master_batches
 from vqatune.dataset.split import describe_split, split_pairs
-from vqatune.evaluation.scoring.version import read_test, score_version
+from vqatune.evaluation.scoring.test_set import read_test
+from vqatune.evaluation.scoring.version import score_version
 from vqatune.generation.generate import generate
 from vqatune.params import Params
 from vqatune.report.history import score_history

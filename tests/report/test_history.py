@@ -174,7 +174,11 @@ def plotted(small_run, repository, tmp_path_factory):
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("GIT_", "DVC_"))}
     places = {f"DVC_{name}_DIR": str(own / name) for name in ("GLOBAL_CONFIG", "SYSTEM_CONFIG", "SITE_CACHE")}
     environment = kept | places | {"GIT_CONFIG_GLOBAL": os.devnull, "DVC_NO_ANALYTICS": "1"}
-    shutil.copy(repository / "params.yaml", root)
+    values = yaml.safe_load((repository / "params.yaml").read_text())
+    for section in ("versions", "measured"):
+        of_run = {name: entry for name, entry in values[section].items() if name in small_run.versions}
+        values[section] = of_run
+    (root / "params.yaml").write_text(yaml.safe_dump(values))
     shutil.copytree(repository / ".dvc/plots", root / ".dvc/plots")
     shutil.copy(repository / ".dvc/config", root / ".dvc/config")
     plots = yaml.safe_load((repository / "dvc.yaml").read_text())["plots"]
@@ -186,7 +190,7 @@ def plotted(small_run, repository, tmp_path_factory):
         assert done.returncode == 0, done.stderr
         return done
 
-    run(sys.executable, str(repository / "stages/report.py"), *small_run.versions)
+    run(sys.executable, str(repository / "stages/report.py"))
     run("git", "init", "--quiet")
     shown = run(str(Path(sys.executable).parent / "dvc"), "plots", "show", "--json")
     assert "WARNING" not in shown.stderr and "ERROR" not in shown.stderr

@@ -1,4 +1,4 @@
-"""The `vqatune` command, for what is done beside the stage graph: a module a command, its body included.
+"""The `vqatune` command: everything beside the stage graph, a module a command.
 
 A module has `add_arguments(parser)` and `run(arguments)`. It is imported when its command is chosen, so that one
 command does not wait for the imports of another.
@@ -17,28 +17,28 @@ from vqatune.runtime.logs import configure
 COMMANDS = {
     "profile": "set params.yaml for a purpose: showroom, abo",
     "table": "print the scores of all versions",
-    "timings": "print the seconds and the memory that the stages took here",
-    "pairs": "print which checks dropped pairs, and how the kept ones are spread",
-    "report": "build the report page with what is true of this run alone: commit, machine, time, packages",
+    "timings": "print the seconds and the peak memory of the stages' last runs here",
+    "pairs": "print the numbers of pairs dropped by each check, and the distribution of the kept ones",
+    "report": "build the report page with this run's commit, machine, time and packages",
     "score": "score a file of predictions and references",
     "compare": "compare versions, of this checkout or of others",
     "export-qa": "write the checked question-answer pairs for use elsewhere",
     "replies": "models' replies: move them between machines, count them",
     "ask": "ask a version about an image",
     "answer": "answer a file of questions",
-    "demo": "show a page on this machine for asking versions about an image, two at a time",
+    "demo": "serve a local page for asking versions about an image, two at a time",
     "export": "write a version as a checkpoint of its own, with a model card",
-    "publish": "prepare a version's adapter and dataset, with cards, for the Hugging Face hub; upload them where asked to",
+    "publish": "prepare a version's adapter and dataset, with cards, for the Hugging Face hub, and upload them with --upload",
 }
-"""Each command and what it does; its module is called as it is, with underscores."""
+"""Each command and its help; its module has the same name, with underscores."""
 
 DESCRIPTIONS = {
     "ask": "Ask a version, or several, about an image or the images in a folder.",
     "answer": "Answer a CSV of questions about images. Its rows are written, in their order, with an answer and "
-    "its probability added. Stopped in whatever way and started again, it goes on where it was. It is fastest "
+    "its probability added. Stopped in any way and started again, it resumes. It is fastest "
     "where the questions about an image follow each other.",
 }
-"""What --help of a command says at its beginning, where the line in the list is not enough."""
+"""The beginning of a command's --help, where the line in the list is not enough."""
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -46,7 +46,7 @@ def main(arguments: list[str] | None = None) -> None:
     configure()
     arguments = sys.argv[1:] if arguments is None else arguments
     if isinstance(sys.stdout, TextIOWrapper):
-        # What the terminal cannot show is no reason to fail.
+        # Characters that the terminal cannot show are no reason to fail.
         sys.stdout.reconfigure(errors="replace")
     try:
         with naming_extras():
@@ -60,7 +60,7 @@ def main(arguments: list[str] | None = None) -> None:
         print("stopped", file=sys.stderr)
         sys.exit(130)
     except BrokenPipeError:
-        # Whoever read it has seen enough. What is still in the buffer goes nowhere when Python exits.
+        # The reader has closed the pipe: discard what is in the buffer when Python exits.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
 

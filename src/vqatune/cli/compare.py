@@ -7,16 +7,14 @@ from pathlib import Path
 
 from rich.console import Console
 
-from vqatune.cli.output import add_output_arguments, print_json
+from vqatune.cli.output import add_output_arguments, print_json, print_text
 from vqatune.errors import DataError, VqatuneError
 from vqatune.evaluation.comparison.compare import CHANGE, check_same_test, compare
 from vqatune.evaluation.comparison.revisions import read_version
 from vqatune.evaluation.scoring.version import VersionScores, score_version
 from vqatune.params import Params, load_params
-from vqatune.report.terminal.scores import (
-    show_comparison,
-    show_versions,
-)
+from vqatune.report.terminal.markdown import comparison_markdown, versions_markdown
+from vqatune.report.terminal.scores import show_comparison, show_versions
 from vqatune.tables import write_csv
 
 STORE = Path(".work/scores")
@@ -34,6 +32,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--changed", metavar="FILE", type=Path, help="write the pairs that changed to a CSV (two versions)"
     )
     add_output_arguments(parser)
+    parser.add_argument(
+        "--markdown", action="store_true", help="print Markdown, such as for the comment on a pull request"
+    )
 
 
 def run(chosen: argparse.Namespace) -> None:
@@ -49,6 +50,8 @@ def run(chosen: argparse.Namespace) -> None:
         raise DataError("compare takes two versions or more, such as `vqatune compare v7 v13`")
     if chosen.changed and len(names) > 2:
         raise DataError(f"--changed goes with two versions; these are {len(names)}")
+    if chosen.json and chosen.markdown:
+        raise DataError("--json and --markdown exclude each other: choose one")
     params = load_params()
     if len(names) > 2:
         _compare_several(names, params, chosen)
@@ -71,6 +74,8 @@ def _compare_two(first: str, second: str, params: Params, chosen: argparse.Names
     if chosen.json:
         content = {"first": first, "second": second, "metrics": found.metrics, "absent": found.absent}
         print_json(content | {"slices": found.slices, "changed": found.changed})
+    elif chosen.markdown:
+        print_text(comparison_markdown(found, first, second))
     else:
         show_comparison(found, first, second, Console())
 
@@ -80,6 +85,8 @@ def _compare_several(names: list[str], params: Params, chosen: argparse.Namespac
     tables = {name: scored.intervals() for name, scored in _score_versions(names, params, chosen.metric)}
     if chosen.json:
         print_json(tables)
+    elif chosen.markdown:
+        print_text(versions_markdown(tables))
     else:
         show_versions(tables, Console())
 
@@ -96,5 +103,6 @@ def _score_versions(
         try:
             scored = score_version(predictions, test, params, STORE, metrics)
         except VqatuneError as error:
-            raise type(error)(f"{name}: {error}") from error
+            error.add_context(name)
+            raise
         yield name, scored

@@ -1,4 +1,4 @@
-"""`vqatune demo`: show a page on this machine for asking versions about an image, two at a time."""
+"""`vqatune demo`: serve a local page for asking versions about an image, two at a time."""
 
 import argparse
 from pathlib import Path
@@ -12,7 +12,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--port",
         type=int,
         default=7860,
-        help="where the page is, on 127.0.0.1 (default: 7860); 0 for any that is free",
+        help="the port on 127.0.0.1 (default: 7860); 0 for any free one",
     )
     parser.add_argument(
         "--models",

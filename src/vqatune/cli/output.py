@@ -1,4 +1,4 @@
-"""What commands that print scores share: the arguments of their output, and JSON."""
+"""Output of the commands that print scores: their arguments, JSON and plain text."""
 
 import argparse
 import sys
@@ -20,6 +20,12 @@ def add_output_arguments(parser: argparse.ArgumentParser) -> None:
 
 def print_json(content: Any) -> None:
     """Print JSON that the terminal's encoding can show."""
-    # JSON has escapes for what the terminal's encoding has not.
+    # JSON can escape characters that the terminal's encoding lacks.
     unicode = (sys.stdout.encoding or "utf-8").lower().replace("-", "") == "utf8"
     print(to_json(content, escape_all=not unicode))
+
+
+def print_text(text: str) -> None:
+    """Print text as it is; characters that the terminal's encoding lacks become question marks."""
+    encoding = sys.stdout.encoding or "utf-8"
+    print(text.encode(encoding, "replace").decode(encoding), end="")

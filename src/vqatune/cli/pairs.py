@@ -1,4 +1,4 @@
-"""`vqatune pairs`: print which checks dropped pairs, and how the kept ones are spread."""
+"""`vqatune pairs`: print the numbers of pairs dropped by each check, and the distribution of the kept ones."""
 
 import argparse
 
@@ -10,5 +10,5 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(chosen: argparse.Namespace) -> None:
-    """Print which checks dropped pairs, and how the kept ones are spread."""
+    """Print the numbers of pairs dropped by each check, and the distribution of the kept ones."""
     show_pairs()

@@ -1,4 +1,4 @@
-"""`vqatune publish`: prepare a version and its dataset for the Hugging Face hub, and upload them where asked to."""
+"""`vqatune publish`: prepare a version and its dataset for the Hugging Face hub, and upload them with --upload."""
 
 import argparse
 from pathlib import Path
@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--dataset",
         metavar="OWNER/NAME",
-        help="the one that the dataset is for; that of --repo and -data, if not given",
+        help="the repository for the dataset (default: that of --repo with -data after it)",
     )
     parser.add_argument(
         "--model-only",
@@ -31,10 +31,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="leave the dataset out; the card still names it where --dataset is given",
     )
     parser.add_argument(
-        "--folder", metavar="DIR", type=Path, help="where it is prepared; .work/publish/VERSION if not given"
+        "--folder",
+        metavar="DIR",
+        type=Path,
+        help="the folder for the prepared files (default: .work/publish/VERSION)",
     )
     parser.add_argument(
-        "--training-state", action="store_true", help="with the optimizer's state, to be trained on by others"
+        "--training-state",
+        action="store_true",
+        help="include the optimizer's state, so that others can continue training",
     )
     parser.add_argument(
         "--data-license",
@@ -51,12 +56,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what.add_argument(
         "--dry-run",
         action="store_true",
-        help="only prepare the folders and print what would go where; so it is without --upload, too",
+        help="only prepare the folders and print the repositories and files; the default without --upload",
     )
 
 
 def run(chosen: argparse.Namespace) -> None:
-    """Prepare what the command line asks for, and upload it where it says so.
+    """Prepare the adapter and the dataset, and upload them with --upload.
 
     Raises ParameterError, ModelError, DataError and ArchiveError as `prepare`, and UploadError.
     """
@@ -72,13 +77,13 @@ def run(chosen: argparse.Namespace) -> None:
     )
     request.check()
     if chosen.upload:
-        # Before gigabytes are prepared for nothing.
+        # Before gigabytes are prepared in vain.
         print(f"uploading as {check_login()}")
     parts = prepare(request, chosen.folder or FOLDER / chosen.version)
     for part in parts:
         _show(part, chosen.private)
     if not chosen.upload:
-        print("nothing was uploaded: read, and mend, each README.md; then run the same with --upload")
+        print("nothing was uploaded: read and edit each README.md, then run the same with --upload")
         return
     for part in parts:
         print(f"{upload(part, chosen.version, chosen.private)} holds {part.folder}")

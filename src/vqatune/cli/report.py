@@ -1,4 +1,4 @@
-"""`vqatune report`: the report page with what is true of this run on this machine alone."""
+"""`vqatune report`: the report page with this run's commit, machine, time and packages."""
 
 import argparse
 from pathlib import Path

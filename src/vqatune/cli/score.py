@@ -61,7 +61,7 @@ def run(chosen: argparse.Namespace) -> None:
     """Print the scores of a file."""
     columns = Columns(chosen.prediction, tuple(chosen.reference), chosen.difficulty, chosen.image)
     file = read_predictions(chosen.file, columns)
-    # A column that was not taken for what it is called like has another name in the frame.
+    # A column that has a role's name but not the role has another name in the frame.
     by_name = f"{chosen.by}_text" if chosen.by in ROLES and chosen.by not in file.frame.columns else chosen.by
     if chosen.by is not None and by_name not in file.frame.columns:
         raise DataError(
@@ -82,7 +82,7 @@ def run(chosen: argparse.Namespace) -> None:
     if chosen.by is not None:
         by = _by_column(scores.pairs, file.frame[by_name], scores.totals["metric"].tolist())
     known = IMAGE_ID in frame.columns
-    notes = [*notes, *_on_images(scores.counts["images"], known, asked=chosen.image is None)]
+    notes = [*notes, *_on_images(scores.counts["images"], known, guessed=chosen.image is None)]
     if chosen.json:
         content = {"file": str(chosen.file), "columns": file.taken, "notes": notes, "pairs": len(frame)}
         content |= {"counts": scores.counts, "published": chosen.published}
@@ -108,18 +108,18 @@ def _with_grounding(file: PredictionsFile) -> tuple[pd.DataFrame, list[str]]:
     numbers = pd.to_numeric(written, errors="coerce").astype("float64")
     others = written[(written != "") & ~numbers.between(0, 1)]
     if len(others):
-        said = f"column 'grounding' is not used: it holds {others.iloc[0][:40]!r}, which is no number from 0 to 1"
-        return frame, [*file.notes, said]
+        note = f"column 'grounding' is not used: it holds {others.iloc[0][:40]!r}, which is no number from 0 to 1"
+        return frame, [*file.notes, note]
     return frame.assign(grounding=numbers), file.notes
 
 
-def _on_images(images: int, known: bool, asked: bool) -> list[str]:
-    """Return notes on what the intervals are made from.
+def _on_images(images: int, known: bool, guessed: bool) -> list[str]:
+    """Return notes on the images that the intervals are made from.
 
-    known: whether the file says which image a pair is about; asked: whether its user left that to us.
+    known: whether the file says which image a pair is about; guessed: whether the column of images was not named.
     """
     notes = []
-    if asked and not known:
+    if guessed and not known:
         notes.append(
             "no image column: every pair counts as an image of its own in the intervals; name it with --image"
         )
@@ -129,7 +129,7 @@ def _on_images(images: int, known: bool, asked: bool) -> list[str]:
 
 
 def _by_column(pairs: pd.DataFrame, column: pd.Series, metrics: list[str]) -> pd.DataFrame:
-    """Return the scores by the values of a column (slices.by_slice), what is empty last."""
+    """Return the scores by the values of a column (slices.by_slice), the empty value last."""
     # Under a name of its own, as the column may be called like a metric.
     table = by_slice(pairs.assign(_by=[_as_text(cell) for cell in column]), ["_by"], metrics)
     table = table.sort_values("value", key=_in_order, kind="stable", ignore_index=True)
@@ -143,7 +143,7 @@ def _as_text(cell: Any) -> str:
 
 
 def _in_order(values: pd.Series) -> pd.Series:
-    """Return what to sort texts by: their numbers where all that are not empty are numbers."""
+    """Return sort keys of texts: their numbers where all that are not empty are numbers."""
     texts = values.where(values != "")
     numbers = pd.to_numeric(texts, errors="coerce")
     return numbers if numbers.notna().equals(texts.notna()) else texts
@@ -151,5 +151,5 @@ def _in_order(values: pd.Series) -> pd.Series:
 
 def _own_params() -> Params | None:
     """Return the parameters of the repository that this is run in; None outside of it."""
-    # Others that use DVC have a params.yaml, too.
+    # Other projects that use DVC have a params.yaml, too.
     return load_params() if Path("stages/eval.py").exists() else None

@@ -1,4 +1,4 @@
-"""`vqatune timings`: print the seconds and the memory that the stages took here."""
+"""`vqatune timings`: print the seconds and the peak memory of the stages' last runs here."""
 
 import argparse
 
@@ -10,5 +10,5 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(chosen: argparse.Namespace) -> None:
-    """Print the seconds and the memory that the stages took here."""
+    """Print the seconds and the peak memory of the stages' last runs here."""
     show_timings()

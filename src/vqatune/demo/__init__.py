@@ -1,1 +1,1 @@
-"""`vqatune demo`: a page on this machine for asking versions about a picture, and seeing where they looked."""
+"""`vqatune demo`: a page on this machine to ask versions about an image, with their attention over it."""

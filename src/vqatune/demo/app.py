@@ -1,11 +1,11 @@
-"""The page: a picture, a question, two versions, and what each of them says."""
+"""The page: an image, a question, two versions, and the answer of each."""
 
 import os
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
-# Read when Gradio is imported; it would otherwise call home.
+# Read when Gradio is imported; it would otherwise send usage data.
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 
 import gradio as gr
@@ -51,15 +51,15 @@ def theme() -> gr.themes.Base:
 
 
 def build_page(versions: Versions, examples: Sequence[Example]) -> gr.Blocks:
-    """Return the page for some versions and pictures to pick from; it is styled where it is mounted."""
+    """Return the page for some versions and images to pick from; it is styled where it is mounted."""
     asking = _Asking(versions, examples)
     with gr.Blocks(title="vqatune demo", analytics_enabled=False) as page:
         gr.Markdown(INTRODUCTION)
-        # Which example is shown, until another picture is given.
+        # Which example is shown, until another image is given.
         chosen = gr.State(None)
         with gr.Row():
             with gr.Column(scale=2, min_width=320):
-                picture = _picture()
+                image = _image_input()
                 gallery, listed = _offer(examples)
             with gr.Column(scale=3, min_width=320):
                 question = gr.Textbox(
@@ -82,12 +82,12 @@ def build_page(versions: Versions, examples: Sequence[Example]) -> gr.Blocks:
                     answers = [_answer(letter) for letter in "AB"]
         gr.Markdown(NOTE, elem_id="note")
 
-        asked = [picture, question, first, second, chosen]
+        asked = [image, question, first, second, chosen]
         gr.on([ask.click, question.submit], asking.answer, asked, answers, **_ONE_AT_A_TIME)
         example = [chosen, listed, reference]
-        picture.upload(asking.check, picture, [picture, *example], **(_QUICK | {"queue": True}))
-        picture.clear(_no_example, None, example, **_QUICK)
-        gallery.select(asking.pick, None, [picture, question, *example], **_QUICK)
+        image.upload(asking.check, image, [image, *example], **(_QUICK | {"queue": True}))
+        image.clear(_no_example, None, example, **_QUICK)
+        gallery.select(asking.pick, None, [image, question, *example], **_QUICK)
         listed.input(lambda text: text, listed, question, **_QUICK)
         question.change(asking.reference, [chosen, question], reference, trigger_mode="always_last", **_QUICK)
     page.queue(default_concurrency_limit=1, max_size=16, api_open=False)
@@ -98,7 +98,7 @@ _QUICK = {"queue": False, "show_progress": "hidden", "api_visibility": "private"
 _ONE_AT_A_TIME = {"concurrency_limit": 1, "show_progress": "minimal", "api_visibility": "private"}
 
 
-def _picture() -> gr.Image:
+def _image_input() -> gr.Image:
     """Return an image component that hands an upload on as it came: unopened, as it has not been checked yet.
 
     Gradio's own opens what it is given and, where a request asks for it, decodes a data URL or fetches an address.
@@ -156,7 +156,7 @@ def _answer(letter: str) -> gr.HTML:
 
 
 class _Asking:
-    """What the page's buttons do."""
+    """The handlers of the page's buttons."""
 
     def __init__(self, versions: Versions, examples: Sequence[Example]) -> None:
         self._versions, self._examples = versions, examples
@@ -164,7 +164,7 @@ class _Asking:
     def answer(
         self, path: str | None, question: str, first: str, second: str, chosen: int | None
     ) -> list[str] | list[dict]:
-        """Ask both versions; or say why that cannot be, in the page."""
+        """Ask both versions, or show in the page why that is not possible."""
         question = question.strip()
         if path is None:
             return _say("Give a picture first: drop one, or pick one of the test set.")
@@ -181,7 +181,7 @@ class _Asking:
         return [shown[0], shown[-1]]
 
     def check(self, path: str | None) -> tuple:
-        """Keep an upload if it is a picture, and take it off the page with a word of why if it is not."""
+        """Keep an upload if it is an image, and remove it with a message if it is not."""
         try:
             if path is not None:
                 decode_image(Path(path).read_bytes())
@@ -191,12 +191,12 @@ class _Asking:
         return path, *_no_example()
 
     def pick(self, event: gr.SelectData) -> tuple:
-        """Take an example: its picture and its first question."""
+        """Take an example: its image and its first question."""
         example = self._examples[event.index]
         questions = list(example.answers)
         listed = gr.Dropdown(questions, value=questions[0], visible=True)
         shown = self.reference(event.index, questions[0])
-        return str(example.picture), questions[0], event.index, listed, shown
+        return str(example.image), questions[0], event.index, listed, shown
 
     def reference(self, chosen: int | None, question: str) -> gr.Markdown:
         """Show the test set's answer to a question about an example."""

@@ -1,4 +1,4 @@
-"""Pictures of the test set to pick from, each with its questions and their answers."""
+"""Images of the test set to pick from, each with its questions and their answers."""
 
 from dataclasses import dataclass
 from io import BytesIO
@@ -13,7 +13,7 @@ from vqatune.tables import IMAGES, PAIRS, PLACE, read_table
 from vqatune.tables.hash_ranks import hash_rank
 
 PICTURES = 24
-"""How many pictures are offered."""
+"""How many images are offered."""
 THUMBNAIL = 160
 """Pixels of a thumbnail's longer side."""
 _SEED = 0
@@ -21,11 +21,11 @@ _SEED = 0
 
 @dataclass(frozen=True)
 class Example:
-    """A picture of the test set."""
+    """An image of the test set."""
 
     image_id: str
     product_type: str
-    picture: Path
+    image: Path
     """A file with the bytes that are in the archive."""
     thumbnail: Path
     answers: dict[str, str]
@@ -33,16 +33,16 @@ class Example:
 
     @property
     def caption(self) -> str:
-        """What is in the picture, in words."""
+        """What is in the image, in words."""
         return self.product_type.replace("_", " ").lower()
 
 
 def pick_examples(data: Path, folder: Path, count: int = PICTURES) -> list[Example]:
-    """Return some pictures of the test set, one of each product type in turn; the same ones every time.
+    """Return some images of the test set, one of each product type in turn; the same ones every time.
 
     Args:
         data: the folder with the tables; without a test set in it there are no examples.
-        folder: gets the pictures' files.
+        folder: gets the images' files.
         count: how many, if there are so many that open.
 
     Raises DataError where a table or an archive is damaged or missing.
@@ -59,7 +59,7 @@ def pick_examples(data: Path, folder: Path, count: int = PICTURES) -> list[Examp
         try:
             examples.append(_example(image_id, by_image[image_id], reader, folder))
         except ImageError:
-            # A picture that does not open has no answers in any version either.
+            # An image that does not open has no answers in any version either.
             continue
     return examples
 
@@ -79,14 +79,14 @@ def _example(image_id: str, own: pd.DataFrame, reader: ImageReader, folder: Path
     small.thumbnail((THUMBNAIL, THUMBNAIL))
     # Names of files say nothing about the archive, and no id can lead out of the folder.
     number = f"{hash_rank(_SEED, 'file', image_id):016x}"
-    picture, thumbnail = folder / f"{number}{_suffix(content)}", folder / f"{number}-small.jpg"
-    picture.write_bytes(content)
+    image, thumbnail = folder / f"{number}{_suffix(content)}", folder / f"{number}-small.jpg"
+    image.write_bytes(content)
     small.save(thumbnail, "JPEG", quality=85)
     own = own.sort_values(["difficulty", "question"])
     answers = dict(zip(own["question"], own["answer"], strict=True))
-    return Example(image_id, own["product_type"].iloc[0], picture, thumbnail, answers)
+    return Example(image_id, own["product_type"].iloc[0], image, thumbnail, answers)
 
 
 def _suffix(content: bytes) -> str:
-    with Image.open(BytesIO(content)) as picture:
-        return f".{picture.format.lower()}"
+    with Image.open(BytesIO(content)) as image:
+        return f".{image.format.lower()}"

@@ -1,4 +1,4 @@
-"""Who may talk to the page's server: this machine's browser, from the page itself, and for nothing but the page."""
+"""Access control of the page's server: only this machine's browser, from the page itself, for the page's own requests."""
 
 from collections.abc import Awaitable, Callable
 from urllib.parse import unquote

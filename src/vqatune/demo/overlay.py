@@ -1,4 +1,4 @@
-"""Where an answer looked, drawn over its picture and said in words."""
+"""The attention of an answer, drawn over its image and described in words."""
 
 import math
 
@@ -8,7 +8,7 @@ from PIL import Image
 LONGEST = 512
 """Pixels of the longer side of what is drawn."""
 COVER = (0.5, 0.75)
-"""How much of the drawing is the colour of the map, from none to most; the rest is the picture, in grey."""
+"""How much of the drawing is the colour of the map, from none to most; the rest is the image, in grey."""
 
 # The map's colours lie on a straight line in OKLab, from a dark blue to a light yellow: equal steps look equal, and
 # lightness alone tells them apart, for every kind of colour blindness. (L, a, b.)
@@ -38,35 +38,35 @@ def colours(values: np.ndarray) -> np.ndarray:
     return (coded * 255).round().astype(np.uint8)
 
 
-def draw_over(picture: Image.Image, looked: np.ndarray) -> Image.Image:
-    """Return a picture under the map of where an answer looked.
+def draw_over(image: Image.Image, looked: np.ndarray) -> Image.Image:
+    """Return an image under the map of where an answer looked.
 
     Args:
-        picture: in RGB, of any size; comes back with LONGEST pixels on its longer side.
-        looked: (rows, columns) of patches that cover the picture, not negative. What has the largest share gets the
+        image: in RGB, of any size; comes back with LONGEST pixels on its longer side.
+        looked: (rows, columns) of patches that cover the image, not negative. What has the largest share gets the
             lightest colour; darkest is none.
     """
-    scale = LONGEST / max(picture.size)
-    size = [max(1, round(scale * side)) for side in picture.size]
-    grey = picture.resize(size, Image.Resampling.BICUBIC, reducing_gap=2).convert("L")
+    scale = LONGEST / max(image.size)
+    size = [max(1, round(scale * side)) for side in image.size]
+    grey = image.resize(size, Image.Resampling.BICUBIC, reducing_gap=2).convert("L")
     patches = Image.fromarray((looked / max(float(looked.max()), 1e-12)).astype(np.float32))
     values = np.asarray(patches.resize(size, Image.Resampling.BICUBIC)).clip(0, 1)
     return _blend(np.asarray(grey, np.float32), values)
 
 
 def colour_bar(steps: int = 64) -> Image.Image:
-    """Return the map's colours from none to most, left to right, as drawn over a picture of middle grey."""
+    """Return the map's colours from none to most, left to right, as drawn over an image of middle grey."""
     return _blend(np.full((1, steps), 128, np.float32), np.linspace(0, 1, steps)[None])
 
 
 def _blend(grey: np.ndarray, values: np.ndarray) -> Image.Image:
-    """Return values from 0 to 1 as colours over a picture in grey, both (height, width)."""
+    """Return values from 0 to 1 as colours over an image in grey, both (height, width)."""
     cover = (COVER[0] + (COVER[1] - COVER[0]) * values)[..., None]
     return Image.fromarray(((1 - cover) * grey[..., None] + cover * colours(values)).round().astype(np.uint8))
 
 
 def most_looked_at(looked: np.ndarray) -> tuple[str, float]:
-    """Return in which ninth of the picture the patch with the largest share lies, and its share over an even one.
+    """Return the ninth of the image with the patch of the largest share, and that share over a uniform one.
 
     As ("top left", 3.2): 3.2 times what every patch would have if all were looked at alike.
     """

@@ -1,4 +1,4 @@
-"""What a version said, as a part of the page: HTML that is plain without style, and read well aloud."""
+"""A version's answer, as a part of the page: HTML that is plain without style, and read well aloud."""
 
 import base64
 from html import escape
@@ -34,16 +34,16 @@ STYLE = """
 """
 
 
-def show(seen: Seen, picture: Image.Image, reference: str | None) -> str:
-    """Return the HTML of an answer about a picture in RGB; with the test set's answer, if there is one."""
-    said = seen.answer
+def show(seen: Seen, image: Image.Image, reference: str | None) -> str:
+    """Return the HTML of an answer about an image in RGB; with the test set's answer, if there is one."""
+    answer = seen.answer
     parts = [
         f"<h3>{escape(seen.version)}</h3>",
-        f'<p class="said">{_text(said.answer)} <span>{_percent(said.probability)}</span></p>',
+        f'<p class="said">{_text(answer.answer)} <span>{_percent(answer.probability)}</span></p>',
         "<p>Only the first words of the question were read: it is too long.</p>" if seen.cut else "",
-        _compare(said.answer, reference),
+        _compare(answer.answer, reference),
         _table(seen),
-        _figure(seen, picture),
+        _figure(seen, image),
     ]
     label = escape(f"Answer of {seen.version}")
     return f'<article class="result" aria-label="{label}">{"".join(parts)}</article>'
@@ -77,7 +77,7 @@ def _table(seen: Seen) -> str:
     return f"<table><caption>{caption}</caption><tbody>{''.join(rows)}</tbody></table>{note}"
 
 
-def _figure(seen: Seen, picture: Image.Image) -> str:
+def _figure(seen: Seen, image: Image.Image) -> str:
     where, most = most_looked_at(seen.looked)
     shown = seen.answer.answer or "nothing"
     alternative = (
@@ -85,7 +85,7 @@ def _figure(seen: Seen, picture: Image.Image) -> str:
         f"{most:.1f} times an even share."
     )
     return (
-        f'<figure><img class="map" alt="{escape(alternative)}" src="{_data(draw_over(picture, seen.looked), "JPEG")}">'
+        f'<figure><img class="map" alt="{escape(alternative)}" src="{_data(draw_over(image, seen.looked), "JPEG")}">'
         f"<figcaption>Where it looked: most at the {where}, {most:.1f} × an even share."
         f'<div class="scale" aria-hidden="true">none <img alt="" src="{_data(colour_bar(), "PNG")}"> most</div>'
         f"</figcaption></figure>"
@@ -99,11 +99,11 @@ def _text(answer: str) -> str:
 def _percent(probability: float) -> str:
     if probability < 0.0005:
         return "&lt; 0.1 %"
-    # What is not certain is not shown as certain.
+    # An uncertain answer is not shown as 100 %.
     return f"{min(100 * probability, 99.9):.1f} %"
 
 
-def _data(picture: Image.Image, kind: str) -> str:
+def _data(image: Image.Image, kind: str) -> str:
     buffer = BytesIO()
-    picture.save(buffer, kind)
+    image.save(buffer, kind)
     return f"data:image/{kind.lower()};base64,{base64.b64encode(buffer.getvalue()).decode()}"

@@ -19,7 +19,7 @@ from vqatune.inference.answering.versions import own_settings
 LOOPBACK = "127.0.0.1"
 PORT = 7860
 SECONDS_TO_CLOSE = 1
-"""What a browser that is still connected is given when the server ends."""
+"""Seconds that a connected browser has when the server ends."""
 
 
 def serve(models: Path, data: Path, port: int = PORT, open_browser: bool = False) -> None:
@@ -27,7 +27,7 @@ def serve(models: Path, data: Path, port: int = PORT, open_browser: bool = False
 
     Args:
         models: the folder with base, v1, v2 …
-        data: the folder with the test set's tables, for pictures to pick from; it need not be there.
+        data: the folder with the test set's tables, for images to pick from; it need not be there.
         port: 0 for any that is free.
         open_browser: show the page.
 
@@ -41,10 +41,10 @@ def serve(models: Path, data: Path, port: int = PORT, open_browser: bool = False
     with _listen(port) as listening, tempfile.TemporaryDirectory(prefix="vqatune-demo-") as folder:
         # Uploads lie there, and go with it.
         os.environ["GRADIO_TEMP_DIR"] = str(Path(folder) / "uploads")
-        pictures = Path(folder) / "examples"
-        pictures.mkdir()
-        examples = pick_examples(data, pictures)
-        # What cannot be loaded is better said here than in the page.
+        images = Path(folder) / "examples"
+        images.mkdir()
+        examples = pick_examples(data, images)
+        # An incomplete version is an error here rather than in the page.
         versions.load(versions.names[-1])
         server = _server(versions, examples)
         address = f"http://{LOOPBACK}:{listening.getsockname()[1]}"
@@ -95,7 +95,7 @@ def _server(versions: Versions, examples: list):
         run_history=False,
         allowed_paths=[],
         show_error=False,
-        # Somewhat more, so that what comes near is told the limit as it is.
+        # Somewhat more, so that uploads a little above the limit get the message that names it.
         max_file_size=f"{MOST_BYTES // 10**6}mb",
         ssr_mode=False,
         enable_monitoring=False,

@@ -1,4 +1,4 @@
-"""The versions that can be asked, a few of them kept loaded, and all that is shown of an answer."""
+"""The versions of the demo, a few of them kept loaded, and everything that is shown of an answer."""
 
 import math
 from collections import OrderedDict
@@ -17,14 +17,14 @@ from vqatune.models.device import autocast
 from vqatune.models.packing import PackedBatch
 
 KEPT = 3
-"""Versions that stay loaded, the last ones asked: two to compare, and one to go back to."""
+"""Versions that stay loaded, the last ones used: two to compare, and one to go back to."""
 BEST = 5
 """Answers that are shown with their probability."""
 
 
 @dataclass(frozen=True)
 class Seen:
-    """What a version says to a question, what else it might have said, and where it looked."""
+    """A version's answer to a question, its alternatives, and its attention over the image."""
 
     version: str
     answer: Answer
@@ -34,9 +34,9 @@ class Seen:
     proven: bool
     """Whether no other answer is more probable than these."""
     looked: np.ndarray
-    """(rows, columns) of patches that cover the picture, float32 of sum 1."""
+    """(rows, columns) of patches that cover the image, float32 of sum 1."""
     cut: bool = False
-    """Whether the question is longer than what is read of it."""
+    """Whether the question is longer than the model reads, and cut."""
 
 
 class Versions:
@@ -58,10 +58,10 @@ class Versions:
         with self._lock:
             self._answerer(name)
 
-    def ask(self, name: str, picture: bytes, question: str) -> Seen:
-        """Ask a version about a picture's bytes; raises as Answerer.ask does, and as `load`."""
+    def ask(self, name: str, image: bytes, question: str) -> Seen:
+        """Ask a version about an image's bytes; raises as Answerer.ask does, and as `load`."""
         with self._lock:
-            return _see(name, self._answerer(name), picture, question, self._settings.choices)
+            return _see(name, self._answerer(name), image, question, self._settings.choices)
 
     def _answerer(self, name: str) -> Answerer:
         if name not in self._loaded:
@@ -73,25 +73,25 @@ class Versions:
 
 
 @torch.inference_mode()
-def _see(name: str, answerer: Answerer, picture: bytes, question: str, choices: list[str] | None) -> Seen:
-    answer, best, proven = (_of_choices if choices else _in_own_words)(answerer, picture, question, choices)
+def _see(name: str, answerer: Answerer, image: bytes, question: str, choices: list[str] | None) -> Seen:
+    answer, best, proven = (_of_choices if choices else _in_own_words)(answerer, image, question, choices)
     [[_, *ids, _]] = answerer.encoder.answers([answer.answer])
     with autocast(answerer.device, answerer.compute.precision):
-        looked = attention_rollout(answerer.model, _batch(answerer, picture, question), ids)
+        looked = attention_rollout(answerer.model, _batch(answerer, image, question), ids)
     return Seen(name, answer, best, proven, looked.numpy(), bool(answerer.too_long([question])))
 
 
 def _in_own_words(
-    answerer: Answerer, picture: bytes, question: str, choices: None
+    answerer: Answerer, image: bytes, question: str, choices: None
 ) -> tuple[Answer, list[tuple[str, float]], bool]:
     def text(ids: tuple[int, ...]) -> str:
         return answerer.encoder.decode(torch.tensor([ids]))[0]
 
-    [answer] = answerer.ask(picture, question)
+    [answer] = answerer.ask(image, question)
     with autocast(answerer.device, answerer.compute.precision):
         [best] = top_k_answers(
             answerer.model,
-            _batch(answerer, picture, question),
+            _batch(answerer, image, question),
             BEST,
             answerer.max_answer_tokens,
             key=text,
@@ -101,11 +101,11 @@ def _in_own_words(
 
 
 def _of_choices(
-    answerer: Answerer, picture: bytes, question: str, choices: list[str]
+    answerer: Answerer, image: bytes, question: str, choices: list[str]
 ) -> tuple[Answer, list[tuple[str, float]], bool]:
-    ranked = answerer.rank(picture, question, answerer.distinct(choices))
+    ranked = answerer.rank(image, question, answerer.distinct(choices))
     return ranked[0], [(answer.answer, answer.probability) for answer in ranked[:BEST]], True
 
 
-def _batch(answerer: Answerer, picture: bytes, question: str) -> PackedBatch:
-    return answerer.batch(answerer.pixels(picture)[None], [1], [question])
+def _batch(answerer: Answerer, image: bytes, question: str) -> PackedBatch:
+    return answerer.batch(answerer.pixels(image)[None], [1], [question])

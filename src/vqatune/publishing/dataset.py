@@ -1,4 +1,4 @@
-"""The dataset as others load it: Parquet files with the pictures in them, a row an image; and the pairs by themselves.
+"""The dataset as others load it: Parquet files with the images in them, a row an image; and the pairs by themselves.
 
 Written part by part, in bounded memory, and the same bytes for the same data.
 """
@@ -27,9 +27,9 @@ from vqatune.tables import PAIRS, SAMPLED, read_table, write_table
 
 SPLITS = ("train", "test")
 SHARD_BYTES = 400_000_000
-"""Pictures in a Parquet file: files of this size are cheap to send again, and there are few of them."""
+"""Images in a Parquet file: files of this size are cheap to send again, and there are few of them."""
 _GROUP_BYTES, _GROUP_ROWS = 32_000_000, 1000
-"""Pictures and rows that are written, and read, together."""
+"""Images and rows that are written, and read, together."""
 
 _ASKED = ("qa_id", "question", "answer", "difficulty", "question_type", "generator")
 IMAGES_CONFIG = pa.schema(
@@ -43,7 +43,7 @@ IMAGES_CONFIG = pa.schema(
         "pairs": pa.list_(pa.struct([PAIRS.field(name) for name in _ASKED])),
     }
 )
-"""A row an image, with all that is asked about it."""
+"""A row an image, with all its questions."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Split:
 
 @dataclass(frozen=True)
 class Written:
-    """What a dataset's folder holds."""
+    """The content of a dataset's folder."""
 
     images: dict[str, Split]
     pairs: dict[str, Split]
@@ -72,7 +72,7 @@ def write_dataset(folder: Path, root: Path, shard_bytes: int = SHARD_BYTES) -> W
     Args:
         folder: empty.
         root: the repository, of which data/train.parquet, test.parquet, sampled.parquet and the archives are read.
-        shard_bytes: pictures in a file, about.
+        shard_bytes: images in a file, about.
 
     Raises:
         DataError: a table is missing or damaged, or they do not belong together.
@@ -130,7 +130,7 @@ def _write_images(
 
 
 def _cut(lengths: pd.Series, most_bytes: int, most_rows: int | None = None) -> np.ndarray:
-    """Return the number of the piece that each picture goes to, from 0; a picture of more bytes has one of its own."""
+    """Return the number of the piece that each image goes to, from 0; an image of more bytes has one of its own."""
     pieces, piece, size, rows = [], 0, 0, 0
     for length in lengths:
         if rows and (size + length > most_bytes or rows == most_rows):
@@ -141,7 +141,7 @@ def _cut(lengths: pd.Series, most_bytes: int, most_rows: int | None = None) -> n
 
 
 def _writer(path: Path) -> pq.ParquetWriter:
-    # Pictures are compressed already, and to look for equal ones among them, or for the smallest, would be in vain.
+    # Images are compressed already, and to look for equal ones among them, or for the smallest, would be in vain.
     names = [name for name in IMAGES_CONFIG.names if name not in ("image", "pairs")]
     names += ["image.path", *(f"pairs.list.element.{name}" for name in _ASKED)]
     return pq.ParquetWriter(
@@ -178,7 +178,7 @@ def _or_none(value: Any) -> Any:
 
 
 def _check_picture(content: bytes, image: Any) -> None:
-    # Its first bytes tell an archive that is not the one which was indexed; every picture was opened when it was.
+    # Its first bytes tell an archive that is not the one which was indexed; every image was opened when it was.
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

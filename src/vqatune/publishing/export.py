@@ -1,4 +1,4 @@
-"""A version as a checkpoint of its own: the adapter merged into the base model, with a card that says what it is."""
+"""A version as a checkpoint of its own: the adapter merged into the base model, with a model card."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The columns of a table in the words of `datasets`, so that it reads pictures as pictures and not as bytes."""
+"""The columns of a table as `datasets` features, so that images are read as images and not as bytes."""
 
 import json
 from typing import Any
@@ -6,11 +6,11 @@ from typing import Any
 import pyarrow as pa
 
 IMAGE = pa.struct({"bytes": pa.binary(), "path": pa.string()})
-"""A picture: its bytes as they are in a file, and that file's path in the catalogue."""
+"""An image: its bytes as they are in a file, and that file's path in the catalogue."""
 
 
 def with_features(schema: pa.Schema) -> pa.Schema:
-    """Return the schema with what `datasets` looks for in a Parquet file's metadata."""
+    """Return the schema with the features in its metadata, where `datasets` looks for them."""
     features = {field.name: _feature(field.type) for field in schema}
     return schema.with_metadata({"huggingface": json.dumps({"info": {"features": features}})})
 

@@ -1,4 +1,4 @@
-"""Prepared folders onto the Hugging Face hub: what is there already is not sent again, and what goes wrong is one line."""
+"""Upload of prepared folders to the Hugging Face hub: files that are there are not sent again, and errors are one line."""
 
 import os
 from collections.abc import Iterator
@@ -12,12 +12,12 @@ from vqatune.errors import VqatuneError
 from vqatune.publishing.prepared import RECORD
 from vqatune.publishing.publish import Part
 
-# Of what an earlier upload may have left, only what is ours, and would be read with the rest.
+# Of an earlier upload's files, only those of ours that would be read with the rest.
 _STALE = {"dataset": ["data/*.parquet", "pairs/*.parquet"], "model": ["base/*", "training_state/*"]}
 
 
 class UploadError(VqatuneError):
-    """The hub cannot be reached, or does not accept what is sent."""
+    """The hub cannot be reached, or does not accept an upload."""
 
 
 def repository_url(kind: str, repo: str) -> str:
@@ -78,8 +78,8 @@ def _one_line(what: str) -> Iterator[None]:
 
 def _refusal(error: HfHubHTTPError, what: str) -> str:
     status = error.response.status_code
-    said = _short(error.server_message or "")
-    reason = f" ({said})" if said else ""
+    detail = _short(error.server_message or "")
+    reason = f" ({detail})" if detail else ""
     token = "HF_TOKEN" if os.environ.get("HF_TOKEN") else "the token of `hf auth login`"
     if status == 401:
         return f"the hub does not accept {token}{reason}: make one that may write, at {constants.ENDPOINT}/settings/tokens"

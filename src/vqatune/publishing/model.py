@@ -1,4 +1,4 @@
-"""The folder of a published adapter: what stock peft and transformers load, with its scores and its card."""
+"""The folder of a published adapter, which stock peft and transformers load, with its scores and its card."""
 
 import json
 import shutil
@@ -14,7 +14,7 @@ from vqatune.tables import write_json
 
 
 def model_facts(version: str, root: Path) -> Facts:
-    """Return what is known of a version whose adapter and processor are whole.
+    """Return the facts on a version whose adapter and processor are whole.
 
     Raises ModelError where there is no such version, or it or a version before is damaged; DataError and ParameterError
     as `gather_facts`.
@@ -59,7 +59,7 @@ def write_model(folder: Path, facts: Facts, request: Request, root: Path) -> Non
 
 
 def score_files(root: Path, version: str) -> dict[Path, str]:
-    """Return where a version's scores are, and what they are called in its folder."""
+    """Return the paths of a version's scores, and their names in its folder."""
     metrics = root / "metrics"
     return {
         metrics / f"{version}.json": "metrics.json",

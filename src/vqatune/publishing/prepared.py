@@ -1,4 +1,4 @@
-"""Folders that are prepared once: what is there for the same inputs stays, with what was written into its card by hand.
+"""Folders that are prepared once: one for the same inputs stays, with the edits to its card.
 
 A part is there whole or not at all; `.prepared.json` in it says what it was prepared from.
 """
@@ -84,7 +84,7 @@ def _is_whole(folder: Path, record: dict[str, Any]) -> bool:
 
 
 def _remove_unfinished(folder: Path) -> None:
-    """Remove what a process that was killed has left of a folder, which may be gigabytes."""
+    """Remove the unfinished folders of killed processes, which may be gigabytes."""
     for left in folder.parent.glob(f".{folder.name}.*"):
         if left.is_dir() and {path.name for path in left.iterdir()} <= {folder.name, "replaced"}:
             shutil.rmtree(left)

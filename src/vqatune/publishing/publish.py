@@ -1,4 +1,4 @@
-"""`vqatune publish`: prepare the folders of a version and its dataset, and say or send what goes where."""
+"""`vqatune publish`: prepare the folders of a version and its dataset for upload."""
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -63,7 +63,7 @@ def prepare(request: Request, folder: Path, root: Path = Path()) -> list[Part]:
 
 
 def _check_place(folder: Path, root: Path) -> None:
-    """Raise DataError where DVC would take what is prepared for a change of what a stage wrote."""
+    """Raise DataError where DVC would take a prepared folder for a change of a stage's output."""
     for name in ("data", "models", "metrics"):
         if folder.resolve().is_relative_to((root / name).resolve()):
             raise DataError(
@@ -92,8 +92,8 @@ def _dataset_key(origin: Origin, request: Request, root: Path) -> str:
 
 
 def _archives(root: Path) -> list[list[str | int]]:
-    """Return what tells an archive from another without reading it: that would take as long as to publish it."""
-    told = []
+    """Return archives' sizes and times, which identify them without reading: that would take as long as to publish them."""
+    identities = []
     for name in sorted(
         read_table(root / "data" / "sampled.parquet", SAMPLED, ["archive"])["archive"].unique()
     ):
@@ -101,8 +101,8 @@ def _archives(root: Path) -> list[list[str | int]]:
             status = (root / name).stat()
         except OSError as error:
             raise ArchiveError(f"{root / name} does not exist: run `dvc repro raw` or `dvc pull`") from error
-        told.append([name, status.st_size, status.st_mtime_ns])
-    return told
+        identities.append([name, status.st_size, status.st_mtime_ns])
+    return identities
 
 
 def _model_key(facts: Facts, request: Request, root: Path) -> str:

@@ -20,7 +20,7 @@ from vqatune.runtime.progress import track
 from vqatune.tables import PAIRS, SAMPLED, read_table, replacing_folder, write_csv, write_table
 
 EXPORTED = pa.schema([*PAIRS, pa.field("image_path", pa.string())])
-"""A pair and the path of its image among the catalogue's pictures."""
+"""A pair and the path of its image among the catalogue's images."""
 
 _CSV = [
     "image_id",

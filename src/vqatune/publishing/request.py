@@ -1,4 +1,4 @@
-"""What is to be published, where, and what of it the cards say."""
+"""A request to publish: the version, the repositories, and the cards' facts on them."""
 
 import re
 import subprocess
@@ -45,7 +45,7 @@ class Request:
 
 
 def git_commit(root: Path) -> str | None:
-    """Return what a card says of the commit that a repository is at, or None where that is not known."""
+    """Return a card's text on the commit that a repository is at, or None where that is not known."""
     head = _git(root, "rev-parse", "HEAD")
     if head is None:
         return None

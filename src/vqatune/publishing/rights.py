@@ -1,4 +1,4 @@
-"""Whose pictures, texts and weights these are, and what their licences ask of whoever passes them on."""
+"""Rights in the images, texts and weights, and the terms of their licences for redistribution."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Rights:
-    """The rights in what is published."""
+    """The rights in a published dataset or model."""
 
     license: str | None
     """As the hub names it; None where it is not known here."""

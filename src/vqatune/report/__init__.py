@@ -1,1 +1,1 @@
-"""What is looked at after a run: the history of all versions, its plots and its table."""
+"""Results of a run: the history of all versions, its plots, tables and page."""

@@ -1,4 +1,4 @@
-"""Reading what the stages say about their data, for the report."""
+"""Reading the stages' counts and tables for the report."""
 
 import json
 from pathlib import Path

@@ -112,6 +112,24 @@ def test_without_any_one_of_its_files_wordnet_is_not_installed(data, file, zippe
     assert "\n" not in str(raised.value)
 
 
+def test_a_wordnet_that_others_may_write_to_is_none_as_to_nltk(data):
+    folder = write_files(data[0] / "corpora" / "wordnet")
+    assert installed()
+    folder.chmod(0o775)
+    assert not installed()
+    with pytest.warns(RuntimeWarning, match="writable"), pytest.raises(LookupError):
+        nltk.data.find("corpora/wordnet")
+
+
+def test_the_folders_are_those_of_nltk_before_it_is_imported_and_after():
+    script = (
+        "import sys; from vqatune.evaluation.metrics.wordnet import _search_path; before = _search_path();"
+        "assert 'nltk' not in sys.modules; import nltk; assert before == nltk.data.path == _search_path()"
+    )
+    environment = os.environ | {"NLTK_DATA": os.pathsep.join(["~/mine", "/their"])}
+    subprocess.run([sys.executable, "-c", script], env=environment, check=True)
+
+
 @pytest.mark.parametrize("left", [b"", b"index.verb\nabando"], ids=["empty", "cut off"])
 def test_a_file_that_was_not_written_to_its_end_is_none(data, left):
     (write_files(data[0] / "corpora" / "wordnet") / "index.verb").write_bytes(left)

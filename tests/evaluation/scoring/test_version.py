@@ -1,6 +1,9 @@
 """The scores of a version."""
 
 import json
+import pickle
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -14,7 +17,8 @@ from vqatune.errors import DataError, ParameterError
 from vqatune.evaluation import score
 from vqatune.evaluation.metrics import METRICS
 from vqatune.evaluation.scoring.slices import SLICES
-from vqatune.evaluation.scoring.version import VersionScores, read_test, score_version
+from vqatune.evaluation.scoring.test_set import read_test
+from vqatune.evaluation.scoring.version import VersionScores, score_version, store_scores
 
 _ROWS = (
     ("red", "Red", 0, "color", "CHAIR", "i1"),
@@ -154,6 +158,42 @@ def test_scores_that_were_kept_change_no_bit(make_version, text_params, tmp_path
     score_version(*make_version(("red", "blue"), *_ROWS[:2]), text_params, store=tmp_path)
     assert _texts(score_version(*version, text_params, store=tmp_path)) == first
     assert _texts(score_version(*version, text_params, store=tmp_path)) == first
+
+
+def test_scores_that_are_stored_ahead_are_found(make_version, text_params, tmp_path, caplog):
+    predictions, test = make_version(*_ROWS)
+    others, _ = make_version(*(("red", f"other {number}") for number in range(len(_ROWS))))
+    foreign, _ = make_version(("red", "red"))
+    tables.write_table(others, tmp_path / "others.parquet", tables.PREDICTIONS)
+    tables.write_table(foreign, tmp_path / "foreign.parquet", tables.PREDICTIONS)
+    (tmp_path / "damaged.parquet").write_bytes(b"damaged")
+    store = tmp_path / "store"
+    assert not score_version(predictions, test, text_params, store).scores.all_stored
+    with caplog.at_level("INFO"):
+        store_scores(sorted(tmp_path.glob("*.parquet")), test, text_params, store)
+    skipped = [record.getMessage() for record in caplog.records]
+    assert len(skipped) == 2 and all("\n" not in message for message in skipped)
+    assert "damaged.parquet is not scored ahead: " in skipped[0]
+    assert "foreign.parquet is not scored ahead: the predictions do not belong to this test set" in skipped[1]
+    found = score_version(others, test, text_params, store)
+    assert found.scores.all_stored
+    assert _texts(found) == _texts(score_version(others, test, text_params))
+
+
+def test_no_library_is_loaded_where_all_pairs_are_stored(make_version, text_params, tmp_path):
+    predictions, test = make_version(*_ROWS)
+    score_version(predictions, test, text_params, tmp_path)
+    with (tmp_path / "arguments").open("wb") as file:
+        pickle.dump((predictions, test, text_params, tmp_path), file)
+    script = (
+        "import pickle, sys; from vqatune.evaluation.scoring.version import score_version;"
+        "scored = score_version(*pickle.load(open(sys.argv[1], 'rb'))); scored.by();"
+        "assert scored.scores.all_stored;"
+        "print(sorted({'torch', 'transformers', 'nltk', 'sacrebleu', 'rouge_score', 'scipy', 'sklearn'} & set(sys.modules)))"
+    )
+    command = [sys.executable, "-c", script, tmp_path / "arguments"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
 
 
 def test_what_is_read_from_a_checkout_scores_like_what_is_in_memory(make_version, text_params, tmp_path):

@@ -58,7 +58,7 @@ def compare(first: VersionScores, second: VersionScores, resamples: int, seed: i
 def check_same_test(
     first: pd.DataFrame, second: pd.DataFrame, names: tuple[str, str] = ("the first version", "the second")
 ) -> None:
-    """Raise DataError where two versions, called `names`, were not asked the same of the same images.
+    """Raise DataError where two versions, called `names`, have different questions or images.
 
     first, second: qa_id, image_id, question, and answer or references; in any order of rows.
     """

@@ -8,14 +8,14 @@ import numpy as np
 import pandas as pd
 
 from vqatune.errors import DataError
-from vqatune.evaluation.scoring.version import HeldOut, read_test
+from vqatune.evaluation.scoring.test_set import TestSet, read_test
 from vqatune.tables import PREDICTIONS, read_table, table_columns
 
 _TABLES = ("data/test.parquet", "data/train.parquet", "data/sampled.parquet")
 
 
-def read_version(name: str, root: Path) -> tuple[pd.DataFrame, HeldOut]:
-    """Return a version's predictions (tables.PREDICTIONS) and what it is measured on.
+def read_version(name: str, root: Path) -> tuple[pd.DataFrame, TestSet]:
+    """Return a version's predictions (tables.PREDICTIONS) and its test set.
 
     Args:
         name: a version, after the name of a git revision or a DVC experiment and a colon where it is not this
@@ -41,7 +41,7 @@ def read_version(name: str, root: Path) -> tuple[pd.DataFrame, HeldOut]:
             raise DataError(f"at {revision}, {str(error).removeprefix(f'{folder}/')}") from error
 
 
-def _read(root: Path, predictions: str) -> tuple[pd.DataFrame, HeldOut]:
+def _read(root: Path, predictions: str) -> tuple[pd.DataFrame, TestSet]:
     path = root / predictions
     if "grounding" in table_columns(path):
         return read_table(path, PREDICTIONS), read_test(root)

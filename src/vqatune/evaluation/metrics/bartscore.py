@@ -51,20 +51,20 @@ class Bartscore:
         scores = np.zeros((len(pairs), 1))
 
         def run(block: list[int]) -> np.ndarray:
-            read, said = zip(*(pairs[place] for place in block), strict=True)
-            return self._likelihood([ids[text] for text in read], [ids[text] for text in said])
+            sources, targets = zip(*(pairs[place] for place in block), strict=True)
+            return self._likelihood([ids[text] for text in sources], [ids[text] for text in targets])
 
         for block, likelihoods in run_blocks(run, same_shape_blocks(shapes, self._device), self._device):
             scores[block, 0] = likelihoods
         return scores
 
-    def _likelihood(self, read: list[list[int]], said: list[list[int]]) -> np.ndarray:
+    def _likelihood(self, sources: list[list[int]], targets: list[list[int]]) -> np.ndarray:
         with torch.inference_mode():
-            read, said = torch.tensor(read, device=self._device), torch.tensor(said, device=self._device)
+            inputs, labels = (torch.tensor(ids, device=self._device) for ids in (sources, targets))
             logits = self._model(
-                input_ids=read, attention_mask=torch.ones_like(read), labels=said, use_cache=False
+                input_ids=inputs, attention_mask=torch.ones_like(inputs), labels=labels, use_cache=False
             ).logits.float()
-            losses = torch.nn.functional.cross_entropy(logits.transpose(1, 2), said, reduction="none")
+            losses = torch.nn.functional.cross_entropy(logits.transpose(1, 2), labels, reduction="none")
             return -losses.mean(1).double().cpu().numpy()
 
 

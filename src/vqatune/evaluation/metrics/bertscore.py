@@ -1,7 +1,7 @@
 """BERTScore: how well the tokens of two texts match in a language model's states.
 
 Zhang et al., "BERTScore: Evaluating Text Generation with BERT", ICLR 2020; model, layer and tokens as bert-score has
-them, without idf weights and rescaling. Its own loop encodes a text anew for every pair and is not used.
+them, without idf weights and rescaling. Its own loop encodes a text again for every pair and is not used.
 """
 
 from collections import defaultdict

@@ -48,7 +48,7 @@ def load_from(
 
 
 def precision_on(device: torch.device) -> torch.dtype:
-    """Return what a scoring model computes in: bfloat16 on a GPU, float32 on a CPU."""
+    """Return a scoring model's precision: bfloat16 on a GPU, float32 on a CPU."""
     return torch.bfloat16 if device.type == "cuda" else torch.float32
 
 
@@ -72,7 +72,7 @@ def same_shape_blocks(lengths: Sequence[tuple[int, ...]], device: torch.device) 
 def run_blocks(
     run: Callable[[list[int]], _Result], blocks: Iterable[list[int]], device: torch.device
 ) -> Iterator[tuple[list[int], _Result]]:
-    """Yield each block with what `run` makes of it: on a CPU, as many blocks at a time as torch has threads."""
+    """Yield each block with the result of `run`: on a CPU, as many blocks at a time as torch has threads."""
     if device.type != "cpu":
         yield from ((block, run(block)) for block in blocks)
         return
@@ -88,7 +88,7 @@ def run_blocks(
 def encode_in_blocks(
     encode: Callable[[list[list[int]]], np.ndarray], ids: Sequence[list[int]], device: torch.device
 ) -> list[np.ndarray]:
-    """Return, for each text, its part of what `encode` makes of token ids of one length, (texts, tokens)."""
+    """Return each text's row of `encode`, which takes the token ids of texts of one length, (texts, tokens)."""
     encoded: list[np.ndarray | None] = [None] * len(ids)
     blocks = same_shape_blocks([(len(tokens),) for tokens in ids], device)
     for block, states in run_blocks(lambda block: encode([ids[place] for place in block]), blocks, device):

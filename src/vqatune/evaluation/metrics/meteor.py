@@ -1,8 +1,8 @@
 """METEOR: words that match as they are, by stem or as synonyms, and the order they come in.
 
 Lavie & Agarwal, "METEOR: An automatic metric for MT evaluation with high levels of correlation with human
-judgments", 2007, as NLTK computes it. What NLTK asks about a word is remembered here; two texts without a word that
-could match never get as far as NLTK.
+judgments", 2007, as NLTK computes it. Stems and synonyms are cached here; two texts without a word that
+could match score 0 without a call of NLTK.
 """
 
 from collections.abc import Callable

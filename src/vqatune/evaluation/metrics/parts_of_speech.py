@@ -7,7 +7,8 @@ simple rule-based part of speech tagger", 1992.
 import re
 from collections import Counter
 from functools import cache, lru_cache
-from importlib.resources import files
+from importlib.util import find_spec
+from pathlib import Path
 from string import punctuation
 
 from vqatune.evaluation.metrics.text import tokens
@@ -54,6 +55,8 @@ def overlap_by_part_of_speech(prediction: str, reference: str) -> dict[str, tupl
 
 @cache
 def _lexicon() -> dict[str, str]:
-    text = (files("textblob") / "en" / "en-lexicon.txt").read_text(encoding="utf-8")
+    # Not through importlib.resources, which imports textblob, and with it all of NLTK.
+    package = Path(find_spec("textblob").origin).parent
+    text = (package / "en" / "en-lexicon.txt").read_text(encoding="utf-8")
     entries = (line.split(" ") for line in text.splitlines() if " " in line and not line.startswith(";;;"))
     return {entry[0]: entry[1] for entry in entries}

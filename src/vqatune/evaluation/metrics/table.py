@@ -1,4 +1,4 @@
-"""The table of metrics: what each is called, where its scores come from, and how pairs make a total."""
+"""The table of metrics: their names, the functions that score pairs, totals over pairs, and where each is displayed."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -16,11 +16,11 @@ from vqatune.evaluation.metrics.wups import wups_00, wups_09
 from vqatune.params import EvalParams
 
 MARKS: Mapping[int, float] = {0: 1.0, 1: 2.0, 2: 4.0, 3: 8.0, 5: 20.0}
-"""What a correct answer counts in the average mark, by the question's difficulty."""
+"""The weight of a question in the average mark, by its difficulty."""
 
 Family = Literal["lexical", "structural", "semantic", "difficulty", "image"]
 Group = Literal["text", "wordnet", "bertscore", "sbert", "bartscore"]
-"""What is scored together: metrics of texts alone, of WordNet, and of one model each."""
+"""Metrics that are scored together: those of texts alone, of WordNet, and of one model each."""
 Derived = Callable[[pd.DataFrame, EvalParams], pd.Series]
 
 
@@ -31,6 +31,9 @@ class Metric:
     A score comes either from its group (`group`; by `pair`, or from the group's model) or, by `derive`, from the
     columns `needs` of pairs that have been scored. With `weights`, pairs that have a difficulty count, each by its
     weight.
+
+    Where it is displayed: `headline` metrics are those of their family that the report shows at first; `in_table` and
+    `in_slices` rank what `vqatune table` and the tables by slice show as far as there is room, 1 first.
     """
 
     name: str
@@ -43,6 +46,9 @@ class Metric:
     higher_is_better: bool = True
     lowest: float = 0.0
     highest: float = 1.0
+    headline: bool = False
+    in_table: int | None = None
+    in_slices: int | None = None
 
 
 def _wups_weighted(pairs: pd.DataFrame, params: EvalParams) -> pd.Series:
@@ -58,39 +64,68 @@ def _vccs(pairs: pd.DataFrame, params: EvalParams) -> pd.Series:
 
 
 _ROWS = (
-    Metric("exact_match", "lexical", "text", lexical.exact_match),
-    Metric("vqa_accuracy", "lexical", "text", vqa_accuracy),
-    Metric("bleu", "lexical", "text", lexical.bleu),
+    Metric("exact_match", "lexical", "text", lexical.exact_match, headline=True, in_table=1, in_slices=1),
+    Metric("vqa_accuracy", "lexical", "text", vqa_accuracy, in_table=2, in_slices=2),
+    Metric("bleu", "lexical", "text", lexical.bleu, headline=True, in_table=3),
     Metric("bleu1", "lexical", "text", lexical.bleu1),
-    Metric("rouge_l", "lexical", "text", lexical.rouge_l),
-    Metric("meteor", "lexical", "wordnet", meteor),
+    Metric("rouge_l", "lexical", "text", lexical.rouge_l, in_table=4, in_slices=3),
+    Metric("meteor", "lexical", "wordnet", meteor, headline=True, in_table=11),
     Metric("jaccard", "lexical", "text", lexical.jaccard),
     Metric("dice", "lexical", "text", lexical.dice),
-    Metric("token_overlap", "lexical", "text", lexical.token_overlap),
+    Metric(
+        "token_overlap", "lexical", "text", lexical.token_overlap, headline=True, in_table=12, in_slices=6
+    ),
     Metric("precision_complete", "lexical", "text", lexical.precision_complete),
     Metric("recall_complete", "lexical", "text", lexical.recall_complete),
     Metric("precision_partial", "lexical", "text", lexical.precision_partial),
     Metric("recall_partial", "lexical", "text", lexical.recall_partial),
     Metric("lcs_ratio", "structural", "text", structural.lcs_ratio),
-    Metric("fuzzy", "structural", "text", structural.fuzzy),
+    Metric("fuzzy", "structural", "text", structural.fuzzy, in_table=5, in_slices=5),
     Metric("bertscore_precision", "semantic", "bertscore"),
     Metric("bertscore_recall", "semantic", "bertscore"),
-    Metric("bertscore_f1", "semantic", "bertscore"),
+    Metric("bertscore_f1", "semantic", "bertscore", headline=True, in_table=6),
     Metric("bartscore", "semantic", "bartscore", lowest=-math.inf, highest=0.0),
-    Metric("sbert_cosine", "semantic", "sbert", lowest=-1.0),
+    Metric("sbert_cosine", "semantic", "sbert", lowest=-1.0, headline=True, in_table=9, in_slices=4),
     Metric("wups_00", "semantic", "wordnet", wups_00),
     Metric("wups_09", "semantic", "wordnet", wups_09),
-    Metric("wups_weighted", "semantic", derive=_wups_weighted, needs=("wups_00", "wups_09")),
     Metric(
-        "average_mark", "difficulty", derive=_average_mark, needs=("exact_match", "difficulty"), weights=MARKS
+        "wups_weighted",
+        "semantic",
+        derive=_wups_weighted,
+        needs=("wups_00", "wups_09"),
+        headline=True,
+        in_table=10,
     ),
-    Metric("vccs", "image", derive=_vccs, needs=("grounding", "jaccard_clean")),
-    Metric("grounding", "image", derive=lambda pairs, params: pairs["grounding"], needs=("grounding",)),
+    Metric(
+        "average_mark",
+        "difficulty",
+        derive=_average_mark,
+        needs=("exact_match", "difficulty"),
+        weights=MARKS,
+        in_table=7,
+        in_slices=7,
+    ),
+    Metric("vccs", "image", derive=_vccs, needs=("grounding", "jaccard_clean"), in_table=13),
+    Metric(
+        "grounding",
+        "image",
+        derive=lambda pairs, params: pairs["grounding"],
+        needs=("grounding",),
+        in_table=8,
+    ),
     Metric("jaccard_clean", "lexical", "text", lexical.jaccard_clean),
 )
 
+
 METRICS: dict[str, Metric] = {metric.name: metric for metric in _ROWS}
 """Every metric by name, in the order in which scores are written."""
+
+
+def ranked(place: str) -> list[str]:
+    """Return the metrics that have a rank, `in_table` or `in_slices`, in its order."""
+    ranks = {name: getattr(metric, place) for name, metric in METRICS.items()}
+    return sorted((name for name, rank in ranks.items() if rank is not None), key=ranks.__getitem__)
+
 
 PUBLISHED: dict[str, PairScore] = {
     "vqa_accuracy": lexical.exact_match,
@@ -100,7 +135,7 @@ PUBLISHED: dict[str, PairScore] = {
 
 
 def pair_weights(metric: Metric, pairs: pd.DataFrame) -> np.ndarray:
-    """Return what each pair counts in a metric's total: float64 of shape (pairs,), 0 for one that does not.
+    """Return each pair's weight in a metric's total: float64 of shape (pairs,), 0 for one that does not.
 
     pairs: with `difficulty`, for a metric with weights.
     """

@@ -1,4 +1,4 @@
-"""Text forms, and the two rules every metric follows: on empty sides and on several references."""
+"""Text normalization, and the two rules of every metric: on empty texts and on several references."""
 
 import string
 import unicodedata
@@ -9,22 +9,22 @@ PairScore = Callable[[str, Sequence[str]], float | None]
 """A metric of one pair: (prediction, its references) → a score, or None where it is not defined."""
 
 # Answers repeat: a version has far fewer distinct ones than pairs.
-_remembered = lru_cache(maxsize=1 << 16)
+_cached = lru_cache(maxsize=1 << 16)
 
 
-@_remembered
+@_cached
 def plain(text: str) -> str:
     """Return the text in lower case with single spaces between its words and none around them."""
     return " ".join(tokens(text))
 
 
-@_remembered
+@_cached
 def tokens(text: str) -> tuple[str, ...]:
     """Return the words of the plain form."""
     return tuple(text.lower().split())
 
 
-@_remembered
+@_cached
 def clean_tokens(text: str) -> frozenset[str]:
     """Return the set of the plain form's words, less those that are punctuation alone."""
     return frozenset(token for token in tokens(text) if not all(map(is_punctuation, token)))

@@ -12,10 +12,10 @@ import sys
 import tempfile
 import zipfile
 import zlib
+from contextlib import suppress
 from io import StringIO
 from itertools import takewhile
 from pathlib import Path
-from typing import Any
 
 from vqatune.errors import DataError
 from vqatune.tables import replacing_folder
@@ -71,9 +71,9 @@ def name() -> str:
         raise unusable()
     try:
         for file in FILES:
-            with root.join(file).open() as content:
+            with (root / file).open("rb") as content:
                 digest.update(hashlib.sha256(content.read()).digest())
-    except (OSError, ValueError, zipfile.BadZipFile, zlib.error) as error:
+    except (OSError, KeyError, ValueError, zipfile.BadZipFile, zlib.error) as error:
         raise unusable() from error
     return digest.hexdigest()
 
@@ -93,11 +93,9 @@ def install(target: Path) -> str | None:
     Returns where it came from, or None where it cannot be had. Raises DataError where NLTK would go on reading an
     incomplete one that lies elsewhere, and where `target` cannot be written.
     """
-    import nltk
-
     if installed():
         return "NLTK's data, where it was already"
-    before = list(takewhile(lambda folder: Path(folder) != target, nltk.data.path))
+    before = list(takewhile(lambda folder: Path(folder) != target, _search_path()))
     if (place := _place(before)) and place.suffix != ".zip" and _found(before):
         raise DataError(
             f"NLTK reads WordNet from {place}, which is incomplete: delete it, then run "
@@ -130,39 +128,62 @@ def make_corpus(files: Path, target: Path) -> bool:
     return True
 
 
-def _found(paths: list[str] | None = None) -> Any:
-    """Return NLTK's pointer to the corpus that it would read, whole or not, or None; paths: instead of all of NLTK's."""
-    import nltk
+def _search_path() -> list[str]:
+    """Return NLTK's list of data folders; without importing NLTK, which takes a second, where it is not imported yet."""
+    if "nltk" in sys.modules:
+        return list(sys.modules["nltk"].data.path)
+    own = [os.path.join(sys.prefix, *parts, "nltk_data") for parts in ((), ("share",), ("lib",))]
+    system = [f"/usr/{parts}/nltk_data" for parts in ("share", "local/share", "lib", "local/lib")]
+    given = [folder for folder in os.environ.get("NLTK_DATA", "").split(os.pathsep) if folder]
+    return [os.path.expanduser(folder) for folder in [*given, "~/nltk_data"]] + own + system
 
-    for resource in ("corpora/wordnet", "corpora/wordnet.zip/wordnet/"):
-        try:
-            return nltk.data.find(resource, paths)
-        except (LookupError, OSError, zipfile.BadZipFile):
-            continue
+
+def _found(paths: list[str] | None = None) -> Path | zipfile.Path | None:
+    """Return the corpus that NLTK would read, whole or not, or None; paths: instead of all of NLTK's.
+
+    A folder comes before an archive, wherever they lie. NLTK reads nothing that other users may write to.
+    """
+    folders = [Path(folder) for folder in (_search_path() if paths is None else paths)]
+    for folder in folders:
+        corpus = folder / "corpora" / "wordnet"
+        if corpus.is_dir() and all(map(_private, (folder, corpus.parent, corpus))):
+            return corpus
+    for folder in folders:
+        archive = folder / "corpora" / "wordnet.zip"
+        if archive.exists() and all(map(_private, (folder, archive.parent, archive))):
+            with suppress(OSError, zipfile.BadZipFile):
+                corpus = zipfile.Path(archive, "wordnet/")
+                if corpus.is_dir():
+                    return corpus
     return None
+
+
+def _private(path: Path) -> bool:
+    """Whether nobody but this user and root may write to a path."""
+    status = path.stat()
+    return os.name != "posix" or (status.st_uid in (0, os.geteuid()) and not status.st_mode & 0o022)
 
 
 def _place(paths: list[str] | None = None) -> Path | None:
     """Return the folder or archive that NLTK comes to first."""
-    import nltk
-
     for resource in ("wordnet", "wordnet.zip"):
-        for folder in nltk.data.path if paths is None else paths:
+        for folder in _search_path() if paths is None else paths:
             if (place := Path(folder) / "corpora" / resource).exists():
                 return place
     return None
 
 
-def _whole(root: Any, file: str) -> bool:
+def _whole(corpus: Path | zipfile.Path, name: str) -> bool:
+    """Whether a file of the corpus is there to its end."""
     try:
-        pointer = root.join(file)
-        if not isinstance(pointer, str):
+        file = corpus / name
+        if isinstance(file, zipfile.Path):
             # What an archive holds was written in one piece.
-            return pointer.file_size() > 0
-        with Path(pointer).open("rb") as content:
+            return file.root.getinfo(file.at).file_size > 0
+        with file.open("rb") as content:
             content.seek(-1, os.SEEK_END)
-            return content.read() == b"\n"
-    except OSError:
+            return content.read() == b"\n" and _private(file)
+    except (OSError, KeyError):
         return False
 
 
@@ -173,9 +194,9 @@ def _fetch(target: Path) -> str | None:
         return str(DEBIAN_FILES)
     socket.setdefaulttimeout(WAIT)
     with tempfile.TemporaryDirectory() as folder:
-        # It tells of a failure at length, and there is another way yet.
-        untold = StringIO()
-        fetched = nltk.download("wordnet", download_dir=folder, quiet=True, print_error_to=untold)
+        # NLTK's long report of a failure; there is another source.
+        ignored = StringIO()
+        fetched = nltk.download("wordnet", download_dir=folder, quiet=True, print_error_to=ignored)
         if fetched:
             shutil.unpack_archive(Path(folder) / "corpora" / "wordnet.zip", folder)
             if make_corpus(Path(folder) / "wordnet", target):

@@ -2,7 +2,7 @@
 
 Malinowski & Fritz, "A multi-world approach to question answering about real-world scenes based on uncertain
 input", 2014, on NLTK's Wu-Palmer similarity (Wu & Palmer 1994). NLTK walks the tree for every pair of synsets;
-here each synset's ancestors are written down once, and a pair of words is an intersection of two tables, with
+here each synset's ancestors are computed once, and a pair of words is an intersection of two tables, with
 NLTK's number to the last bit.
 """
 
@@ -99,7 +99,7 @@ class _Sense:
     deepest_first: tuple[int, ...]
     """The ancestors as NLTK prefers them for a common one: by least depth, the greatest first, then by name."""
     tied: bool
-    """Whether NLTK, asked from this synset, prefers it itself to an ancestor that comes before it."""
+    """Whether NLTK, starting from this synset, prefers the synset itself to an ancestor that comes before it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,12 +207,18 @@ def _reader(process: int) -> Any:
     # Not above, where it would be loaded before it is run as a command.
     from vqatune.evaluation.metrics.wordnet import installed, unusable
 
+    class English(WordNetCorpusReader):
+        """WordNet without NLTK's map to other languages, which takes seconds to build."""
+
+        def map_wn(self, version: str = "wordnet") -> None:
+            return None
+
     if not installed():
         raise unusable()
 
     # NLTK's own `wordnet` belongs to whoever uses it beside us, without our lock.
     other_languages = LazyCorpusLoader("omw-1.4", CorpusReader, r".*/wn-data-.*\.tab", encoding="utf8")
-    reader = LazyCorpusLoader("wordnet", WordNetCorpusReader, other_languages)
+    reader = LazyCorpusLoader("wordnet", English, other_languages)
     try:
         reader.ensure_loaded()
     except (LookupError, OSError, ValueError, AssertionError, BadZipFile, zlib.error, WordNetError) as error:

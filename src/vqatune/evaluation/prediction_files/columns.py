@@ -1,4 +1,4 @@
-"""Which column of a file of predictions is what: as the user says, or guessed from common names."""
+"""The roles of a file's columns: as the user names them, or guessed from common names."""
 
 import difflib
 import re
@@ -9,7 +9,7 @@ from operator import itemgetter
 from vqatune.errors import DataError
 
 PREDICTION, REFERENCES, DIFFICULTY, IMAGE_ID = ROLES = ("prediction", "references", "difficulty", "image_id")
-"""What a column can be taken for, which is also what it is called once it is read."""
+"""The roles that a column can have, which are also the columns' names in the frame."""
 
 OPTIONS = {
     PREDICTION: "--prediction",
@@ -19,7 +19,7 @@ OPTIONS = {
 }
 """The command's options that name the columns."""
 
-# As _plain writes them; a name of an earlier line is taken before those of the lines after it.
+# In _plain's form; a name of an earlier line is preferred to those of later lines.
 _NAMES: dict[str, list[str]] = {
     PREDICTION: [
         "prediction",
@@ -49,12 +49,11 @@ _NAMES: dict[str, list[str]] = {
 }
 
 _Candidate = tuple[str, tuple[str, ...]]
-"""A name as _plain writes it, and the columns that go by it."""
+"""A name in _plain's form, and its columns."""
 
 _SHOWN_COLUMNS, _SHOWN_CHARACTERS = 20, 40
 
 
-# As Python writes it: with a comma between any two, as two literals without one would be read as one text.
 @dataclass(frozen=True)
 class Columns:
     """The columns that the user names; what is None, or empty references, is guessed from common names.
@@ -158,7 +157,7 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def shortened(text: str) -> str:
-    """Return a name or a cell as an error shows it: on one line, and cut where it is long."""
+    """Return a name or a cell on one line, and cut where it is long, for an error."""
     line = " ".join(text.split())
     return line if len(line) <= _SHOWN_CHARACTERS else line[: _SHOWN_CHARACTERS - 1] + "…"
 

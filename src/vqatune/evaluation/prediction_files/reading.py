@@ -3,7 +3,6 @@
 What is in a cell is text and stays it: the answers 'None', 'NA', 'nan' and '' are answers like any other.
 """
 
-import csv
 import gzip
 import io
 import json
@@ -38,22 +37,21 @@ from vqatune.evaluation.prediction_files.value_parsing import (
     prediction_texts,
     reference_lists,
 )
+from vqatune.text_files.delimited import check_names, parse_rows
 
 _BOM = b"\xef\xbb\xbf"
-# The most that C's long holds everywhere: a cell may hold a whole picture.
-_LONGEST_CELL = 2**31 - 1
 
 
 @dataclass(frozen=True, eq=False)
 class PredictionsFile:
-    """What a file of predictions holds.
+    """The pairs in a file of predictions.
 
     frame: a row a pair in the file's order: prediction (text), references (a list of one text or more, as many in
     every row), difficulty (Int64) and image_id (text) where the file has them; then every column of the file under
     its own name, as text. A column that is called like one of these four and was not taken for it has `_text` after
     its name.
     taken: prediction, references, difficulty, image_id → the file's columns that were taken for it.
-    notes: what else the user should know of how the file was read, a line each.
+    notes: a line for each peculiarity of the file that the user should know.
     """
 
     frame: pd.DataFrame
@@ -118,7 +116,7 @@ def read_predictions(path: Path | str, columns: Columns | None = None) -> Predic
             try:
                 frame[role] = read(name, found[name], table.at)
             except DataError as error:
-                # That a column is called like it does not mean that it is one.
+                # A guess from the column's name alone may be wrong.
                 if given:
                     raise
                 del chosen[role]
@@ -174,34 +172,12 @@ def _text(path: Path) -> str:
 
 
 def _delimited(path: Path, text: str, delimiter: str) -> _Table:
-    longest = csv.field_size_limit(_LONGEST_CELL)
-    try:
-        reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-        rows, numbers, number = [], [], 1
-        try:
-            for row in reader:
-                # A line with nothing in it is no row.
-                if row:
-                    rows.append(row)
-                    numbers.append(number)
-                number = reader.line_num + 1
-        except csv.Error as error:
-            raise DataError(
-                f"{path}, line {number}: {error}: a cell that starts with a quote ends with one, and quotes in it "
-                "are doubled"
-            ) from error
-    finally:
-        csv.field_size_limit(longest)
+    rows = list(parse_rows(path, io.StringIO(text, newline=""), delimiter))
     if not rows:
         raise DataError(f"{path} is empty: it needs a line of column names and a row a prediction")
-    header, rows, numbers = rows[0], rows[1:], numbers[1:]
-    for row, number in zip(rows, numbers, strict=True):
-        if len(row) != len(header):
-            raise DataError(
-                f"{path}, line {number} has {len(row)} cells, and the line of column names {len(header)}: "
-                "put a cell with a separator in it into quotes"
-            )
-    _check_names(path, header)
+    (_, header), *numbered = rows
+    check_names(path, header)
+    numbers, rows = [number for number, _ in numbered], [row for _, row in numbered]
     columns = zip(*rows, strict=True) if rows else [()] * len(header)
     named = {name: column for name, column in zip(header, columns, strict=True) if name.strip()}
     return _Table(path, named, numbers, "line")
@@ -222,7 +198,7 @@ def _json(path: Path, text: str) -> _Table:
 
 
 def _decoded(text: str, path: Path, line: int | None = None) -> Any:
-    """Return what JSON holds: that of a line, or with None of the file."""
+    """Return the value of JSON text: of a line or, with None, of the whole file."""
     try:
         return DECODER.decode(text)
     except json.JSONDecodeError as error:
@@ -261,7 +237,7 @@ def _objects(path: Path, text: str, rows: list[Any], numbers: Sequence[int], uni
 def _parquet(path: Path) -> _Table:
     try:
         with path.open("rb") as opened, pq.ParquetFile(opened) as file:
-            _check_names(path, file.schema_arrow.names)
+            check_names(path, file.schema_arrow.names)
             wanted = [field.name for field in file.schema_arrow if not _holds_bytes(field.type)]
             table = file.read(wanted)
         columns = {name: _cells(table[name]) for name in wanted if name.strip()}
@@ -284,12 +260,6 @@ def _cells(column: pa.ChunkedArray) -> list[Any]:
         # numpy's numbers are written as short as their type allows, which is not so once a float32 is a float.
         return [None if math.isnan(number) else str(number) for number in column.to_numpy()]
     return column.to_pylist()
-
-
-def _check_names(path: Path, names: Sequence[str]) -> None:
-    for name in dict.fromkeys(names):
-        if name.strip() and list(names).count(name) > 1:
-            raise DataError(f"{path} has the column {name!r} more than once: rename one of them")
 
 
 _TEXT_FORMATS: dict[str, Callable[[Path, str], _Table]] = {

@@ -1,4 +1,4 @@
-"""What the cells of a file of predictions mean: predictions, references, difficulties and images.
+"""The values in a file of predictions: predictions, references, difficulties and images.
 
 A cell is text, True or False, a number, None, or a list or object of these.
 """
@@ -18,14 +18,15 @@ from vqatune.errors import DataError
 from vqatune.evaluation.prediction_files.columns import DIFFICULTY, IMAGE_ID, OPTIONS, shortened
 
 At = Callable[[int], str]
-"""Where a row is, in words: the file and the line."""
+"""Describes the place of a row: the file and the line."""
 
 DECODER = json.JSONDecoder(
     parse_int=str, parse_float=str, parse_constant=lambda name: None if name == "NaN" else name
 )
-"""Reads JSON with its numbers as the text that they are; NaN, which Python writes for nothing, is nothing."""
+"""Reads JSON with its numbers as the text that they are; NaN, which Python writes for a missing value, is None."""
 
 _LITERAL = r"""(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")"""
+# As Python writes it: with a comma between any two, as two literals without one would be read as one text.
 _PYTHON_LIST = re.compile(rf"\[{_LITERAL}(?:, ?{_LITERAL})*\]", re.DOTALL)
 _LONGEST_PYTHON_LIST = 100_000
 
@@ -126,12 +127,12 @@ def _written_lists(name: str, cells: Sequence[Any]) -> tuple[dict[str, list[str]
     if len(python) < len(others):
         return lists, _unread_lists([cell for cell in others for _ in range(counts[cell])])
     count = sum(counts[cell] for cell in python)
-    said = f"{count} Python lists in column {name!r} are read as lists of references"
-    return lists | python, [said] if count else []
+    note = f"{count} Python lists in column {name!r} are read as lists of references"
+    return lists | python, [note] if count else []
 
 
 def _python_list(cell: str) -> list[str] | None:
-    """Return what a text that Python wrote for a list of texts holds; None for another text."""
+    """Return the texts of a Python list of texts, as Python writes it; None for another text."""
     if len(cell) > _LONGEST_PYTHON_LIST or not _PYTHON_LIST.fullmatch(cell):
         return None
     try:
@@ -148,8 +149,8 @@ def _python_list(cell: str) -> list[str] | None:
 def _unread_lists(texts: Sequence[str]) -> list[str]:
     """Return a note where texts look like Python lists, and not like JSON."""
     count = sum(text[:2] + text[-2:] in ("['']", "['\"]", "[\"']") for text in texts)
-    said = f"{count} references look like Python lists and count as one text each: write JSON"
-    return [said] if count else []
+    note = f"{count} references look like Python lists and count as one text each: write JSON"
+    return [note] if count else []
 
 
 def _alternatives(cell: Any, lists: dict[str, list[str]]) -> list[str] | None:

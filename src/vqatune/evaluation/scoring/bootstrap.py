@@ -12,7 +12,7 @@ from threadpoolctl import threadpool_limits
 LEVEL = 0.95
 _RESAMPLES_AT_ONCE = 20
 _DIGITS = 6
-"""More is below the noise of the resampling, and would differ between processors."""
+"""Further digits are below the noise of the resampling, and would differ between processors."""
 
 
 def image_sums(images: np.ndarray, values: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -38,7 +38,7 @@ def resampled_means(sums: np.ndarray, totals: np.ndarray, resamples: int, seed: 
     """
     parts = []
     both = np.concatenate([sums, totals], 1)
-    # Several threads would wait for each other longer than a product takes.
+    # Products are so small that synchronizing threads takes longer.
     with threadpool_limits(1, "blas"):
         for drawn in _draws(len(sums), resamples, seed):
             drawn_sums, drawn_totals = np.split(drawn @ both, 2, axis=1)
@@ -59,7 +59,7 @@ def interval(means: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _draws(images: int, resamples: int, seed: int) -> Iterator[np.ndarray]:
-    """Yield how often each image is drawn, (some resamples, images), float64."""
+    """Yield the number of times that each image is drawn, (some resamples, images), float64."""
     generator = np.random.default_rng(seed)
     for start in range(0, resamples, _RESAMPLES_AT_ONCE):
         count = min(_RESAMPLES_AT_ONCE, resamples - start)

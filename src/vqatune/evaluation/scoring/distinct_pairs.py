@@ -1,4 +1,4 @@
-"""The pairs of a frame that is to be scored: its columns checked, and each distinct pair once."""
+"""Checks of a frame to score, and its distinct pairs."""
 
 from numbers import Real
 from typing import Any
@@ -11,11 +11,11 @@ from vqatune.evaluation.scoring.store import Pair
 
 
 def distinct_pairs(frame: pd.DataFrame) -> tuple[pd.DataFrame, np.ndarray, list[Pair]]:
-    """Return the frame with a new index, which distinct pair each row is, and these, in the order of their texts.
+    """Return the frame with a new index, the number of each row's distinct pair, and the distinct pairs, sorted.
 
-    `frame` has prediction and references (a text, or a list of texts), and perhaps difficulty, grounding, image_id.
+    `frame` has prediction and references (a text, or a list of texts), and optionally difficulty, grounding, image_id.
 
-    Raises DataError where there is no pair, a column is missing, or one holds what it cannot.
+    Raises DataError where there is no pair, a column is missing, or one holds invalid values.
     """
     for name in ("prediction", "references"):
         if name not in frame.columns:
@@ -41,7 +41,7 @@ def distinct_pairs(frame: pd.DataFrame) -> tuple[pd.DataFrame, np.ndarray, list[
 
 
 def _coded(column: pd.Series) -> tuple[np.ndarray, list]:
-    """Return which distinct value each row has, int64, and these values; lists and arrays are taken as tuples."""
+    """Return the number of each row's distinct value, int64, and these values; lists and arrays become tuples."""
     if not isinstance(column.dtype, pd.StringDtype):
         column = pd.Series(
             [tuple(value) if isinstance(value, list | np.ndarray) else value for value in column],

@@ -1,4 +1,4 @@
-"""What a model makes of a text, computed once for all pairs and versions that the text is in."""
+"""Embeddings of texts, computed once for all pairs and versions that a text is in."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from hashlib import blake2b
@@ -11,17 +11,17 @@ Encode = Callable[[Sequence[str]], list[np.ndarray]]
 """Returns, of every text, a float32 array of two dimensions."""
 
 _ROOM = 400 << 20
-"""Bytes that are remembered before some are forgotten, so that long texts do not fill the memory."""
+"""Bytes held in memory; above it, arrays that are not needed now are dropped."""
 _ROOM_ON_DISK = 1 << 30
 _CHARACTERS_AT_ONCE = 50_000
-"""Of the texts that are encoded, and kept, at a time."""
+"""Characters of the texts that are encoded, and stored, at a time."""
 
 
 class Embeddings:
     """The arrays of texts by one model, which is loaded when there is a new text, and not before."""
 
     def __init__(self, load: Callable[[], Encode], store: Store | None = None) -> None:
-        """Take what loads the model; and a store in which its arrays are kept, up to a gigabyte."""
+        """Take a function that loads the model, and a store for its arrays, which takes up to a gigabyte."""
         self._load, self._store = load, store
         self._known: dict[str, np.ndarray] = {}
         self._held = 0
@@ -53,7 +53,7 @@ class Embeddings:
 
 
 def _cuts(texts: list[str]) -> Iterator[list[str]]:
-    """Cut texts, the short ones first, so that what goes together is of few lengths."""
+    """Cut texts into batches, sorted by length, so that a batch has few different lengths."""
     cut: list[str] = []
     characters = 0
     for text in sorted(texts, key=len):

@@ -1,4 +1,4 @@
-"""Scores of any predictions against their references: of every pair, and in all with intervals.
+"""Scores of any predictions against their references: of every pair, and totals with intervals.
 
 >>> score(pandas.DataFrame({"prediction": ["red"], "references": ["dark red"]})).totals
 """
@@ -22,9 +22,9 @@ from vqatune.params import ComputeParams, EvalParams
 from vqatune.runtime.progress import bar
 
 SEED = 13
-"""Of the resamples, where no other is given."""
+"""Of the resamples, by default."""
 _CHARACTERS_AT_ONCE = 500_000
-"""Of the pairs that are scored and kept at a time: their tokens' states are some hundred megabytes."""
+"""Characters of the pairs that are scored and stored at a time: their tokens' states are some hundred megabytes."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,12 +36,14 @@ class Scores:
     of METRICS.
     absent: metric → why it could not be computed, or has no value.
     counts: pairs, images (pairs, where they have none), empty_predictions, empty_references (pairs with one).
+    all_stored: whether the store held every pair's scores already.
     """
 
     pairs: pd.DataFrame
     totals: pd.DataFrame
     absent: dict[str, str]
     counts: dict[str, int]
+    all_stored: bool = False
 
 
 def score(
@@ -76,7 +78,7 @@ def score(
     params = params or EvalParams()
     chosen = _chosen(metrics)
     pairs, rows, distinct = distinct_pairs(frame)
-    values, absent = _score_distinct(distinct, _groups(chosen), params, compute, store)
+    values, absent, new = _score_distinct(distinct, _groups(chosen), params, compute, store)
     if published:
         values |= {name: np.array([pair(*two) for two in distinct]) for name, pair in PUBLISHED.items()}
     scored = pairs.assign(**{name: column[rows] for name, column in values.items()})
@@ -95,7 +97,18 @@ def score(
     given = [name for name in pairs.columns if name not in chosen]
     totals = _totals(scored.iloc[_own_order(scored, rows)], present, params.resamples, seed)
     complete = pd.concat([pairs[given], scored[present]], axis=1).set_axis(frame.index)
-    return Scores(complete, totals, absent, _counts(pairs, rows, distinct))
+    return Scores(complete, totals, absent, _counts(pairs, rows, distinct), all_stored=not new)
+
+
+def score_into_store(
+    frame: pd.DataFrame, params: EvalParams, compute: ComputeParams | None, store: Path
+) -> None:
+    """Score pairs by all metrics that can be computed, only to keep their scores in a store.
+
+    Takes and raises what `score` does; `frame` needs no columns but prediction and references.
+    """
+    _, _, distinct = distinct_pairs(frame)
+    _score_distinct(distinct, _groups(list(METRICS)), params, compute, store)
 
 
 def _counts(pairs: pd.DataFrame, rows: np.ndarray, distinct: list[Pair]) -> dict[str, int]:
@@ -119,7 +132,7 @@ def mean_sums(pairs: pd.DataFrame, metrics: Sequence[str]) -> tuple[np.ndarray, 
 
 
 def _own_order(pairs: pd.DataFrame, rows: np.ndarray) -> np.ndarray:
-    """Return an order of the rows that depends on what they hold alone, so that sums do, too."""
+    """Return an order of the rows that depends on their content alone, so that sums do, too."""
     numbers = [name for name in ("grounding", "difficulty") if name in pairs.columns]
     return np.lexsort([*(pairs[name].to_numpy(np.float64, na_value=np.nan) for name in numbers), rows])
 
@@ -178,7 +191,7 @@ def _chosen(names: Iterable[str] | None) -> list[str]:
 
 
 def _groups(chosen: list[str]) -> list[str]:
-    """Return the groups that the chosen metrics, and what they are derived from, belong to."""
+    """Return the groups of the chosen metrics, and of those that they are derived from."""
     needed = [*chosen, *(need for name in chosen for need in METRICS[name].needs)]
     groups = [METRICS[name].group for name in needed if name in METRICS]
     return list(dict.fromkeys(group for group in groups if group))
@@ -190,20 +203,24 @@ def _score_distinct(
     params: EvalParams,
     compute: ComputeParams | None,
     store: Path | None,
-) -> tuple[dict[str, np.ndarray], dict[str, str]]:
-    """Return metric → scores of the pairs, and metric → why it is absent."""
+) -> tuple[dict[str, np.ndarray], dict[str, str], bool]:
+    """Return metric → scores of the pairs; metric → why it is absent; and whether a pair was not in the store."""
     values: dict[str, np.ndarray] = {}
     absent: dict[str, str] = {}
+    any_new = False
     for group in groups:
         scorer = make_scorer(group, params, compute, store)
         if isinstance(scorer, Absent):
             absent |= dict.fromkeys(scorer.metrics, scorer.reason)
         else:
-            values |= dict(zip(scorer.metrics, _group_scores(scorer, pairs, store).T, strict=True))
-    return values, absent
+            scores, new = _group_scores(scorer, pairs, store)
+            values |= dict(zip(scorer.metrics, scores.T, strict=True))
+            any_new |= new > 0
+    return values, absent, any_new
 
 
-def _group_scores(scorer: Scorer, pairs: list[Pair], folder: Path | None) -> np.ndarray:
+def _group_scores(scorer: Scorer, pairs: list[Pair], folder: Path | None) -> tuple[np.ndarray, int]:
+    """Return the scores, (pairs, metrics), and how many of the pairs were not in the store."""
     store = None if folder is None else ScoreStore(folder, scorer.name, scorer.key, len(scorer.metrics))
     if store is None:
         scores, known = np.empty((len(pairs), len(scorer.metrics))), np.zeros(len(pairs), dtype=bool)
@@ -218,7 +235,7 @@ def _group_scores(scorer: Scorer, pairs: list[Pair], folder: Path | None) -> np.
             if store is not None:
                 store.write(some, scores[places])
             progress.advance(task, len(places))
-    return scores
+    return scores, len(todo)
 
 
 def _chunks(todo: np.ndarray, pairs: list[Pair], most: int) -> Iterator[np.ndarray]:

@@ -1,6 +1,6 @@
-"""What scores distinct pairs: a scorer for each group of metrics, by functions of texts or by a model.
+"""Scorers of distinct pairs, one for each group of metrics: functions of texts, or a model.
 
-Models are loaded when they have a pair to score, and not before.
+A model is loaded when it has a pair to score, and not before.
 """
 
 from collections.abc import Callable, Sequence
@@ -35,16 +35,16 @@ class Scorer:
     name: str
     metrics: tuple[str, ...]
     key: str
-    """Of everything that a pair's scores depend on beside its texts."""
+    """A digest of everything that a pair's scores depend on beside its texts."""
     chunk: int
-    """How many pairs are scored, and kept, at a time."""
+    """How many pairs are scored, and stored, at a time."""
     score: Callable[[Sequence[Pair]], np.ndarray]
     """Returns float64 of shape (pairs, metrics), NaN where undefined."""
 
 
 @dataclass(frozen=True)
 class Absent:
-    """A group whose metrics cannot be had, and why."""
+    """A group whose metrics cannot be computed, and why."""
 
     metrics: tuple[str, ...]
     reason: str
@@ -59,7 +59,7 @@ def make_scorer(
         group: its name.
         params: the models.
         compute: what models that are not embedded run on; None for a GPU where there is one.
-        store: a folder where what a model makes of a text is kept.
+        store: a folder for the embeddings of texts.
 
     Raises:
         DataError: the store's folder cannot be used.
@@ -70,7 +70,7 @@ def make_scorer(
     if group == "text":
         return _by_functions(group, metrics, None)
     if group == "wordnet":
-        # Not on top: it is a command of its own, which `python -m` would find imported already.
+        # Imported here because it is also a command: `python -m` warns of a module that is imported already.
         from vqatune.evaluation.metrics import wordnet
 
         if not wordnet.installed():
@@ -114,7 +114,7 @@ def _by_model(
     )[:16]
     load = partial(_load, group, source, layer, device, compute.threads if compute else None)
     if group == "bartscore":
-        # Its model reads the empty text, too. On a CPU it is so slow that little is to be lost at a time.
+        # Its model scores the empty text, too. On a CPU it is so slow that it is stored in small chunks.
         chunk = 2048 if device == "cpu" else 32_768
         return Scorer(group, metrics, key, chunk, partial(_score_plain, lambda pairs: load()(pairs), None))
     states = Embeddings(load, None if store is None else Store(store, f"{group}-texts", key))
@@ -138,7 +138,7 @@ def _make_of(device: str) -> str:
 
 @cache
 def _load(group: str, source: Source, layer: int | None, name: str, threads: int | None) -> Encode | Singles:
-    """Return what a model does for a group, loaded once."""
+    """Return the function of a group's model, loaded once."""
     import torch
 
     if threads is not None:
@@ -167,6 +167,6 @@ def _score_plain(score: Singles, of_empty: np.ndarray | None, pairs: Sequence[Pa
         for prediction, references in pairs
     ]
     distinct = list(dict.fromkeys(single for row in singles for single in row))
-    asked = distinct if of_empty is None else [single for single in distinct if all(single)]
-    known = dict(zip(asked, score(asked), strict=True)) if asked else {}
+    to_score = distinct if of_empty is None else [single for single in distinct if all(single)]
+    known = dict(zip(to_score, score(to_score), strict=True)) if to_score else {}
     return np.array([np.max([known.get(single, of_empty) for single in row], axis=0) for row in singles])

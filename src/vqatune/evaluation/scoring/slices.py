@@ -1,9 +1,11 @@
-"""The scores of some pairs: by difficulty, question type, product type and its tier, and by the answer.
+"""Scores by slice: by difficulty, question type, product type and its tier, and by the answer.
 
 A slice is a column; its rows say how many pairs and images they are of, so that no one reads a slice of five.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -12,15 +14,40 @@ from vqatune.evaluation.metrics import METRICS, pair_weights
 from vqatune.evaluation.metrics.parts_of_speech import PARTS_OF_SPEECH, overlap_by_part_of_speech
 from vqatune.evaluation.metrics.text import plain
 
-SLICES = ("difficulty", "question_type", "product_type", "tier", "answer_length", "answer_in_training")
-"""The slices of a version's scores."""
+
+@dataclass(frozen=True)
+class Slice:
+    """A column by whose values the scores of a version are divided."""
+
+    column: str
+    """A column of the test pairs, after `add_slices`; also the slice's name in metrics/by."""
+    label: str
+    """As it is called in texts."""
+    in_report: bool = False
+    """Whether the report has a heat map of it, and names its best and worst value."""
+    order: Literal["value", "pairs"] = "value"
+    """How the report sorts its values: as they rise, or those with most pairs first."""
+
+
+_ROWS = (
+    Slice("difficulty", "difficulty", in_report=True),
+    Slice("question_type", "question type", in_report=True, order="pairs"),
+    Slice("product_type", "product type", in_report=True, order="pairs"),
+    Slice("tier", "tier"),
+    Slice("answer_length", "answer length"),
+    Slice("answer_in_training", "answer in training"),
+)
+SLICES: dict[str, Slice] = {entry.column: entry for entry in _ROWS}
+"""The slices of a version's scores by column, in the order in which they are written and shown."""
+SMALLEST_SLICE = 20
+"""A slice of fewer pairs says little: it is shown apart or left out."""
 
 _LENGTHS = (0, 4, 7, 10, 15)
 _LENGTH_NAMES = ["up to 3 characters", "4 to 6", "7 to 9", "10 to 14", "15 or more"]
 
 
 def add_slices(test: pd.DataFrame, training_answers: pd.Series, tiers: pd.DataFrame) -> pd.DataFrame:
-    """Return test pairs with the columns that slices are made of and the table of pairs does not have.
+    """Return test pairs with the columns of slices that the table of pairs does not have.
 
     Args:
         test: tables.PAIRS.
@@ -42,8 +69,8 @@ def add_slices(test: pd.DataFrame, training_answers: pd.Series, tiers: pd.DataFr
     )
 
 
-def by_slice(pairs: pd.DataFrame, slices: Sequence[str], metrics: Sequence[str]) -> pd.DataFrame:
-    """Return the scores of the pairs that share a value of a column, for every value.
+def by_slice(pairs: pd.DataFrame, slices: Iterable[str], metrics: Sequence[str]) -> pd.DataFrame:
+    """Return the mean scores of the pairs by each value of some columns.
 
     Args:
         pairs: the columns of `slices` and of `metrics`, and image_id where pairs share images.
@@ -72,7 +99,7 @@ def _one_slice(pairs: pd.DataFrame, slice_: str, metrics: Sequence[str]) -> pd.D
 
 
 def by_part_of_speech(pairs: pd.DataFrame) -> pd.DataFrame:
-    """Return how many of the references' tokens of a part of speech the predictions have.
+    """Return the share of the references' tokens that the predictions have, by part of speech.
 
     pairs: prediction and references (one text), and image_id where pairs share images. Returns slice
     (`part_of_speech`), value, pairs, images and token_overlap, the share.

@@ -1,6 +1,6 @@
-"""What scoring keeps in `.work/scores/`, so that no pair is scored and no text encoded twice: SQLite files.
+"""Scores and embeddings stored in `.work/scores/`, so that no pair is scored and no text encoded twice: SQLite files.
 
-Several processes may use a file at once. A file that is damaged is made anew; a row that is damaged is not used.
+Several processes may use a file at once. A damaged file is rebuilt; a damaged row is not used.
 """
 
 import os
@@ -41,11 +41,11 @@ _NO_DAMAGE = {
     sqlite3.SQLITE_IOERR,
     sqlite3.SQLITE_NOMEM,
 }
-"""SQLite's errors that a file made anew would not mend."""
+"""SQLite's errors that a new file would not solve."""
 
 
 def pair_key(pair: Pair) -> bytes:
-    """Return 16 bytes that stand for a pair."""
+    """Return a digest of a pair, 16 bytes."""
     # A surrogate without its other half is escaped.
     return blake2b(repr(pair).encode(), digest_size=16).digest()
 
@@ -72,7 +72,7 @@ class Store:
         return self._path.stat().st_size if self._path.exists() else 0
 
     def load(self, keys: Sequence[bytes]) -> dict[bytes, bytes]:
-        """Return what is kept under those of the keys that are known."""
+        """Return the content of those keys that are stored."""
         found: dict[bytes, Any] = {}
         for start in range(0, len(keys), _KEYS_AT_ONCE):
             found |= self._repaired(self._select, keys[start : start + _KEYS_AT_ONCE])
@@ -83,11 +83,11 @@ class Store:
         }
 
     def save(self, rows: Iterable[tuple[bytes, bytes]]) -> None:
-        """Keep contents by their keys: all of them or, where the process dies, none."""
+        """Store contents by their keys: all of them or, where the process dies, none."""
         self._repaired(self._insert, [(key, content + _check(key, content)) for key, content in rows])
 
     def _tidy(self, folder: Path, name: str) -> None:
-        """Mark the file as used, and remove those of the same name, of other code or models, that are used no more."""
+        """Mark the file as used, and remove files of the same name, of other code or models, that are no longer used."""
         self._path.touch()
         for path in folder.glob(f"{name}-{'[0-9a-f]' * 16}.sqlite"):
             with suppress(FileNotFoundError):
@@ -115,13 +115,13 @@ class Store:
             yield connection
 
     def _repaired(self, action: Callable[..., Any], *arguments: Any) -> Any:
-        """Return what the action returns; a file that is no database any more is made anew first."""
+        """Return the action's result, after rebuilding a file that is no database any more."""
         try:
             return action(*arguments)
         except _FAILURES as failure:
             self._raise_unless_damaged(failure)
         try:
-            # No other process is to rebuild it in the meantime.
+            # One process at a time rebuilds it.
             with FileLock(self._path.with_name(self._path.name + ".lock")):
                 return self._rebuilt(action, *arguments)
         except (OSError, *_FAILURES) as failure:
@@ -129,14 +129,15 @@ class Store:
 
     def _rebuilt(self, action: Callable[..., Any], *arguments: Any) -> Any:
         try:
-            # Another process may have made it anew in the meantime.
+            # Another process may have rebuilt it in the meantime.
             return action(*arguments)
         except _FAILURES as failure:
             self._raise_unless_damaged(failure)
             print(
-                f"{self._path} is damaged ({_said(failure)}): what it held is computed again", file=sys.stderr
+                f"{self._path} is damaged ({_describe(failure)}): what it held is computed again",
+                file=sys.stderr,
             )
-        # The file last: once it is gone another process may begin a new one, whose journal is none of ours.
+        # The file last: once it is gone, another process may create a new one, with its own journal.
         for suffix in ("-journal", "-wal", "-shm", ""):
             self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
         self._make()
@@ -152,13 +153,13 @@ class Store:
 
     def _unusable(self, failure: Exception) -> DataError:
         return DataError(
-            f"{self._path} cannot be used ({_said(failure)}): see that the folder can be written to, "
+            f"{self._path} cannot be used ({_describe(failure)}): see that the folder can be written to, "
             "that the disk has room and that no other program holds the file"
         )
 
 
 class ScoreStore:
-    """The scores that one scorer has given: a row a pair, with as many numbers as it has metrics."""
+    """The stored scores of one scorer: a row a pair, a float64 a metric."""
 
     def __init__(self, folder: Path, name: str, key: str, columns: int) -> None:
         """Open the scorer's store; raises DataError, as the methods do, where it cannot be used."""
@@ -175,13 +176,13 @@ class ScoreStore:
         return scores.astype(np.float64), known
 
     def write(self, pairs: Sequence[Pair], scores: np.ndarray) -> None:
-        """Keep the scores of pairs, (pairs, columns): all of them or, where the process dies, none."""
+        """Store the scores of pairs, (pairs, columns): all of them or, where the process dies, none."""
         rows = np.ascontiguousarray(scores, dtype="<f8")
         self._store.save((pair_key(pair), row.tobytes()) for pair, row in zip(pairs, rows, strict=True))
 
 
-def _said(failure: Exception) -> str:
-    # What SQLite says of a damaged file may quote bytes that are no text.
+def _describe(failure: Exception) -> str:
+    # SQLite's message on a damaged file may quote bytes that are no text.
     return "not readable" if isinstance(failure, UnicodeDecodeError) else str(failure)
 
 

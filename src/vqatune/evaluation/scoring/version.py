@@ -1,5 +1,6 @@
-"""The scores of a version: its predictions against the test set, in all, with intervals, and by slice."""
+"""The scores of a version on the test set: totals with intervals, and by slice."""
 
+import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,23 +9,13 @@ import pandas as pd
 
 from vqatune.errors import DataError
 from vqatune.evaluation.metrics import METRICS
-from vqatune.evaluation.metrics.table import MARKS
-from vqatune.evaluation.scoring.score import Scores, score
+from vqatune.evaluation.scoring.score import Scores, score, score_into_store
 from vqatune.evaluation.scoring.slices import SLICES, add_slices, by_part_of_speech, by_slice
+from vqatune.evaluation.scoring.test_set import TestSet, check_predictions, check_test
 from vqatune.params import Params
-from vqatune.tables import PAIRS, SAMPLED, read_table
+from vqatune.tables import PREDICTIONS, read_table
 
-
-@dataclass(frozen=True, eq=False)
-class HeldOut:
-    """What a version is measured on."""
-
-    pairs: pd.DataFrame
-    """tables.PAIRS of the test set."""
-    training_answers: pd.Series
-    """The answers of all training pairs."""
-    tiers: pd.DataFrame
-    """product_type and tier of the sampled images."""
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +31,7 @@ class VersionScores:
     scores: Scores
 
     def intervals(self) -> pd.DataFrame:
-        """Return a row a metric: metric, value, low, high, pairs, absent (why it has no value, or nothing)."""
+        """Return a row a metric: metric, value, low, high, pairs, absent (the reason why it has no value, or missing)."""
         reasons = pd.DataFrame(self.scores.absent.items(), columns=["metric", "absent"])
         table = pd.concat([self.scores.totals, reasons], ignore_index=True)
         table["pairs"] = table["pairs"].astype("Int64")
@@ -57,19 +48,9 @@ class VersionScores:
         return pd.concat([table, by_part_of_speech(self.scores.pairs)], ignore_index=True)
 
 
-def read_test(root: Path) -> HeldOut:
-    """Read what versions are measured on from a checkout; raises DataError where it has not been made yet."""
-    data = root / "data"
-    return HeldOut(
-        read_table(data / "test.parquet", PAIRS),
-        read_table(data / "train.parquet", PAIRS, ["answer"])["answer"],
-        read_table(data / "sampled.parquet", SAMPLED, ["product_type", "tier"]),
-    )
-
-
 def score_version(
     predictions: pd.DataFrame,
-    test: HeldOut,
+    test: TestSet,
     params: Params,
     store: Path | None = None,
     metrics: Iterable[str] | None = None,
@@ -78,7 +59,7 @@ def score_version(
 
     Args:
         predictions: exactly one for each pair of the test set.
-        test: what they are measured on.
+        test: the test set.
         params: uses eval, compute and seed.
         store: as for `score`.
         metrics: as for `score`.
@@ -87,51 +68,49 @@ def score_version(
         DataError: the predictions are not those of this test set, or the test set cannot be scored.
         ParameterError, ModelError: as `score`.
     """
-    _check_test(test.pairs)
-    _check_predictions(predictions, test.pairs)
-    answered = predictions.set_index("qa_id")[["prediction", "grounding"]]
+    check_test(test.pairs)
     pairs = add_slices(test.pairs, test.training_answers, test.tiers)
     columns = ["qa_id", "image_id", "question", *SLICES]
     pairs = pairs.sort_values("qa_id", ignore_index=True)[[*columns, "answer"]]
-    pairs = pairs.rename(columns={"answer": "references"}).join(answered, on="qa_id")
+    pairs = _join(predictions, test.pairs, pairs)
     scores = score(pairs, metrics, params=params.eval, compute=params.compute, store=store, seed=params.seed)
     values = dict(scores.totals[["metric", "value"]].itertuples(index=False)) | scores.counts
     return VersionScores(values, scores)
 
 
-def _check_test(test: pd.DataFrame) -> None:
-    if test.empty:
-        raise DataError(
-            "the test set has no pair to score: run the stages that write it again, with more images"
-        )
-    problems = {
-        "repeated qa_id": test["qa_id"].duplicated().sum(),
-        "no answer": test["answer"].isna().sum(),
-        f"a difficulty other than {', '.join(map(str, MARKS))}": (
-            ~test["difficulty"].dropna().isin(list(MARKS))
-        ).sum(),
-    }
-    if found := _listed(problems):
-        raise DataError(f"the test set cannot be scored ({found}): run the stages that write it again")
+def store_scores(files: Iterable[Path], test: TestSet, params: Params, store: Path) -> None:
+    """Score the pairs of prediction files into a store, so that `score_version` finds them there and loads no model.
+
+    Args:
+        files: of any versions (tables.PREDICTIONS). One that is damaged or belongs to another test set is skipped with
+            a message in the log: the evaluation of that version raises the error.
+        test: the test set.
+        params: uses eval and compute.
+        store: the folder of the store.
+
+    Raises:
+        DataError: the test set cannot be scored, or the store cannot be used.
+        ModelError: as `score`.
+    """
+    check_test(test.pairs)
+    distinct = []
+    for file in files:
+        try:
+            predictions = read_table(file, PREDICTIONS, ["qa_id", "prediction"])
+            pairs = _join(predictions, test.pairs, test.pairs[["qa_id", "answer"]])
+        except DataError as error:
+            _log.info("%s is not scored ahead: %s", file, error)
+        else:
+            distinct.append(pairs[["prediction", "references"]].drop_duplicates())
+    if distinct:
+        score_into_store(pd.concat(distinct).drop_duplicates(), params.eval, params.compute, store)
 
 
-def _check_predictions(predictions: pd.DataFrame, test: pd.DataFrame) -> None:
-    answered = pd.Index(predictions.loc[predictions["prediction"].notna(), "qa_id"])
-    problems = {
-        "test pairs without a prediction": _lacking(pd.Index(test["qa_id"]), answered),
-        "predictions for pairs that are not in the test set": _lacking(
-            pd.Index(predictions["qa_id"]), pd.Index(test["qa_id"])
-        ),
-        "repeated predictions": int(predictions["qa_id"].duplicated().sum()),
-    }
-    if found := _listed(problems):
-        raise DataError(f"the predictions do not belong to this test set ({found}): run predict again")
+def _join(predictions: pd.DataFrame, test: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
+    """Return test pairs with their answer as `references`, and the columns of their predictions but its probability.
 
-
-def _lacking(names: pd.Index, among: pd.Index) -> int:
-    """Return how many of the names are not among the others."""
-    return int((among.unique().get_indexer(names) < 0).sum())
-
-
-def _listed(problems: dict[str, int]) -> str:
-    return ", ".join(f"{count} × {problem}" for problem, count in problems.items() if count)
+    Raises DataError where the predictions are not exactly one for each test pair.
+    """
+    check_predictions(predictions, test)
+    answered = predictions.set_index("qa_id").drop(columns="log_probability", errors="ignore")
+    return pairs.rename(columns={"answer": "references"}).join(answered, on="qa_id")

@@ -1,6 +1,5 @@
 """Question-answer pairs that exist already: JSON Lines, a folder or tar of JSON files, or CSV."""
 
-import csv
 import gzip
 import io
 import json
@@ -16,6 +15,7 @@ import pandas as pd
 from vqatune.errors import DataError
 from vqatune.generation.checks.checks import DIFFICULTIES, QUESTION_TYPES
 from vqatune.runtime.progress import track
+from vqatune.text_files.delimited import RowError, WidthError, parse_rows
 
 Row = tuple[str | None, str | None, int, dict[str, Any]]
 
@@ -146,9 +146,9 @@ def _record_rows(text: bytes, where: str) -> Iterator[Row]:
 
 def _csv_rows(path: Path) -> Iterator[Row]:
     with _open(path) as binary, io.TextIOWrapper(binary, encoding="utf-8-sig", newline="") as text:
-        reader = csv.reader(text, strict=True)
         try:
-            header = next(reader, [])
+            rows = parse_rows(path, text)
+            _, header = next(rows, (1, []))
             missing = [name for name in ("question", "answer") if name not in header]
             if not {"image_id", "path", "image_path"} & set(header):
                 missing.insert(0, "image_id (or path)")
@@ -156,16 +156,15 @@ def _csv_rows(path: Path) -> Iterator[Row]:
                 raise DataError(
                     f"{path} lacks the column(s) {', '.join(missing)}; it has: {', '.join(header)}"
                 )
-            for values in reader:
-                if not values:
-                    continue
-                if len(values) != len(header):
-                    where = f"{path}:{reader.line_num}"
-                    raise DataError(f"{where} has {len(values)} fields, but the header {len(header)}")
+            for _, values in rows:
                 row = dict(zip(header, values, strict=True))
                 yield row.get("image_id"), row.get("path") or row.get("image_path"), 0, row
-        except csv.Error as error:
-            raise DataError(f"{path}:{reader.line_num} is not CSV: {error}") from error
+        except WidthError as error:
+            raise DataError(
+                f"{path}:{error.line} has {error.cells} fields, but the header {error.names}"
+            ) from error
+        except RowError as error:
+            raise DataError(f"{path}:{error.line} is not CSV: {error.__cause__}") from error
         except UnicodeDecodeError as error:
             raise DataError(f"{path} is not UTF-8 ({error}): convert it") from error
 

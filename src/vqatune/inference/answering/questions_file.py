@@ -1,9 +1,7 @@
 """Reading a CSV of questions about images row by row: of any size, with any columns, cells unchanged."""
 
-import csv
 import hashlib
 import re
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,11 +9,10 @@ from pathlib import Path
 from typing import BinaryIO, TextIO
 
 from vqatune.errors import DataError
+from vqatune.text_files.delimited import check_names, parse_rows
 
 _BOM = b"\xef\xbb\xbf"
 _DELIMITERS = ",;\t|"
-# The largest value of C's long on every platform.
-_LONGEST_CELL = 2**31 - 1
 _IMAGE = [
     *(name + part for part in ("id", "", "path", "file", "filename", "name") for name in ("image", "img")),
     *(name + part for part in ("id", "", "path", "file") for name in ("picture", "photo")),
@@ -85,9 +82,7 @@ def open_questions(
         _, header = next(lines, (1, []))
         if not header:
             raise DataError(f"{path} is empty: it needs a line of column names and a row a question")
-        for name, times in Counter(header).items():
-            if name.strip() and times > 1:
-                raise DataError(f"{path} has the column {name!r} more than once: rename one of them")
+        check_names(path, header)
         indices = (
             _column_index(header, image, _IMAGE, "image", "--image", path),
             _column_index(header, question, _QUESTION, "question", "--question", path),
@@ -114,44 +109,11 @@ def _digest(path: Path) -> str:
 
 @contextmanager
 def _reading(path: Path, delimiter: str) -> Iterator[Iterator[tuple[int, list[str]]]]:
-    longest = csv.field_size_limit(_LONGEST_CELL)
     try:
         with path.open("rb") as file:
-            yield _rows(path, csv.reader(_lines(path, file), delimiter=delimiter, strict=True))
+            yield parse_rows(path, _lines(path, file), delimiter)
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror or error}") from error
-    finally:
-        csv.field_size_limit(longest)
-
-
-def _rows(path: Path, reader: "csv.Reader") -> Iterator[tuple[int, list[str]]]:
-    width = number = 0
-    while True:
-        number = reader.line_num + 1
-        try:
-            row = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            if "new-line" in str(error):
-                raise DataError(
-                    f"{path}, line {number} has a carriage return in it that ends no line: save the file with line "
-                    "ends of today"
-                ) from error
-            raise DataError(
-                f"{path}, line {number}: {error}: a cell that starts with a quote ends with one, and quotes in it "
-                "are doubled"
-            ) from error
-        # An empty line is not a row.
-        if not row:
-            continue
-        width = width or len(row)
-        if len(row) != width:
-            raise DataError(
-                f"{path}, line {number} has {len(row)} cells, and the line of column names {width}: put a cell with "
-                "a separator in it into quotes"
-            )
-        yield number, row
 
 
 def _lines(path: Path, file: BinaryIO) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""The card of a published adapter: what it is, how it is used, how good it is and where it is not, how it was made."""
+"""The card of a published adapter: description, use, scores and limits, training."""
 
 from pathlib import Path
 from typing import Any
@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 
 from vqatune.errors import DataError
+from vqatune.evaluation.scoring.slices import SMALLEST_SLICE
 from vqatune.publishing.cards.merged import ASK, ONE_AT_A_TIME
 from vqatune.publishing.cards.sections import (
     COUNTS,
@@ -23,8 +24,6 @@ from vqatune.publishing.request import Request
 from vqatune.publishing.rights import model_rights
 from vqatune.tables import read_csv
 
-SMALLEST_SLICE = 20
-"""A slice of fewer pairs says little."""
 _WEAKEST = 3
 _SLICES = {"question_type": "questions about", "difficulty": "difficulty", "product_type": "product type"}
 

@@ -1,4 +1,4 @@
-"""The card of a published dataset: what is in it, how to load it, how it was made, how it is spread, whose it is."""
+"""The card of a published dataset: content, loading, how it was made, distribution, rights."""
 
 import json
 from dataclasses import dataclass

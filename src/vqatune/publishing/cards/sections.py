@@ -1,4 +1,4 @@
-"""What the cards of a version share, in the form of the Hugging Face hub: its data, parameters, scores and lineage."""
+"""Sections that the cards of a version share: its data, parameters, scores and lineage."""
 
 import json
 import math
@@ -18,12 +18,12 @@ from vqatune.training.chain_state import ChainState
 
 UNKNOWN = "–"
 COUNTS = ("pairs", "images", "empty_predictions", "empty_references")
-"""What stands beside the metrics in a version's scores."""
+"""Counts beside the metrics in a version's scores."""
 
 
 @dataclass(frozen=True)
 class Facts:
-    """What is known of a version."""
+    """The facts on a version."""
 
     chain: list[ChainState]
     """Where the chain stood after each version that is here, this one last."""
@@ -44,7 +44,7 @@ class Facts:
 
 
 def gather_facts(chain: list[ChainState], lora: dict[str, Any], root: Path) -> Facts:
-    """Return what is known of a chain's last version, from dvc.lock or params.yaml, data/batches and metrics.
+    """Return the facts on a chain's last version, from dvc.lock or params.yaml, data/batches and metrics.
 
     Raises DataError where one of these files is damaged, ParameterError where params.yaml is needed and not valid.
     """
@@ -113,7 +113,7 @@ def is_on_hub(base: Mapping[str, Any]) -> bool:
 
 
 def base_name(base: Mapping[str, Any]) -> str:
-    """Return what the base model (the section `model`) is, as a part of a sentence."""
+    """Return a description of the base model (the section `model`), as a part of a sentence."""
     if is_on_hub(base):
         return f"`{base['name']}` at revision `{base['revision']}`"
     return {
@@ -206,7 +206,7 @@ def _scores_and_intervals(metrics: Path, version: str) -> dict[str, Any]:
 
 
 def lineage_section(facts: Facts) -> str:
-    """Return what the base model is, and a table of the versions: what each was tuned from, and by how much."""
+    """Return a description of the base model, and a table of the versions: their predecessors and their data."""
     here = {position.version: position for position in facts.chain}
     rows = []
     for number, batch in enumerate(facts.batches, start=1):
@@ -244,5 +244,5 @@ def _cell(value: Any) -> str:
         # Scores have more digits than they mean; a learning rate of 1e-4 must not become 0.
         return f"{value:.4g}"
     text = ", ".join(map(str, value)) if isinstance(value, list) else " ".join(str(value).split())
-    # What an answer of a model may hold, and a table must not.
+    # Characters of a model's answer that would break the table.
     return text.replace("|", "\\|").replace("<", "&lt;")

@@ -1,4 +1,4 @@
-"""What all charts have in common: plain rows, a legend, and Vega-Lite that is as wide as its place.
+"""Parts that all charts share: plain rows, a legend, and Vega-Lite that is as wide as its container.
 
 A chart says nothing about colours of text, axes or background, which the page that shows it sets (Vega's config; the
 marks `text` and `rule` take theirs from there, too).
@@ -15,7 +15,7 @@ Data = Sequence[Mapping[str, Any]] | str
 """Rows, or the anchor that DVC puts rows for."""
 
 NARROW = "width < 520"
-"""What holds where a chart has the width of a telephone, as a Vega expression."""
+"""Whether a chart has the width of a telephone, as a Vega expression."""
 
 _DIGITS = 6
 _LINE_ENDS = {0x2028: " ", 0x2029: " "}
@@ -50,14 +50,15 @@ def percent(share: float, places: int = 1) -> str:
 
 def to_spec(chart: alt.TopLevelMixin) -> dict[str, Any]:
     """Return a chart as Vega-Lite, its data in place and without altair's own settings."""
-    # What an altair setting of the process would change must not show in an output.
+    # Outputs must not depend on altair's settings in this process.
     inline_data = alt.data_transformers.enable("default", consolidate_datasets=False, max_rows=None)
     with inline_data, alt.theme.enable("none"):
-        return chart.to_dict()
+        # Validated unless altair is told not to (schemapi.debug_mode).
+        return chart.to_dict(validate=alt.utils.schemapi.DEBUG_MODE)
 
 
 def page_spec(chart: alt.TopLevelMixin, height: int) -> dict[str, Any]:
-    """Return a chart as Vega-Lite that is as wide as its place and so many pixels high."""
+    """Return a chart as Vega-Lite, as wide as its container and `height` pixels high."""
     fit = {"type": "fit-x", "contains": "padding"}
     return to_spec(chart) | {"width": "container", "height": height, "autosize": fit}
 
@@ -65,7 +66,7 @@ def page_spec(chart: alt.TopLevelMixin, height: int) -> dict[str, Any]:
 def inline(data: Data) -> alt.InlineData:
     """Return rows, or DVC's anchor for them, as a chart's data."""
     if isinstance(data, str):
-        # DVC hands over what it reads in a CSV as text; Vega-Lite only sees to the fields of the axes.
+        # DVC passes a CSV's values as text; Vega-Lite parses only the fields of the axes.
         return alt.InlineData(values=data, format=alt.JsonDataFormat(type="json", parse={"number": "number"}))
     return alt.InlineData(values=list(data))
 
@@ -85,7 +86,7 @@ def legend(wide: int = 4, narrow: int = 2, **options: Any) -> alt.Legend:
 
 
 def hovering(name: str, data: Data, x: str, hover: Mapping[str, str]) -> alt.Chart:
-    """Return columns as high as the chart that light up, and say what is there, under the pointer.
+    """Return columns as high as the chart that light up under the pointer and show its values.
 
     name: of the selection. data: a row a column, with x (a number, rising), the fields of `hover`, and its ends `left`
     and `right` (see `with_ends`). hover: as for `tooltip`.
@@ -114,7 +115,7 @@ def with_ends(table: pd.DataFrame, x: str) -> pd.DataFrame:
 
 
 def tooltip(fields: Mapping[str, str]) -> list[alt.Tooltip]:
-    """Return what hovering shows: field → the format of its numbers, or nothing for text."""
+    """Return tooltips: field → the format of its numbers, or nothing for text."""
     return [
         alt.Tooltip(field=field, type="quantitative", title=field.replace("_", " "), format=form)
         if form

@@ -17,7 +17,7 @@ _BAND = 0.16
 
 @dataclass(frozen=True)
 class Axes:
-    """The fields of the two axes and what stands beside them."""
+    """The fields of the two axes and their titles."""
 
     x: str
     y: str
@@ -82,7 +82,7 @@ def score_lines(
 def with_hover(
     chart: alt.LayerChart, axes: Axes, table: pd.DataFrame, hover: Mapping[str, str]
 ) -> alt.LayerChart:
-    """Return the chart with what each version has under the pointer.
+    """Return the chart with each version's values under the pointer.
 
     table: a row a version, with the fields of the x axis and of `hover`, which is as for `tooltip`. The base, number 0,
     is marked by a rule.

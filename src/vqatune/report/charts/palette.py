@@ -35,12 +35,12 @@ DIVERGING = ("#4a94d4", "#bdbdbd", "#e58a2c")
 
 
 def colours(count: int) -> list[str]:
-    """Return a colour for each of so many series; after seven they come again, with another dash and shape."""
+    """Return a colour for each of so many series; after seven they repeat, with another dash and shape."""
     return [COLOURS[place % len(COLOURS)] for place in range(count)]
 
 
 def dashes(count: int) -> list[list[int]]:
-    """Return a dash for each of so many series, another one whenever the colours come again."""
+    """Return a dash for each of so many series, another one whenever the colours repeat."""
     return [DASHES[place // len(COLOURS) % len(DASHES)] for place in range(count)]
 
 

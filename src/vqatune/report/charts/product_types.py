@@ -96,7 +96,7 @@ def _long(data: Rows, counts: Mapping[str, str], kept: Sequence[str]) -> list[di
 
 
 def _levels(tiers: Rows, channel: str) -> list[alt.Chart]:
-    """Return a rule at each tier's bound; beside a level, what it is."""
+    """Return a rule at each tier's bound, with a label beside a level."""
     if not tiers:
         return []
     base = alt.Chart(inline(tiers))

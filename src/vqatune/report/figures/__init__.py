@@ -1,1 +1,1 @@
-"""The figures of the report page: what each shows, in a chart, in words and in numbers."""
+"""The figures of the report page, each as a chart, in words and in numbers."""

@@ -1,4 +1,4 @@
-"""What is in each batch: whether it holds every question type, difficulty and product type in proportion."""
+"""The composition of the batches: whether each holds question types, difficulties and product types in proportion."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from vqatune.tables import BATCH, read_table
 LARGEST = 24
 """So many product types have a row of their own."""
 MISSING = "not given"
-"""What stands for a question type or a difficulty that a pair lacks."""
+"""Stands for a question type or a difficulty that a pair lacks."""
 
 _HOVER = {"batch": "", "value": "", "share": ".2%", "whole": ".2%", "times": ".2f", "count": ","}
 

@@ -1,4 +1,4 @@
-"""The report's figures of the data: the funnel, product types, pairs, checks, and what is in each batch."""
+"""The report's figures of the data: the funnel, product types, pairs, checks, and the composition of the batches."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -27,11 +27,11 @@ _COUNTS = {"images": "catalogue", "sampled": "sample", "repeats_total": "sample 
 
 
 def data_section(root: Path) -> Section:
-    """Return what the data are, from the archives to the batches.
+    """Return the section on the data, from the archives to the batches.
 
     It reads metrics/data and, of data, sampled.parquet, qa.parquet and batches.
 
-    Raises DataError where a stage has not run, or what it wrote is damaged.
+    Raises DataError where a stage has not run, or its output is damaged.
     """
     data = root / "metrics" / "data"
     pairs = read_counts(
@@ -71,7 +71,7 @@ def _types(table: pd.DataFrame) -> Figure:
         if name != "repeats_total" or (table["repeats_total"] > table["sampled"]).any()
     }
     tiers = _tiers(table)
-    said = [tier["text"] for tier in tiers]
+    texts = [tier["text"] for tier in tiers]
     table["rank"] = table.index + 1
     table["tier_text"] = [f"from {tier:,}" if tier else "lowest" for tier in table["tier"]]
     shown = rows(
@@ -97,7 +97,7 @@ def _types(table: pd.DataFrame) -> Figure:
         f"{first['product_type']}, has {first['images']:,} and gives {first['sampled']:,}."
     )
     note = "Images are on a log scale. "
-    note += f"Tiers: {'; '.join(said)}." if levels else "All types are in the lowest tier."
+    note += f"Tiers: {'; '.join(texts)}." if levels else "All types are in the lowest tier."
     columns = ["product_type", "images", "tier_text", "sampled", "repeats_total"]
     listed = table[columns].rename(columns={"tier_text": "tier", "repeats_total": "with repeats"})
     return Figure(

@@ -1,4 +1,4 @@
-"""What the report page shows: sections of figures, each a chart with what it says in words and in numbers."""
+"""Sections of the report page and their figures: a chart, its content in words, and its numbers."""
 
 from dataclasses import dataclass, field
 

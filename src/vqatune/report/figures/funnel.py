@@ -1,4 +1,4 @@
-"""From the archives to the batches: how much is left after every stage, and what was dropped there and why."""
+"""From the archives to the batches: the counts after every stage, and the numbers of dropped items by reason."""
 
 from pathlib import Path
 from typing import Any
@@ -153,7 +153,7 @@ def _stages(left: pd.DataFrame, units: list[str]) -> dict:
 
 
 def _dropped_figure(dropped: pd.DataFrame) -> Figure | str:
-    views, said = {}, []
+    views, parts = {}, []
     for unit in ("listings", "images", "pairs"):
         some = dropped[(dropped["of"] == unit) & (dropped["dropped"] > 0)]
         if some.empty:
@@ -170,14 +170,14 @@ def _dropped_figure(dropped: pd.DataFrame) -> Figure | str:
         chart = bars(rows(some), "what", "dropped", "label", hover)
         views[unit.capitalize()] = page_spec(chart, 22 * len(some))
         largest = some.loc[some["dropped"].idxmax()]
-        said.append(
+        parts.append(
             f"{some['dropped'].sum():,} {unit}, most of them at {largest['stage']} ({largest['reason']}, "
             f"{largest['dropped']:,})"
         )
     nothing = [unit for unit in ("listings", "images", "pairs") if unit.capitalize() not in views]
-    if not said:
+    if not parts:
         return "No stage dropped anything."
-    alt = f"Dropped: {'; '.join(said)}."
+    alt = f"Dropped: {'; '.join(parts)}."
     if nothing:
         alt += f" No {' and no '.join(nothing)} were dropped."
     table = dropped.assign(

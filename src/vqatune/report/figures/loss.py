@@ -54,7 +54,7 @@ def _thinned(log: pd.DataFrame) -> pd.DataFrame:
     if len(log) <= POINTS:
         return log
     log = log.reset_index(drop=True)
-    # A loss that is no number, of a training that went astray, is neither low nor high.
+    # A loss that is NaN, of a training that diverged, is neither low nor high.
     finite = log.loc[np.isfinite(log["loss"]), "loss"]
     losses = finite.groupby(finite.index * (POINTS // 2 - 1) // len(log))
     kept = {0, len(log) - 1, *losses.idxmin(), *losses.idxmax()}

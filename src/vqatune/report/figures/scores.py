@@ -12,17 +12,6 @@ from vqatune.report.figures.figure import Figure
 from vqatune.report.history import score_curves
 from vqatune.report.stage_outputs import read_rows
 
-TELLING = (
-    "exact_match",
-    "token_overlap",
-    "bleu",
-    "meteor",
-    "bertscore_f1",
-    "sbert_cosine",
-    "wups_weighted",
-)
-"""The metrics that say most of a family with many; the others are shown on demand."""
-
 _TITLES = {
     "lexical": "Lexical scores: the words of the answer",
     "structural": "Structural scores: the letters and the order of words",
@@ -62,12 +51,12 @@ def _family(
     if curves.empty:
         return None
     there = [name for name in METRICS if (curves["metric"] == name).any()]
-    telling = [name for name in there if name in TELLING] or there
-    # The most telling first, so that theirs are the colours.
-    names = [*telling, *(name for name in there if name not in telling)]
+    # The headline metrics first, so that they have the most distinct colours.
+    headline = [name for name in there if METRICS[name].headline] or there
+    names = [*headline, *(name for name in there if name not in headline)]
     views = {"All": _chart(curves, names, names, versions)}
-    if telling != there:
-        views = {"The most telling": _chart(curves, names, telling, versions)} | views
+    if headline != there:
+        views = {"The most telling": _chart(curves, names, headline, versions)} | views
     notes = [_NOTES.get(family, ""), _same(curves, there)]
     for name, reason in absent.items():
         if METRICS[name].family == family:
@@ -76,7 +65,7 @@ def _family(
     return Figure(
         f"{family}_scores",
         _TITLES[family],
-        _alt(curves, telling, versions),
+        _alt(curves, headline, versions),
         views,
         note,
         _table(curves, there),
@@ -84,7 +73,7 @@ def _family(
 
 
 def _unbounded(metrics: Path, versions: Sequence[str], name: str) -> Figure | None:
-    """Return the figure of a metric whose scale is that of no other, if it was computed."""
+    """Return the figure of a metric with a scale of its own, if it was computed."""
     tables = [
         read_rows(metrics / "intervals" / f"{version}.csv", f"eval@{version}", "metric", "value").assign(
             version=version, number=number
@@ -138,7 +127,7 @@ def _alt(curves: pd.DataFrame, names: Sequence[str], versions: Sequence[str]) ->
 
 
 def _same(curves: pd.DataFrame, names: Sequence[str]) -> str:
-    """Say which metrics lie on each other."""
+    """Return a sentence on the metrics whose lines coincide."""
     values = curves.pivot(index="number", columns="metric", values="value").round(6)
     groups: dict[tuple, list[str]] = {}
     for name in names:

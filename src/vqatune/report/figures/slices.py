@@ -7,6 +7,7 @@ from pathlib import Path
 import altair as alt
 import pandas as pd
 
+from vqatune.evaluation.scoring.slices import SLICES
 from vqatune.report.charts import palette
 from vqatune.report.charts.common import page_spec, rows
 from vqatune.report.charts.counts import CELL, heat_map
@@ -18,11 +19,7 @@ from vqatune.report.stage_outputs import read_rows
 LARGEST = 24
 """So many product types have a row of their own."""
 
-_SLICES = {
-    "difficulty": "Exact match by difficulty",
-    "question_type": "Exact match by question type",
-    "product_type": "Exact match by product type",
-}
+_SHOWN = [name for name, entry in SLICES.items() if entry.in_report]
 _HOVER = {"version": "", "value": "", "exact_match": ".1%", "pairs": ",", "images": ","}
 
 
@@ -33,9 +30,9 @@ def slice_figures(root: Path, versions: Sequence[str]) -> list[Figure]:
     """
     table = _read(root / "metrics" / "by", versions)
     # One scale of colours for all, so that they can be compared.
-    shown = table[table["slice"].isin([*_SLICES, "tier"])]
+    shown = table[table["slice"].isin([*_SHOWN, "tier"])]
     highest = max(0.1, math.ceil(10 * shown["exact_match"].max()) / 10) if len(shown) else 1.0
-    figures = [_figure(table, name, versions, highest) for name in _SLICES if (table["slice"] == name).any()]
+    figures = [_figure(table, name, versions, highest) for name in _SHOWN if (table["slice"] == name).any()]
     for place, figure in enumerate(figures):
         if figure.name == "by_difficulty":
             curves = _curves(difficulty_curves(root / "metrics", versions), versions)
@@ -56,7 +53,7 @@ def _read(folder: Path, versions: Sequence[str]) -> pd.DataFrame:
 
 def _figure(table: pd.DataFrame, slice_: str, versions: Sequence[str], highest: float) -> Figure:
     some = table[table["slice"] == slice_]
-    name = slice_.replace("_", " ")
+    name = SLICES[slice_].label
     cells = _rest_together(_in_order(some, slice_))
     views = {"Heat map": _chart(cells, highest)}
     tiers = table[table["slice"] == "tier"]
@@ -84,12 +81,14 @@ def _figure(table: pd.DataFrame, slice_: str, versions: Sequence[str], highest: 
         note += " Tiers are of types by their images in the catalogue."
     if len(cells) < len(some):
         note += f" The {LARGEST} types with most test pairs have a row of their own."
-    return Figure(f"by_{slice_}", _SLICES[slice_], alt_text, views, note, _table(cells, versions, name))
+    return Figure(
+        f"by_{slice_}", f"Exact match by {name}", alt_text, views, note, _table(cells, versions, name)
+    )
 
 
 def _in_order(some: pd.DataFrame, slice_: str) -> pd.DataFrame:
-    """Return the slice's rows: difficulties as they rise, types with most pairs first."""
-    if slice_ == "difficulty":
+    """Return the slice's rows in its order: values as they rise, or those with most pairs first."""
+    if SLICES[slice_].order == "value":
         key = some["value"].astype(float)
     else:
         key = -some.groupby("value")["pairs"].transform("max")

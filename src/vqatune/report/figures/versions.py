@@ -11,7 +11,7 @@ from vqatune.report.history import score_history
 
 
 def version_sections(root: Path, versions: Sequence[str]) -> list[Section]:
-    """Return what the versions can do, how they learned, and where they fail.
+    """Return the sections on the versions: scores, losses, and exact match by slice.
 
     root: a checkout, of which metrics/<version>.json, metrics/intervals, metrics/by and models/<version>/log.csv are
     read. versions: in the order of the chain, the base first.

@@ -1,4 +1,4 @@
-"""What every version answered to every question of the test set, and whether that is right."""
+"""Every version's answers to the questions of the test set, and whether they are right."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ import pandas as pd
 from vqatune.errors import DataError
 from vqatune.evaluation.metrics import METRICS
 from vqatune.evaluation.scoring.slices import SLICES, add_slices
-from vqatune.evaluation.scoring.version import read_test
+from vqatune.evaluation.scoring.test_set import read_test
 from vqatune.tables import PREDICTIONS, read_table
 
 
@@ -19,7 +19,7 @@ class Answers:
     """The answers of some versions to a test set.
 
     versions: their names, base first. pairs: tables.PAIRS and the columns of SLICES, sorted by qa_id. texts: the
-    answers, object of shape (pairs, versions). probabilities: float64 of that shape, in [0, 1], NaN where a picture
+    answers, object of shape (pairs, versions). probabilities: float64 of that shape, in [0, 1], NaN where an image
     did not open. right: whether an answer is the reference (exact match), bool of that shape.
     """
 
@@ -60,7 +60,7 @@ def _read_predictions(path: Path, pairs: pd.DataFrame) -> pd.DataFrame:
 
 
 def _right(texts: np.ndarray, references: pd.Series) -> np.ndarray:
-    """Return which answers are the reference, each distinct (answer, reference) being looked at once."""
+    """Return which answers are the reference, each distinct (answer, reference) being compared once."""
     score = METRICS["exact_match"].pair
     codes, answers = pd.factorize(texts.ravel())
     wanted, distinct = pd.factorize(np.repeat(references.to_numpy(dtype=object), texts.shape[1]))

@@ -12,21 +12,19 @@ import pandas as pd
 
 from vqatune.errors import DataError
 from vqatune.evaluation.metrics import METRICS
-from vqatune.evaluation.scoring.slices import SLICES
+from vqatune.evaluation.scoring.slices import SLICES, SMALLEST_SLICE
 from vqatune.report.page.answers import Answers, slice_values
 from vqatune.tables import read_csv
 
-SMALLEST_SLICE = 20
-"""A slice of fewer pairs says little, and is shown apart."""
 FEWEST_IMAGES = 5
-"""Fewer images do not say how much images differ."""
+"""Fewer images do not show how much images differ."""
 
 _NORMAL_975 = 1.959964
 """The 0.975 quantile of the normal distribution."""
 
 
 def comparison_data(root: Path, answers: Answers) -> dict[str, Any]:
-    """Return what the page needs to compare any two versions, as JSON can hold it.
+    """Return the data by which the page compares any two versions, as JSON can hold it.
 
     Returns:
         versions: their names; smallest: SMALLEST_SLICE; fewest_images: FEWEST_IMAGES; totals: a dict a metric (name,
@@ -43,7 +41,7 @@ def comparison_data(root: Path, answers: Answers) -> dict[str, Any]:
     for name in SLICES:
         codes, distinct = pd.factorize(values[name], sort=False)
         if (codes >= 0).all() and len(distinct) == 1:
-            # It is all pairs once more.
+            # The slice equals the whole test set.
             continue
         order = _order(answers.pairs[name], distinct)
         rows += [_one_slice(name, distinct[code], answers, np.flatnonzero(codes == code)) for code in order]

@@ -1,4 +1,4 @@
-"""Test pictures to look at, drawn evenly over the slices, with all their questions and every version's answers."""
+"""Test images to look at, drawn evenly over the slices, with all their questions and every version's answers."""
 
 import base64
 import heapq
@@ -19,15 +19,15 @@ from vqatune.tables import IMAGES, PLACE, read_table
 from vqatune.tables.hash_ranks import hash_rank
 
 COUNT = 240
-"""So many pictures are shown, or all where the test set has fewer."""
+"""So many images are shown, or all where the test set has fewer."""
 SIZE = 160
-"""The longer side of a picture that is shown, in pixels."""
+"""The longer side of an image that is shown, in pixels."""
 QUALITY = 80
 """Of the JPEG."""
 
 
 def draw_images(pairs: pd.DataFrame, count: int, seed: int) -> list[str]:
-    """Draw images so that product types and, within them, difficulties and question types are seen equally often.
+    """Draw images so that product types and, within them, difficulties and question types occur equally often.
 
     Each step takes the product type drawn least so far, of its images those with the kind of question drawn least,
     and of those the one of the lowest rank.
@@ -60,7 +60,7 @@ def draw_images(pairs: pd.DataFrame, count: int, seed: int) -> list[str]:
 
 
 def thumbnail(content: bytes) -> bytes:
-    """Return a small JPEG of a picture's bytes; raises ValueError with the reason where they do not open."""
+    """Return a small JPEG of an image's bytes; raises ValueError with the reason where they do not open."""
     picture = open_rgb(content)
     picture.thumbnail((SIZE, SIZE), Image.Resampling.LANCZOS)
     small = BytesIO()
@@ -75,7 +75,7 @@ def example_data(root: Path, answers: Answers, seed: int, count: int = COUNT) ->
         versions: their names; texts: every distinct text once, which the others are places in; images: a dict an
         image (id, item, type, source: a data URI, questions: lists of question, reference, difficulty or None,
         question type or None, the versions' answers, their probabilities in thousandths (None where there is none),
-        and which of them are right, a string of 0 and 1); left_out: what is said of the pictures that do not open.
+        and which of them are right, a string of 0 and 1); left_out: a note on the images that do not open.
 
     Raises:
         DataError: an image has no place in an archive. ArchiveError: the archive is missing or too short.

@@ -1,4 +1,4 @@
-"""How a run was made: what of the parameters was changed, and, outside of DVC's outputs, on what and from what."""
+"""Provenance of a run: the changed parameters and, outside of DVC's outputs, machine, packages, commit and data."""
 
 import os
 import platform
@@ -31,12 +31,12 @@ PACKAGES = (
     *("pillow", "nltk", "sacrebleu", "rouge_score", "RapidFuzz", "bert-score", "sentence-transformers"),
     *("textblob", "scikit-learn", "altair", "vl-convert-python", "dvc"),
 )
-"""What results, and this page, depend on."""
+"""Packages that the results and this page depend on."""
 
 
 @dataclass(frozen=True)
 class Made:
-    """What is true of one run on one machine, and so has no place in an output of DVC.
+    """Facts on one run on one machine, which an output of DVC must not depend on.
 
     facts: (name, value) pairs of text. packages: package, version. data: output, stage, bytes, md5. timings: stage,
     seconds, peak_mb.
@@ -73,7 +73,7 @@ def _shown(value: Any) -> str:
 
 
 def how_it_was_made(device: str) -> Made:
-    """Return what is known of the run in the current folder, a checkout.
+    """Return the facts on the run in the current folder, a checkout.
 
     device: compute.device of the parameters. Raises DataError where dvc.lock is damaged.
     """
@@ -114,7 +114,7 @@ def _git(*arguments: str) -> str | None:
 
 
 def _device(name: str) -> str:
-    """Return what compute.device stands for on this machine."""
+    """Return the device that compute.device resolves to on this machine."""
     import torch
 
     if name == "auto":

@@ -1,14 +1,13 @@
-"""The first lines of the page: how much there is, what tuning gained, and where the last version is best and worst."""
+"""The summary of the page: counts, gains by tuning, and the slices where the last version is best and worst."""
 
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from vqatune.report.page.comparison import FEWEST_IMAGES, SMALLEST_SLICE
+from vqatune.evaluation.scoring.slices import SLICES, SMALLEST_SLICE
+from vqatune.report.page.comparison import FEWEST_IMAGES
 from vqatune.report.stage_outputs import read_counts, read_rows
-
-_SLICES = {"difficulty": "difficulty", "question_type": "question type", "product_type": "product type"}
 
 
 def summarize(root: Path, comparison: dict[str, Any]) -> dict[str, Any]:
@@ -67,13 +66,15 @@ def _extremes(comparison: dict[str, Any]) -> list[dict[str, Any]]:
     table = pd.DataFrame(comparison["slices"])
     table["share"] = [right[-1] for right in table["right"]] / table["pairs"]
     extremes = []
-    for name, kind in _SLICES.items():
+    for name, entry in SLICES.items():
+        if not entry.in_report:
+            continue
         large = (table["pairs"] >= SMALLEST_SLICE) & (table["images"] >= FEWEST_IMAGES)
         rows = table[(table["slice"] == name) & large]
         if len(rows) > 1:
             ordered = rows.sort_values(["share", "pairs", "value"], ascending=[False, False, True])
             best, worst = ordered.iloc[0], ordered.iloc[-1]
-            extremes.append({"kind": kind, "best": _extreme(best), "worst": _extreme(worst)})
+            extremes.append({"kind": entry.label, "best": _extreme(best), "worst": _extreme(worst)})
     return extremes
 
 

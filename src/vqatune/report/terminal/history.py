@@ -1,4 +1,4 @@
-"""Tables in the terminal: the scores of all versions, and what the stages took."""
+"""Tables in the terminal: the scores of all versions, and the stages' time and memory."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -9,28 +9,11 @@ from rich.console import Console
 from rich.table import Table
 
 from vqatune.errors import DataError
-from vqatune.evaluation.metrics import METRICS
+from vqatune.evaluation.metrics import METRICS, ranked
 from vqatune.report.terminal.scores import best_in_bold
 from vqatune.report.terminal.tables import widest
 from vqatune.runtime.stage import timings
 from vqatune.tables import read_csv
-
-SHOWN = (
-    "exact_match",
-    "vqa_accuracy",
-    "bleu",
-    "rouge_l",
-    "fuzzy",
-    "bertscore_f1",
-    "average_mark",
-    "grounding",
-    "sbert_cosine",
-    "wups_weighted",
-    "meteor",
-    "token_overlap",
-    "vccs",
-)
-"""What is shown as far as there is room, the first first."""
 
 
 def show_history(path: Path, console: Console | None = None) -> None:
@@ -42,7 +25,7 @@ def show_history(path: Path, console: Console | None = None) -> None:
         raise DataError(f"{path} does not exist: run `dvc repro`")
     console = console or Console()
     history = read_csv(path)
-    columns = [name for name in SHOWN if name in history.columns]
+    columns = [name for name in ranked("in_table") if name in history.columns]
     table = widest(partial(_table, history), columns, console)
     console.print(table)
     more = sum(name in METRICS for name in history.columns) - (len(table.columns) - 1)

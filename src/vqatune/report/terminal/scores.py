@@ -11,29 +11,19 @@ from rich.markup import escape
 from rich.table import Table
 
 from vqatune.evaluation.comparison.compare import CHANGE, Comparison
-from vqatune.evaluation.metrics import METRICS
+from vqatune.evaluation.metrics import METRICS, ranked
 from vqatune.evaluation.scoring.score import Scores
+from vqatune.evaluation.scoring.slices import SLICES, SMALLEST_SLICE
 from vqatune.report.terminal.tables import Make, in_parts, widest
 
 SHOWN_SLICES = 10
 SHOWN_CHANGES = 10
-SMALLEST_SLICE = 20
-"""A slice of fewer pairs says little; `--json` has them all."""
 
-_SHOWN_BY = (
-    "exact_match",
-    "vqa_accuracy",
-    "rouge_l",
-    "sbert_cosine",
-    "fuzzy",
-    "token_overlap",
-    "average_mark",
-)
 _NARROWEST_QUESTION, _LONGEST_QUESTION, _LONGEST_CELL = 24, 120, 30
 
 
 def show_scores(scores: Scores, title: str, console: Console) -> None:
-    """Print a row a metric (its value, its 95 % interval, how many pairs count), what is empty, and what is absent."""
+    """Print a row a metric (value, 95 % interval, number of pairs that count), and counts of empty texts and absent metrics."""
     rows = [
         {
             "metric": row.metric,
@@ -45,18 +35,19 @@ def show_scores(scores: Scores, title: str, console: Console) -> None:
     ]
     console.print(widest(_maker(title, rows), ["metric", "value", "95 % interval", "pairs"], console))
     empty = {name: scores.counts[f"empty_{name}s"] for name in ("prediction", "reference")}
-    if said := [
+    if parts := [
         f"{count:,} empty {name}{'' if count == 1 else 's'}" for name, count in empty.items() if count
     ]:
-        console.print(", ".join(said), markup=False, highlight=False, soft_wrap=True)
+        console.print(", ".join(parts), markup=False, highlight=False, soft_wrap=True)
     _show_absent(scores.absent, console)
 
 
 def show_slices(by: pd.DataFrame, console: Console) -> None:
     """Print the scores by slice (slices.by_slice), of some metrics where there are many or there is little room."""
     metrics = [name for name in by.columns if name in METRICS]
-    if len(metrics) > len(_SHOWN_BY):
-        metrics = [name for name in _SHOWN_BY if name in metrics]
+    preferred = ranked("in_slices")
+    if len(metrics) > len(preferred):
+        metrics = [name for name in preferred if name in metrics]
     for slice_, table in by.groupby("slice", sort=False):
         rows = [
             {"value": _cell(row["value"]) or "[dim](empty)[/dim]", "pairs": f"{row['pairs']:,}"}
@@ -103,7 +94,7 @@ def _show_regressions(slices: pd.DataFrame, console: Console) -> None:
         return
     rows = [
         {
-            "slice": row.slice.replace("_", " "),
+            "slice": SLICES[row.slice].label,
             "value": _cell(row.value),
             "pairs": f"{row.pairs:,}",
             "images": f"{row.images:,}",

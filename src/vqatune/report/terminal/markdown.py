@@ -1,0 +1,85 @@
+"""Comparisons of versions as Markdown, such as for the comment on a pull request."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from vqatune.evaluation.comparison.compare import CHANGE, Comparison
+from vqatune.evaluation.metrics import METRICS
+from vqatune.evaluation.scoring.slices import SLICES, SMALLEST_SLICE
+
+SHOWN_SLICES = 10
+
+_SPECIAL = re.compile(r"([\\`*_\[\]<>|#~@])")
+
+
+def comparison_markdown(found: Comparison, first: str, second: str) -> str:
+    """Return two versions as Markdown: the differences of all metrics, and the slices that lost most.
+
+    A difference is bold where its 95 % interval excludes 0.
+    """
+    metrics = [
+        (row.metric, f"{row.first:.4f}", f"{row.second:.4f}", *_difference(row, 4))
+        for row in found.metrics.itertuples(index=False)
+    ]
+    header = ["metric", first, second, "difference", "95 % interval"]
+    parts = [f"### {_escape(second)} compared with {_escape(first)}", _table(header, metrics)]
+    worse = found.slices[(found.slices["difference"] < 0) & (found.slices["pairs"] >= SMALLEST_SLICE)]
+    slices = [
+        (SLICES[row.slice].label, row.value, f"{row.pairs:,}", *_difference(row, 3))
+        for row in worse.head(SHOWN_SLICES).itertuples(index=False)
+    ]
+    if slices:
+        title = (
+            f"Largest losses of {CHANGE.replace('_', ' ')}, of slices with {SMALLEST_SLICE} pairs or more:"
+        )
+        columns = ["slice", "value", "pairs", "difference", "95 % interval"]
+        parts += [title, _table(columns, slices, left=2)]
+    counts = found.changed["change"].value_counts()
+    gained, lost = counts.get("gained", 0), counts.get("lost", 0)
+    parts.append(f"{gained:,} questions are answered rightly only by {_escape(second)}, ")
+    parts[-1] += f"{lost:,} only by {_escape(first)}."
+    return "\n\n".join([*parts, *_absent(found.absent)]) + "\n"
+
+
+def versions_markdown(versions: Mapping[str, pd.DataFrame]) -> str:
+    """Return the scores of several versions as a Markdown table: a row a metric, the best in bold.
+
+    versions: name → VersionScores.intervals().
+    """
+    tables = {name: table.set_index("metric") for name, table in versions.items()}
+    values = pd.DataFrame({name: table["value"] for name, table in tables.items()})
+    values = values.reindex(list(METRICS)).dropna(how="all")
+    rows = []
+    for metric, scores in values.iterrows():
+        best = scores.max() if METRICS[str(metric)].higher_is_better else scores.min()
+        texts = ["" if pd.isna(score) else f"{score:.4f}" for score in scores]
+        rows.append((metric, *(f"**{text}**" if text == f"{best:.4f}" else text for text in texts)))
+    reasons = [table.loc[table["absent"].notna(), "absent"] for table in tables.values()]
+    absent = {metric: reason for column in reasons for metric, reason in column.items()}
+    return "\n\n".join([_table(["metric", *versions], rows), *_absent(absent)]) + "\n"
+
+
+def _difference(row: Any, digits: int) -> tuple[str, str]:
+    text = f"{row.difference:+.{digits}f}"
+    interval = f"{row.low:+.{digits}f} … {row.high:+.{digits}f}"
+    return f"**{text}**" if row.low > 0 or row.high < 0 else text, interval
+
+
+def _table(header: Sequence[str], rows: Iterable[Sequence[str]], left: int = 1) -> str:
+    """Return a table whose first `left` columns are text and are escaped; the others are aligned to the right."""
+    lines = [map(_escape, header), ["---"] * left + ["---:"] * (len(header) - left)]
+    lines += [[*map(_escape, row[:left]), *row[left:]] for row in rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _absent(absent: Mapping[str, str]) -> list[str]:
+    lines = [f"- {_escape(metric)} is absent: {_escape(reason)}" for metric, reason in absent.items()]
+    return ["\n".join(lines)] if lines else []
+
+
+def _escape(text: str) -> str:
+    """Return text in one line that Markdown shows as it is."""
+    return _SPECIAL.sub(r"\\\1", " ".join(str(text).split()))

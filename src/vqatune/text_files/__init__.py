@@ -1,0 +1,1 @@
+"""Text files that users bring: tables in delimited text."""
