@@ -117,7 +117,7 @@ def run_stage(folder: Path) -> dict:
         processor_seconds: of all its threads.
         peak_mb: the most resident memory.
         private_mb: the most of it that is not pages of files, such as libraries, which processes share.
-        phases: of `looking` for replies, `asking` (and keeping), `reading` (checking and writing), the seconds
+        phases: of `looking` for replies, `asking` (and keeping), `parsed` (checking and writing), the seconds
             and the resident memory `mb` after each of SHARES; without the first two where nothing is asked.
     """
     before, start = os.times(), time.time()
@@ -132,14 +132,14 @@ def run_stage(folder: Path) -> dict:
     if process.returncode:
         sys.exit(f"the stage failed with {process.returncode}")
     after = os.times()
-    course = json.loads((folder / "course.json").read_text())
-    bounds = {"start": start} | {name: course[name] for name in ("asking", "asked") if name in course}
-    names = ["looking", "asking", "reading"] if "asking" in course else ["all"]
-    times = [*bounds.values(), course["ended"]]
+    trace = json.loads((folder / "course.json").read_text())
+    bounds = {"start": start} | {name: trace[name] for name in ("asking", "asked") if name in trace}
+    names = ["looking", "asking", "reading"] if "asking" in trace else ["all"]
+    times = [*bounds.values(), trace["ended"]]
     return {
-        "seconds": course["ended"] - start,
+        "seconds": trace["ended"] - start,
         "processor_seconds": sum(after[2:4]) - sum(before[2:4]),
-        "peak_mb": course["peak_mb"],
+        "peak_mb": trace["peak_mb"],
         "private_mb": private,
         "phases": {
             name: {

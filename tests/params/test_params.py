@@ -76,12 +76,16 @@ URL = "is no URL, which starts with http:// or https:// and a host"
                 {"provider": provider, "model": model, "endpoint": "http://a"},
                 f"generate: provider is '{provider}', so model must name the model to ask",
             )
-            for provider in ("gemini", "gemini_legacy", "batch", "openai", "local")
+            for provider in ("gemini", "gemini_legacy", "gemini_batch", "openai", "local")
             for model in (None, "")
         ),
         (
             {"provider": "gemini_old"},
             "generate.provider is 'gemini_old', but must be 'template', 'recorded', 'gemini', 'gemini_legacy'",
+        ),
+        (
+            {"provider": "batch", "model": "gemini-test"},
+            "generate.provider: 'batch' is now called 'gemini_batch'",
         ),
         ({"reply_format": "xml"}, "generate.reply_format is 'xml', but must be 'schema', 'json' or 'text'"),
         ({"temperature": "hot"}, "generate.temperature: Input should be a valid number"),

@@ -28,7 +28,7 @@ class PriceParams(Section):
 class GenerateParams(Section):
     """Where the question-answer pairs come from; what only models that are asked need may be left out."""
 
-    provider: Literal["template", "recorded", "gemini", "gemini_legacy", "batch", "openai", "local"]
+    provider: Literal["template", "recorded", "gemini", "gemini_legacy", "gemini_batch", "openai", "local"]
     path: WatchedPath
     model: str | None = None
     revision: str | None = None
@@ -60,6 +60,13 @@ class GenerateParams(Section):
                 "provider is 'openai', so endpoint must be the server's URL, such as http://localhost:11434/v1"
             )
         return self
+
+    @field_validator("provider", mode="before")
+    @classmethod
+    def _is_not_renamed(cls, value: object) -> object:
+        if value == "batch":
+            raise ValueError("'batch' is now called 'gemini_batch'")
+        return value
 
     @field_validator("prompt")
     @classmethod

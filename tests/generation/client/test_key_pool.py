@@ -152,7 +152,7 @@ def test_chaos_costs_no_image_and_little_time(ask):
 @pytest.mark.parametrize("share", [0.6, 0.8])
 def test_a_server_that_fails_most_requests_costs_no_image(ask, share):
     with ModelServer(latency=0.01, chaos={"503": share}, minute=1.0) as server:
-        asked = ask(server, 60, concurrency=8, pause=0.001)
+        asked = ask(server, 60, concurrency=8, backoff=0.001)
         assert asked.kinds == {"as_asked": 60} and set(server.answered().values()) == {1}
 
 

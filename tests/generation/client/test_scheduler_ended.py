@@ -51,7 +51,7 @@ def test_a_killed_run_goes_on_where_it_was_and_repeats_at_most_what_was_in_fligh
         answered = server.answered()
     assert asked.kinds == {"as_asked": 400} and len(answered) == 400
     assert sum(answered.values()) - 400 <= 3 * 16
-    assert len(asked.pairs) == 6000 and asked.outcome.replies == 400
+    assert len(asked.pairs) == 6000 and asked.usage.replies == 400
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])

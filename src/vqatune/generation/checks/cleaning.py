@@ -68,12 +68,12 @@ def fold(text: str) -> str:
 def clean_pairs(pairs: pd.DataFrame) -> pd.DataFrame:
     """Return the pairs with clean question and answer (a missing one is empty); other columns as they are."""
     return pairs.assign(
-        question=each_distinct(clean_question, pairs["question"].fillna("")),
-        answer=each_distinct(clean_answer, pairs["answer"].fillna("")),
+        question=map_distinct(clean_question, pairs["question"].fillna("")),
+        answer=map_distinct(clean_answer, pairs["answer"].fillna("")),
     )
 
 
-def each_distinct(function: Callable[[str], str], texts: pd.Series) -> pd.Series:
+def map_distinct(function: Callable[[str], str], texts: pd.Series) -> pd.Series:
     """Return `function(text)` for every text, computed once for each distinct one."""
     codes, distinct = pd.factorize(texts.to_numpy(dtype=object))
     results = np.array([function(text) for text in distinct], dtype=object)

@@ -14,7 +14,7 @@ SIMILARITY = 85.0
 """How alike two words must be to be nearly the same, of 100 (rapidfuzz's ratio)."""
 
 
-def repeated(
+def find_duplicates(
     pairs: pd.DataFrame, questions: np.ndarray, folded: np.ndarray, passed: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return which pairs ask the same, and which nearly the same, as an earlier pair of their image.
@@ -29,10 +29,10 @@ def repeated(
     rivals = _in_order(pairs, keys.index[keys.duplicated(keep=False)])
     later = keys.loc[rivals].duplicated()
     same[later.index[later]] = True
-    return same, _nearly_repeated(pairs, images, questions, folded, passed & ~same)
+    return same, _find_near_duplicates(pairs, images, questions, folded, passed & ~same)
 
 
-def words_asked(folded: str, tag: str | None) -> tuple[str, ...]:
+def content_words(folded: str, tag: str | None) -> tuple[str, ...]:
     """Return the words of a folded question that say what is asked, in an order in which equal questions agree.
 
     Question words stay, and so does what tells yes-or-no questions from the others. Words are sorted where their
@@ -53,7 +53,7 @@ def words_asked(folded: str, tag: str | None) -> tuple[str, ...]:
 
 
 def nearly_same(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
-    """Return whether two questions, as words_asked gives them, differ only in words that are nearly the same."""
+    """Return whether two questions, as content_words gives them, differ only in words that are nearly the same."""
     # Of a single word the ending is all that tells 'Pattern?' from 'Patterned?'.
     return one == other or (
         len(one) == len(other) and len(one) > 1 and all(map(_nearly_same_word, one, other))
@@ -77,13 +77,13 @@ def _nearly_same_word(one: str, other: str) -> bool:
     )
 
 
-def _nearly_repeated(
+def _find_near_duplicates(
     pairs: pd.DataFrame, images: np.ndarray, questions: np.ndarray, folded: np.ndarray, passed: np.ndarray
 ) -> np.ndarray:
     near = np.zeros(len(pairs), dtype=bool)
     rows = np.flatnonzero(passed)
     codes, tagged = distinct_with_tags(questions[rows], pairs.iloc[rows])
-    asked = [words_asked(folded[question], tag) for question, tag in tagged]
+    asked = [content_words(folded[question], tag) for question, tag in tagged]
     # Words that are nearly the same begin alike, so only questions whose words do need to be compared.
     starts = np.array(["\0".join(word[:1] for word in words) for words in asked], dtype=object)
     blocks = pd.factorize(starts)[0]

@@ -4,7 +4,7 @@ import re
 
 import pandas as pd
 
-from vqatune.generation.checks.cleaning import each_distinct, fold
+from vqatune.generation.checks.cleaning import fold, map_distinct
 
 QUESTION_TYPES = (
     "object",
@@ -24,7 +24,7 @@ QUESTION_TYPES = (
 
 def question_types(questions: pd.Series) -> pd.Series:
     """Return `question_type_of` every question; each distinct question is looked at once."""
-    return each_distinct(question_type_of, questions)
+    return map_distinct(question_type_of, questions)
 
 
 def question_type_of(question: str) -> str:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from vqatune.errors import DataError
 from vqatune.generation.checks.checks import CHECKS, DIFFICULTIES
-from vqatune.generation.checks.cleaning import each_distinct, fold
+from vqatune.generation.checks.cleaning import fold, map_distinct
 from vqatune.generation.checks.question_types import QUESTION_TYPES
 
 SAMPLE_WORDS = 1000
@@ -100,11 +100,11 @@ class CheckTally:
         self._types.update(_counts(_named(kept["question_type"])))
         self._difficulties.update(_counts(_named(kept["difficulty"].astype("Int8"))))
         self._generators.update(_counts(_named(kept["generator"])))
-        self._answers.update(_counts(each_distinct(str.lower, kept["answer"])))
-        questions = each_distinct(fold, kept["question"])
+        self._answers.update(_counts(map_distinct(str.lower, kept["answer"])))
+        questions = map_distinct(fold, kept["question"])
         self._questions.add(questions, np.ones(len(questions), dtype=bool))
         _count_words(questions, self._question_words)
-        _count_words(each_distinct(fold, kept["answer"]), self._answer_words)
+        _count_words(map_distinct(fold, kept["answer"]), self._answer_words)
 
     def report(self) -> dict[str, Any]:
         """Return what JSON holds of it: shares and ratios are 0 to 1, rounded to 6 places, null where of nothing.

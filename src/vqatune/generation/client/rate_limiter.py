@@ -49,7 +49,7 @@ class _Meter:
             self._time = start + amount * minute / (self.per_minute * share)
 
 
-class Pace:
+class RateLimiter:
     """The pace of one key; times are seconds on a monotonic clock.
 
     `minute` is how many seconds a minute has (tests take shorter ones), a day is 1,440 of them.

@@ -4,16 +4,20 @@ import base64
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from vqatune.generation.prompts.prompt import Prompt
-from vqatune.generation.providers import mime_type
-from vqatune.generation.providers.failures import Failure, Passing, Refused
+from vqatune.generation.providers import gemini, mime_type
+from vqatune.generation.providers.errors import PermanentError, ProviderError, TransientError
 from vqatune.generation.providers.gemini import clients, send
-from vqatune.generation.providers.gemini_replies import redact
-from vqatune.params import GenerateParams
+from vqatune.generation.providers.gemini_replies import parse_reply, redact
+from vqatune.params import ComputeParams, GenerateParams
+
+__all__ = ["ENDED", "INFO", "Job", "JobServer", "NotFoundError", "connect", "parse_reply", "request_body"]
+
+INFO = replace(gemini.INFO, in_batch_jobs=True)
 
 ENDED = ("succeeded", "partially_succeeded", "failed", "cancelled", "expired")
 """The states in which a job stays."""
@@ -25,7 +29,7 @@ _NO_FILE = (403, 404)
 """Of a file that is not there any more, Google says that the key has no permission."""
 
 
-class Gone(Failure):
+class NotFoundError(ProviderError):
     """The server has no such job or file, or not for this key."""
 
 
@@ -45,7 +49,7 @@ def request_body(image: bytes, metadata: str, prompt: Prompt, params: GeneratePa
     """
     kind = mime_type(image)
     if kind is None:
-        raise Refused("unsupported image", "the image is no JPEG, PNG or WebP")
+        raise PermanentError("unsupported image", "the image is no JPEG, PNG or WebP")
     picture = {"inlineData": {"data": base64.b64encode(image).decode(), "mimeType": kind}}
     config = {
         "temperature": params.temperature,
@@ -61,8 +65,8 @@ def request_body(image: bytes, metadata: str, prompt: Prompt, params: GeneratePa
 
 
 @asynccontextmanager
-async def opened(params: GenerateParams) -> AsyncIterator["JobServer"]:
-    """Give the server, for as long as the context lasts."""
+async def connect(params: GenerateParams, compute: ComputeParams) -> AsyncIterator["JobServer"]:
+    """Yield the server of the jobs."""
     async with clients(params) as client:
         yield JobServer(params, client)
 
@@ -105,12 +109,12 @@ class JobServer:
         name, _ = await send(search(), self._params, key)
         return name
 
-    async def look(self, name: str, key: str) -> Job:
+    async def poll(self, name: str, key: str) -> Job:
         """Return how a job stands; raises Gone where there is none."""
         request = self._client(key).batches.get(name=name)
-        job, course = await send(request, self._params, key, self._params.timeout_seconds, _gone(name))
+        job, trace = await send(request, self._params, key, self._params.timeout_seconds, _not_found(name))
         state = job.state.name.removeprefix("JOB_STATE_").lower() if job.state else "unspecified"
-        return Job(state, (job.dest and job.dest.file_name) or "", redact(_reason(course.body), key))
+        return Job(state, (job.dest and job.dest.file_name) or "", redact(_reason(trace.body), key))
 
     async def download(self, file: str, path: Path, key: str) -> None:
         """Write a results file to a path, part by part; raises Gone where there is none any more."""
@@ -121,22 +125,22 @@ class JobServer:
         request = self._client(key).files.download(
             file=file, destination=path, config={"http_options": options}
         )
-        await send(request, self._params, key, None, _gone(file), _NO_FILE)
+        await send(request, self._params, key, None, _not_found(file), _NO_FILE)
 
     async def delete(self, file: str, key: str) -> None:
         """Delete a file."""
         request = self._client(key).files.delete(name=file)
-        await send(request, self._params, key, self._params.timeout_seconds, _gone(file), _NO_FILE)
+        await send(request, self._params, key, self._params.timeout_seconds, _not_found(file), _NO_FILE)
 
 
 def _named(made: Any) -> str:
     if not made.name:
-        raise Passing("not a reply", "something that is no reply of Gemini's came back")
+        raise TransientError("not a reply", "something that is no reply of Gemini's came back")
     return made.name
 
 
-def _gone(name: str) -> Gone:
-    return Gone("gone", f"the server has no {name}")
+def _not_found(name: str) -> NotFoundError:
+    return NotFoundError("gone", f"the server has no {name}")
 
 
 def _reason(body: bytes) -> str:

@@ -15,12 +15,12 @@ from typing import Any, TypeVar
 
 from vqatune.generation.prompts.prompt import Prompt
 from vqatune.generation.providers import Ask, mime_type
-from vqatune.generation.providers.failures import Passing, Refused
-from vqatune.generation.providers.gemini import bad_endpoint, timed_out
-from vqatune.generation.providers.gemini_replies import accept, check_key, check_model, read, redact
+from vqatune.generation.providers.errors import PermanentError, TransientError
+from vqatune.generation.providers.gemini import INFO, endpoint_error, timeout_error
+from vqatune.generation.providers.gemini_replies import accept, check_key, check_model, parse_reply, redact
 from vqatune.params import ComputeParams, GenerateParams
 
-__all__ = ["opened", "read"]
+__all__ = ["INFO", "connect", "parse_reply"]
 
 Result = TypeVar("Result")
 
@@ -34,7 +34,7 @@ class _Answered(Exception):
 
 
 @asynccontextmanager
-async def opened(params: GenerateParams, compute: ComputeParams) -> AsyncIterator[Ask]:
+async def connect(params: GenerateParams, compute: ComputeParams) -> AsyncIterator[Ask]:
     """Give a function that asks generate.model, in a thread a request.
 
     The SDK asks once and never again by itself, and a request ends a second after generate.timeout_seconds at the
@@ -96,7 +96,7 @@ async def opened(params: GenerateParams, compute: ComputeParams) -> AsyncIterato
         check_key(key)
         kind = mime_type(image)
         if kind is None:
-            raise Refused("unsupported image", "the image is no JPEG, PNG or WebP")
+            raise PermanentError("unsupported image", "the image is no JPEG, PNG or WebP")
         asked, parts = model(key, prompt), [{"mime_type": kind, "data": image}, metadata]
 
         def send() -> None:
@@ -111,22 +111,22 @@ async def opened(params: GenerateParams, compute: ComputeParams) -> AsyncIterato
         except _Answered as answered:
             response = answered.response
         except TimeoutError:
-            failure: Exception = timed_out(params, connecting=False)
+            failure: Exception = timeout_error(params, connecting=False)
         except (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema):
-            failure = bad_endpoint(params)
+            failure = endpoint_error(params)
         except requests.exceptions.RequestException as error:
             cause = error.args[0] if error.args else None
             cause = getattr(cause, "reason", None) or cause
             said = redact(f"{type(error).__name__}: {error}", key)
             unreachable = requests.exceptions.ProxyError | requests.exceptions.SSLError
             if isinstance(cause, ConnectTimeoutError):
-                failure = timed_out(params, connecting=True)
+                failure = timeout_error(params, connecting=True)
             elif isinstance(cause, NewConnectionError) or isinstance(error, unreachable):
-                failure = Passing("unreachable", said, reached=False)
+                failure = TransientError("unreachable", said, reached=False)
             elif isinstance(cause, ReadTimeoutError):
-                failure = timed_out(params, connecting=False)
+                failure = timeout_error(params, connecting=False)
             else:
-                failure = Passing("reset", said)
+                failure = TransientError("reset", said)
         # Out here, a failure does not bring the SDK's error along, which holds the request and with it the key.
         if response is None:
             raise failure

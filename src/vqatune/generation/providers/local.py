@@ -22,9 +22,9 @@ from typing import TYPE_CHECKING, Any
 
 from vqatune.errors import ModelError, ParameterError
 from vqatune.generation.prompts.prompt import Prompt
-from vqatune.generation.providers import Ask
-from vqatune.generation.providers.failures import Passing, Refused
-from vqatune.generation.providers.openai import read
+from vqatune.generation.providers import Ask, ProviderInfo
+from vqatune.generation.providers.errors import PermanentError, TransientError
+from vqatune.generation.providers.openai import parse_reply
 from vqatune.loading.pictures import open_rgb
 from vqatune.params import ComputeParams, GenerateParams
 
@@ -33,7 +33,10 @@ if TYPE_CHECKING:
     from PIL.Image import Image
     from transformers import PreTrainedModel, ProcessorMixin
 
-__all__ = ["opened", "read"]
+__all__ = ["INFO", "connect", "parse_reply"]
+
+# One image is answered after the other; a second request waits in line.
+INFO = ProviderInfo(family="local", max_concurrency=2, runs_model_here=True)
 
 # Words for finding out what a chat template does with a prompt and a listing.
 _PROBES = ("probe of the prompt", "probe of the listing")
@@ -52,7 +55,7 @@ class _Local:
 
 
 @asynccontextmanager
-async def opened(params: GenerateParams, compute: ComputeParams) -> AsyncIterator[Ask]:
+async def connect(params: GenerateParams, compute: ComputeParams) -> AsyncIterator[Ask]:
     """Load generate.model and give the function that asks it; what is under way ends with the context.
 
     The replies have OpenAI's form. There is no timeout: a reply ends by itself or at generate.max_output_tokens.
@@ -183,7 +186,7 @@ def _reply(
     try:
         picture = open_rgb(image)
     except ValueError as error:
-        raise Refused("undecodable", str(error)) from None
+        raise PermanentError("undecodable", str(error)) from None
     try:
         inputs = local.processor.apply_chat_template(
             _conversation(prompt.text, _plain(local.processor, metadata), local.system, picture),
@@ -194,14 +197,14 @@ def _reply(
         )
     except ValueError as error:
         # Such as a picture that is too narrow for the model's patches.
-        raise Refused("refused", " ".join(str(error).split())[:200]) from None
+        raise PermanentError("refused", " ".join(str(error).split())[:200]) from None
     asked = inputs["input_ids"].shape[1]
     context = getattr(local.model.config.get_text_config(), "max_position_embeddings", None)
     longest = (
         min(local.params.max_output_tokens, context - asked) if context else local.params.max_output_tokens
     )
     if longest < 1:
-        raise Refused("too large", f"{asked} tokens do not fit into the model's context of {context}")
+        raise PermanentError("too large", f"{asked} tokens do not fit into the model's context of {context}")
     temperature = local.params.temperature or 0.0
     drawn = {"do_sample": True, "temperature": temperature} if temperature > 0 else {"do_sample": False}
     try:
@@ -217,7 +220,9 @@ def _reply(
     except torch.OutOfMemoryError:
         # Others may leave the GPU's memory again, and what is the image's own fault is set aside after its attempts.
         torch.cuda.empty_cache()
-        raise Passing("out of memory", f"{asked} tokens and their reply do not fit on the GPU") from None
+        raise TransientError(
+            "out of memory", f"{asked} tokens and their reply do not fit on the GPU"
+        ) from None
     ends = local.model.generation_config.eos_token_id
     ended = bool(tokens) and tokens[-1] in (ends if isinstance(ends, list) else [ends])
     message = {

@@ -14,10 +14,18 @@ from typing import Any
 
 from vqatune.errors import ParameterError
 from vqatune.generation.prompts.prompt import Prompt
-from vqatune.generation.providers import Ask, Reading, mime_type
-from vqatune.generation.providers.failures import BadKey, Passing, Refused
-from vqatune.generation.providers.openai_errors import Dialect, explained, read_error, rewording, unconnected
+from vqatune.generation.providers import Ask, ParsedReply, ProviderInfo, mime_type
+from vqatune.generation.providers.errors import InvalidKeyError, PermanentError, TransientError
+from vqatune.generation.providers.openai_errors import (
+    Dialect,
+    connection_error,
+    dialect_changes,
+    read_error,
+    server_error,
+)
 from vqatune.params import ComputeParams, GenerateParams
+
+INFO = ProviderInfo(family="openai", key_variable="OPENAI_API_KEY", key_file=".openai-key")
 
 _LONGEST_CONNECT = 10.0  # seconds
 
@@ -25,7 +33,7 @@ _FINISHES = {"length": "max_tokens", "content_filter": "safety"}
 
 
 @asynccontextmanager
-async def opened(params: GenerateParams, compute: ComputeParams) -> AsyncIterator[Ask]:
+async def connect(params: GenerateParams, compute: ComputeParams) -> AsyncIterator[Ask]:
     """Give the function that asks the server at generate.endpoint; connections are closed at the end.
 
     One request an ask. A server that takes no system message, or wants the longest reply under OpenAI's newer name, is
@@ -62,7 +70,7 @@ async def opened(params: GenerateParams, compute: ComputeParams) -> AsyncIterato
         async def ask(image: bytes, metadata: str, prompt: Prompt, key: str) -> dict[str, Any]:
             nonlocal dialect
             if not (key.isascii() and key.isprintable()):
-                raise BadKey("bad key", "it has characters that no key has")
+                raise InvalidKeyError("bad key", "it has characters that no key has")
             worded, content = dialect, None
             request = _request(params, worded, image, metadata, prompt)
             # Raised at the end, outside of what catches: the SDK's errors hold the request, and that the key.
@@ -72,18 +80,18 @@ async def opened(params: GenerateParams, compute: ComputeParams) -> AsyncIterato
                     response = await client_of(key).chat.completions.with_raw_response.create(**request)
                     content = response.content
             except TimeoutError:
-                failure = Passing("timeout", f"no reply in {seconds:g} s")
+                failure = TransientError("timeout", f"no reply in {seconds:g} s")
             except openai.APIStatusError as error:
                 said = read_error(error.response.content, key)
-                changes = rewording(worded, error.status_code, said)
+                changes = dialect_changes(worded, error.status_code, said)
                 dialect = replace(dialect, **changes)
                 failure = (
-                    Passing("reworded", said.text, delay=0.0)
+                    TransientError("reworded", said.text, delay=0.0)
                     if changes
-                    else explained(error.status_code, error.response.headers, said, params)
+                    else server_error(error.status_code, error.response.headers, said, params)
                 )
             except openai.APIConnectionError as error:
-                failure = unconnected(error, key)
+                failure = connection_error(error, key)
             if failure:
                 raise failure
             return _parsed(content)
@@ -96,7 +104,7 @@ def _request(
 ) -> dict[str, Any]:
     kind = mime_type(image)
     if kind is None:
-        raise Refused("undecodable", "the picture is no JPEG, PNG or WebP")
+        raise PermanentError("undecodable", "the picture is no JPEG, PNG or WebP")
     url = f"data:{kind};base64,{base64.b64encode(image).decode()}"
     seen = [{"type": "image_url", "image_url": {"url": url}}, {"type": "text", "text": metadata}]
     if dialect.system:
@@ -131,11 +139,13 @@ def _parsed(content: bytes) -> dict[str, Any]:
         reply = None
     choices = reply.get("choices") if isinstance(reply, dict) else None
     if not (isinstance(choices, list) and choices):
-        raise Passing("not a reply", "something else than a reply came back: is generate.endpoint right?")
+        raise TransientError(
+            "not a reply", "something else than a reply came back: is generate.endpoint right?"
+        )
     return reply
 
 
-def read(reply: dict[str, Any]) -> Reading:
+def parse_reply(reply: dict[str, Any]) -> ParsedReply:
     """Return what a reply in OpenAI's form holds, without the thoughts that some models put before their text."""
     choices, usage = reply.get("choices"), reply.get("usage")
     choice = choices[0] if isinstance(choices, list) and choices and isinstance(choices[0], dict) else {}
@@ -148,7 +158,7 @@ def read(reply: dict[str, Any]) -> Reading:
         finish = _FINISHES.get(reason.lower(), reason.lower())
     else:
         finish = "stop" if text else "no_reply"
-    return Reading(text, finish, _count(usage, "prompt_tokens"), _count(usage, "completion_tokens"))
+    return ParsedReply(text, finish, _count(usage, "prompt_tokens"), _count(usage, "completion_tokens"))
 
 
 def _text(content: Any) -> str:

@@ -9,7 +9,13 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
 from vqatune.errors import ParameterError
-from vqatune.generation.providers.failures import BadKey, Failure, Limited, Passing, Refused
+from vqatune.generation.providers.errors import (
+    InvalidKeyError,
+    PermanentError,
+    ProviderError,
+    RateLimitError,
+    TransientError,
+)
 from vqatune.params import GenerateParams
 
 if TYPE_CHECKING:
@@ -81,7 +87,7 @@ _TOO_LARGE = r"context[_ ](length|size|window)|too (large|long|big|many)|exceed"
 _SPENT = r"insufficient_quota|exceeded your current quota|insufficient balance"
 
 
-def rewording(worded: Dialect, status: int, said: Said) -> dict[str, Any]:
+def dialect_changes(worded: Dialect, status: int, said: Said) -> dict[str, Any]:
     """Return what of a request's wording is to be changed for this server."""
     # Chat templates that refuse a message make some servers answer 500.
     if worded.system and status in (400, 422, 500) and said.has(_SYSTEM):
@@ -95,9 +101,9 @@ def rewording(worded: Dialect, status: int, said: Said) -> dict[str, Any]:
     return {}
 
 
-def explained(
+def server_error(
     status: int, headers: Mapping[str, str], said: Said, params: GenerateParams
-) -> Failure | ParameterError:
+) -> ProviderError | ParameterError:
     """Return our error for an answer of the server that is no reply."""
     answer = (
         f"{params.endpoint} answers {status} ({said.text})"
@@ -111,11 +117,11 @@ def explained(
             f"{answer}: generate.model must name a model that takes pictures; {params.model} does not"
         )
     if status in (408, 409) or status >= 500:
-        return Passing(f"http {status}", said.text, delay=_delay(headers))
+        return TransientError(f"http {status}", said.text, delay=_delay(headers))
     if said.has(_SAFETY):
-        return Refused("safety", said.text)
+        return PermanentError("safety", said.text)
     if status in (401, 403):
-        return BadKey(f"http {status}", said.text)
+        return InvalidKeyError(f"http {status}", said.text)
     if status in (400, 413, 422):
         return _refused(status, said, answer, params)
     return ParameterError(
@@ -123,7 +129,7 @@ def explained(
     )
 
 
-def _refused(status: int, said: Said, answer: str, params: GenerateParams) -> Refused | ParameterError:
+def _refused(status: int, said: Said, answer: str, params: GenerateParams) -> PermanentError | ParameterError:
     """Return our error for a request that the server finds wrong: by the parameters, or for the sake of its image."""
     if status != 413 and params.reply_format != "text" and said.has(_FORMAT):
         simpler = "json or text" if params.reply_format == "schema" else "text"
@@ -142,10 +148,10 @@ def _refused(status: int, said: Said, answer: str, params: GenerateParams) -> Re
             f"{answer}: set generate.max_output_tokens to less; it is {params.max_output_tokens}, and the context must "
             "hold the prompt and the picture, too"
         )
-    return Refused("too large" if status == 413 or said.has(_TOO_LARGE) else "refused", said.text)
+    return PermanentError("too large" if status == 413 or said.has(_TOO_LARGE) else "refused", said.text)
 
 
-def _limited(status: int, headers: Mapping[str, str], said: Said) -> Limited:
+def _limited(status: int, headers: Mapping[str, str], said: Said) -> RateLimitError:
     limits = {}
     for name, unit in (("requests", "requests_per_minute"), ("tokens", "tokens_per_minute")):
         if re.fullmatch(r"[1-9]\d{0,14}", value := headers.get(f"x-ratelimit-limit-{name}", "")):
@@ -162,7 +168,7 @@ def _limited(status: int, headers: Mapping[str, str], said: Said) -> Limited:
     if delay is None:
         in_words = re.search(r"try again in ([\d.]+[a-z][\da-z.]*)", said.text)
         delay = _duration(in_words[1].rstrip(".")) if in_words else _reset(headers)
-    return Limited("429", said.text, delay, limits, daily)
+    return RateLimitError("429", said.text, delay, limits, daily)
 
 
 def _delay(headers: Mapping[str, str]) -> float | None:
@@ -207,14 +213,14 @@ def _duration(text: str) -> float | None:
     return seconds if seconds <= _LONGEST_RESET else None
 
 
-def unconnected(error: "openai.APIConnectionError", key: str) -> Passing:
+def connection_error(error: "openai.APIConnectionError", key: str) -> TransientError:
     """Return our error where no whole answer came."""
     import httpx2
 
     cause = error.__cause__
     reason = f"{type(cause).__name__} {_line(str(cause), key)}".strip()
     if isinstance(cause, httpx2.ConnectError | httpx2.ConnectTimeout | httpx2.ProxyError):
-        return Passing("unreachable", reason, reached=False)
+        return TransientError("unreachable", reason, reached=False)
     if isinstance(cause, httpx2.TimeoutException):
-        return Passing("timeout", reason)
-    return Passing("reset", reason)
+        return TransientError("timeout", reason)
+    return TransientError("reset", reason)

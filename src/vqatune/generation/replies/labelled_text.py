@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from vqatune.generation.replies.pair_fields import part_named
+from vqatune.generation.replies.pair_fields import field_named
 
 _names = r"(?:question[ _-]?)?type|question|q|answer|ans|a|response|difficulty(?:[ _-]?level)?|level|category"
 _inline_names = "(?:Question )?Type|Question|Q|Answer|Ans|A|Difficulty|Level"
@@ -26,7 +26,7 @@ def read_labels(text: str) -> tuple[list[dict[str, Any]], set[str]] | None:
     several lines after a label is taken for none: where it ends is not known.
     """
     labels = list(_label.finditer(text))
-    parts = [str(part_named(label["name"] or label["inline"])) for label in labels]
+    parts = [str(field_named(label["name"] or label["inline"])) for label in labels]
     if "question" not in parts or "answer" not in parts:
         return None
     if not _order.fullmatch("".join(_letters[part] for part in parts)):

@@ -7,8 +7,9 @@ is read where its pairs are unambiguous; a pair that is cut off, damaged or fits
 from dataclasses import dataclass
 from typing import Any
 
+from vqatune.generation.providers import ParsedReply
 from vqatune.generation.replies.loose_json import DEEPEST, Doubled, Members, read_json, read_values
-from vqatune.generation.replies.pair_fields import make_pair, part_named
+from vqatune.generation.replies.pair_fields import field_named, make_pair
 from vqatune.generation.replies.text_formats import read_plain
 
 REPAIRS = {
@@ -31,7 +32,7 @@ _parts = frozenset({"question", "answer", "difficulty", "question_type"})
 
 
 @dataclass(frozen=True, slots=True)
-class ReadPairs:
+class ParsedPairs:
     """The pairs of a reply, in its order, and the sorted names of the REPAIRS that they took.
 
     A pair has question and answer (str, '' where missing), difficulty (one of DIFFICULTIES, None where missing, -1
@@ -42,20 +43,30 @@ class ReadPairs:
     repairs: tuple[str, ...]
 
 
-def read_pairs(text: str, cut: bool = False) -> ReadPairs:
+def extract_pairs(parsed: ParsedReply) -> ParsedPairs:
+    """Return the pairs of a reply; of one that was cut off, those that are complete."""
+    return parse_pairs(parsed.text, cut=parsed.finish != "stop")
+
+
+def failure_kind(parsed: ParsedReply) -> str:
+    """Return why a reply has no pairs: its finish reason, or 'not_as_asked'."""
+    return parsed.finish if parsed.finish != "stop" else "not_as_asked"
+
+
+def parse_pairs(text: str, cut: bool = False) -> ParsedPairs:
     """Return the question-answer pairs in a model's text; none where nothing is readable, whatever the text.
 
     `cut` says that the model was cut off. JSON shows by itself where; of other text the last pair is then dropped.
     """
     pairs = _as_asked(text)
     if pairs is not None:
-        return ReadPairs(pairs, ())
+        return ParsedPairs(pairs, ())
     repairs: set[str] = set()
     if text.lstrip().startswith("<think>"):
         _, closed, text = text.rpartition("</think>")
         repairs.add("fences")
         if not closed:
-            return ReadPairs([], ())
+            return ParsedPairs([], ())
     found = read_values(text)
     if found is not None:
         values, more = found
@@ -66,7 +77,7 @@ def read_pairs(text: str, cut: bool = False) -> ReadPairs:
             parts.pop()
             more.add("cut_lines")
         pairs = [make_pair(**part) for part in parts]
-    return ReadPairs(pairs, tuple(sorted(repairs | more)) if pairs else ())
+    return ParsedPairs(pairs, tuple(sorted(repairs | more)) if pairs else ())
 
 
 def _as_asked(text: str) -> list[dict[str, Any]] | None:
@@ -143,9 +154,9 @@ def _parts_of(value: dict[str, Any] | Members) -> tuple[dict[str, Any], bool]:
     """Return an object's parts of a pair, and whether it has two questions or two answers; no part of no whole one."""
     parts: dict[str, Any] = {}
     if isinstance(value, Members):
-        return parts, isinstance(value, Doubled) and any(part_named(name) == "question" for name, _ in value)
+        return parts, isinstance(value, Doubled) and any(field_named(name) == "question" for name, _ in value)
     for name, element in value.items():
-        part = part_named(name)
+        part = field_named(name)
         # "Question 1" may be the name of a whole pair.
         if part is None or (isinstance(element, dict | Members) and name != part):
             continue

@@ -11,7 +11,7 @@ from typing import Any
 
 from vqatune.generation.checks.question_types import QUESTION_TYPES
 from vqatune.generation.replies.labelled_text import bare, read_labels
-from vqatune.generation.replies.pair_fields import is_level, part_named
+from vqatune.generation.replies.pair_fields import field_named, is_level
 
 Pairs = list[dict[str, Any]]
 Line = tuple[str, Pairs] | None
@@ -60,7 +60,7 @@ def _under_header(lines: list[str]) -> list[Line] | None:
     """Read the lines by the first one that names the parts; None where there is none or nothing below it."""
     for place, line in enumerate(lines):
         for sign in (",", *SIGNS):
-            names = [part_named(field) for field in _fields(line, sign)]
+            names = [field_named(field) for field in _fields(line, sign)]
             if names.count("question") == names.count("answer") == 1:
                 below = [_row(_fields(row, sign), names, sign) for row in lines[place + 1 :]]
                 if any(below):
