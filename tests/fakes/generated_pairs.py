@@ -57,7 +57,7 @@ def write_recorded(path: Path, pairs: dict[str, list[tuple]]) -> GenerateParams:
     return GenerateParams(provider="recorded", path=str(path))
 
 
-def extract_pairs(sampled: pd.DataFrame, params: GenerateParams, seed: int = 1):
+def checked_pairs(sampled: pd.DataFrame, params: GenerateParams, seed: int = 1):
     return generate_pairs(sampled, params, COMPUTE, seed)
 
 

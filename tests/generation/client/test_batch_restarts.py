@@ -12,7 +12,6 @@ from batch_jobs import JOBS, OTHER, kinds, names, serve
 
 from vqatune.errors import DataError, ParameterError
 from vqatune.generation.client import batch_collect, batch_files
-from vqatune.generation.client import batch_jobs as batches
 from vqatune.generation.replies.store import ReplyStore
 from vqatune.runtime.request_display import RequestProgress
 
