@@ -1,11 +1,11 @@
-"""How fast replies go through store, reading and checks, in how much memory, and what that is beside the plain way.
+"""Throughput and memory of the store, parsing and checks of replies, compared with a naive implementation.
 
     python benchmarks/generation.py
 
-makes up 100,000 images with their listings, and what Gemini replies about each (2 kB, 15 pairs, with the faults that
-replies have). The generate stage runs as it is, in a process of its own, but that the replies come from a file instead
-of the network; then once more, when every reply is in the store. The plain way does the same with some of the images,
-one after the other: a JSON file each, written to disk, read back, and checked pair by pair. Needs Linux.
+makes up 100,000 images with their listings and Gemini's replies (2 kB, 15 pairs, with the usual faults). The generate
+stage runs unchanged in a process of its own, with replies from a file instead of the network; then again, with every
+reply in the store. The naive implementation does the same for some of the images, one after the other: a JSON file
+each, written to disk, read back, and checked pair by pair. Needs Linux.
 """
 
 import argparse
@@ -132,7 +132,7 @@ def run_stage(folder: Path) -> dict:
     if process.returncode:
         sys.exit(f"the stage failed with {process.returncode}")
     after = os.times()
-    trace = json.loads((folder / "course.json").read_text())
+    trace = json.loads((folder / "trace.json").read_text())
     bounds = {"start": start} | {name: trace[name] for name in ("asking", "asked") if name in trace}
     names = ["looking", "asking", "reading"] if "asking" in trace else ["all"]
     times = [*bounds.values(), trace["ended"]]

@@ -1,4 +1,4 @@
-"""The generate stage as it is, but that Gemini's replies come from a file: what benchmarks/generation.py measures.
+"""The generate stage with Gemini's replies from a file, as benchmarks/generation.py measures it.
 
     python benchmarks/generation_stage.py
 
@@ -62,7 +62,7 @@ def image_number(image: bytes) -> int:
 
 
 def main() -> None:
-    """Run the stage and write its course."""
+    """Run the stage and write its trace."""
     sys.path.insert(0, str(STAGE.parent))
     from vqatune.generation.providers import gemini
 
@@ -75,7 +75,7 @@ def main() -> None:
     trace["ended"] = time.time()
     status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
     trace["peak_mb"] = int(status["VmHWM"].split()[0]) * 1024 / 1e6
-    Path("course.json").write_text(json.dumps(trace))
+    Path("trace.json").write_text(json.dumps(trace))
 
 
 def _connect(trace: dict[str, float]) -> Any:

@@ -1,4 +1,4 @@
-"""Questions made the plain way: an image after the other, a JSON file each, every pair looked at by itself."""
+"""A naive implementation of generation: image by image, a JSON file each, every pair checked by itself."""
 
 import json
 import os

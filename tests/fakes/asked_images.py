@@ -1,4 +1,4 @@
-"""What tests of asking share: images that are nothing but a name, parameters, and one call to ask about them."""
+"""For tests of requests: images that are only a name, parameters, and a call that requests pairs about them."""
 
 import json
 import os
@@ -35,7 +35,7 @@ def make_sampled(folder: Path, count: int, **changes) -> pd.DataFrame:
 
 @dataclass
 class Asked:
-    """What came of asking."""
+    """The pairs, and the usage of the requests."""
 
     pairs: pd.DataFrame
     kinds: Counter
@@ -44,7 +44,7 @@ class Asked:
 
 
 def ask_about(server: ModelServer, images: pd.DataFrame, backoff: float = 0.01, **changes) -> Asked:
-    """Ask a model server in the present folder; a minute lasts as long as the server's."""
+    """Request pairs of a model server, with the store in the current folder and the server's length of a minute."""
     params = make_params(server, **changes)
     usage, start = Usage(), time.monotonic()
     parts = model_pairs(images, params, COMPUTE, usage, backoff=backoff, minute=server.minute)

@@ -1,4 +1,4 @@
-"""What tests of generating share: images without pictures, recorded pairs, and whether the figures add up."""
+"""For tests of generate: listings without image files, recorded pairs, and a check that the figures add up."""
 
 import json
 from pathlib import Path

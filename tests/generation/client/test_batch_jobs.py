@@ -1,4 +1,4 @@
-"""Batch jobs, against a server over real sockets: what comes out of them, whatever the server does meanwhile."""
+"""Batch jobs against a server over sockets: their results, under all kinds of failures of the server."""
 
 import base64
 import json
@@ -12,8 +12,7 @@ from model_server import Quota
 from rich.console import Console
 
 from vqatune.errors import ParameterError
-from vqatune.generation.client import batch_files
-from vqatune.generation.client import batch_jobs as batches
+from vqatune.generation.client import batch_files, batch_jobs
 from vqatune.generation.client.usage import dollars
 from vqatune.generation.prompts.prompt import load_prompt
 from vqatune.generation.providers.gemini_batch import request_body
@@ -167,7 +166,7 @@ def test_results_that_are_gone_are_asked_for_again(ask):
 
 
 def test_where_too_much_is_queued_it_waits_while_jobs_go_on(ask, monkeypatch):
-    monkeypatch.setattr(batches, "MOST_JOBS", 2)
+    monkeypatch.setattr(batch_jobs, "MOST_JOBS", 2)
     with serve(service_plans={"create": ["ok", "429 0.3", "429", "ok", "429"]}) as server:
         asked = ask(server, 200, provider="gemini_batch")
         assert server.answered() == names(200) == server.requests()

@@ -1,4 +1,4 @@
-"""Keys that back off, rest, are retired and take over from one another, against a server over real sockets."""
+"""The key pool against a server over sockets: back-off, rests, retirement and failover of keys."""
 
 import json
 import threading

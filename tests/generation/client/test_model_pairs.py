@@ -1,4 +1,4 @@
-"""Asking a model about images, against a server over real sockets: what comes out, and what is never asked again."""
+"""model_pairs against a server over sockets: the pairs, and that no request is sent twice."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""How fast a key asks, against servers that count by the sliding minute, in simulated time."""
+"""The rate limiter, against servers that count by the sliding minute, in simulated time."""
 
 import random
 from collections import deque
@@ -33,7 +33,7 @@ class SlidingServer:
 
 
 def ask_for(minutes, rate_limiter, server, tokens=1000, jitter=0.05, seed=0, tells=(), work=0.0):
-    """Ask as fast as the pace admits; return the requests that were let in and those that were refused."""
+    """Send requests as fast as the limiter admits; return the numbers of accepted and of refused ones."""
     draw, now, taken, refused = random.Random(seed), 0.0, 0, 0
     while now < minutes * MINUTE:
         now = max(now + draw.random() * 0.0005 + work, rate_limiter.ready(now))

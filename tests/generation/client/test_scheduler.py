@@ -1,4 +1,4 @@
-"""What fails while a model is asked: what is asked again, set aside, or a reason to end."""
+"""The scheduler and failing requests: retried, set aside, or the end of the run."""
 
 import pytest
 from asked_images import price

@@ -1,4 +1,4 @@
-"""Creation of batch jobs: retried until there is exactly one job for the requests, whatever fails on the way."""
+"""Creation of batch jobs, retried until there is exactly one job for the requests."""
 
 import asyncio
 from collections.abc import Awaitable

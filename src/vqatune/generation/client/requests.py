@@ -1,4 +1,4 @@
-"""Requests about images: what one holds, what a run of them shares, and when one is worth repeating."""
+"""Requests about images: the data of one, the data that a run shares, and the rule for retries."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator

@@ -1,4 +1,4 @@
-"""What comes back from Gemini, whichever SDK asked: replies that hold text, and refusals that ask for something."""
+"""Gemini's responses, for all of its SDKs: parsing of replies, and the error that a response without a reply means."""
 
 import json
 import re
@@ -22,7 +22,7 @@ _parts_of_a_reply = ("candidates", "promptFeedback", "usageMetadata")
 
 _longest_reason = 300  # characters; some proxies send a page
 
-# Google's names of errors that pass, whatever their number.
+# Google's names of transient errors, whatever their status code.
 _passing_names = (
     "ABORTED",
     "CANCELLED",
@@ -33,7 +33,7 @@ _passing_names = (
     "UNKNOWN",
 )
 _passing_codes = (408, 409, 423, 425, 499)
-# What only a server says that is not Gemini's, or not at this address.
+# Statuses of a server that is not Gemini's, or of another address on it.
 _endpoint_codes = (405, 406, 407, 410, 411, 415, 426)
 
 _of_a_key = re.compile(r"api[ _]key", re.IGNORECASE)
@@ -51,10 +51,10 @@ _said_delay = re.compile(r"retry in ([\d.hms]+)", re.IGNORECASE)
 
 
 def parse_reply(reply: dict[str, Any]) -> ParsedReply:
-    """Return what a raw reply of Gemini's holds.
+    """Return the content of a raw reply of Gemini's.
 
-    `finish` is 'stop', Gemini's own reason to break off in lower case (max_tokens, safety, recitation, …; the text
-    is what was written until then), 'blocked' where it did not take the prompt, or 'no_reply'.
+    `finish` is 'stop', another finish reason of Gemini's in lower case (max_tokens, safety, recitation, …, with the
+    text written by then), 'blocked' where it rejected the prompt, or 'no_reply'.
     """
     usage = _mapping(reply.get("usageMetadata"))
     tokens = {
@@ -73,7 +73,7 @@ def parse_reply(reply: dict[str, Any]) -> ParsedReply:
         finish = "blocked"
     elif not (isinstance(finish, str) and finish):
         finish = "no_reply"
-    # JSON can spell half a character, which no file can hold.
+    # JSON can hold a lone surrogate, which UTF-8 cannot.
     return ParsedReply(text.encode("utf-8", "replace").decode("utf-8"), finish.lower(), **tokens)
 
 
@@ -94,13 +94,13 @@ def check_model(params: GenerateParams) -> None:
 
 
 def check_key(key: str) -> None:
-    """Raise BadKey for a key that no header can carry, such as an empty one."""
+    """Raise InvalidKeyError for a key that no header can carry, such as an empty one."""
     if not (key and key.isascii() and key.isprintable()):
         raise InvalidKeyError("bad key", "the key is empty, or has characters that no key has")
 
 
 def accept(status: int, body: bytes | str, headers: Mapping[str, str], key: str) -> dict[str, Any]:
-    """Return the reply in a server's answer, as it was sent; raises what `error_of` returns where it holds none."""
+    """Return the raw reply in a response; raises the error of `error_of` where there is none."""
     try:
         content = json.loads(body)
     except (ValueError, RecursionError):
@@ -119,9 +119,9 @@ def accept(status: int, body: bytes | str, headers: Mapping[str, str], key: str)
 def error_of(
     status: int, content: Any, headers: Mapping[str, str], key: str
 ) -> ProviderError | ParameterError:
-    """Return the failure that an answer without a reply stands for.
+    """Return the error that a response without a reply means.
 
-    `status` is HTTP's, `content` the body's JSON (None where it is none). What is said holds no `key`.
+    `status` is the HTTP status, `content` the body's JSON (None where it has none). The message does not contain `key`.
     """
     if isinstance(content, list) and len(content) == 1:
         content = content[0]
@@ -176,7 +176,7 @@ def redact(text: str, key: str) -> str:
     """Return the text in one line of bounded length, without the key."""
     if key:
         text = text.replace(key, "…")
-    # How aiohttp would connect, in its errors, tells a user nothing.
+    # The connection options in aiohttp's errors mean nothing to a user.
     text = " ".join(re.sub(r" ssl:(<[^>]*>|\w+)", "", text).split())
     return text if len(text) <= _longest_reason else text[:_longest_reason] + "…"
 
@@ -202,7 +202,7 @@ def _listed(detail: dict[str, Any], name: str) -> list[dict[str, Any]]:
 
 
 def _delay(details: list[dict[str, Any]], message: str, headers: Mapping[str, str]) -> float | None:
-    """Return the longest delay in seconds that the answer names; None where it names none."""
+    """Return the longest delay in seconds that the response names, None where it names none."""
     named = [_seconds(str(detail.get("retryDelay"))) for detail in details]
     named += [_seconds(found.rstrip(".")) for found in _said_delay.findall(message)]
     named.append(_until(headers.get("Retry-After", "")))
@@ -220,7 +220,7 @@ def _seconds(text: str) -> float | None:
 
 
 def _until(text: str) -> float | None:
-    """Return the seconds that a Retry-After header means, which holds seconds or a date."""
+    """Return the seconds of a Retry-After header, which holds seconds or a date."""
     seconds = _seconds(text)
     if seconds is not None or not text:
         return seconds

@@ -1,7 +1,7 @@
 """The openai provider: any server that speaks OpenAI's chat completions, such as Ollama, vLLM and llama.cpp's.
 
-Ollama takes a context of a few thousand tokens unless OLLAMA_CONTEXT_LENGTH says more, and cuts what is longer without
-a word. A server that holds no reply to a schema needs generate.reply_format json or text.
+Ollama has a context of a few thousand tokens unless OLLAMA_CONTEXT_LENGTH sets more, and silently truncates longer
+prompts. A server without structured output needs generate.reply_format json or text.
 """
 
 import asyncio
@@ -34,13 +34,13 @@ _FINISHES = {"length": "max_tokens", "content_filter": "safety"}
 
 @asynccontextmanager
 async def connect(params: GenerateParams, compute: ComputeParams) -> AsyncIterator[Ask]:
-    """Give the function that asks the server at generate.endpoint; connections are closed at the end.
+    """Yield the function that sends requests to the server at generate.endpoint, and close the connections at the end.
 
-    One request an ask. A server that takes no system message, or wants the longest reply under OpenAI's newer name, is
-    found out by its refusal, which is passing: the next request is worded as it needs.
+    A server that takes no system message, or wants max_completion_tokens instead of max_tokens, refuses the first
+    request; that is a TransientError, and the next request is worded as the server needs it.
 
-    Raises ParameterError where the endpoint is no URL; asking raises it where the server does not know the model or
-    does not take a parameter.
+    Raises ParameterError where the endpoint is not a URL; requests raise it where the server does not know the model or
+    rejects a parameter.
     """
     import httpx2
     import openai
@@ -60,7 +60,7 @@ async def connect(params: GenerateParams, compute: ComputeParams) -> AsyncIterat
 
         def client_of(key: str) -> openai.AsyncOpenAI:
             if key not in clients:
-                # The SDK wants a key, also for a server that wants none.
+                # The SDK requires a key even where the server does not.
                 clients[key] = openai.AsyncOpenAI(
                     api_key=key or "none", base_url=params.endpoint, timeout=timeout, max_retries=0
                 )
@@ -73,7 +73,7 @@ async def connect(params: GenerateParams, compute: ComputeParams) -> AsyncIterat
                 raise InvalidKeyError("bad key", "it has characters that no key has")
             worded, content = dialect, None
             request = _request(params, worded, image, metadata, prompt)
-            # Raised at the end, outside of what catches: the SDK's errors hold the request, and that the key.
+            # Raised outside of the handlers: the SDK's errors contain the request, and so the key.
             failure: Exception | None = None
             try:
                 async with asyncio.timeout(seconds):
@@ -104,7 +104,7 @@ def _request(
 ) -> dict[str, Any]:
     kind = mime_type(image)
     if kind is None:
-        raise PermanentError("undecodable", "the picture is no JPEG, PNG or WebP")
+        raise PermanentError("undecodable", "the image is no JPEG, PNG or WebP")
     url = f"data:{kind};base64,{base64.b64encode(image).decode()}"
     seen = [{"type": "image_url", "image_url": {"url": url}}, {"type": "text", "text": metadata}]
     if dialect.system:
@@ -123,7 +123,7 @@ def _request(
 
 
 def _closed(schema: Any) -> Any:
-    """Return a schema whose objects allow no other property, which OpenAI's strict form requires."""
+    """Return the schema with additionalProperties: false, as OpenAI's strict mode requires."""
     if isinstance(schema, list):
         return [_closed(part) for part in schema]
     if not isinstance(schema, dict):
@@ -146,7 +146,7 @@ def _parsed(content: bytes) -> dict[str, Any]:
 
 
 def parse_reply(reply: dict[str, Any]) -> ParsedReply:
-    """Return what a reply in OpenAI's form holds, without the thoughts that some models put before their text."""
+    """Return the content of a reply in OpenAI's form, without the thoughts that some models put before their text."""
     choices, usage = reply.get("choices"), reply.get("usage")
     choice = choices[0] if isinstance(choices, list) and choices and isinstance(choices[0], dict) else {}
     message, usage = choice.get("message"), usage if isinstance(usage, dict) else {}
@@ -168,9 +168,9 @@ def _text(content: Any) -> str:
     if text.startswith("<think>"):
         text = text.partition("</think>")[2]
     elif not text.startswith(("{", "[", "`")):
-        # Some servers put the opening tag into the question, so that the reply has the closing one only.
+        # Some servers put the opening tag into the prompt, so that the reply has only the closing one.
         text = text.rpartition("</think>")[2]
-    # JSON can spell half a character, which no file can hold.
+    # JSON can hold a lone surrogate, which UTF-8 cannot.
     return text.strip().encode("utf-8", "replace").decode("utf-8")
 
 

@@ -1,4 +1,4 @@
-"""The parts of a pair as models give them: under which names, and in which kinds of values."""
+"""The fields of a pair: the names that models give them, and the conversion of their values."""
 
 import json
 import re
@@ -17,7 +17,7 @@ _levels: dict[Any, int | None] = {None: None, "": None} | {str(level): level for
 
 
 def field_named(name: str) -> str | None:
-    """Return which part of a pair a name such as 'Q', 'ANSWER', 'questionType' or 'Question 3' stands for, if any."""
+    """Return the field of a pair that a name such as 'Q', 'ANSWER', 'questionType' or 'Question 3' means, if any."""
     return _part_of.get(re.sub(r"[\W\d_]+", "", name).lower()) if len(name) <= 40 else None
 
 

@@ -1,4 +1,4 @@
-"""Runs of asking that are killed, stopped, or find that replies cannot be kept, as processes of their own."""
+"""Runs, in processes of their own, that are killed, stopped, or cannot store replies."""
 
 import signal
 import subprocess

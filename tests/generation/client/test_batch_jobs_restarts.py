@@ -1,4 +1,4 @@
-"""Batch jobs and runs that end before them: the next run finds the jobs, and nothing is paid for twice."""
+"""Batch jobs that outlive their run: the next run finds them, and nothing is paid for twice."""
 
 import signal
 import subprocess

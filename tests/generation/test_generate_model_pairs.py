@@ -1,4 +1,4 @@
-"""Pairs of a model that is asked: checked part by part, shared out, and failing where too many have none."""
+"""generate with a model: checks chunk by chunk, shards, and the error where too many images have no pairs."""
 
 import pandas as pd
 import pytest
@@ -17,7 +17,7 @@ from model_server import ModelServer, default_answer
 
 from vqatune.errors import DataError
 from vqatune.generation import generate
-from vqatune.generation.client import model_pairs as asked
+from vqatune.generation.client import model_pairs
 
 
 def test_what_a_model_wrote_is_checked_like_all_else_and_bears_its_name(keyed):
@@ -63,10 +63,10 @@ def test_parts_of_any_size_give_the_same_bytes(keyed, monkeypatch, sizes):
         model = asking(server, max_failed=0.1)
         for params, rows in ((recorded, sampled), (TEMPLATE, sampled), (model, images)):
             monkeypatch.setattr(generate, "IMAGES_PER_CHUNK", 4000)
-            monkeypatch.setattr(asked, "IMAGES_PER_CHUNK", 1000)
+            monkeypatch.setattr(model_pairs, "IMAGES_PER_CHUNK", 1000)
             whole = written(rows, params, keyed / "whole")
             monkeypatch.setattr(generate, "IMAGES_PER_CHUNK", sizes[0])
-            monkeypatch.setattr(asked, "IMAGES_PER_CHUNK", sizes[1])
+            monkeypatch.setattr(model_pairs, "IMAGES_PER_CHUNK", sizes[1])
             assert written(rows, params, keyed / "parted") == whole, params.provider
         assert len(server.ledger) == 20
 
