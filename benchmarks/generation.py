@@ -1,11 +1,11 @@
-"""How fast replies go through store, reading and checks, in how much memory, and what that is beside the plain way.
+"""Throughput and memory of the store, parsing and checks of replies, compared with a naive implementation.
 
     python benchmarks/generation.py
 
-makes up 100,000 images with their listings, and what Gemini replies about each (2 kB, 15 pairs, with the faults that
-replies have). The generate stage runs as it is, in a process of its own, but that the replies come from a file instead
-of the network; then once more, when every reply is in the store. The plain way does the same with some of the images,
-one after the other: a JSON file each, written to disk, read back, and checked pair by pair. Needs Linux.
+makes up 100,000 images with their listings and Gemini's replies (2 kB, 15 pairs, with the usual faults). The generate
+stage runs unchanged in a process of its own, with replies from a file instead of the network; then again, with every
+reply in the store. The naive implementation does the same for some of the images, one after the other: a JSON file
+each, written to disk, read back, and checked pair by pair. Needs Linux.
 """
 
 import argparse
@@ -117,7 +117,7 @@ def run_stage(folder: Path) -> dict:
         processor_seconds: of all its threads.
         peak_mb: the most resident memory.
         private_mb: the most of it that is not pages of files, such as libraries, which processes share.
-        phases: of `looking` for replies, `asking` (and keeping), `reading` (checking and writing), the seconds
+        phases: of `looking` for replies, `asking` (and keeping), `parsed` (checking and writing), the seconds
             and the resident memory `mb` after each of SHARES; without the first two where nothing is asked.
     """
     before, start = os.times(), time.time()
@@ -132,14 +132,14 @@ def run_stage(folder: Path) -> dict:
     if process.returncode:
         sys.exit(f"the stage failed with {process.returncode}")
     after = os.times()
-    course = json.loads((folder / "course.json").read_text())
-    bounds = {"start": start} | {name: course[name] for name in ("asking", "asked") if name in course}
-    names = ["looking", "asking", "reading"] if "asking" in course else ["all"]
-    times = [*bounds.values(), course["ended"]]
+    trace = json.loads((folder / "trace.json").read_text())
+    bounds = {"start": start} | {name: trace[name] for name in ("asking", "asked") if name in trace}
+    names = ["looking", "asking", "reading"] if "asking" in trace else ["all"]
+    times = [*bounds.values(), trace["ended"]]
     return {
-        "seconds": course["ended"] - start,
+        "seconds": trace["ended"] - start,
         "processor_seconds": sum(after[2:4]) - sum(before[2:4]),
-        "peak_mb": course["peak_mb"],
+        "peak_mb": trace["peak_mb"],
         "private_mb": private,
         "phases": {
             name: {

@@ -1,8 +1,8 @@
-"""The generate stage as it is, but that Gemini's replies come from a file: what benchmarks/generation.py measures.
+"""The generate stage with Gemini's replies from a file, as benchmarks/generation.py measures it.
 
     python benchmarks/generation_stage.py
 
-runs in a folder with the stage's inputs, `replies.bin` and `replies.npz`, and writes `course.json`: when asking began
+runs in a folder with the stage's inputs, `replies.bin` and `replies.npz`, and writes `trace.json`: when asking began
 and ended, and the peak of the resident memory.
 """
 
@@ -62,27 +62,27 @@ def image_number(image: bytes) -> int:
 
 
 def main() -> None:
-    """Run the stage and write its course."""
+    """Run the stage and write its trace."""
     sys.path.insert(0, str(STAGE.parent))
     from vqatune.generation.providers import gemini
 
-    course: dict[str, float] = {}
-    gemini.opened = _opened(course)
+    trace: dict[str, float] = {}
+    gemini.connect = _connect(trace)
     # The stage is named after its script.
     sys.argv = [str(STAGE)]
     os.environ["GEMINI_API_KEY"] = "none-is-needed"
     runpy.run_path(str(STAGE), run_name="__main__")
-    course["ended"] = time.time()
+    trace["ended"] = time.time()
     status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
-    course["peak_mb"] = int(status["VmHWM"].split()[0]) * 1024 / 1e6
-    Path("course.json").write_text(json.dumps(course))
+    trace["peak_mb"] = int(status["VmHWM"].split()[0]) * 1024 / 1e6
+    Path("trace.json").write_text(json.dumps(trace))
 
 
-def _opened(course: dict[str, float]) -> Any:
+def _connect(trace: dict[str, float]) -> Any:
     """Return what opens the provider: the SDK is loaded and stands by, as in a real run, but is not asked."""
 
     @asynccontextmanager
-    async def opened(params: Any, compute: Any) -> AsyncIterator[Any]:
+    async def connect(params: Any, compute: Any) -> AsyncIterator[Any]:
         from vqatune.generation.providers.gemini import accept, clients
 
         replies = Replies(Path())
@@ -93,11 +93,11 @@ def _opened(course: dict[str, float]) -> Any:
 
         async with clients(params) as client:
             client("none-is-needed")
-            course["asking"] = time.time()
+            trace["asking"] = time.time()
             yield ask
-            course["asked"] = time.time()
+            trace["asked"] = time.time()
 
-    return opened
+    return connect
 
 
 if __name__ == "__main__":

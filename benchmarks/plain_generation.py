@@ -1,4 +1,4 @@
-"""Questions made the plain way: an image after the other, a JSON file each, every pair looked at by itself."""
+"""A naive implementation of generation: image by image, a JSON file each, every pair checked by itself."""
 
 import json
 import os
@@ -13,12 +13,12 @@ import pandas as pd
 from generation_stage import Replies
 from vqatune.generation.checks.checks import DIFFICULTIES, NONE_LIKE
 from vqatune.generation.checks.cleaning import clean_answer, clean_question, fold
-from vqatune.generation.checks.duplicates import nearly_same, words_asked
+from vqatune.generation.checks.duplicates import content_words, nearly_same
 from vqatune.generation.checks.language import in_another_language, is_question
 from vqatune.generation.checks.not_visible import asks_for_measure
 from vqatune.generation.checks.question_types import QUESTION_TYPES, question_type_of
-from vqatune.generation.providers.gemini import read
-from vqatune.generation.replies.outcomes import pairs_of
+from vqatune.generation.providers.gemini import parse_reply
+from vqatune.generation.replies.parsing import extract_pairs
 from vqatune.tables import PAIRS
 
 MODEL = "gemini-3.5-flash-lite"
@@ -61,8 +61,8 @@ def _ask(image, replies: Replies, folder: Path, kept: Path) -> None:
         content = file.read(image.length)
     for _ in range(6):
         reply = json.loads(replies.next(content))
-        reading = read(reply)
-        if pairs_of(reading).pairs or reading.finish == "blocked":
+        parsed = parse_reply(reply)
+        if extract_pairs(parsed).pairs or parsed.finish == "blocked":
             break
     unfinished = kept / f"{image.image_id}.tmp"
     with open(unfinished, "w", encoding="utf-8") as file:
@@ -77,12 +77,12 @@ def _read(image, kept: Path) -> list[tuple]:
     rows = []
     seen: set[str] = set()
     asked: list[tuple[str, ...]] = []
-    for pair in pairs_of(read(reply)).pairs:
+    for pair in extract_pairs(parse_reply(reply)).pairs:
         question, answer = clean_question(pair["question"]), clean_answer(pair["answer"])
         folded = fold(question)
         check = _check(question, folded, answer, pair, image.language)
         if check is None:
-            words = words_asked(folded, image.language)
+            words = content_words(folded, image.language)
             if folded in seen:
                 check = "repeated_question"
             elif any(nearly_same(words, other) for other in asked):

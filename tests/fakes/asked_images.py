@@ -1,4 +1,4 @@
-"""What tests of asking share: images that are nothing but a name, parameters, and one call to ask about them."""
+"""For tests of requests: images that are only a name, parameters, and a call that requests pairs about them."""
 
 import json
 import os
@@ -10,8 +10,8 @@ from pathlib import Path
 import pandas as pd
 from model_server import ModelServer
 
-from vqatune.generation.client.model_pairs import asked_parts
-from vqatune.generation.client.usage import Outcome
+from vqatune.generation.client.model_pairs import model_pairs
+from vqatune.generation.client.usage import Usage
 from vqatune.params import ComputeParams, GenerateParams, PriceParams
 from vqatune.tables import SAMPLED
 
@@ -35,21 +35,21 @@ def make_sampled(folder: Path, count: int, **changes) -> pd.DataFrame:
 
 @dataclass
 class Asked:
-    """What came of asking."""
+    """The pairs, and the usage of the requests."""
 
     pairs: pd.DataFrame
     kinds: Counter
-    outcome: Outcome
+    usage: Usage
     seconds: float
 
 
-def ask_about(server: ModelServer, images: pd.DataFrame, pause: float = 0.01, **changes) -> Asked:
-    """Ask a model server in the present folder; a minute lasts as long as the server's."""
+def ask_about(server: ModelServer, images: pd.DataFrame, backoff: float = 0.01, **changes) -> Asked:
+    """Request pairs of a model server, with the store in the current folder and the server's length of a minute."""
     params = make_params(server, **changes)
-    outcome, start = Outcome(), time.monotonic()
-    parts = asked_parts(images, params, COMPUTE, outcome, pause=pause, minute=server.minute)
+    usage, start = Usage(), time.monotonic()
+    parts = model_pairs(images, params, COMPUTE, usage, backoff=backoff, minute=server.minute)
     pairs = pd.concat([pairs for _, pairs in parts], ignore_index=True)
-    return Asked(pairs, outcome.kinds, outcome, time.monotonic() - start)
+    return Asked(pairs, usage.kinds, usage, time.monotonic() - start)
 
 
 def make_params(server: ModelServer, **changes) -> GenerateParams:

@@ -1,4 +1,4 @@
-"""What tests of batch jobs share: a server whose minute is short, and what it has seen."""
+"""For tests of batch jobs: a server with a short minute, and its requests by kind."""
 
 from collections import Counter
 

@@ -1,4 +1,4 @@
-"""What tests of generating share: images without pictures, recorded pairs, and whether the figures add up."""
+"""For tests of generate: listings without image files, recorded pairs, and a check that the figures add up."""
 
 import json
 from pathlib import Path
@@ -57,7 +57,7 @@ def write_recorded(path: Path, pairs: dict[str, list[tuple]]) -> GenerateParams:
     return GenerateParams(provider="recorded", path=str(path))
 
 
-def pairs_of(sampled: pd.DataFrame, params: GenerateParams, seed: int = 1):
+def checked_pairs(sampled: pd.DataFrame, params: GenerateParams, seed: int = 1):
     return generate_pairs(sampled, params, COMPUTE, seed)
 
 

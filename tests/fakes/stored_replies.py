@@ -1,4 +1,4 @@
-"""Replies for a store, and what a store holds."""
+"""Replies for a store, and the contents of a store."""
 
 from pathlib import Path
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from generated_pairs import TEMPLATE, assert_adds_up, make_sampled, pairs_of, write_recorded, written
+from generated_pairs import TEMPLATE, assert_adds_up, checked_pairs, make_sampled, write_recorded, written
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -13,8 +13,13 @@ from vqatune.catalogue.sample import sample_images
 from vqatune.catalogue.sources.abo import extract
 from vqatune.errors import DataError
 from vqatune.generation import generate
-from vqatune.generation.checks.check_pairs import check_part
-from vqatune.generation.checks.checks import CHECKS, DIFFICULTIES, QUESTION_TYPES, check_pairs
+from vqatune.generation.checks.checks import (
+    CHECKS,
+    DIFFICULTIES,
+    QUESTION_TYPES,
+    check_pairs,
+    clean_and_check,
+)
 from vqatune.generation.checks.cleaning import clean_pairs
 from vqatune.params import GenerateParams
 from vqatune.tables import CHECKED, PAIRS, read_table, write_table
@@ -41,7 +46,7 @@ def test_recorded_pairs_are_cleaned_checked_and_counted(tmp_path):
             "elsewhere": [("What?", "Shoe")],
         },
     )
-    kept, dropped, generated = pairs_of(make_sampled(["a", "b", "c"]), params)
+    kept, dropped, generated = checked_pairs(make_sampled(["a", "b", "c"]), params)
     assert kept.drop(columns="qa_id").astype(object).where(kept.notna(), None).to_dict("records") == [
         {
             "image_id": image_id,
@@ -96,7 +101,7 @@ def test_dropped_pairs_stay_on_record_with_the_check_that_dropped_them(tmp_path)
             ("What tone?", "none"),
         ]
     }
-    _, dropped, _ = pairs_of(make_sampled(["a"]), write_recorded(tmp_path / "pairs.jsonl", listed))
+    _, dropped, _ = checked_pairs(make_sampled(["a"]), write_recorded(tmp_path / "pairs.jsonl", listed))
     assert list(dropped.columns) == CHECKED.names
     assert set(dropped[["question", "answer", "check"]].itertuples(index=False, name=None)) == {
         ("how many legs", "3", "repeated_question"),
@@ -120,7 +125,7 @@ def test_a_part_keeps_every_pair_and_what_its_source_said_of_its_type():
             "source": "m",
         }
     )
-    checked = check_part(pairs, make_sampled(["b", "a"]))
+    checked = clean_and_check(pairs, make_sampled(["b", "a"]))
     assert checked["image_id"].tolist() == ["a", "a", "b"] and list(checked.columns) == CHECKED.names
     by_question = checked.set_index("question")
     assert by_question["question_type"].drop("").to_dict() == {
@@ -140,7 +145,7 @@ def test_ids_tell_pairs_apart_and_do_not_change_with_the_writing_of_a_question(t
         params = write_recorded(
             tmp_path / f"{name}.jsonl", {"a": [(question, "red")], "b": [(question, "red")]}
         )
-        ids[name] = pairs_of(make_sampled(["a", "b"]), params)[0]["qa_id"].tolist()
+        ids[name] = checked_pairs(make_sampled(["a", "b"]), params)[0]["qa_id"].tolist()
     assert ids["plain"] == ids["loud"]
     assert len({*ids["plain"], *ids["other"]}) == 4
     assert all(len(qa_id) == 16 and int(qa_id, 16) >= 0 for qa_id in ids["plain"])
@@ -148,7 +153,7 @@ def test_ids_tell_pairs_apart_and_do_not_change_with_the_writing_of_a_question(t
 
 def test_template_pairs_pass_every_check_and_fit_their_table(tmp_path):
     sampled = make_sampled([f"{number:03d}" for number in range(60)])
-    kept, dropped, generated = pairs_of(sampled, TEMPLATE)
+    kept, dropped, generated = checked_pairs(sampled, TEMPLATE)
     assert check_pairs(clean_pairs(kept)).isna().all()
     assert dropped.empty and len(kept) > 60
     assert set(kept["generator"]) == {"template"} and set(kept["difficulty"]) <= set(DIFFICULTIES)
@@ -162,7 +167,7 @@ def test_template_pairs_pass_every_check_and_fit_their_table(tmp_path):
 def test_template_pairs_do_not_depend_on_the_order_of_rows_or_the_number_of_workers(tmp_path, monkeypatch):
     sampled = make_sampled([f"{number:03d}" for number in range(40)])
     whole = written(sampled, TEMPLATE, tmp_path)
-    monkeypatch.setattr(generate, "IMAGES_PER_PART", 15)
+    monkeypatch.setattr(generate, "IMAGES_PER_CHUNK", 15)
     for workers in ("1", "2"):
         monkeypatch.setenv("VQATUNE_WORKERS", workers)
         assert written(sampled.sample(frac=1, random_state=1), TEMPLATE, tmp_path) == whole
@@ -186,8 +191,8 @@ def test_recorded_pairs_do_not_depend_on_the_order_of_images(tmp_path_factory, l
     listed = {**listed, "e": [("What?", "shoe")]}
     shuffled = dict(random.sample(list(listed.items()), len(listed)))
     sampled = make_sampled(list("abcde"))
-    first = pairs_of(sampled, write_recorded(folder / "1.jsonl", listed))
-    second = pairs_of(sampled[::-1], write_recorded(folder / "2.jsonl", shuffled))
+    first = checked_pairs(sampled, write_recorded(folder / "1.jsonl", listed))
+    second = checked_pairs(sampled[::-1], write_recorded(folder / "2.jsonl", shuffled))
     for one, other in zip(first[:2], second[:2], strict=True):
         pd.testing.assert_frame_equal(one, other)
     pd.testing.assert_frame_equal(first[2].rates, second[2].rates)
@@ -202,13 +207,15 @@ def test_nothing_left_is_an_error_that_says_why(tmp_path):
     with pytest.raises(
         DataError, match=r"no question-answer pair is left of 2 \(none_like 1, not_one_word 1\)"
     ):
-        pairs_of(make_sampled(["a"]), params)
+        checked_pairs(make_sampled(["a"]), params)
     (tmp_path / "empty.jsonl").write_text("\n")
     with pytest.raises(DataError, match="empty.jsonl holds no question-answer pair"):
-        pairs_of(make_sampled(["a"]), GenerateParams(provider="recorded", path=str(tmp_path / "empty.jsonl")))
+        checked_pairs(
+            make_sampled(["a"]), GenerateParams(provider="recorded", path=str(tmp_path / "empty.jsonl"))
+        )
     sampled = make_sampled(["a"]).assign(metadata="{}", product_type="")
     with pytest.raises(DataError, match="the provider gave none"):
-        pairs_of(sampled, TEMPLATE)
+        checked_pairs(sampled, TEMPLATE)
 
 
 @pytest.mark.skipif(not SLICE.exists(), reason="the slice of ABO is not beside the repository")
@@ -219,7 +226,7 @@ def test_the_recorded_pairs_of_the_slice_are_nearly_all_kept(make_params, monkey
     filtered, _ = filter_images(catalogue.listings, catalogue.images, params.filter)
     sampled, _ = sample_images(filtered, params.sample, params.seed)
     recorded = GenerateParams(provider="recorded", path=str(SLICE / "recorded-qa.jsonl.gz"))
-    kept, dropped, generated = pairs_of(sampled, recorded)
+    kept, dropped, generated = checked_pairs(sampled, recorded)
     report = generated.report
     # Two pictures are one to the byte, and only the first is asked about.
     assert (report["pairs"], report["not_in_sample"], report["images_with_pairs"]) == (118_155, 15, 9_999)

@@ -153,7 +153,7 @@ _some = st.lists(
 )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(shards=st.lists(_some, min_size=2, max_size=3), data=st.data())
 def test_shards_merge_to_the_same_store_in_any_order(shards, data, tmp_path_factory):
     folder = tmp_path_factory.mktemp("merged")

@@ -1,4 +1,4 @@
-"""`vqatune replies`: models' replies, moved between machines and counted."""
+"""`vqatune replies`: export, import and count the stored replies of models."""
 
 import argparse
 from pathlib import Path
@@ -27,12 +27,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
     retry = actions.add_parser(
         "retry",
-        help="have the images that were set aside without a reply asked about again (those whose replies had no "
-        "pairs: raise generate.attempts)",
+        help="send requests again for images that were set aside without a reply (for those whose replies had no pairs, "
+        "raise generate.attempts)",
     )
     retry.set_defaults(action=_retry)
 
-    imports = actions.add_parser("import", help="add the replies in files that another machine has exported")
+    imports = actions.add_parser("import", help="add replies from exported files")
     imports.add_argument("files", metavar="FILE", type=Path, nargs="+")
     imports.set_defaults(action=_import)
 
@@ -41,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(chosen: argparse.Namespace) -> None:
-    """Do the action that was chosen."""
+    """Run the chosen action."""
     chosen.action(chosen)
 
 

@@ -1,4 +1,4 @@
-"""The question-answer pairs of the sampled images: from a provider, through one set of checks, part by part."""
+"""The question-answer pairs of the sampled images: from a provider, through one set of checks, chunk by chunk."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from vqatune.errors import DataError
-from vqatune.generation.checks.check_pairs import check_part
+from vqatune.generation.checks.checks import clean_and_check
 from vqatune.generation.checks.tally import CheckTally
 from vqatune.generation.sources.recorded import match_images, read_recorded
 from vqatune.generation.sources.template import template_pairs
@@ -18,15 +18,15 @@ from vqatune.params import ComputeParams, GenerateParams
 from vqatune.runtime.progress import map_parts
 from vqatune.tables import CHECKED, PAIRS
 
-IMAGES_PER_PART = 4000
+IMAGES_PER_CHUNK = 4000
 
-Parts = Iterator[tuple[pd.DataFrame, pd.DataFrame]]
-"""Some images (rows of tables.SAMPLED) with the pairs that were given for them; the parts follow the image_id."""
+Chunks = Iterator[tuple[pd.DataFrame, pd.DataFrame]]
+"""Images (rows of tables.SAMPLED) with their pairs, chunk by chunk, in the order of image_id."""
 
 
 @dataclass(frozen=True)
 class Generated:
-    """What is said about the pairs: `report` and `rates` of the checks, and a `summary` of what asking took."""
+    """The figures of a generation: `report` and `rates` of the checks, and a `summary` of requests and tokens."""
 
     report: dict[str, Any]
     rates: pd.DataFrame
@@ -41,15 +41,15 @@ def generate(
     keep: Callable[[pd.DataFrame], None],
     drop: Callable[[pd.DataFrame], None],
 ) -> Generated:
-    """Have pairs made for the images, hand those that pass the checks to `keep` and the others to `drop`.
+    """Generate pairs for the images; pass those that pass the checks to `keep` and the others to `drop`.
 
-    `sampled` has the columns of tables.SAMPLED, one row an image. `keep` and `drop` are called with a part at a time,
-    in the order of image_id and qa_id, with the columns of tables.PAIRS and tables.CHECKED; so a catalogue's pairs are
-    never in memory together. `generator` is 'template', the model's name, or the source that a recorded pair names
+    `sampled` has the columns of tables.SAMPLED, a row per image. `keep` and `drop` are called chunk by chunk, in the
+    order of image_id and qa_id, with the columns of tables.PAIRS and tables.CHECKED, so that a catalogue's pairs are
+    never in memory at once. `generator` is 'template', the model's name, or the source that a recorded pair names
     ('recorded' where it names none).
 
-    Raises DataError where no pair is left, where the recorded pairs cannot be read, or where more than
-    `params.max_failed` of the images are without a reply; ParameterError where the model cannot be asked.
+    Raises DataError where no pair is left, the recorded pairs cannot be read, or more than `params.max_failed` of the
+    images have no reply; ParameterError where the model, its endpoint or the key is wrong.
     """
     images = sampled[in_shard(sampled["product_type"], params.shard)] if params.shard else sampled
     if params.shard and images.empty:
@@ -60,8 +60,8 @@ def generate(
         )
     source = _Source(images, params, compute, seed)
     tally, answered = CheckTally(), 0
-    for some_images, pairs in source.parts():
-        checked = check_part(pairs, some_images).assign(prompt=source.prompt)
+    for some_images, pairs in source.chunks():
+        checked = clean_and_check(pairs, some_images).assign(prompt=source.prompt)
         tally.add(checked)
         passed = checked["check"].isna()
         answered += int(checked.loc[passed, "image_id"].nunique())
@@ -74,7 +74,7 @@ def generate(
         "images": len(images),
         "images_with_pairs": answered,
         "images_without_pairs": len(images) - answered,
-        "not_in_sample": source.elsewhere,
+        "not_in_sample": source.not_in_sample,
         **tally.report(),
         **source.replies(),
     }
@@ -88,7 +88,7 @@ def generate(
 def generate_pairs(
     sampled: pd.DataFrame, params: GenerateParams, compute: ComputeParams, seed: int
 ) -> tuple[pd.DataFrame, pd.DataFrame, Generated]:
-    """Return the pairs that pass the checks, those that do not, and what is said about them, all in memory."""
+    """Return the pairs that pass the checks, those that do not, and their figures, all in memory."""
     kept: list[pd.DataFrame] = []
     dropped: list[pd.DataFrame] = []
     generated = generate(sampled, params, compute, seed, kept.append, dropped.append)
@@ -96,83 +96,83 @@ def generate_pairs(
 
 
 class _Source:
-    """Where the pairs come from, and what is known of it once they have been taken."""
+    """The source of the pairs, and the figures that are known once its chunks have been taken."""
 
     def __init__(
         self, images: pd.DataFrame, params: GenerateParams, compute: ComputeParams, seed: int
     ) -> None:
         self._images, self._params, self._compute, self._seed = images, params, compute, seed
-        self._outcome: Any = None
-        asks = params.provider not in ("template", "recorded")
-        # Of a prompt of one's own, the name and not the path, which is another elsewhere.
-        self.prompt = Path(params.prompt).name.removesuffix(".md") if asks else None
-        self.elsewhere = 0
-        """Recorded pairs of images that are not in the sample."""
+        self._usage: Any = None
+        uses_model = params.provider not in ("template", "recorded")
+        # The name of an own prompt rather than its path, which differs between machines.
+        self.prompt = Path(params.prompt).name.removesuffix(".md") if uses_model else None
+        self.not_in_sample = 0
+        """Recorded pairs of images outside of the sample."""
 
-    def parts(self) -> Parts:
+    def chunks(self) -> Chunks:
         if self._params.provider == "template":
-            return _template_parts(self._images, self._seed)
+            return _template_chunks(self._images, self._seed)
         if self._params.provider == "recorded":
-            return self._recorded_parts()
-        # Here, because a stage that asks nobody starts faster without.
-        from vqatune.generation.client.model_pairs import asked_parts
-        from vqatune.generation.client.usage import Outcome
+            return self._recorded_chunks()
+        # Imported here because a stage without a model starts faster without it.
+        from vqatune.generation.client.model_pairs import model_pairs
+        from vqatune.generation.client.usage import Usage
 
-        self._outcome = Outcome()
-        return asked_parts(self._images, self._params, self._compute, self._outcome)
+        self._usage = Usage()
+        return model_pairs(self._images, self._params, self._compute, self._usage)
 
     @property
     def failed(self) -> int:
-        """Images without a reply that has pairs."""
-        return self._outcome.failed if self._outcome else 0
+        """Images without a reply with pairs."""
+        return self._usage.failed if self._usage else 0
 
     def replies(self) -> dict[str, Any]:
-        """Return the images by kind of reply, and the replies by repair, where a model was asked."""
-        if not self._outcome:
+        """Return images by kind of reply and replies by repair, where the pairs come from a model."""
+        if not self._usage:
             return {}
-        kinds, repairs = self._outcome.kinds, self._outcome.repairs
+        kinds, repairs = self._usage.kinds, self._usage.repairs
         return {"replies": dict(sorted(kinds.items())), "repairs": dict(sorted(repairs.items()))}
 
     def summary(self) -> dict[str, Any]:
         summary: dict[str, Any] = {
             "provider": self._params.provider,
-            "model": self._params.model if self._outcome else None,
+            "model": self._params.model if self._usage else None,
             "prompt": self.prompt,
             "images": len(self._images),
         }
-        return summary | (self._outcome.summary(self._params.price) if self._outcome else {"requests": 0})
+        return summary | (self._usage.summary(self._params.price) if self._usage else {"requests": 0})
 
-    def _recorded_parts(self) -> Parts:
+    def _recorded_chunks(self) -> Chunks:
         path = Path(self._params.path or "")
         recorded = read_recorded(path)
         if recorded.empty:
             raise DataError(f"{path} holds no question-answer pair")
         pairs = recorded.assign(image_id=match_images(recorded, self._images)).dropna(subset="image_id")
-        self.elsewhere = len(recorded) - len(pairs)
+        self.not_in_sample = len(recorded) - len(pairs)
         pairs = pairs.assign(source=pairs["source"].fillna("recorded"))
         pairs = pairs.sort_values("image_id", kind="stable", ignore_index=True)
         names = self._images["image_id"].sort_values()
         bounds = [*pairs["image_id"].searchsorted(names), len(pairs)]
         start = 0
-        for images in _in_parts(self._images):
+        for images in _in_chunks(self._images):
             yield images, pairs.iloc[bounds[start] : bounds[start + len(images)]]
             start += len(images)
 
 
-def _in_parts(images: pd.DataFrame) -> list[pd.DataFrame]:
+def _in_chunks(images: pd.DataFrame) -> list[pd.DataFrame]:
     images = images.sort_values("image_id")
-    starts = range(0, len(images), IMAGES_PER_PART)
-    return [images.iloc[start : start + IMAGES_PER_PART] for start in starts]
+    starts = range(0, len(images), IMAGES_PER_CHUNK)
+    return [images.iloc[start : start + IMAGES_PER_CHUNK] for start in starts]
 
 
-def _template_parts(images: pd.DataFrame, seed: int) -> Parts:
-    parts = _in_parts(images)
-    columns = [part[["image_id", "product_type", "metadata"]] for part in parts]
-    made = map_parts(partial(_template_part, seed=seed), columns, "making questions")
-    yield from zip(parts, made, strict=True)
+def _template_chunks(images: pd.DataFrame, seed: int) -> Chunks:
+    chunks = _in_chunks(images)
+    columns = [chunk[["image_id", "product_type", "metadata"]] for chunk in chunks]
+    made = map_parts(partial(_template_chunk, seed=seed), columns, "making questions")
+    yield from zip(chunks, made, strict=True)
 
 
-def _template_part(images: pd.DataFrame, seed: int) -> pd.DataFrame:
+def _template_chunk(images: pd.DataFrame, seed: int) -> pd.DataFrame:
     rows = [
         (image_id, place, pair.question, pair.answer, pair.difficulty, pair.question_type)
         for image_id, product_type, metadata in images.itertuples(index=False)
@@ -187,7 +187,7 @@ def _template_part(images: pd.DataFrame, seed: int) -> pd.DataFrame:
 
 
 def _check_failures(failed: int, images: int, kinds: dict[str, int], params: GenerateParams) -> None:
-    # A hair more, as 0.29 · 100 is less than 29 in binary fractions.
+    # The tolerance is for products such as 0.29 · 100, which is less than 29 in floating point.
     if failed > params.max_failed * images + 1e-9:
         reasons = {kind: count for kind, count in kinds.items() if kind not in ("as_asked", "repaired")}
         most = sorted(reasons.items(), key=lambda item: (-item[1], item[0]))[:4]
@@ -209,10 +209,10 @@ def _check_some_left(report: dict[str, Any]) -> None:
 
 
 def in_shard(product_types: pd.Series, shard: str) -> pd.Series:
-    """Return which images are the shard's (bool, with the index of `product_types`, one value an image).
+    """Return which images belong to the shard: bool, with the index of `product_types` (a value per image).
 
-    `shard` is 'i/n', from 1/n to n/n. From the largest type to the smallest, each goes to the shard that has the
-    fewest images so far (Graham 1969, longest processing time first), so the n shards hold every image once and are
+    `shard` is 'i/n', from 1/n to n/n. Product types, from the largest to the smallest, go to the shard with the fewest
+    images so far (longest processing time first, Graham 1969), so that every image is in one of the n shards, which are
     as equal as the types allow, whatever the order of the rows.
     """
     number, of = map(int, shard.split("/"))

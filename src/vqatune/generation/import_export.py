@@ -1,7 +1,7 @@
 """Moving replies between machines: `vqatune replies export` and `vqatune replies import`.
 
-A file of replies is JSON Lines, gzipped or not: a reply a line, in the order of their keys, the same bytes for the same
-replies. An equal reply is kept once, so files may be imported in any order, and again.
+A file of replies is JSON Lines, gzipped or not: a reply per line, in the order of their keys, the same bytes for the
+same replies. Equal replies are stored once, so files may be imported in any order, and repeatedly.
 """
 
 import gzip
@@ -21,7 +21,7 @@ from vqatune.tables import replacing
 
 _AT_ONCE = 2000
 _MOST = 2**63
-"""What no number in the store reaches."""
+"""SQLite's integers are below this."""
 _NAMES = ("provider", "model", "prompt")
 _surrogate = re.compile("[\ud800-\udfff]")
 
@@ -36,11 +36,11 @@ def export_replies(
     """Write the replies, all or those of a provider, a model and some product types; return how many.
 
     Args:
-        file: new, ends in .jsonl.gz or .jsonl; is there whole or not at all.
-        provider: as it stands with the replies: 'gemini' for gemini_legacy and batch, too.
+        file: a new file that ends in .jsonl.gz or .jsonl; written whole or not at all.
+        provider: the family that is stored with the replies: 'gemini' also for gemini_legacy and gemini_batch.
         model: the model's name.
         product_types: none for all.
-        path: the store; others may write to it meanwhile.
+        path: the store; other processes may write to it meanwhile.
 
     Raises:
         DataError: there is no store or no such reply, or the file exists or cannot be written.
@@ -78,9 +78,9 @@ def export_replies(
 
 
 def import_replies(files: Sequence[Path], path: Path = REPLIES) -> list[tuple[int, int]]:
-    """Add the replies of files that export_replies wrote; return for each file its replies and how many were new.
+    """Add the replies of exported files; return for each file the number of its replies and of new ones.
 
-    Every file is read to its end before any reply is added. A run that is asking meanwhile is not disturbed.
+    Every file is read to its end before any reply is added. A running generation is not disturbed.
 
     Raises DataError where a file is missing, damaged, cut or holds anything else (nothing is added then), or where
     replies cannot be kept.
@@ -104,7 +104,7 @@ def import_replies(files: Sequence[Path], path: Path = REPLIES) -> list[tuple[in
 def _writing(path: Path, packed: bool) -> Iterator[IO[bytes]]:
     with path.open("wb") as file:
         if packed:
-            # Neither a name nor a time, so that the bytes depend on the replies alone.
+            # Without name and time, so that the bytes depend on the replies alone.
             with gzip.GzipFile("", "wb", compresslevel=6, fileobj=file, mtime=0) as lines:
                 yield lines
         else:
@@ -120,7 +120,7 @@ def _line(reply: StoredReply, about: dict[str, Any]) -> bytes:
         "about": about,
         "reply": reply.reply,
     }
-    # ASCII: a reply may hold half a character, which only an escape can write.
+    # ASCII: a reply may hold a lone surrogate, which only an escape can represent.
     return json.dumps(record, separators=(",", ":")).encode("ascii") + b"\n"
 
 
@@ -170,7 +170,7 @@ def _reply(line: bytes, where: str) -> StoredReply:
     }
     if problem := next((said for said, is_wrong in wrong.items() if is_wrong), None):
         raise DataError(f"{where}: {problem}: a line of `vqatune replies export` belongs here")
-    # As questions/asked.py writes it, so that the same settings are the same text.
+    # As usage.reply_settings writes it, so that equal settings are equal texts.
     said = json.dumps(about, sort_keys=True)
     return StoredReply(
         bytes.fromhex(key), number, record["image_id"], record["product_type"], said, record["reply"]

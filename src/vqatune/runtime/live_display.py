@@ -1,4 +1,4 @@
-"""Figures that change: a live display on a terminal, plain lines elsewhere (standard error)."""
+"""Figures on standard error while a computation runs: updated in place on a terminal, printed as lines elsewhere."""
 
 from contextlib import suppress
 from types import TracebackType
@@ -15,14 +15,14 @@ LINE_EVERY = 60.0
 
 
 class _Console(Console):
-    """A console that is silent once nobody reads it any more, where rich would end the process."""
+    """A console that falls silent when its reader is gone, where rich would end the process."""
 
     def on_broken_pipe(self) -> None:
         self.quiet = True
 
 
 class Display:
-    """Figures under a title; as a context it ends with the last ones on the screen, or in a line."""
+    """Figures under a title; as a context manager it leaves the last ones on the screen, or prints them as a line."""
 
     def __init__(self, title: str, console: Console | None = None) -> None:
         self._title = title
@@ -31,8 +31,8 @@ class Display:
         self._last: dict[str, str] = {}
 
     @property
-    def lives(self) -> bool:
-        """Whether figures may change in place; where not, `say` is for lines now and then."""
+    def is_live(self) -> bool:
+        """Whether figures change in place; where not, use `print_figures` now and then."""
         return self._live is not None
 
     def __enter__(self) -> Self:
@@ -47,25 +47,25 @@ class Display:
             if self._live:
                 self._live.stop()
             elif self._last:
-                self.say(self._last)
+                self.print_figures(self._last)
 
     def show(self, figures: dict[str, str], done: int, total: int) -> None:
-        """Show the figures, by name, under a bar, or keep them for the last line."""
+        """Show the figures by name under a progress bar, or keep them for the last line."""
         self._last = figures
         if self._live:
             table = Table.grid(padding=(0, 2))
             table.add_row("", ProgressBar(total=max(1, total), completed=done, width=40))
             for name, text in figures.items():
                 table.add_row(Text(name, style="dim"), text)
-            # A terminal that is closed is no reason to end what goes on.
+            # A closed terminal is no reason to end the computation.
             with suppress(OSError):
                 self._live.update(Group(Text(self._title), table), refresh=True)
 
-    def say(self, figures: dict[str, str]) -> None:
+    def print_figures(self, figures: dict[str, str]) -> None:
         """Print the figures as a line."""
-        self.tell("; ".join(f"{name} {text}" for name, text in figures.items()))
+        self.print_line("; ".join(f"{name} {text}" for name, text in figures.items()))
 
-    def tell(self, line: str) -> None:
-        """Print a line that stays."""
+    def print_line(self, line: str) -> None:
+        """Print a line that stays above the figures."""
         with suppress(OSError):
             self._console.print(f"{self._title}: {line}", markup=False, highlight=False, soft_wrap=True)

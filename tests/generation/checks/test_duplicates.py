@@ -1,11 +1,11 @@
 import pytest
 
 from vqatune.generation.checks.cleaning import fold
-from vqatune.generation.checks.duplicates import nearly_same, words_asked
+from vqatune.generation.checks.duplicates import content_words, nearly_same
 
 
 def near(one: str, other: str, tag: str | None = "en_US") -> bool:
-    asked, again = words_asked(fold(one), tag), words_asked(fold(other), tag)
+    asked, again = content_words(fold(one), tag), content_words(fold(other), tag)
     assert nearly_same(asked, again) == nearly_same(again, asked)
     return nearly_same(asked, again)
 

@@ -41,7 +41,7 @@ def refusal(provider: str, folder: Path) -> str:
     return said
 
 
-@pytest.mark.parametrize("provider", ["gemini", "gemini_legacy", "batch"])
+@pytest.mark.parametrize("provider", ["gemini", "gemini_legacy", "gemini_batch"])
 def test_the_environment_comes_before_the_file(repository, monkeypatch, provider):
     (repository / ".gemini-key").write_text(SECOND)
     assert read_keys(provider, repository) == [SECOND]

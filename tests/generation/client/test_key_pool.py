@@ -1,4 +1,4 @@
-"""Keys that back off, rest, are retired and take over from one another, against a server over real sockets."""
+"""The key pool against a server over sockets: back-off, rests, retirement and failover of keys."""
 
 import json
 import threading
@@ -21,42 +21,14 @@ def keys(keyed, monkeypatch):
     return [FIRST, SECOND, THIRD]
 
 
-def throughput(server, quota):
-    """The share of a quota of requests per minute that was used, from the first to the last request."""
-    times = [entry.time for entry in server.asked() if entry.answered]
-    return (len(times) - 1) / ((max(times) - min(times)) / server.minute * quota)
-
-
 @pytest.mark.parametrize("tells", [{}, {"tell_quota": False}, {"tell_quota": False, "tell_delay": False}])
-def test_a_quota_that_has_to_be_learned_is_used_and_hardly_passed(ask, tells):
+def test_a_quota_that_has_to_be_learned_costs_no_image(ask, tells):
+    # How fast keys are used is held by test_rate_limiter.py, in simulated time.
     quotas = {KEY: Quota(requests_per_minute=160)}
-    with ModelServer(quotas=quotas, minute=2.0, latency=0.02, **tells) as server:
-        asked = ask(server, 480, concurrency=16)
-        assert asked.kinds == {"as_asked": 480}
-        assert set(server.answered().values()) == {1} and len(server.answered()) == 480
-        # In simulated time (test_pace.py) it is 95 %; here, other work takes its share of two seconds.
-        assert throughput(server, 160) >= 0.9
-        assert server.worst_window(KEY).sent <= 160 + 2 * 16
-
-
-def test_thousands_of_images_are_answered_once_each_at_the_pace_of_a_known_quota(ask):
-    quotas = {KEY: Quota(requests_per_minute=400)}
-    with ModelServer(quotas=quotas, minute=2.0, latency=(0.01, 0.05)) as server:
-        asked = ask(server, 2000, concurrency=32, limits={"requests_per_minute": 400})
-        assert asked.kinds == {"as_asked": 2000}
-        assert set(server.answered().values()) == {1} and len(server.answered()) == 2000
-        assert throughput(server, 400) >= 0.9
-        # One of a minute's last requests may come early where this machine stutters.
-        assert server.worst_window(KEY).sent <= 400 + 20
-
-
-def test_a_quota_of_tokens_is_used_and_hardly_passed(ask):
-    quotas = {KEY: Quota(tokens_per_minute=170_000)}
-    with ModelServer(quotas=quotas, minute=2.0, latency=0.01) as server:
-        ask(server, 500, concurrency=20, limits={"tokens_per_minute": 170_000})
-        each = sum(entry.input_tokens for entry in server.asked() if entry.answered) / 500
-        assert throughput(server, 170_000 / each) >= 0.9
-        assert len(server.ledger) <= 500 + 20
+    with ModelServer(quotas=quotas, minute=0.4, latency=0.01, **tells) as server:
+        asked = ask(server, 300, concurrency=16)
+        assert asked.kinds == {"as_asked": 300}
+        assert set(server.answered().values()) == {1} and len(server.answered()) == 300
 
 
 def test_where_a_days_quota_is_used_up_the_next_key_takes_over(ask, keys, capfd):
@@ -127,33 +99,31 @@ def test_a_server_that_is_down_for_a_while_is_waited_for_and_no_image_pays_for_i
 
 def test_fewer_requests_are_under_way_while_the_server_fails(ask, keyed):
     with ModelServer(latency=0.2) as server:
-        ask(server, 200, concurrency=24)
+        ask(server, 120, concurrency=24)
         assert server.max_in_flight == 24
     with ModelServer(latency=0.1, chaos={"503": 0.5}) as server:
-        images = make_sampled(keyed, 60, metadata=json.dumps({"item_name": ["Another"]}))
-        assert ask(server, images, concurrency=24, attempts=12).kinds == {"as_asked": 60}
+        images = make_sampled(keyed, 40, metadata=json.dumps({"item_name": ["Another"]}))
+        assert ask(server, images, concurrency=24, attempts=12).kinds == {"as_asked": 40}
         assert server.max_in_flight < 12
 
 
-def test_chaos_costs_no_image_and_little_time(ask):
+def test_chaos_costs_no_image(ask):
     chaos = dict.fromkeys(["500", "504", "reset", "reset_midway", "429 0.02", "slow 0.2"], 0.02)
     chaos |= {"503": 0.04, "not_json": 0.01, "html": 0.01, "hang": 0.004, "fenced": 0.05, "cut_json": 0.05}
     quotas = {KEY: Quota(requests_per_minute=200)}
-    with ModelServer(quotas=quotas, minute=1.0, chaos=chaos, latency=(0, 0.04)) as server:
+    with ModelServer(quotas=quotas, minute=0.5, chaos=chaos, latency=(0, 0.04)) as server:
         limits = {"requests_per_minute": 200}
-        asked = ask(server, 1000, concurrency=32, timeout_seconds=1, limits=limits)
-        assert asked.kinds["as_asked"] + asked.kinds["repaired"] == 1000
-        assert set(server.answered().values()) == {1} and len(server.answered()) == 1000
-        sent = len(server.asked())
-    # What the chaos took of the quota is not the images'.
-    assert asked.seconds < 1.2 * sent / 200 + 2
+        asked = ask(server, 600, concurrency=32, timeout_seconds=1, limits=limits)
+        assert asked.kinds["as_asked"] + asked.kinds["repaired"] == 600
+        assert set(server.answered().values()) == {1} and len(server.answered()) == 600
 
 
 @pytest.mark.parametrize("share", [0.6, 0.8])
 def test_a_server_that_fails_most_requests_costs_no_image(ask, share):
     with ModelServer(latency=0.01, chaos={"503": share}, minute=1.0) as server:
-        asked = ask(server, 60, concurrency=8, pause=0.001)
-        assert asked.kinds == {"as_asked": 60} and set(server.answered().values()) == {1}
+        # More attempts than by default: at the end, luck alone could make a few images fail six times in a row.
+        asked = ask(server, 40, concurrency=8, backoff=0.001, attempts=12)
+        assert asked.kinds == {"as_asked": 40} and set(server.answered().values()) == {1}
 
 
 def test_images_that_wait_long_do_not_hold_up_the_others(ask):

@@ -1,6 +1,7 @@
-"""Asking a model about images, against a server over real sockets: what comes out, and what is never asked again."""
+"""model_pairs against a server over sockets: the pairs, and that no request is sent twice."""
 
 import json
+import re
 
 import pandas as pd
 import pytest
@@ -9,6 +10,7 @@ from model_server import ModelServer, Quota
 
 from vqatune.errors import ParameterError
 from vqatune.generation.replies.store import REPLIES, ReplyStore
+from vqatune.params import PriceParams
 
 
 @pytest.mark.parametrize("provider", ["gemini", "gemini_legacy", "openai"])
@@ -42,7 +44,7 @@ def test_nothing_is_asked_twice_but_what_another_question_is(ask, keyed):
         again = ask(server, 10)
         assert len(server.ledger) == 10
         pd.testing.assert_frame_equal(first.pairs, again.pairs)
-        assert first.outcome.summary(price()) == again.outcome.summary(price())
+        assert first.usage.summary(price()) == again.usage.summary(price())
         for change in (
             {"model": "other"},
             {"temperature": 0.5},
@@ -66,7 +68,7 @@ def test_images_that_are_one_to_the_model_are_asked_about_once(ask, keyed):
     with ModelServer() as server:
         asked = ask(server, images)
         assert len(server.ledger) == 5
-    assert asked.kinds == {"as_asked": 6} and asked.outcome.replies == 5
+    assert asked.kinds == {"as_asked": 6} and asked.usage.replies == 5
     answers = [part["answer"].tolist() for _, part in asked.pairs.groupby("image_id")]
     assert answers[0] == answers[1] != answers[2]
 
@@ -93,9 +95,9 @@ def test_what_is_in_another_form_is_repaired_counted_and_read_anew_without_askin
     with ModelServer(plans=plans) as server:
         asked = ask(server, 6)
         assert asked.kinds == {"as_asked": 2, "repaired": 4} and len(server.ledger) == 6
-        assert set(asked.outcome.repairs) >= {"fences", "csv", "separators", "cut_json"}
+        assert set(asked.usage.repairs) >= {"fences", "csv", "separators", "cut_json"}
         again = ask(server, 6)
-        assert len(server.ledger) == 6 and again.outcome.repairs == asked.outcome.repairs
+        assert len(server.ledger) == 6 and again.usage.repairs == asked.usage.repairs
 
 
 def test_what_was_set_aside_is_not_asked_about_again_until_that_is_wanted(ask, keyed):
@@ -106,7 +108,7 @@ def test_what_was_set_aside_is_not_asked_about_again_until_that_is_wanted(ask, k
         again = ask(server, 20, attempts=2)
         assert len(server.ledger) == before
         assert again.kinds == first.kinds == {"as_asked": 18, "safety": 1, "http 503": 1}
-        assert again.outcome.summary(price()) == first.outcome.summary(price())
+        assert again.usage.summary(price()) == first.usage.summary(price())
         with ReplyStore(keyed / REPLIES) as store:
             assert store.forget_set_aside() == 2
         assert ask(server, 20, attempts=2).kinds == {"as_asked": 19, "safety": 1}
@@ -147,9 +149,35 @@ def test_no_key_is_in_anything_that_is_written(keyed, monkeypatch, capfd, provid
 def test_the_metrics_say_what_was_asked_in_all_runs(ask):
     with ModelServer(plans={"image00001": ["503"], "image00002": ["safety"]}) as server:
         ask(server, 5)
-        summary = ask(server, 10).outcome.summary(price(input=1.0, output=2.0))
+        summary = ask(server, 10).usage.summary(price(input=1.0, output=2.0))
     assert (summary["requests"], summary["replies"]) == (12, 11)
     assert summary["failures"] == {"http 503": 1, "safety": 1} and summary["images_failed"] == 0
     cost = (summary["input_tokens"] + 2 * summary["output_tokens"]) / 1e6
     assert summary["cost_usd"] == pytest.approx(cost, abs=1e-4) and cost > 0
     assert summary["seconds"] > 0
+
+
+def test_asking_a_server_ends_with_a_line_of_figures(ask, capfd):
+    with ModelServer(pairs=15, plans={"image00002": ["503"]}) as server:
+        ask(server, 30, price=PriceParams(input=0.1, output=0.4))
+    last = capfd.readouterr().err.splitlines()[-1]
+    assert re.search(
+        r"asking gemini-test: images 30 of 30 \([1-9][\d,]* a minute\); pairs 450, of which the checks keep 100.0%; ",
+        last,
+    )
+    assert "in flight 0 of up to " in last and "failures http 503 1" in last
+    assert re.search(r"tokens [\d,]+ in, [\d,]+ out; cost \$0\.\d\d, about \$0\.\d\d in all; ", last)
+    assert last.endswith("; key 1 asks, 31 requests") and KEY not in last
+
+
+def test_it_says_how_many_pairs_the_checks_keep(ask, capfd):
+    good = {"difficulty": 0, "question_type": "color"}
+    pairs = [
+        good | {"question": "What color is the seat?", "answer": "red"},
+        good | {"question": "What color are the legs?", "answer": "dark blue"},
+        good | {"question": "Is the back striped?", "answer": "no", "question_type": "pattern"},
+        good | {"question": "What is shown?", "answer": "chair", "question_type": "object"},
+    ]
+    with ModelServer(answer=lambda name: pairs) as server:
+        ask(server, 60)
+    assert "pairs 240, of which the checks keep 75.0%; " in capfd.readouterr().err.splitlines()[-1]

@@ -1,4 +1,4 @@
-"""How fast a key asks, against servers that count by the sliding minute, in simulated time."""
+"""The rate limiter, against servers that count by the sliding minute, in simulated time."""
 
 import random
 from collections import deque
@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vqatune.generation.client.rate_limiter import Pace
+from vqatune.generation.client.rate_limiter import RateLimiter
 from vqatune.params import LimitsParams
 
 MINUTE = 60.0
@@ -32,21 +32,21 @@ class SlidingServer:
         return None
 
 
-def ask_for(minutes, pace, server, tokens=1000, jitter=0.05, seed=0, tells=(), work=0.0):
-    """Ask as fast as the pace admits; return the requests that were let in and those that were refused."""
+def ask_for(minutes, rate_limiter, server, tokens=1000, jitter=0.05, seed=0, tells=(), work=0.0):
+    """Send requests as fast as the limiter admits; return the numbers of accepted and of refused ones."""
     draw, now, taken, refused = random.Random(seed), 0.0, 0, 0
     while now < minutes * MINUTE:
-        now = max(now + draw.random() * 0.0005 + work, pace.ready(now))
-        pace.sent(now)
+        now = max(now + draw.random() * 0.0005 + work, rate_limiter.ready(now))
+        rate_limiter.sent(now)
         arrives = now + draw.random() * jitter
         wait = server.take(arrives, tokens)
         if wait is None:
             taken += 1
-            pace.used(tokens)
+            rate_limiter.used(tokens)
         else:
             refused += 1
             limits = {"requests_per_minute": server.requests} if "quota" in tells else {}
-            pace.limited(now, arrives, limits, wait if "delay" in tells else None)
+            rate_limiter.limited(now, arrives, limits, wait if "delay" in tells else None)
     return taken, refused
 
 
@@ -55,7 +55,7 @@ def ask_for(minutes, pace, server, tokens=1000, jitter=0.05, seed=0, tells=(), w
 def test_a_quota_that_is_known_is_never_passed_and_used_to_95_percent(quota, seed):
     minutes = 5 if quota > 30 else 40
     server = SlidingServer(quota)
-    taken, refused = ask_for(minutes, Pace(LimitsParams(requests_per_minute=quota)), server, seed=seed)
+    taken, refused = ask_for(minutes, RateLimiter(LimitsParams(requests_per_minute=quota)), server, seed=seed)
     assert taken >= 0.95 * quota * minutes
     # The way to the server is not always equally long, so the very last of a minute may come early.
     assert refused <= 1
@@ -64,14 +64,14 @@ def test_a_quota_that_is_known_is_never_passed_and_used_to_95_percent(quota, see
 @pytest.mark.parametrize("tells", [(), ("delay",), ("delay", "quota")])
 @pytest.mark.parametrize("quota", [60, 300, 1500])
 def test_a_quota_that_is_not_known_is_learned_from_refusals(quota, tells):
-    taken, refused = ask_for(20, Pace(LimitsParams()), SlidingServer(quota), tells=tells, work=0.005)
+    taken, refused = ask_for(20, RateLimiter(LimitsParams()), SlidingServer(quota), tells=tells, work=0.005)
     assert taken >= 0.95 * quota * 20
     assert refused < 100
 
 
 def test_tokens_are_paced_by_what_requests_turn_out_to_take():
     server = SlidingServer(tokens=600_000)
-    taken, refused = ask_for(20, Pace(LimitsParams(tokens_per_minute=600_000)), server, tokens=5000)
+    taken, refused = ask_for(20, RateLimiter(LimitsParams(tokens_per_minute=600_000)), server, tokens=5000)
     assert taken >= 0.95 * 120 * 20 and refused <= 2
 
 
@@ -79,41 +79,41 @@ def test_a_restart_in_mid_minute_does_not_pass_the_quota():
     server = SlidingServer(100)
     draw, now, refused = random.Random(0), 0.0, 0
     for _ in range(20):
-        pace, now = Pace(LimitsParams(requests_per_minute=100)), now + 3
+        rate_limiter, now = RateLimiter(LimitsParams(requests_per_minute=100)), now + 3
         for _ in range(draw.randrange(10, 40)):
-            now = max(now + 0.01, pace.ready(now))
-            pace.sent(now)
+            now = max(now + 0.01, rate_limiter.ready(now))
+            rate_limiter.sent(now)
             refused += server.take(now, 1) is not None
     assert refused == 0
 
 
 def test_a_limit_that_was_learned_is_tried_anew_when_the_server_gives_more():
-    pace, server = Pace(LimitsParams()), SlidingServer(50)
-    ask_for(3, pace, server, work=0.01)
-    assert pace.requests_per_minute == pytest.approx(50, rel=0.1)
+    rate_limiter, server = RateLimiter(LimitsParams()), SlidingServer(50)
+    ask_for(3, rate_limiter, server, work=0.01)
+    assert rate_limiter.requests_per_minute == pytest.approx(50, rel=0.1)
     server.requests = 500
-    pace_before = pace.requests_per_minute
+    pace_before = rate_limiter.requests_per_minute
     now = 3 * MINUTE
     while now < 60 * MINUTE:
-        now = max(now, pace.ready(now))
-        pace.sent(now)
-    assert pace.requests_per_minute > 5 * pace_before
+        now = max(now, rate_limiter.ready(now))
+        rate_limiter.sent(now)
+    assert rate_limiter.requests_per_minute > 5 * pace_before
 
 
 def test_the_quota_of_a_day_holds_over_restarts():
     limits = LimitsParams(requests_per_day=100)
-    pace = Pace(limits)
+    rate_limiter = RateLimiter(limits)
     for number in range(60):
-        assert pace.ready(float(number)) <= number
-        pace.sent(float(number))
-    pace = Pace(limits, sent_today={0.0: 60})
+        assert rate_limiter.ready(float(number)) <= number
+        rate_limiter.sent(float(number))
+    rate_limiter = RateLimiter(limits, sent_today={0.0: 60})
     now = 4000.0
     for _ in range(40):
-        assert pace.ready(now) <= now
-        pace.sent(now)
-    assert pace.ready(now) == 24 * 3600.0
+        assert rate_limiter.ready(now) <= now
+        rate_limiter.sent(now)
+    assert rate_limiter.ready(now) == 24 * 3600.0
     later = 24 * 3600.0 + 50
     for _ in range(60):
-        assert pace.ready(later) <= later
-        pace.sent(later)
-    assert pace.ready(later) > later
+        assert rate_limiter.ready(later) <= later
+        rate_limiter.sent(later)
+    assert rate_limiter.ready(later) > later

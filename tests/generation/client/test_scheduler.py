@@ -1,4 +1,4 @@
-"""What fails while a model is asked: what is asked again, set aside, or a reason to end."""
+"""The scheduler and failing requests: retried, set aside, or the end of the run."""
 
 import pytest
 from asked_images import price
@@ -27,7 +27,7 @@ def test_a_passing_failure_costs_time_but_no_image(ask):
         assert set(server.answered().values()) == {1} and len(server.answered()) == 30
         assert len(server.ledger) == 30 + 2 * len(troubles)
     assert asked.kinds == {"as_asked": 30}
-    assert sum(asked.outcome.summary(price())["failures"].values()) == 2 * len(troubles)
+    assert sum(asked.usage.summary(price())["failures"].values()) == 2 * len(troubles)
 
 
 def test_a_server_that_never_answers_is_given_up_on_in_time(ask):
@@ -71,13 +71,13 @@ def test_refused_images_do_not_stop_a_catalogue_from_being_finished(ask):
 
 def test_an_image_with_a_limit_of_its_own_does_not_hold_up_the_end(ask):
     with ModelServer(plans={"image00003": "429 0.001"}, minute=0.1) as server:
-        assert ask(server, 60, attempts=2, pause=0.001).kinds == {"as_asked": 59, "429": 1}
+        assert ask(server, 60, attempts=2, backoff=0.001).kinds == {"as_asked": 59, "429": 1}
 
 
 def test_images_that_fail_to_the_end_are_set_aside_in_time(ask):
     plans = {f"image{number:05d}": "503" for number in range(10)}
     with ModelServer(plans=plans) as server:
-        asked = ask(server, 20, attempts=3, pause=0.001)
+        asked = ask(server, 20, attempts=3, backoff=0.001)
         assert asked.kinds == {"as_asked": 10, "http 503": 10} and asked.seconds < 20
 
 

@@ -143,7 +143,7 @@ def make_prompt(form="schema"):
 
 async def ask_all(params, count=1, image=IMAGE, key=KEY, form="schema"):
     """Asks so many times at once; returns the replies and what was raised."""
-    async with load_provider(params.provider).opened(params, None) as ask:
+    async with load_provider(params.provider).connect(params, None) as ask:
         asked = [ask(image, LISTING, make_prompt(form), key) for _ in range(count)]
         return await asyncio.gather(*asked, return_exceptions=True)
 

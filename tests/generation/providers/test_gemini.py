@@ -17,7 +17,12 @@ import pytest
 from vqatune.errors import ParameterError
 from vqatune.generation.prompts.prompt import SCHEMA
 from vqatune.generation.providers import load_provider
-from vqatune.generation.providers.failures import BadKey, Limited, Passing, Refused
+from vqatune.generation.providers.errors import (
+    InvalidKeyError,
+    PermanentError,
+    RateLimitError,
+    TransientError,
+)
 
 spec = importlib.util.spec_from_file_location("canned_gemini", Path(__file__).with_name("canned_gemini.py"))
 canned = importlib.util.module_from_spec(spec)
@@ -54,7 +59,7 @@ def make_params(server, sdk):
 def ask_opened(shared_server, sdk):
     """Asks once, by a provider that stays open: to open one for each answer takes longer than the answer."""
     with asyncio.Runner() as runner:
-        provider = load_provider(sdk).opened(canned.make_params(shared_server.url, sdk), None)
+        provider = load_provider(sdk).connect(canned.make_params(shared_server.url, sdk), None)
         ask = runner.run(provider.__aenter__())
 
         async def once():
@@ -83,9 +88,9 @@ def ask_planned(server, make_params, ask_opened):
 def test_a_reply_comes_back_as_it_was_sent(server, make_params, sdk):
     reply = canned.ask(make_params())
     assert reply == canned.REPLY
-    reading = load_provider(sdk).read(reply)
-    assert (reading.text, reading.finish) == ('{"qa_pairs": []}', "stop")
-    assert (reading.input_tokens, reading.output_tokens) == (300, 45)
+    parsed = load_provider(sdk).parse_reply(reply)
+    assert (parsed.text, parsed.finish) == ('{"qa_pairs": []}', "stop")
+    assert (parsed.input_tokens, parsed.output_tokens) == (300, 45)
 
 
 @pytest.mark.parametrize("form", ["schema", "json", "text"])
@@ -117,7 +122,7 @@ def test_each_key_has_requests_of_its_own(server, make_params, sdk, monkeypatch)
         monkeypatch.setenv(name, "from-the-environment")
 
     async def run():
-        async with load_provider(sdk).opened(make_params(), None) as ask:
+        async with load_provider(sdk).connect(make_params(), None) as ask:
             for key in ("one", "two", "one"):
                 await ask(canned.IMAGE, canned.LISTING, canned.make_prompt(), key)
 
@@ -203,7 +208,7 @@ QUOTA = "You exceeded your current quota, please check your plan and billing det
 )
 def test_a_429_says_how_long_and_what_is_allowed(ask_planned, answer, delay, limits, daily):
     failure = ask_planned(answer)
-    assert type(failure) is Limited and failure.kind == "429"
+    assert type(failure) is RateLimitError and failure.kind == "429"
     assert (failure.delay, failure.limits, failure.daily) == (delay, limits, daily)
 
 
@@ -243,7 +248,7 @@ def test_a_429_says_how_long_and_what_is_allowed(ask_planned, answer, delay, lim
 )
 def test_what_may_pass_is_told_as_passing(ask_planned, answer, kind, delay):
     failure = ask_planned(answer)
-    assert type(failure) is Passing and failure.reached
+    assert type(failure) is TransientError and failure.reached
     assert (failure.kind, failure.delay) == (kind, delay)
 
 
@@ -252,7 +257,7 @@ def test_a_server_that_does_not_finish_is_left_after_the_timeout(ask_planned, ho
     start = time.monotonic()
     failure = ask_planned(how, timeout_seconds=0.4)
     assert time.monotonic() - start < 4
-    assert type(failure) is Passing and failure.reached and failure.kind == "timeout"
+    assert type(failure) is TransientError and failure.reached and failure.kind == "timeout"
     assert str(failure) == "no reply within 0.4 s"
 
 
@@ -262,7 +267,7 @@ def test_where_no_server_is_none_is_reached(make_params):
         refusing = f"http://127.0.0.1:{unused.getsockname()[1]}"
         for endpoint in (refusing, "http://no-such-host.invalid", refusing.replace("http:", "https:")):
             failure = canned.ask(make_params(endpoint=endpoint))
-            assert type(failure) is Passing and not failure.reached and failure.kind == "unreachable"
+            assert type(failure) is TransientError and not failure.reached and failure.kind == "unreachable"
             assert KEY not in str(failure) and "\n" not in str(failure)
 
 
@@ -276,7 +281,7 @@ def test_a_connection_that_does_not_come_about_in_time_reaches_nobody(make_param
             waiting.connect_ex(full.getsockname())
         endpoint = f"http://127.0.0.1:{full.getsockname()[1]}"
         failure = canned.ask(make_params(endpoint=endpoint, timeout_seconds=0.5))
-    assert type(failure) is Passing and not failure.reached and failure.kind == "unreachable"
+    assert type(failure) is TransientError and not failure.reached and failure.kind == "unreachable"
 
 
 NOT_FOUND = "models/gemini-test is not found for API version v1beta"
@@ -299,13 +304,13 @@ LEAKED = "Your API key was reported as leaked. Please use another API key."
 )
 def test_a_key_that_is_not_taken_is_told_as_a_bad_key(ask_planned, answer, kind):
     failure = ask_planned(answer)
-    assert type(failure) is BadKey and failure.kind == kind
+    assert type(failure) is InvalidKeyError and failure.kind == kind
     assert "HTTP" in str(failure) and KEY not in str(failure)
 
 
 def test_a_key_that_cannot_be_one_is_not_sent(server, make_params):
     for key in ("", "two\nlines", "schlüssel"):
-        assert type(canned.ask(make_params(), key=key)) is BadKey
+        assert type(canned.ask(make_params(), key=key)) is InvalidKeyError
     assert not server.asked
 
 
@@ -328,12 +333,12 @@ def test_a_key_that_cannot_be_one_is_not_sent(server, make_params):
 )
 def test_what_is_refused_for_the_images_sake_is_told_as_refused(ask_planned, answer, kind):
     failure = ask_planned(answer)
-    assert type(failure) is Refused and failure.kind == kind
+    assert type(failure) is PermanentError and failure.kind == kind
 
 
 def test_an_image_of_another_kind_is_not_sent(server, make_params):
     failure = canned.ask(make_params(), image=b"GIF89a")
-    assert type(failure) is Refused and failure.kind == "unsupported image"
+    assert type(failure) is PermanentError and failure.kind == "unsupported image"
     assert not server.asked
 
 
@@ -430,7 +435,7 @@ def test_a_request_that_is_cancelled_ends_at_once(server, make_params, sdk):
     server.plan = ["hang"]
 
     async def run():
-        async with load_provider(sdk).opened(make_params(timeout_seconds=60), None) as ask:
+        async with load_provider(sdk).connect(make_params(timeout_seconds=60), None) as ask:
             task = asyncio.create_task(ask(canned.IMAGE, canned.LISTING, canned.make_prompt(), KEY))
             while not server.asked:
                 await asyncio.sleep(0.01)

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from vqatune.generation.prompts.prompt import SCHEMA
-from vqatune.generation.providers.failures import BadKey, Passing
-from vqatune.generation.providers.gemini_legacy import legacy_schema, opened
+from vqatune.generation.providers.errors import InvalidKeyError, TransientError
+from vqatune.generation.providers.gemini_legacy import connect, legacy_schema
 
 spec = importlib.util.spec_from_file_location("canned_gemini", Path(__file__).with_name("canned_gemini.py"))
 canned = importlib.util.module_from_spec(spec)
@@ -68,13 +68,13 @@ def test_what_the_sdk_has_never_heard_of_is_kept(server):
 
 def test_a_401_is_not_asked_again_with_the_same_key(server):
     server.plan = [canned.error(401, "UNAUTHENTICATED")] * 3
-    assert type(canned.ask(canned.make_params(server.url, SDK))) is BadKey
+    assert type(canned.ask(canned.make_params(server.url, SDK))) is InvalidKeyError
     assert len(server.asked) == 1
 
 
 def test_servers_that_never_finish_keep_no_other_request_waiting(server):
     async def run():
-        async with opened(
+        async with connect(
             canned.make_params(server.url, SDK, timeout_seconds=0.2, concurrency=4), None
         ) as ask:
 
@@ -87,7 +87,7 @@ def test_servers_that_never_finish_keep_no_other_request_waiting(server):
             return dripping, await asyncio.gather(*(one() for _ in range(4))), time.monotonic() - start
 
     dripping, replies, seconds = asyncio.run(run())
-    assert [type(failure) for failure in dripping] == [Passing] * 4
+    assert [type(failure) for failure in dripping] == [TransientError] * 4
     assert replies == [canned.REPLY] * 4 and seconds < 1
 
 
@@ -106,7 +106,7 @@ import asyncio, importlib.util, sys, warnings
 spec = importlib.util.spec_from_file_location("canned_gemini", sys.argv[1])
 canned = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(canned)
-from vqatune.generation.providers.gemini_legacy import read
+from vqatune.generation.providers.gemini_legacy import parse_reply
 assert "google.generativeai" not in sys.modules
 asyncio.run(canned.ask_all(canned.make_params("http://127.0.0.1:9", "gemini_legacy")))
 assert "google.generativeai" in sys.modules

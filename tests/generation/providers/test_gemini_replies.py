@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vqatune.errors import ParameterError
-from vqatune.generation.providers import Reading
-from vqatune.generation.providers.failures import Failure
-from vqatune.generation.providers.gemini_replies import accept, read, refusal
+from vqatune.generation.providers import ParsedReply
+from vqatune.generation.providers.errors import ProviderError
+from vqatune.generation.providers.gemini_replies import accept, error_of, parse_reply
 
 KEY = "AIzaSy-not-a-real-key-0123456789"
 
@@ -41,7 +41,7 @@ def candidate(finish=None, *parts):
     ],
 )
 def test_what_a_reply_holds(reply, text, finish):
-    assert read(reply) == Reading(text, finish, 0, 0)
+    assert parse_reply(reply) == ParsedReply(text, finish, 0, 0)
 
 
 def test_tokens_are_those_of_the_question_and_of_the_answer_with_its_thoughts():
@@ -51,11 +51,11 @@ def test_tokens_are_those_of_the_question_and_of_the_answer_with_its_thoughts():
         "thoughtsTokenCount": 100,
         "totalTokenCount": 112,
     }
-    reading = read(candidate("STOP") | {"usageMetadata": usage})
-    assert (reading.input_tokens, reading.output_tokens) == (7, 105)
+    parsed = parse_reply(candidate("STOP") | {"usageMetadata": usage})
+    assert (parsed.input_tokens, parsed.output_tokens) == (7, 105)
     odd = {"promptTokenCount": "7", "candidatesTokenCount": True, "thoughtsTokenCount": -4}
-    reading = read(candidate("STOP") | {"usageMetadata": odd})
-    assert (reading.input_tokens, reading.output_tokens) == (0, 0)
+    parsed = parse_reply(candidate("STOP") | {"usageMetadata": odd})
+    assert (parsed.input_tokens, parsed.output_tokens) == (0, 0)
 
 
 _scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(), max_size=5)
@@ -89,22 +89,22 @@ _objects = st.dictionaries(st.sampled_from(_names), _json, max_size=5)
 
 @given(_objects)
 def test_any_object_can_be_read(reply):
-    reading = read(reply)
-    reading.text.encode()
-    assert reading.finish == reading.finish.lower() and reading.finish
-    assert reading.input_tokens >= 0 and reading.output_tokens >= 0
+    parsed = parse_reply(reply)
+    parsed.text.encode()
+    assert parsed.finish == parsed.finish.lower() and parsed.finish
+    assert parsed.input_tokens >= 0 and parsed.output_tokens >= 0
 
 
 @given(st.integers(200, 599), _objects | _json)
 def test_any_answer_is_told_as_a_failure_in_one_line_without_the_key(status, content):
-    failure = refusal(status, content, {}, KEY)
-    assert isinstance(failure, Failure | ParameterError)
+    failure = error_of(status, content, {}, KEY)
+    assert isinstance(failure, ProviderError | ParameterError)
     assert KEY not in str(failure) and len(str(failure).splitlines()) == 1 and len(str(failure)) < 600
 
 
 @given(st.binary(max_size=30), st.sampled_from([200, 400, 429, 500]))
 def test_any_bytes_are_a_reply_or_a_failure(body, status):
-    with pytest.raises((Failure, ParameterError)):
+    with pytest.raises((ProviderError, ParameterError)):
         accept(status, body, {}, KEY)
 
 
@@ -125,25 +125,25 @@ def test_any_bytes_are_a_reply_or_a_failure(body, status):
 )
 def test_the_delay_that_a_429_names(named, delay):
     body = {"error": {"code": 429, "details": [{"retryDelay": named}, "text", None]}}
-    assert refusal(429, body, {}, KEY).delay == delay
+    assert error_of(429, body, {}, KEY).delay == delay
 
 
 def test_the_longest_of_the_delays_counts():
     body = {"error": {"message": "Slow down. Please retry in 8.5s.", "details": [{"retryDelay": "8s"}]}}
-    assert refusal(429, body, {}, KEY).delay == 8.5
-    assert refusal(429, body, {"Retry-After": "20"}, KEY).delay == 20
-    assert refusal(503, body, {"Retry-After": "nonsense"}, KEY).delay == 8.5
+    assert error_of(429, body, {}, KEY).delay == 8.5
+    assert error_of(429, body, {"Retry-After": "20"}, KEY).delay == 20
+    assert error_of(503, body, {"Retry-After": "nonsense"}, KEY).delay == 8.5
 
 
 def test_a_date_to_retry_after_is_a_delay():
     def delay(moment):
-        return refusal(503, None, {"Retry-After": format_datetime(moment, usegmt=True)}, KEY).delay
+        return error_of(503, None, {"Retry-After": format_datetime(moment, usegmt=True)}, KEY).delay
 
     now = datetime.now(UTC)
     assert 55 < delay(now + timedelta(seconds=60)) <= 60
     assert delay(now - timedelta(seconds=60)) == 0
     naive = (now + timedelta(seconds=60)).strftime("%a, %d %b %Y %H:%M:%S -0000")
-    assert 55 < refusal(503, None, {"Retry-After": naive}, KEY).delay <= 60
+    assert 55 < error_of(503, None, {"Retry-After": naive}, KEY).delay <= 60
 
 
 def test_the_smaller_of_two_quotas_is_learned_and_none_that_is_not_a_number():
@@ -154,14 +154,14 @@ def test_the_smaller_of_two_quotas_is_learned_and_none_that_is_not_a_number():
     quotas += [("GenerateContentInputTokensPerModelPerMinute", "many"), ("BatchEnqueuedTokens", "5")]
     violations = [{"quotaId": quota, "quotaValue": value} for quota, value in quotas]
     violations.append({"quotaId": "GenerateRequestsPerDayPerProject", "quotaValue": "0"})
-    failure = refusal(429, {"error": {"details": [{"violations": violations}]}}, {}, KEY)
+    failure = error_of(429, {"error": {"details": [{"violations": violations}]}}, {}, KEY)
     assert failure.limits == {"requests_per_minute": 15} and failure.daily
 
 
 def test_stored_replies_are_read_without_an_sdk():
     code = (
         "import sys; from vqatune.generation.providers import load_provider\n"
-        "for name in ('gemini', 'gemini_legacy'): load_provider(name).read({})\n"
+        "for name in ('gemini', 'gemini_legacy'): load_provider(name).parse_reply({})\n"
         "sys.exit(bool({'google.genai', 'google.generativeai', 'aiohttp', 'requests'} & set(sys.modules)))"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

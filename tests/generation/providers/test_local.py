@@ -14,7 +14,7 @@ from tokenizers.models import BPE
 from vqatune.errors import ModelError, ParameterError
 from vqatune.generation.prompts.prompt import Prompt, fence
 from vqatune.generation.providers import load_provider
-from vqatune.generation.providers.failures import Passing, Refused
+from vqatune.generation.providers.errors import PermanentError, TransientError
 
 PROMPT = Prompt("tiny-v1", "Ask about the picture.", "schema")
 LISTING = fence(json.dumps({"name": ["Red mug"]}), "MUG", "en_US")
@@ -144,25 +144,25 @@ def monotonous(source: str, folder, ends: list[int]) -> str:
 
 
 @pytest.fixture
-def opened(make_params):
+def connect(make_params):
     """Open a model: async with opened(folder, temperature=1) as ask."""
 
     def make(folder, **changes):
         settings = {"provider": "local", "model": folder, "max_output_tokens": 12} | changes
         values = {f"generate.{name}": value for name, value in settings.items()}
         params = make_params(values | {"compute.device": "cpu", "compute.threads": 1})
-        return load_provider("local").opened(params.generate, params.compute)
+        return load_provider("local").connect(params.generate, params.compute)
 
     return make
 
 
 @pytest.fixture
-def ask(opened):
+def ask(connect):
     """Ask a model about pictures one after the other: ask(folder, picture, …, temperature=1)."""
 
     def make(folder, *images: bytes, listing: str = LISTING, **changes) -> list[dict]:
         async def run():
-            async with opened(folder, **changes) as asked:
+            async with connect(folder, **changes) as asked:
                 return [await asked(image, listing, PROMPT, "") for image in images]
 
         return asyncio.run(run())
@@ -209,11 +209,11 @@ def test_what_is_replied_depends_on_the_picture_and_the_listing(ask, tmp_path, s
     assert len(contents) == 3
 
 
-def test_drawing_leaves_the_random_numbers_of_others_alone(opened, llava):
+def test_drawing_leaves_the_random_numbers_of_others_alone(connect, llava):
     import torch
 
     async def run():
-        async with opened(llava, temperature=1.0) as ask:
+        async with connect(llava, temperature=1.0) as ask:
             before = torch.random.get_rng_state()
             await ask(picture("red"), LISTING, PROMPT, "")
             return torch.equal(before, torch.random.get_rng_state())
@@ -223,17 +223,17 @@ def test_drawing_leaves_the_random_numbers_of_others_alone(opened, llava):
 
 def test_a_reply_cut_at_the_longest_says_so_and_counts_its_tokens(ask, llava):
     (reply,) = ask(llava, picture("red"), max_output_tokens=3)
-    reading = load_provider("local").read(reply)
-    assert reading.finish == "max_tokens"
-    assert reading.output_tokens == 3
+    parsed = load_provider("local").parse_reply(reply)
+    assert parsed.finish == "max_tokens"
+    assert parsed.output_tokens == 3
     # A token a byte, 4 of the picture's patches, and 5 that open and close the turns.
-    assert reading.input_tokens == len((PROMPT.text + LISTING).encode()) + 4 + 5
+    assert parsed.input_tokens == len((PROMPT.text + LISTING).encode()) + 4 + 5
 
 
 def test_a_reply_that_ends_by_itself_says_so(ask, llava, tmp_path):
     (reply,) = ask(monotonous(llava, tmp_path / "ending", ends=[5, 0]), picture("red"))
-    reading = load_provider("local").read(reply)
-    assert (reading.finish, reading.output_tokens) == ("stop", 1)
+    parsed = load_provider("local").parse_reply(reply)
+    assert (parsed.finish, parsed.output_tokens) == ("stop", 1)
 
 
 def test_the_model_is_told_the_prompt_apart_from_the_listing(ask, llava, asked_texts):
@@ -265,10 +265,10 @@ def test_a_model_without_a_chat_template_for_pictures_is_refused(ask, tmp_path, 
         ask(folder, picture("red"))
 
 
-def test_a_picture_that_does_not_open_is_refused_and_the_next_is_answered(opened, llava):
+def test_a_picture_that_does_not_open_is_refused_and_the_next_is_answered(connect, llava):
     async def run():
-        async with opened(llava) as ask:
-            with pytest.raises(Refused) as refused:
+        async with connect(llava) as ask:
+            with pytest.raises(PermanentError) as refused:
                 await ask(picture("red")[:50], LISTING, PROMPT, "")
             return refused.value, await ask(picture("red"), LISTING, PROMPT, "")
 
@@ -279,7 +279,7 @@ def test_a_picture_that_does_not_open_is_refused_and_the_next_is_answered(opened
 
 def test_a_question_longer_than_the_models_context_is_refused(ask, tmp_path):
     folder = save_llava(tmp_path / "model", context=64)
-    with pytest.raises(Refused, match="context of 64") as refused:
+    with pytest.raises(PermanentError, match="context of 64") as refused:
         ask(folder, picture("red"))
     assert refused.value.kind == "too large"
 
@@ -292,21 +292,21 @@ def test_a_reply_ends_where_the_models_context_does(ask, tmp_path):
     assert reply["choices"][0]["finish_reason"] == "length"
 
 
-def test_several_questions_at_once_get_the_replies_of_each_alone(opened, ask, llava):
+def test_several_questions_at_once_get_the_replies_of_each_alone(connect, ask, llava):
     images = [picture(color) for color in ("red", "blue", "green", "white")]
 
     async def run():
-        async with opened(llava) as asked:
+        async with connect(llava) as asked:
             return await asyncio.gather(*(asked(image, LISTING, PROMPT, "") for image in images))
 
     assert asyncio.run(run()) == ask(llava, *images)
 
 
-def test_asking_that_is_cancelled_ends_long_before_its_reply(opened, tmp_path):
+def test_asking_that_is_cancelled_ends_long_before_its_reply(connect, tmp_path):
     endless = monotonous(save_llava(tmp_path / "model", context=10**6), tmp_path / "endless", ends=[5])
 
     async def run():
-        async with opened(endless, max_output_tokens=500_000) as ask:
+        async with connect(endless, max_output_tokens=500_000) as ask:
             with pytest.raises(TimeoutError):
                 async with asyncio.timeout(0.3):
                     await ask(picture("red"), LISTING, PROMPT, "")
@@ -324,7 +324,7 @@ def test_too_little_memory_on_the_gpu_is_passing(ask, llava, monkeypatch):
         raise torch.OutOfMemoryError("CUDA out of memory")
 
     monkeypatch.setattr(LlavaModel, "forward", full)
-    with pytest.raises(Passing) as passing:
+    with pytest.raises(TransientError) as passing:
         ask(llava, picture("red"))
     assert passing.value.kind == "out of memory"
 

@@ -21,8 +21,13 @@ from hypothesis import strategies as st
 
 from vqatune.errors import ParameterError
 from vqatune.generation.prompts.prompt import SCHEMA, Prompt
-from vqatune.generation.providers.failures import BadKey, Limited, Passing, Refused
-from vqatune.generation.providers.openai import opened, read
+from vqatune.generation.providers.errors import (
+    InvalidKeyError,
+    PermanentError,
+    RateLimitError,
+    TransientError,
+)
+from vqatune.generation.providers.openai import connect, parse_reply
 
 JPEG = b"\xff\xd8\xff\xe0 the bytes of a picture"
 LISTING = '<listing>\n{"language": "de_DE", "fields": {"name": ["Tasse, schön"]}}\n</listing>'
@@ -104,13 +109,13 @@ def ask(generate):
             outcomes = []
             async with server.running() as endpoint:
                 params = generate(endpoint, reply_format=form, **changes)
-                async with opened(*params) as asked:
+                async with connect(*params) as asked:
                     for _ in range(times):
                         try:
                             outcomes.append(
                                 await asked(JPEG, LISTING, Prompt("p-v1", "Write pairs.", form), key)
                             )
-                        except (Passing, BadKey, Refused, ParameterError) as error:
+                        except (TransientError, InvalidKeyError, PermanentError, ParameterError) as error:
                             outcomes.append(error)
             return outcomes
 
@@ -125,9 +130,9 @@ def failure(ask):
 
     def make(status: int, body: Any = None, headers: dict[str, str] | None = None, **changes) -> Exception:
         server = Server(status, {} if body is None else body, headers or {})
-        (outcome,) = ask(server, **changes)
+        (usage,) = ask(server, **changes)
         assert len(server.sent) == 1
-        return outcome
+        return usage
 
     return make
 
@@ -190,9 +195,9 @@ def test_a_reply_is_returned_as_the_server_sent_it(ask):
     "body", [b"<html>hello</html>", b"", b"[1]", b"{}", b'{"choices": []}', b"\xff{", b"[" * 100_000]
 )
 def test_what_is_no_reply_is_passing(failure, body):
-    outcome = failure(200, body)
-    assert isinstance(outcome, Passing)
-    assert outcome.kind == "not a reply"
+    usage = failure(200, body)
+    assert isinstance(usage, TransientError)
+    assert usage.kind == "not a reply"
 
 
 LONG_VLLM = (
@@ -220,9 +225,9 @@ POLICY = error("Your request was rejected by our content policy.", code="content
     ],
 )
 def test_a_request_refused_for_its_images_sake(failure, status, body, kind):
-    outcome = failure(status, body)
-    assert isinstance(outcome, Refused)
-    assert outcome.kind == kind
+    usage = failure(status, body)
+    assert isinstance(usage, PermanentError)
+    assert usage.kind == kind
 
 
 NO_SCHEMA = error("'response_format.type' must be 'json_object' or 'text'", param="response_format")
@@ -250,30 +255,30 @@ NO_MODEL = error('model "x" not found, try pulling it first', type="not_found_er
     ],
 )
 def test_a_request_refused_for_the_parameters_names_the_parameter(failure, status, body, named):
-    outcome = failure(status, body)
-    assert isinstance(outcome, ParameterError)
-    assert named in str(outcome)
-    assert "\n" not in str(outcome)
+    usage = failure(status, body)
+    assert isinstance(usage, ParameterError)
+    assert named in str(usage)
+    assert "\n" not in str(usage)
 
 
 def test_what_a_schema_is_blamed_for_is_not_its_fault_where_none_was_sent(failure):
-    assert isinstance(failure(400, NO_SCHEMA, form="text"), Refused)
+    assert isinstance(failure(400, NO_SCHEMA, form="text"), PermanentError)
 
 
 @pytest.mark.parametrize("status", [408, 409, 500, 502, 503, 504, 529])
 def test_a_busy_server_is_passing(failure, status):
-    outcome = failure(status, b"<html>\nbusy\n</html>", {"Retry-After": "7"})
-    assert type(outcome) is Passing
-    assert (outcome.kind, outcome.delay, outcome.reached) == (f"http {status}", 7.0, True)
-    assert "\n" not in str(outcome)
+    usage = failure(status, b"<html>\nbusy\n</html>", {"Retry-After": "7"})
+    assert type(usage) is TransientError
+    assert (usage.kind, usage.delay, usage.reached) == (f"http {status}", 7.0, True)
+    assert "\n" not in str(usage)
 
 
 @pytest.mark.parametrize("status", [401, 403])
 def test_a_key_that_is_not_taken(failure, status):
     said = f"Incorrect API key provided: {KEY} (sk-01*******cret)."
-    outcome = failure(status, error(said, code="invalid_api_key"))
-    assert isinstance(outcome, BadKey)
-    assert "cret" not in str(outcome)
+    usage = failure(status, error(said, code="invalid_api_key"))
+    assert isinstance(usage, InvalidKeyError)
+    assert "cret" not in str(usage)
 
 
 @pytest.mark.parametrize(
@@ -303,15 +308,15 @@ def test_a_key_that_is_not_taken(failure, status):
     ],
 )
 def test_a_limit_names_its_delay(failure, headers, delay):
-    outcome = failure(429, error("slow down"), headers)
-    assert isinstance(outcome, Limited)
-    assert outcome.delay == pytest.approx(delay)
-    assert not outcome.daily
+    usage = failure(429, error("slow down"), headers)
+    assert isinstance(usage, RateLimitError)
+    assert usage.delay == pytest.approx(delay)
+    assert not usage.daily
 
 
 def test_a_date_to_wait_for_is_read_by_our_own_clock_where_the_server_has_none(failure):
-    outcome = failure(429, {}, {"Retry-After": formatdate(time.time() + 60, usegmt=True), "Date": ""})
-    assert 50 < outcome.delay <= 60
+    usage = failure(429, {}, {"Retry-After": formatdate(time.time() + 60, usegmt=True), "Date": ""})
+    assert 50 < usage.delay <= 60
 
 
 LIMITS = {"x-ratelimit-limit-requests": "500", "x-ratelimit-limit-tokens": "30000"}
@@ -335,15 +340,15 @@ TPD = "Rate limit reached on tokens per day (TPD): Limit 100000, Used 99990. Ple
     ],
 )
 def test_a_limit_names_the_quotas(failure, body, headers, limits, daily, delay):
-    outcome = failure(429, body, headers)
-    assert (outcome.limits, outcome.daily) == (limits, daily)
-    assert outcome.delay == pytest.approx(delay)
+    usage = failure(429, body, headers)
+    assert (usage.limits, usage.daily) == (limits, daily)
+    assert usage.delay == pytest.approx(delay)
 
 
 def test_an_account_without_money_is_as_a_quota_used_up(failure):
-    outcome = failure(402, error("Insufficient Balance"))
-    assert isinstance(outcome, Limited)
-    assert outcome.daily
+    usage = failure(402, error("Insufficient Balance"))
+    assert isinstance(usage, RateLimitError)
+    assert usage.daily
 
 
 @pytest.mark.parametrize(
@@ -357,7 +362,7 @@ def test_an_account_without_money_is_as_a_quota_used_up(failure):
 def test_a_model_without_system_messages_gets_the_prompt_from_the_user_next_time(ask, status, message):
     server = Server(status, error(message))
     first, second = ask(server, times=2)
-    assert isinstance(first, Passing)
+    assert isinstance(first, TransientError)
     assert first.kind == "reworded"
     assert second.kind != "reworded"  # another wording is not tried for ever
     (user,) = server.sent[1]["messages"]
@@ -375,21 +380,21 @@ def test_a_model_that_wants_max_completion_tokens_gets_it_next_time(ask):
 
 def test_a_server_that_hangs_times_out_once(ask):
     server = Server(hangs=True)
-    (outcome,) = ask(server, timeout_seconds=0.3)
-    assert type(outcome) is Passing
-    assert (outcome.kind, outcome.reached, len(server.sent)) == ("timeout", True, 1)
+    (usage,) = ask(server, timeout_seconds=0.3)
+    assert type(usage) is TransientError
+    assert (usage.kind, usage.reached, len(server.sent)) == ("timeout", True, 1)
 
 
 def test_a_reply_that_breaks_off_is_passing(ask):
     server = Server(breaks_off=True)
-    (outcome,) = ask(server)
-    assert type(outcome) is Passing
-    assert (outcome.kind, outcome.reached, len(server.sent)) == ("reset", True, 1)
+    (usage,) = ask(server)
+    assert type(usage) is TransientError
+    assert (usage.kind, usage.reached, len(server.sent)) == ("reset", True, 1)
 
 
 def ask_at(params) -> Any:
     async def run():
-        async with opened(*params) as ask:
+        async with connect(*params) as ask:
             return await ask(JPEG, LISTING, Prompt("p-v1", "Write pairs.", "text"), KEY)
 
     return asyncio.run(run())
@@ -400,7 +405,7 @@ def test_where_no_server_is_none_is_reached(generate, host):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    with pytest.raises(Passing) as raised:
+    with pytest.raises(TransientError) as raised:
         ask_at(generate(f"http://{host}:{port}/v1"))
     assert (raised.value.kind, raised.value.reached) == ("unreachable", False)
 
@@ -412,8 +417,8 @@ def test_an_endpoint_that_is_no_url_is_named(generate):
 
 def test_a_picture_of_another_kind_is_refused_without_asking(generate):
     async def run(server):
-        async with server.running() as endpoint, opened(*generate(endpoint)) as ask:
-            with pytest.raises(Refused) as refused:
+        async with server.running() as endpoint, connect(*generate(endpoint)) as ask:
+            with pytest.raises(PermanentError) as refused:
                 await ask(b"GIF89a", LISTING, Prompt("p-v1", "Write pairs.", "text"), KEY)
             return refused.value.kind
 
@@ -424,7 +429,7 @@ def test_a_picture_of_another_kind_is_refused_without_asking(generate):
 
 def test_cancelling_passes_through(generate):
     async def run(server):
-        async with server.running() as endpoint, opened(*generate(endpoint)) as ask:
+        async with server.running() as endpoint, connect(*generate(endpoint)) as ask:
             asking = asyncio.create_task(ask(JPEG, LISTING, Prompt("p-v1", "Write pairs.", "text"), KEY))
             while not server.sent:
                 await asyncio.sleep(0.01)
@@ -437,7 +442,7 @@ def test_cancelling_passes_through(generate):
 
 def test_each_key_is_sent_as_its_own(generate):
     async def run(server):
-        async with server.running() as endpoint, opened(*generate(endpoint)) as ask:
+        async with server.running() as endpoint, connect(*generate(endpoint)) as ask:
             for key in ("first", "second", "first"):
                 await ask(JPEG, LISTING, Prompt("p-v1", "Write pairs.", "text"), key)
 
@@ -460,31 +465,31 @@ def test_no_error_or_log_holds_the_key(failure, caplog, status):
     caplog.set_level(logging.DEBUG)
     # The key lies across the place where a long message is cut.
     body = error(f"{'x' * 280} {KEY} is wrong", code=KEY, param=KEY)
-    outcome = failure(status, body)
-    assert len(chain(outcome)) == 1
-    told = "".join(traceback.format_exception(outcome)) + repr(vars(outcome)) + caplog.text
+    usage = failure(status, body)
+    assert len(chain(usage)) == 1
+    told = "".join(traceback.format_exception(usage)) + repr(vars(usage)) + caplog.text
     assert KEY not in told
     assert KEY[:12] not in told
 
 
 def test_a_server_that_breaks_off_tells_no_key(ask, caplog):
     caplog.set_level(logging.DEBUG)
-    (outcome,) = ask(Server(breaks_off=True))
-    assert len(chain(outcome)) == 1
-    assert KEY not in str(outcome) + caplog.text
+    (usage,) = ask(Server(breaks_off=True))
+    assert len(chain(usage)) == 1
+    assert KEY not in str(usage) + caplog.text
 
 
 @pytest.mark.parametrize("key", ["sk-schön", "sk-one\nsk-two"])
 def test_a_key_that_no_header_can_hold_is_bad(ask, key):
     server = Server()
-    (outcome,) = ask(server, key=key)
-    assert isinstance(outcome, BadKey)
-    assert "sk-" not in str(outcome)
+    (usage,) = ask(server, key=key)
+    assert isinstance(usage, InvalidKeyError)
+    assert "sk-" not in str(usage)
     assert not server.sent
 
 
 def reading(content: Any, reason: Any = "stop", **message: Any):
-    return read({"choices": [{"message": {"content": content} | message, "finish_reason": reason}]})
+    return parse_reply({"choices": [{"message": {"content": content} | message, "finish_reason": reason}]})
 
 
 @pytest.mark.parametrize(
@@ -526,14 +531,14 @@ def test_a_refusal_is_one_of_safety():
 
 @pytest.mark.parametrize("reply", [{}, {"choices": []}, {"choices": [{}]}, {"choices": [{"message": None}]}])
 def test_a_reply_without_anything_says_so(reply):
-    found = read(reply)
+    found = parse_reply(reply)
     assert (found.text, found.finish) == ("", "no_reply")
 
 
 def test_tokens_are_read_where_they_are_counted():
-    found = read(REPLY)
+    found = parse_reply(REPLY)
     assert (found.input_tokens, found.output_tokens) == (700, 90)
-    odd = read({"usage": {"prompt_tokens": "many", "completion_tokens": -1}})
+    odd = parse_reply({"usage": {"prompt_tokens": "many", "completion_tokens": -1}})
     assert (odd.input_tokens, odd.output_tokens) == (0, 0)
 
 
@@ -550,7 +555,7 @@ usage = anything | st.fixed_dictionaries(
 
 @given(st.fixed_dictionaries({}, optional={"choices": anything | st.lists(choice), "usage": usage}))
 def test_any_json_object_can_be_read(reply):
-    found = read(reply)
+    found = parse_reply(reply)
     assert found.text.encode() is not None
     assert found.input_tokens >= 0
     assert found.output_tokens >= 0
@@ -559,7 +564,7 @@ def test_any_json_object_can_be_read(reply):
 def test_reading_does_not_load_the_sdk():
     code = (
         "import sys; from vqatune.generation.providers import load_provider;"
-        "load_provider('openai').read({}); load_provider('local').read({});"
+        "load_provider('openai').parse_reply({}); load_provider('local').parse_reply({});"
         "print(sorted({'openai', 'torch', 'transformers'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

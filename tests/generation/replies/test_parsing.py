@@ -6,7 +6,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from vqatune.generation.checks.question_types import QUESTION_TYPES
-from vqatune.generation.replies.parsing import REPAIRS, read_pairs
+from vqatune.generation.replies.parsing import REPAIRS, parse_pairs
 
 RED = {"question": "What color is the mug?", "answer": "Red", "difficulty": None, "question_type": None}
 FOUR = {"question": "How many legs are there?", "answer": "4", "difficulty": None, "question_type": None}
@@ -155,7 +155,7 @@ REPAIRED = {
 
 @pytest.mark.parametrize("text, pairs, repairs", REPAIRED.values(), ids=REPAIRED)
 def test_a_reply_in_another_form_is_read_and_its_repairs_are_named(text, pairs, repairs):
-    read = read_pairs(text)
+    read = parse_pairs(text)
     assert (read.pairs, list(read.repairs)) == (pairs, repairs)
 
 
@@ -202,8 +202,8 @@ def test_every_repair_but_that_of_cut_lines_has_an_example():
     ],
 )
 def test_a_text_that_is_unreadable_or_ambiguous_gives_nothing(text):
-    assert read_pairs(text).pairs == []
-    assert read_pairs(text).repairs == ()
+    assert parse_pairs(text).pairs == []
+    assert parse_pairs(text).repairs == ()
 
 
 @pytest.mark.parametrize(
@@ -234,19 +234,19 @@ def test_a_text_that_is_unreadable_or_ambiguous_gives_nothing(text):
     ],
 )
 def test_the_values_of_a_pair_are_brought_into_one_form(values, expected):
-    read = read_pairs(json.dumps({"qa_pairs": [RED | values]}))
+    read = parse_pairs(json.dumps({"qa_pairs": [RED | values]}))
     assert (read.pairs, read.repairs) == ([RED | expected], ())
 
 
 def test_a_pair_without_an_answer_stays_for_the_checks_to_drop():
-    assert read_pairs('{"qa_pairs": [{"question": "What color?"}]}').pairs == [
+    assert parse_pairs('{"qa_pairs": [{"question": "What color?"}]}').pairs == [
         {"question": "What color?", "answer": "", "difficulty": None, "question_type": None}
     ]
 
 
 def test_numbers_too_large_for_python_are_text():
     digits = "9" * 5000
-    read = read_pairs(
+    read = parse_pairs(
         f'{{"qa_pairs": [{{"question": "How many?", "answer": {digits}, "difficulty": {digits}}}]}}'
     )
     assert read.pairs == [
@@ -255,9 +255,9 @@ def test_numbers_too_large_for_python_are_text():
 
 
 def test_of_plain_text_that_was_cut_off_the_last_pair_is_dropped():
-    read = read_pairs("What color is the mug? # Red\nHow many legs are there? # 1", cut=True)
+    read = parse_pairs("What color is the mug? # Red\nHow many legs are there? # 1", cut=True)
     assert (read.pairs, read.repairs) == ([RED], ("cut_lines", "separators"))
-    assert read_pairs(ASKED[:-2], cut=True).pairs == GRADED
+    assert parse_pairs(ASKED[:-2], cut=True).pairs == GRADED
 
 
 texts = st.text(max_size=30)
@@ -285,8 +285,8 @@ json_values = st.recursive(
 @given(st.lists(pair_values, max_size=5), st.booleans(), st.sampled_from([None, 2]))
 def test_pairs_as_asked_read_back_exactly_and_need_no_repair(pairs, ascii_only, indent):
     text = json.dumps({"qa_pairs": pairs}, ensure_ascii=ascii_only, indent=indent)
-    assert read_pairs(text).pairs == pairs
-    assert read_pairs(text).repairs == ()
+    assert parse_pairs(text).pairs == pairs
+    assert parse_pairs(text).repairs == ()
 
 
 @settings(max_examples=60, deadline=None)
@@ -305,7 +305,7 @@ def test_a_reply_that_is_cut_anywhere_gives_its_complete_pairs(pairs, indent, be
         within = within.replace("\n", "\n  ") if indent else within
         ends.append(text.index(within, ends[-1] if ends else 0) + len(within))
     for cut in range(len(text) + 1):
-        read = read_pairs(text[:cut])
+        read = parse_pairs(text[:cut])
         assert read.pairs == pairs[: sum(end <= cut for end in ends)]
         if read.pairs and cut < len(text):
             assert "cut_json" in read.repairs
@@ -313,13 +313,13 @@ def test_a_reply_that_is_cut_anywhere_gives_its_complete_pairs(pairs, indent, be
 
 @given(st.lists(pair_values, min_size=1, max_size=4))
 def test_fences_do_not_change_the_pairs(pairs):
-    read = read_pairs(f"Here you go:\n\n```json\n{json.dumps({'qa_pairs': pairs}, indent=1)}\n```\n")
+    read = parse_pairs(f"Here you go:\n\n```json\n{json.dumps({'qa_pairs': pairs}, indent=1)}\n```\n")
     assert (read.pairs, read.repairs) == (pairs, ("fences",))
 
 
 @given(st.lists(pair_values, min_size=1, max_size=4))
 def test_python_literals_give_the_same_pairs(pairs):
-    assert read_pairs(str({"qa_pairs": pairs})).pairs == pairs
+    assert parse_pairs(str({"qa_pairs": pairs})).pairs == pairs
 
 
 def check_form(read):
@@ -339,14 +339,14 @@ def check_form(read):
     | st.lists(st.sampled_from([RED_JSON, "Q: a?", "A: b", "a? # b", "\n", "[", "{", "]", "}", "'", '"', ",", "```", ":"])).map("".join)
 )  # fmt: skip
 def test_no_text_raises_an_error(text):
-    check_form(read_pairs(text))
+    check_form(parse_pairs(text))
 
 
 @settings(max_examples=200)
 @given(json_values)
 def test_no_json_raises_an_error(value):
-    check_form(read_pairs(json.dumps(value)))
-    check_form(read_pairs(str(value)))
+    check_form(parse_pairs(json.dumps(value)))
+    check_form(parse_pairs(str(value)))
 
 
 @pytest.mark.parametrize(
@@ -374,7 +374,7 @@ def test_no_json_raises_an_error(value):
 )
 def test_absurd_texts_are_read_in_a_moment(text):
     start = time.perf_counter()
-    check_form(read_pairs(text))
+    check_form(parse_pairs(text))
     assert time.perf_counter() - start < 5
 
 
@@ -388,12 +388,12 @@ words = st.text("abcdefghijk éüß", min_size=1, max_size=12).map(str.strip).fi
 )
 def test_lines_with_separators_read_back_exactly(rows, sign, blank):
     lines = [f"{question}?{blank}{sign}{blank}{answer}" for question, answer, _ in rows]
-    read = read_pairs("\n".join(lines))
+    read = parse_pairs("\n".join(lines))
     assert [(pair["question"], pair["answer"]) for pair in read.pairs] == [(q + "?", a) for q, a, _ in rows]
     graded = [
         f"{line}{blank}{sign}{blank}{level}" for line, (_, _, level) in zip(lines, rows, strict=True) if level
     ]
-    levels = [pair["difficulty"] for pair in read_pairs("\n".join(graded)).pairs]
+    levels = [pair["difficulty"] for pair in parse_pairs("\n".join(graded)).pairs]
     assert levels == [int(level) for _, _, level in rows if level]
 
 
@@ -405,4 +405,4 @@ def test_a_stream_of_pairs_reads_back_exactly(rows, signs):
         f" {outer} ".join(f"{question}? {inner} {answer}" for question, answer in rows),
         f" {inner} ".join(f"{question}? {inner} {answer}" for question, answer in rows),
     ):
-        assert [(pair["question"], pair["answer"]) for pair in read_pairs(text).pairs] == expected
+        assert [(pair["question"], pair["answer"]) for pair in parse_pairs(text).pairs] == expected

@@ -178,7 +178,7 @@ _replies = st.builds(
 )
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(one=st.lists(_replies), other=st.lists(_replies))
 def test_merging_gives_the_same_replies_in_any_order_and_as_often_as_one_likes(one, other, tmp_path_factory):
     folder = tmp_path_factory.mktemp("merged")

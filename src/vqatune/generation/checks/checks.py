@@ -1,15 +1,17 @@
-"""The checks that a question-answer pair must pass to be kept."""
+"""The checks that a question-answer pair must pass to be kept, and the columns that a checked pair has."""
 
 import re
+from hashlib import blake2b
 
 import numpy as np
 import pandas as pd
 
-from vqatune.generation.checks.cleaning import fold
-from vqatune.generation.checks.duplicates import repeated
+from vqatune.generation.checks.cleaning import clean_pairs, fold, map_distinct
+from vqatune.generation.checks.duplicates import find_duplicates
 from vqatune.generation.checks.language import distinct_with_tags, in_another_language, is_question
 from vqatune.generation.checks.not_visible import not_visible
-from vqatune.generation.checks.question_types import QUESTION_TYPES
+from vqatune.generation.checks.question_types import QUESTION_TYPES, question_types
+from vqatune.tables import CHECKED
 
 CHECKS = (
     "empty_question",
@@ -25,7 +27,7 @@ CHECKS = (
     "repeated_question",
     "nearly_repeated_question",
 )
-"""The checks, in the order in which they are asked."""
+"""The checks, in the order in which they are applied."""
 
 DIFFICULTIES = (0, 1, 2, 3, 5)
 
@@ -42,21 +44,47 @@ NONE_LIKE = frozenset({
     "it is unknown",
 })
 # fmt: on
-"""Answers, folded, that say that there is no answer."""
+"""Folded answers that say that there is no answer."""
 
 # What joins words without being part of one; a comma or slash between digits is part of a number.
 _joint = re.compile(r"[\s#;|_\\&]|(?<!\d)[,/]|[,/](?!\d)")
 
 
+def clean_and_check(pairs: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:
+    """Return the pairs, cleaned, with the columns of tables.CHECKED: `check` names the check that drops a pair, if any.
+
+    `pairs` has image_id, question, answer, difficulty, question_type, source, and optionally place; `images` has the
+    columns of tables.SAMPLED and every image of the pairs.
+    """
+    listings = images[["image_id", "item_id", "product_type", "language", "metadata"]]
+    # A category, as it is long and the same for all pairs of an image.
+    listings = listings.astype({"metadata": "category"})
+    pairs = clean_pairs(pairs).merge(listings, on="image_id", how="left", validate="many_to_one")
+    pairs["check"] = check_pairs(pairs)
+    pairs["qa_id"] = qa_ids(pairs)
+    untyped = pairs["question_type"].isna()
+    pairs.loc[untyped, "question_type"] = question_types(pairs.loc[untyped, "question"])
+    pairs = pairs.rename(columns={"source": "generator"}).assign(task="general")
+    # Dropped pairs may share everything but their answer.
+    order = ["image_id", "qa_id", "check", "answer", "difficulty"]
+    return pairs.sort_values(order, ignore_index=True)[CHECKED.names]
+
+
+def qa_ids(pairs: pd.DataFrame) -> pd.Series:
+    """Return each pair's id, 16 hex digits: a hash of its image_id and its question without case and punctuation."""
+    keys = pairs["image_id"] + "\x1f" + map_distinct(fold, pairs["question"])
+    ids = [blake2b(key.encode(), digest_size=8).hexdigest() for key in keys.to_numpy(dtype=object)]
+    return pd.Series(ids, index=pairs.index, dtype="str")
+
+
 def check_pairs(pairs: pd.DataFrame) -> pd.Series:
     """Return the name of the first check that drops each pair, missing for those that are kept.
 
-    `pairs` is clean and has image_id, question, answer and difficulty (null where there is none). Where they are
-    there, question_type (null where there is none), language (a tag such as 'en_US'; null skips that check) and
-    metadata (what the listing says, JSON, field → list of values) are looked at, too. Of the pairs of an image that
-    ask the same, in the same or nearly the same words, the first that passes every other check is kept: first by the
-    column `place` (a pair's place in its source's list) where there is one, then by the text, never by the order of
-    the rows. The result has the index of `pairs`.
+    `pairs` is clean and has image_id, question, answer and difficulty (null where there is none). Optional
+    columns are question_type (may be null), language (a tag such as 'en_US'; null skips that check), metadata (the
+    listing as JSON, field → list of values) and place (the pair's place in its source). Of an image's duplicate and
+    near-duplicate questions the first that passes every other check is kept: first by `place`, then by the text, never
+    by the order of the rows. The result has the index of `pairs`.
     """
     raw, texts = pd.factorize(pairs["question"].to_numpy(dtype=object))
     folded = np.array([fold(text) for text in texts], dtype=object)
@@ -87,7 +115,7 @@ def check_pairs(pairs: pd.DataFrame) -> pd.Series:
     for name, mask in dropped.items():
         names[mask & passed] = name
         passed &= ~mask
-    same, near = repeated(pairs, questions, question_texts, passed)
+    same, near = find_duplicates(pairs, questions, question_texts, passed)
     names[same] = "repeated_question"
     names[near] = "nearly_repeated_question"
     return pd.Series(names, index=pairs.index, dtype="str")

@@ -1,4 +1,4 @@
-"""The cleaning of questions and answers, and the one writing under which equal texts are equal."""
+"""Cleaning of questions and answers, and folding, after which equivalent texts are equal."""
 
 import re
 import unicodedata
@@ -17,7 +17,7 @@ _plain_quotes = str.maketrans(
 )
 _brackets = {"(": ")", "[": "]", "{": "}"}
 _around = " \"'*#,;:!?_|"
-# A quote after a number is a unit: 20" and 7'10" are not the numbers 20 and 7'10.
+# A quote after a number is a unit: 20" is not 20, and 7'10" is not 7'10.
 _inches = re.compile(r"""\.?\d(?:[\d.,/'x-]*\d)?(?:"|''?)""")
 
 
@@ -34,7 +34,7 @@ _folding = _Folding()
 
 
 def clean_question(question: str) -> str:
-    """Return the question with plain quotes, single spaces, and nothing wrapped around it."""
+    """Return the question with plain quotes and single spaces, without quotes or asterisks around it."""
     text = " ".join(unicodedata.normalize("NFC", question).translate(_plain_quotes).split())
     while len(text) > 1 and text[0] == text[-1] and text[0] in "\"'*":
         text = text[1:-1].strip()
@@ -42,9 +42,9 @@ def clean_question(question: str) -> str:
 
 
 def clean_answer(answer: str) -> str:
-    """Return the answer with plain quotes, single spaces, and no punctuation around it.
+    """Return the answer with plain quotes and single spaces, without punctuation around it.
 
-    What belongs to a number stays: the point of '.925', and the sign for inches or feet after one that no quote opens.
+    Parts of a number stay: the point of '.925', and the sign for inches or feet after a number without opening quote.
     """
     text = " ".join(unicodedata.normalize("NFC", answer).translate(_plain_quotes).split())
     while True:
@@ -61,20 +61,20 @@ def clean_answer(answer: str) -> str:
 
 
 def fold(text: str) -> str:
-    """Return the text in one case, without punctuation and with single spaces: equal for equal questions."""
+    """Return the text case-folded, without punctuation and with single spaces, so that equivalent questions are equal."""
     return " ".join(unicodedata.normalize("NFKC", text).casefold().translate(_folding).split())
 
 
 def clean_pairs(pairs: pd.DataFrame) -> pd.DataFrame:
-    """Return the pairs with clean question and answer (a missing one is empty); other columns as they are."""
+    """Return the pairs with cleaned question and answer (empty where missing); other columns stay."""
     return pairs.assign(
-        question=each_distinct(clean_question, pairs["question"].fillna("")),
-        answer=each_distinct(clean_answer, pairs["answer"].fillna("")),
+        question=map_distinct(clean_question, pairs["question"].fillna("")),
+        answer=map_distinct(clean_answer, pairs["answer"].fillna("")),
     )
 
 
-def each_distinct(function: Callable[[str], str], texts: pd.Series) -> pd.Series:
-    """Return `function(text)` for every text, computed once for each distinct one."""
+def map_distinct(function: Callable[[str], str], texts: pd.Series) -> pd.Series:
+    """Return `function(text)` for every text, computed once per distinct text."""
     codes, distinct = pd.factorize(texts.to_numpy(dtype=object))
     results = np.array([function(text) for text in distinct], dtype=object)
     return pd.Series(results[codes], index=texts.index, dtype="str")

@@ -1,4 +1,4 @@
-"""Questions that are asked again about the same image, in the same or in nearly the same words."""
+"""Duplicate and near-duplicate questions about the same image."""
 
 import re
 from functools import lru_cache
@@ -11,17 +11,17 @@ from rapidfuzz.fuzz import ratio
 from vqatune.generation.checks.language import LANGUAGES, distinct_with_tags, language_of
 
 SIMILARITY = 85.0
-"""How alike two words must be to be nearly the same, of 100 (rapidfuzz's ratio)."""
+"""The least similarity of two words that are nearly the same, of 100 (rapidfuzz's ratio)."""
 
 
-def repeated(
+def find_duplicates(
     pairs: pd.DataFrame, questions: np.ndarray, folded: np.ndarray, passed: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return which pairs ask the same, and which nearly the same, as an earlier pair of their image.
+    """Return two masks: pairs whose question is a duplicate, and a near-duplicate, of an earlier pair of their image.
 
-    `pairs` has image_id and whatever tells which pair comes first: place, then the texts, never the order of rows.
-    `questions` holds each pair's code, `folded` the folded question of each code; only pairs in `passed` (bool) are
-    looked at, so that a pair which is dropped anyway never pushes out a good one. Both results are bool, one a pair.
+    `pairs` has image_id and the columns that decide which pair comes first: place, then the texts, never the order of
+    rows. `questions` holds each pair's code, `folded` the folded question of each code. Only pairs in `passed` (bool)
+    count, so that a pair which another check drops never replaces a good one. Both masks are bool, a value per pair.
     """
     images = pd.factorize(pairs["image_id"])[0]
     same = np.zeros(len(pairs), dtype=bool)
@@ -29,16 +29,16 @@ def repeated(
     rivals = _in_order(pairs, keys.index[keys.duplicated(keep=False)])
     later = keys.loc[rivals].duplicated()
     same[later.index[later]] = True
-    return same, _nearly_repeated(pairs, images, questions, folded, passed & ~same)
+    return same, _find_near_duplicates(pairs, images, questions, folded, passed & ~same)
 
 
-def words_asked(folded: str, tag: str | None) -> tuple[str, ...]:
-    """Return the words of a folded question that say what is asked, in an order in which equal questions agree.
+def content_words(folded: str, tag: str | None) -> tuple[str, ...]:
+    """Return the content words of a folded question, in an order that is the same for equivalent questions.
 
-    Question words stay, and so does what tells yes-or-no questions from the others. Words are sorted where their
-    order says nothing ('the lamp's color', 'the color of the lamp'): not in questions for yes or no, not where a word
-    relates two things ('on'), and in English alone. Without a language (`tag`, such as 'en_US'), a question is read
-    as English; in a language without words here, every word counts.
+    Question words stay, and so does the mark of yes-or-no questions. Words are sorted where their order carries no
+    meaning ('the lamp's color', 'the color of the lamp'): in English only, not in yes-or-no questions, and not where a
+    word relates two things ('on'). Without a language (`tag`, such as 'en_US') a question counts as English; in a
+    language without a word list, every word counts.
     """
     language = LANGUAGES["en"] if tag is None else language_of(tag)
     if language is not LANGUAGES["en"]:
@@ -53,8 +53,8 @@ def words_asked(folded: str, tag: str | None) -> tuple[str, ...]:
 
 
 def nearly_same(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
-    """Return whether two questions, as words_asked gives them, differ only in words that are nearly the same."""
-    # Of a single word the ending is all that tells 'Pattern?' from 'Patterned?'.
+    """Return whether two questions, as content_words gives them, differ only in words that are nearly the same."""
+    # In a single word, only the ending tells 'Pattern?' from 'Patterned?'.
     return one == other or (
         len(one) == len(other) and len(one) > 1 and all(map(_nearly_same_word, one, other))
     )
@@ -65,8 +65,8 @@ def _nearly_same_word(one: str, other: str) -> bool:
     if one == other:
         return True
     short, long = sorted((one, other), key=len)
-    # A letter in place of another makes another word (printed, pointed); so does one more in a short word (table, tablet)
-    # where it makes no plural.
+    # A substituted letter makes another word (printed, pointed); so does an added one in a short word (table, tablet),
+    # unless it makes a plural.
     return (
         short[:1] == long[:1] < "\u0530"
         and short.isalpha()
@@ -77,14 +77,14 @@ def _nearly_same_word(one: str, other: str) -> bool:
     )
 
 
-def _nearly_repeated(
+def _find_near_duplicates(
     pairs: pd.DataFrame, images: np.ndarray, questions: np.ndarray, folded: np.ndarray, passed: np.ndarray
 ) -> np.ndarray:
     near = np.zeros(len(pairs), dtype=bool)
     rows = np.flatnonzero(passed)
     codes, tagged = distinct_with_tags(questions[rows], pairs.iloc[rows])
-    asked = [words_asked(folded[question], tag) for question, tag in tagged]
-    # Words that are nearly the same begin alike, so only questions whose words do need to be compared.
+    asked = [content_words(folded[question], tag) for question, tag in tagged]
+    # Words that are nearly the same share their first letter, so only such questions are compared.
     starts = np.array(["\0".join(word[:1] for word in words) for words in asked], dtype=object)
     blocks = pd.factorize(starts)[0]
     keys = pd.DataFrame({"image": images[rows], "block": blocks[codes], "asked": codes}, index=rows)
@@ -100,7 +100,7 @@ def _nearly_repeated(
 
 
 def _in_order(pairs: pd.DataFrame, rows: pd.Index) -> pd.Index:
-    """Return positions of pairs, ordered by the pairs' place and texts."""
+    """Return the positions of pairs, sorted by place and texts."""
     names = ["place", "question", "answer", "difficulty", "question_type", "source", "language"]
     order = [name for name in names if name in pairs.columns]
     return pairs.iloc[rows][order].set_axis(rows).sort_values(order).index

@@ -1,7 +1,6 @@
-"""In which language a question is, as far as its script and its smallest words tell; and whether it is a question.
+"""Language identification by scripts and function words, and the test whether a text is a question.
 
-Only what is clear is told: a language without words here is known by its script alone, and one that is not here not
-at all.
+Only clear cases are decided: a language without a word list is known by its script alone, an unlisted one not at all.
 """
 
 import re
@@ -18,11 +17,11 @@ from vqatune.generation.checks.cleaning import fold
 
 @dataclass(frozen=True, slots=True)
 class Language:
-    """What tells a language: its scripts (the first words of its letters' names in Unicode) and its folded words.
+    """Features of a language: its scripts (the first words of its letters' names in Unicode) and its folded words.
 
-    `empty` words say nothing of what a question asks for: articles, forms of 'be', 'of'. `asking` words make a text a
-    question wherever they stand, `opening` words at its start: verbs and requests. `others` are more small words.
-    A language without spaces has no words but `asking`, which are then parts of a text.
+    `empty` words are stop words in a question: articles, forms of 'be', 'of'. `asking` words make a text a question
+    anywhere, `opening` words (verbs and requests) at its start. `others` are further function words. A language without
+    spaces has only `asking` words, which are matched as substrings.
     """
 
     scripts: frozenset[str]
@@ -39,16 +38,16 @@ class Language:
 
 
 def language_of(tag: str | None) -> Language | None:
-    """Return what tells the language of a tag such as 'en_US' or 'zh-Hans', None for an unknown one or none."""
+    """Return the language of a tag such as 'en_US' or 'zh-Hans', None for an unknown one or none."""
     return LANGUAGES.get(_first_part(tag)) if tag else None
 
 
 def distinct_with_tags(
     codes: np.ndarray, pairs: pd.DataFrame
 ) -> tuple[np.ndarray, list[tuple[int, str | None]]]:
-    """Return codes of what is distinct in a text and its language, and the text's code and tag for each of them.
+    """Return codes of the distinct combinations of text and language tag, and for each its text's code and its tag.
 
-    `codes` are those of the texts of `pairs`, one a row; the tags are its column language, None where there is none.
+    `codes` holds the code of each row's text; the tags are the column language of `pairs`, None where there is none.
     """
     if "language" not in pairs.columns:
         distinct_codes, texts = pd.factorize(codes)
@@ -62,8 +61,8 @@ def distinct_with_tags(
 def in_another_language(folded: str, tag: str | None) -> bool:
     """Return whether a folded text is clearly not in the language of a tag.
 
-    That is where fewer than a quarter of its letters are of the language's scripts, or where it has two small words
-    of another language of the Latin script and none that its own does not share with that one.
+    That is so where fewer than a quarter of its letters are of the language's scripts, or where it has two function words
+    of another language in Latin script, but none that is in the tag's language only.
     """
     own = language_of(tag)
     if own is None:
@@ -80,8 +79,8 @@ def in_another_language(folded: str, tag: str | None) -> bool:
 def is_question(question: str, folded: str, tag: str | None) -> bool:
     """Return whether a text may be a question or a request; `folded` is the same text, folded.
 
-    One ends with a question mark, has a question word ('Considering its edge, what …'), or begins, or goes on after a
-    stop, with a verb that asks. A text in a language or script whose question words are not known here may be one.
+    It ends with a question mark, has a question word ('Considering its edge, what …'), or a sentence of it begins with
+    an asking verb. A text in a language or script without a list of question words may always be one.
     """
     if not _marks.isdisjoint(question[-4:]):
         return True
@@ -119,7 +118,7 @@ def _shared(language: Language, scripts: Counter[str]) -> bool:
 
 
 def _scripts(folded: str) -> Counter[str]:
-    """Return how many letters the text has of each script."""
+    """Return the number of letters of each script."""
     if folded.isascii():
         letters = sum(map(str.isalpha, folded))
         return Counter({"LATIN": letters} if letters else {})

@@ -1,7 +1,7 @@
-"""Answers that only a product's text can give: dimensions, weights, capacities, prices, model numbers.
+"""The check for answers that only a product's text can give: dimensions, weights, capacities, prices, model numbers.
 
-Told by the answer's form, by what the question asks for, and by the listing. Numbers that a picture shows stay: counts,
-and what can be read in it. Questions are read in English, answers in every language.
+It goes by the answer's form, the quantity that the question asks for, and the listing. Numbers that an image shows stay:
+counts, and numbers that can be read in it. Questions are understood in English only, answers in every language.
 """
 
 import json
@@ -14,10 +14,10 @@ from vqatune.generation.checks.cleaning import fold
 
 
 def not_visible(pairs: pd.DataFrame) -> np.ndarray:
-    """Return, for each pair, whether its answer is only in the text: an array of bool.
+    """Return for each pair whether its answer is only in the product's text (bool).
 
-    `pairs` is clean and has question and answer, and perhaps metadata: what the listing says, JSON, field → list of
-    values (as in tables.SAMPLED), which may be missing.
+    `pairs` is clean and has question and answer, and optionally metadata: the listing as JSON, field → list of values
+    (as in tables.SAMPLED), which may be missing.
     """
     found = np.zeros(len(pairs), dtype=bool)
     codes, answers = pd.factorize(pairs["answer"].to_numpy(dtype=object))
@@ -71,7 +71,7 @@ _words = (
 ).replace(" ", "|")
 _number = re.compile(rf"\d|^(?:{_words})(?:-(?:{_words}|point))*$", re.IGNORECASE)
 
-# One letter alone is more than a unit: 3M is a maker, 5G a network, 2T an age.
+# A single letter is not always a unit: 3M is a maker, 5G a network, 2T an age.
 _units = (
     "[mcdk]m|(?<!3)m|metres?|meters?|centimet(?:re|er)s?|millimet(?:re|er)s?|inch(?:es)?|in|ft|feet|foot|yds?|yards?|mil"
     "|[mk]g|(?<=\\d\\d)gr?|gms?|grams?|kgs|kilos?|kilograms?|lbs?|pounds?|oz|ounces?|qts?|quarts?|gal|gallons?|pints?"
@@ -84,7 +84,7 @@ _measure = re.compile(rf"{_figure}[- ]?(?:{_units})\.?[²³23]?|{_figure}\"|\d+'
 _price = re.compile(
     r"(?:us|rs\.?|[a-z]{0,2})[$€£¥₹₺₩₽]\.?\d[\d.,]*|\d[\d.,]*[$€£¥₹₺₩₽]|rs\.?\d[\d.,]*", re.IGNORECASE
 )
-# A year of decades, an ordinal, a compound of a number and a word ('1980s', '925th', '12-drawer') name no model.
+# Decades, ordinals and compounds of a number and a word ('1980s', '925th', '12-drawer') are no model numbers.
 _plain_compound = re.compile(r"\d[\d.,]*[- ]?(?:s|st|nd|rd|th|[a-z]{3,})", re.IGNORECASE)
 
 _length = "inch(?:es)?|centimet(?:re|er)s?|millimet(?:re|er)s?|met(?:re|er)s|cm|mm"
@@ -105,7 +105,7 @@ _counts_or_compares = re.compile(
     r"\bhow many\b|\bnumber of\b|\bcount of\b|\bthan\b|\bcompared\b|\bcomparison\b|\brelative\b|\bratio\b|\btimes\b|\btwice\b"
     r"|\bwhat time\b|\b(?:different|various|distinct) (?:sizes|heights|lengths|widths)\b"
 )
-# What the question says can be read in the picture.
+# Words by which a question refers to text in the image.
 _readable = re.compile(
     r"\b(?:printed|imprinted|written|writing|inscribed|inscription|engraved|stamped|embossed|etched|marked|markings?|marks?"
     r"|labell?ed|lettering|says?|reads?|reading|readout|displayed|displays|visible|seen|legible|text|words?|sticker"

@@ -1,10 +1,10 @@
-"""The type of a question, told by its words."""
+"""Classification of questions into types by their words."""
 
 import re
 
 import pandas as pd
 
-from vqatune.generation.checks.cleaning import each_distinct, fold
+from vqatune.generation.checks.cleaning import fold, map_distinct
 
 QUESTION_TYPES = (
     "object",
@@ -23,12 +23,12 @@ QUESTION_TYPES = (
 
 
 def question_types(questions: pd.Series) -> pd.Series:
-    """Return `question_type_of` every question; each distinct question is looked at once."""
-    return each_distinct(question_type_of, questions)
+    """Return the type of every question; each distinct question is classified once."""
+    return map_distinct(question_type_of, questions)
 
 
 def question_type_of(question: str) -> str:
-    """Return the question type, one of QUESTION_TYPES: that of the first telling word from 'what', 'how', … on."""
+    """Return one of QUESTION_TYPES: the type of the first keyword after the question word."""
     text = _answer_form.sub("what", fold(question))
     start = _asking.search(text)
     for level in _levels:
@@ -38,7 +38,7 @@ def question_type_of(question: str) -> str:
     return "object" if _names_a_thing.search(text) else "other"
 
 
-# The words by which a question tells what it asks for.
+# Words that name the attribute a question asks for.
 _attributes = {
     "count": "how many|number of|amount of|quantity|count of",
     "color": "colou?r|hue|shade|tint|tone|palette|coloration|tonal|saturation|chromatic",
@@ -56,7 +56,7 @@ _attributes = {
     "|number (?:printed|displayed|shown|on)",
     "style": "style|design(?! element| feature| detail)|aesthetic|look|theme|era|fashion|formal|mood|impression",
 }
-# Things that hint at it where no attribute is named.
+# Words that hint at the type where no attribute is named.
 _things = {
     "object": "object|product|item|animal|fruit|furniture|appliance|device|jewelry|footwear",
     "material": "metal|wood|wooden|stone|gemstone|leather|plastic|glass|cotton|textured",
@@ -78,7 +78,7 @@ _levels = tuple(
 _asking = re.compile(
     r"\b(what|which|how|where|who|whose|describe|name|identify|is|are|does|do|has|have|can)\b"
 )
-# These say what form the answer takes, not what it is about.
+# These name the form of the answer, not its subject.
 _answer_form = re.compile(
     r"\b(?:(?:what|which|that) )?(?:(?:one|single|best|descriptive|geometric) )*(?:word|term|adjective|descriptor)\b"
 )

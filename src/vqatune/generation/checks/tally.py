@@ -1,4 +1,4 @@
-"""What the checks have dropped and kept, counted part by part: a catalogue's pairs are never in memory together."""
+"""Counts of kept and dropped pairs, added chunk by chunk, as a catalogue's pairs are never in memory at once."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -10,15 +10,15 @@ import pandas as pd
 
 from vqatune.errors import DataError
 from vqatune.generation.checks.checks import CHECKS, DIFFICULTIES
-from vqatune.generation.checks.cleaning import each_distinct, fold
+from vqatune.generation.checks.cleaning import fold, map_distinct
 from vqatune.generation.checks.question_types import QUESTION_TYPES
 
 SAMPLE_WORDS = 1000
-"""The number of words at which type-token ratios of runs of different size are compared."""
+"""The sample size, in words, at which type-token ratios of different runs are compared."""
 
 TOP_ANSWERS = 30
 NO_VALUE = "none"
-"""What a missing difficulty, question type, generator, prompt or product type is counted as."""
+"""The name under which missing difficulties, question types, generators, prompts and product types are counted."""
 
 _by = ("generator", "prompt", "product_type")
 _yes_no = frozenset(
@@ -62,7 +62,7 @@ _yes_no = frozenset(
 
 
 class CheckTally:
-    """Counts of pairs and of the checks that dropped them; the same in whatever order and parts they come."""
+    """Counts of pairs and of the checks that dropped them, independent of the order and the chunks of the pairs."""
 
     def __init__(self) -> None:
         self._checks: dict[tuple[str, str], Counter[str]] = {("all", "all"): Counter()}
@@ -75,45 +75,45 @@ class CheckTally:
         self._questions = _HashedCounts()
         self._images = _HashedCounts()
 
-    def add(self, part: pd.DataFrame) -> None:
-        """Count some pairs.
+    def add(self, chunk: pd.DataFrame) -> None:
+        """Count a chunk of pairs.
 
-        `part` has image_id, question, answer, difficulty, question_type, product_type, generator, perhaps prompt, and
-        check: the name of the check that dropped a pair, missing for one that was kept. Raises DataError for a check
-        that does not exist.
+        `chunk` has image_id, question, answer, difficulty, question_type, product_type, generator, optionally prompt,
+        and check: the name of the check that dropped a pair, missing for one that was kept. Raises DataError for an
+        unknown check.
         """
-        unknown = set(part["check"].dropna().unique()) - set(CHECKS)
+        unknown = set(chunk["check"].dropna().unique()) - set(CHECKS)
         if unknown:
             raise DataError(
                 f"the column check names {', '.join(sorted(unknown))}: the checks are {', '.join(CHECKS)}"
             )
-        checks = part["check"].astype(object).where(part["check"].notna(), "kept")
+        checks = chunk["check"].astype(object).where(chunk["check"].notna(), "kept")
         self._checks["all", "all"].update(_counts(checks))
         for name in _by:
-            if name in part.columns:
-                counted = checks.groupby(_named(part[name]), sort=False).value_counts()
+            if name in chunk.columns:
+                counted = checks.groupby(_named(chunk[name]), sort=False).value_counts()
                 for (value, check), count in counted.items():
                     self._checks.setdefault((name, value), Counter())[check] += int(count)
-        kept = part[part["check"].isna()]
-        # With no pair kept, an image still counts.
-        self._images.add(part["image_id"], part["check"].isna().to_numpy())
+        kept = chunk[chunk["check"].isna()]
+        # An image counts even if none of its pairs is kept.
+        self._images.add(chunk["image_id"], chunk["check"].isna().to_numpy())
         self._types.update(_counts(_named(kept["question_type"])))
         self._difficulties.update(_counts(_named(kept["difficulty"].astype("Int8"))))
         self._generators.update(_counts(_named(kept["generator"])))
-        self._answers.update(_counts(each_distinct(str.lower, kept["answer"])))
-        questions = each_distinct(fold, kept["question"])
+        self._answers.update(_counts(map_distinct(str.lower, kept["answer"])))
+        questions = map_distinct(fold, kept["question"])
         self._questions.add(questions, np.ones(len(questions), dtype=bool))
         _count_words(questions, self._question_words)
-        _count_words(each_distinct(fold, kept["answer"]), self._answer_words)
+        _count_words(map_distinct(fold, kept["answer"]), self._answer_words)
 
     def report(self) -> dict[str, Any]:
-        """Return what JSON holds of it: shares and ratios are 0 to 1, rounded to 6 places, null where of nothing.
+        """Return the counts for JSON; shares and ratios are from 0 to 1, rounded to 6 places, null where undefined.
 
-        pairs, kept, dropped (by check); then of the kept pairs: question_types and difficulties (with `none`: those
-        without), generators, pairs_per_image (of the images seen: mean, min, max), answers (the 30 most frequent, lower
-        case), distinct_answers, yes_no_share, and type_token_diversity: of questions and of answers `words`, `distinct`
-        ones, their `ratio`, and the ratio `in_1000_words` (see `expected_ratio`); of questions also distinct_share, the
-        share of questions that are no repetition of another, of whatever image.
+        pairs, kept, dropped (by check); then of the kept pairs: question_types and difficulties (missing ones under
+        `none`), generators, pairs_per_image (mean, min, max over all images), answers (the 30 most frequent, in lower
+        case), distinct_answers, yes_no_share, and type_token_diversity: of questions and of answers the number of
+        `words` and of `distinct` ones, their `ratio`, and the ratio `in_1000_words` (see `expected_ratio`); of
+        questions also distinct_share, the number of distinct questions over all images, divided by that of questions.
         """
         checks = self._checks["all", "all"]
         pairs, kept = checks.total(), checks["kept"]
@@ -145,7 +145,7 @@ class CheckTally:
         }
 
     def rates(self) -> pd.DataFrame:
-        """Return what was dropped, by what: a row for all pairs, then one a generator, prompt and product type.
+        """Return the dropped pairs: a row for all pairs, then a row per generator, prompt and product type.
 
         Columns: by ('all', 'generator', 'prompt' or 'product_type'), value, pairs, dropped, share (dropped of pairs, 0
         to 1), and one for each check: the pairs that it dropped.
@@ -161,9 +161,9 @@ class CheckTally:
 
 
 def expected_ratio(counts: Mapping[str, int], words: int = SAMPLE_WORDS) -> float | None:
-    """Return the type-token ratio to be expected of some of the words, drawn at random; None where there are fewer.
+    """Return the expected type-token ratio of a random sample of `words` words; None where there are fewer.
 
-    `counts` says how often each word occurs. The plain ratio falls as a text grows (Templin 1957, Certain Language
+    `counts` holds the frequency of each word. The plain ratio falls as a text grows (Templin 1957, Certain Language
     Skills in Children), so Johnson (1944, Studies in Language Behavior) takes the mean of it over segments of one
     length. This is the mean over all samples of that length, which no order of the text changes: of N words, one that
     occurs f times is in a sample of n with probability 1 - C(N - f, n) / C(N, n) (McCarthy and Jarvis 2007, vocd: A
@@ -185,7 +185,7 @@ def _chance_of_none(total: int, often: int, words: int) -> float:
 
 
 class _HashedCounts:
-    """How often texts occur, the texts kept as hashes of 8 bytes: some 16 bytes for each distinct one."""
+    """Frequencies of texts, kept as hashes of 8 bytes: about 16 bytes per distinct text."""
 
     def __init__(self) -> None:
         self._hashes = np.empty(0, dtype=np.uint64)
@@ -194,14 +194,14 @@ class _HashedCounts:
         self._waiting_rows = 0
 
     def add(self, texts: pd.Series, counted: np.ndarray) -> None:
-        """Count the texts where `counted` (bool) is true; those where it is not are there, with 0."""
+        """Count the texts where `counted` (bool) is true; the others are entered with a count of 0."""
         if not len(texts):
             return
         codes, distinct = pd.factorize(texts)
         counts = np.bincount(codes, weights=counted, minlength=len(distinct)).astype(np.int64)
         self._waiting.append((pd.util.hash_array(np.asarray(distinct, dtype=object)), counts))
         self._waiting_rows += len(distinct)
-        # Merging a share of what there is already keeps the work linear.
+        # Merging only after a quarter of growth keeps the total work linear.
         if self._waiting_rows > len(self._hashes) // 4 + 50_000:
             self._merge()
 
@@ -217,7 +217,7 @@ class _HashedCounts:
         counts = np.zeros(len(hashes), dtype=np.int64)
         np.add.at(counts, inverse, np.concatenate([part for _, part in self._waiting]))
         self._waiting, self._waiting_rows = [], 0
-        # Those that are known are sorted; the others go between them, so that little is copied at a time.
+        # Known hashes are sorted, and new ones are inserted between them, so that little is copied at a time.
         places = np.searchsorted(self._hashes, hashes)
         known = np.zeros(len(hashes), dtype=bool)
         within = places < len(self._hashes)

@@ -1,4 +1,4 @@
-"""The keys of a provider: where they come from, and keeping them out of everything that is written."""
+"""API keys: where they come from, and how they stay out of everything that is written."""
 
 import os
 import shutil
@@ -7,27 +7,21 @@ from hashlib import blake2b
 from pathlib import Path
 
 from vqatune.errors import ParameterError
-
-_SOURCES = {
-    "gemini": ("GEMINI_API_KEY", ".gemini-key"),
-    "gemini_legacy": ("GEMINI_API_KEY", ".gemini-key"),
-    "batch": ("GEMINI_API_KEY", ".gemini-key"),
-    "openai": ("OPENAI_API_KEY", ".openai-key"),
-}
+from vqatune.generation.providers import load_provider
 
 
 def read_keys(provider: str, folder: Path = Path()) -> list[str]:
-    """Return a provider's keys, each once: the environment's, or else those in the key file, one per line.
+    """Return a provider's distinct keys: that of the environment variable, or else those in the key file, one per line.
 
-    Blank lines and lines that start with # are left out. A provider that may do without (openai, local) has the one
-    key ''.
+    Blank lines and lines that start with # are ignored. A provider that needs no key has the one key ''.
 
-    Raises ParameterError where a needed key is missing, where the file cannot be read, where a key has a character
-    that no key has, or where git would commit the file; the message never holds a key.
+    Raises ParameterError where a required key is missing, the file cannot be read, a key has a character that no key
+    has, or git would commit the file; the message never contains a key.
     """
-    if provider not in _SOURCES:
+    info = load_provider(provider).INFO
+    if info.key_variable is None or info.key_file is None:
         return [""]
-    variable, name = _SOURCES[provider]
+    variable, name = info.key_variable, info.key_file
     file = folder / name
     lines = [os.environ.get(variable, "")]
     where = f"the environment variable {variable}"
@@ -45,9 +39,9 @@ def read_keys(provider: str, folder: Path = Path()) -> list[str]:
     for key in keys:
         if not (key.isascii() and key.isprintable()) or " " in key:
             raise ParameterError(
-                f"{where}: line {found[key]} is no key: a key has neither spaces nor signs beyond ASCII"
+                f"{where}: line {found[key]} is no key: a key has neither spaces nor characters beyond ASCII"
             )
-    if keys or provider == "openai":
+    if keys or not info.key_required:
         return keys or [""]
     raise ParameterError(
         f"generate.provider is {provider!r}, which needs a key: set the environment variable {variable}, or put it on "
@@ -56,18 +50,18 @@ def read_keys(provider: str, folder: Path = Path()) -> list[str]:
 
 
 def key_mark(key: str) -> str:
-    """Return 16 hex digits by which a key is known again and from which it cannot be told."""
+    """Return a digest of a key, 16 hex digits, to recognise it by without storing it."""
     return blake2b(key.encode(), digest_size=8, person=b"vqatune key mark").hexdigest()
 
 
 def _check_ignored(file: Path) -> None:
-    """Raise ParameterError where git would take the file into a commit, or has done so."""
+    """Raise ParameterError where git does not ignore the file, or tracks it."""
     if not shutil.which("git"):
         return
     told = subprocess.run(
         ["git", "check-ignore", "-q", file.name], cwd=file.absolute().parent, capture_output=True, check=False
     )
-    # 0 is ignored, 128 is no repository; 1 is what git would commit, and what it tracks already.
+    # 0: ignored; 128: no repository; 1: git would commit the file, or tracks it already.
     if told.returncode == 1:
         raise ParameterError(
             f"git does not ignore {file}, so a commit could publish its keys: add it to .gitignore, and if it has been "

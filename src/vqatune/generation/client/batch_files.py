@@ -1,4 +1,4 @@
-"""What is on disk of batch jobs: which images a job under way has, its requests on their way, its results."""
+"""Files of batch jobs: records of the jobs under way, uploaded requests, downloaded results."""
 
 import json
 import os
@@ -13,12 +13,12 @@ from vqatune.tables import replacing
 
 MOST_REQUESTS = 2000
 MOST_BYTES = 100_000_000
-"""Of a job: small, so that little waits for its slowest request, and far below the 2 GB that the API takes."""
+"""Per job: small, so that little waits for its slowest request, and far below the 2 GB that the API takes."""
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
-    """A request of a job: the image's key, the replies it had before, and the attempts that brought it none."""
+class BatchRequest:
+    """A request of a job: the image's reply key, `tries` that brought a reply before, and `failures` that brought none."""
 
     key: bytes
     image_id: str
@@ -28,8 +28,8 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
-    """What became of a request: the raw reply, or None and the error that is in its place (google.rpc's codes)."""
+class BatchResult:
+    """The result of a request: the raw reply, or None and the error in its place (google.rpc's codes)."""
 
     key: bytes
     reply: dict[str, Any] | None
@@ -39,27 +39,27 @@ class Result:
 
 @dataclass(slots=True)
 class JobRecord:
-    """A job as it is on disk before the server is asked to make it, so that whatever it has made is found again.
+    """A job's record, on disk before the job is created, so that the next run finds every job of the server.
 
-    `title` is its name here and there, `mark` stands for the key that it is made with (keys.key_mark), `file` is the
+    `title` is the job's display name, `mark` identifies the key that creates it (api_keys.key_mark), and `file` is the
     server's name for the uploaded requests.
     """
 
     title: str
     about: str
-    requests: list[Request]
+    requests: list[BatchRequest]
     mark: str = ""
     file: str = ""
 
     def path(self, folder: Path) -> Path:
-        """Return where it lies."""
+        """Return the record's path."""
         return folder / f"{self.title}.json"
 
 
-def job_title(about: str, requests: list[Request], number: int) -> str:
-    """Return the title of a job: a hash of what it asks, and the `number` of jobs before it.
+def job_title(about: str, requests: list[BatchRequest], number: int) -> str:
+    """Return the title of a job: a hash of its requests and settings, and of the `number` of jobs before it.
 
-    The number is there because a job that failed may be followed by one for the same images.
+    The number tells a job from an earlier one for the same images that failed.
     """
     digest = blake2b(f"{number} {about}".encode(), digest_size=12)
     for request in requests:
@@ -68,7 +68,7 @@ def job_title(about: str, requests: list[Request], number: int) -> str:
 
 
 def save_record(record: JobRecord, folder: Path) -> None:
-    """Write a job's record; it is on the disk when this returns."""
+    """Write a job's record, synchronised to disk."""
     requests = [asdict(request) | {"key": request.key.hex()} for request in record.requests]
     content = {name: getattr(record, name) for name in ("title", "about", "mark", "file")}
     with replacing(record.path(folder)) as temporary, temporary.open("w", encoding="utf-8") as file:
@@ -77,7 +77,7 @@ def save_record(record: JobRecord, folder: Path) -> None:
         os.fsync(file.fileno())
 
 
-def forget_record(record: JobRecord, folder: Path) -> None:
+def delete_record(record: JobRecord, folder: Path) -> None:
     """Delete a job's record."""
     record.path(folder).unlink(missing_ok=True)
 
@@ -89,7 +89,7 @@ def load_records(folder: Path) -> list[JobRecord]:
         try:
             content = json.loads(path.read_text("utf-8"))
             requests = [
-                Request(**(each | {"key": bytes.fromhex(each["key"])})) for each in content["requests"]
+                BatchRequest(**(each | {"key": bytes.fromhex(each["key"])})) for each in content["requests"]
             ]
             records.append(JobRecord(**(content | {"requests": requests})))
         except (OSError, ValueError, TypeError, LookupError) as error:
@@ -101,14 +101,14 @@ def load_records(folder: Path) -> list[JobRecord]:
 
 
 def request_line(key: bytes, body: dict[str, Any]) -> bytes:
-    """Return a line of a file of requests."""
+    """Return a request as a line of the uploaded file."""
     return json.dumps({"key": key.hex(), "request": body}, separators=(",", ":")).encode() + b"\n"
 
 
-def read_results(path: Path) -> Iterator[Result]:
-    """Yield the results in a file, line by line.
+def read_results(path: Path) -> Iterator[BatchResult]:
+    """Yield the results in a file.
 
-    A line that is none, or from which no key can be told, is passed over: its request is left without a result.
+    A line without a readable key is skipped: its request counts as one without a result.
     """
     with path.open("rb") as file:
         for line in file:
@@ -119,7 +119,7 @@ def read_results(path: Path) -> Iterator[Result]:
                 continue
             error = result.get("error") or result.get("status")
             if isinstance(result.get("response"), dict):
-                yield Result(key, result["response"])
+                yield BatchResult(key, result["response"])
             elif isinstance(error, dict):
                 code, message = error.get("code"), error.get("message")
-                yield Result(key, None, code if isinstance(code, int) else 0, str(message or ""))
+                yield BatchResult(key, None, code if isinstance(code, int) else 0, str(message or ""))

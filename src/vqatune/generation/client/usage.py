@@ -1,4 +1,4 @@
-"""What determines a reply, and what came of asking: what stands with the replies, in the report and in generation.json."""
+"""The settings that are stored with every reply, and the usage that metrics/generation.json reports."""
 
 import json
 from collections import Counter
@@ -6,40 +6,37 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
 
-from vqatune.generation.client.display import dollars
 from vqatune.generation.prompts.prompt import Prompt
-from vqatune.generation.providers import Reading
+from vqatune.generation.providers import ParsedReply, load_provider
 from vqatune.params import ComputeParams, GenerateParams, PriceParams
-
-_FAMILIES = {"gemini_legacy": "gemini", "batch": "gemini"}
-"""Ways to the same models: their replies stand for one another."""
 
 
 @dataclass
-class Outcome:
-    """What came of asking about the images: what generation.json and the report are made of."""
+class Usage:
+    """Replies, tokens and failures of the images: the source of generation.json and of parts of generate.json."""
 
     about: str = ""
+    """The JSON of `reply_settings`."""
     kinds: Counter = field(default_factory=Counter)
-    """Images by what they got: as_asked, repaired, or why they are without pairs."""
+    """Images by kind of reply: as_asked, repaired, or the reason why they have no pairs."""
     repairs: Counter = field(default_factory=Counter)
     replies: int = 0
     input_tokens: int = 0
     output_tokens: int = 0
     tallies: dict[str, float] = field(default_factory=dict)
     shared: set[bytes] = field(default_factory=set)
-    """The keys that several images have."""
+    """Reply keys that several images share."""
     _counted: set[bytes] = field(default_factory=set)
 
-    def count(self, key: bytes, readings: list[Reading]) -> None:
-        """Count the replies to a key, once for all the images that have it."""
+    def count(self, key: bytes, parsed_replies: list[ParsedReply]) -> None:
+        """Count the replies stored under a key, once for all the images that share it."""
         if key in self._counted:
             return
         if key in self.shared:
             self._counted.add(key)
-        self.replies += len(readings)
-        self.input_tokens += sum(reading.input_tokens for reading in readings)
-        self.output_tokens += sum(reading.output_tokens for reading in readings)
+        self.replies += len(parsed_replies)
+        self.input_tokens += sum(parsed.input_tokens for parsed in parsed_replies)
+        self.output_tokens += sum(parsed.output_tokens for parsed in parsed_replies)
 
     @property
     def failed(self) -> int:
@@ -47,7 +44,7 @@ class Outcome:
         return self.kinds.total() - self.kinds["as_asked"] - self.kinds["repaired"]
 
     def summary(self, price: PriceParams) -> dict[str, Any]:
-        """Return what asking has taken so far, in all runs: the same whenever nothing new is asked."""
+        """Return the usage of all runs so far; without new requests it stays the same."""
         tallies = dict(self.tallies)
         requests, seconds = int(tallies.pop("requests", 0)), tallies.pop("seconds", 0.0)
         cost = dollars(price, self.input_tokens, self.output_tokens)
@@ -63,11 +60,19 @@ class Outcome:
         }
 
 
-def about_asking(params: GenerateParams, compute: ComputeParams, prompt: Prompt) -> str:
-    """Return the JSON of all that determines a reply beside the image and its listing."""
+def dollars(price: PriceParams, input_tokens: int, output_tokens: int) -> float | None:
+    """Return the cost of so many tokens in US dollars, None where a price is not known."""
+    if price.input is None or price.output is None:
+        return None
+    return (input_tokens * price.input + output_tokens * price.output) / 1e6
+
+
+def reply_settings(params: GenerateParams, compute: ComputeParams, prompt: Prompt) -> str:
+    """Return the JSON of all settings that determine a reply, apart from the image and its listing."""
+    info = load_provider(params.provider).INFO
     schema = sha256(json.dumps(prompt.schema).encode()).hexdigest()[:16]
     about = {
-        "provider": _FAMILIES.get(params.provider, params.provider),
+        "provider": info.family,
         "model": params.model,
         "revision": params.revision,
         "prompt": prompt.name,
@@ -77,7 +82,7 @@ def about_asking(params: GenerateParams, compute: ComputeParams, prompt: Prompt)
         "temperature": params.temperature,
         "max_output_tokens": params.max_output_tokens,
     }
-    if params.provider == "local":
-        # A server does not say what it runs on; here it is known, and decides the last digits.
+    if info.runs_model_here:
+        # They decide the last digits; what a server runs on is not known.
         about |= {"device": compute.device, "precision": compute.precision}
     return json.dumps(about, sort_keys=True)

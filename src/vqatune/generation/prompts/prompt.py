@@ -1,4 +1,4 @@
-"""What a model is asked: the versioned prompts, the fence around a listing, and the form of a reply."""
+"""Prompts: the versioned texts, the fence around a listing, and the schema of a reply."""
 
 import json
 from dataclasses import dataclass
@@ -14,21 +14,21 @@ from vqatune.generation.checks.checks import DIFFICULTIES, QUESTION_TYPES
 
 @dataclass(frozen=True)
 class Prompt:
-    """A prompt: `name` carries its version, `text` is what the model is told before it sees a picture."""
+    """A prompt: `name` includes its version, `text` is the system message."""
 
     name: str
     text: str
     form: str
-    """How a reply is asked for: schema (JSON, held to the schema by the server), json, or text (as the model likes)."""
+    """The format of a reply: schema (JSON, held to the schema by the server), json, or text (free)."""
 
     @cached_property
     def digest(self) -> str:
-        """16 hex digits that stand for the text."""
+        """A digest of the text, 16 hex digits."""
         return sha256(self.text.encode()).hexdigest()[:16]
 
     @property
     def schema(self) -> dict[str, Any]:
-        """The form of a reply, in JSON Schema."""
+        """The JSON Schema of a reply."""
         return SCHEMA
 
 
@@ -39,7 +39,7 @@ _pair = {
     "question_type": {"type": "string", "enum": list(QUESTION_TYPES)},
 }
 _pairs = {"type": "object", "properties": _pair, "required": list(_pair)}
-# No number of pairs: where a picture does not offer as many, the server would make the model invent the rest.
+# No number of pairs: where an image does not offer as many, the server would make the model invent the rest.
 SCHEMA = {
     "type": "object",
     "properties": {"qa_pairs": {"type": "array", "items": _pairs}},
@@ -77,12 +77,12 @@ def load_prompt(name: str, form: str) -> Prompt:
 
 
 def fence(metadata: str, product_type: str, language: str) -> str:
-    """Return what a listing says, fenced: data that cannot close its fence, whatever a seller has typed.
+    """Return a listing inside a fence that its text cannot close, whatever a seller has typed.
 
     `metadata` is JSON, field → list of values (as in tables.SAMPLED).
     """
     listing = {"language": language, "product_type": product_type, "fields": json.loads(metadata)}
-    # Without a "<" of its own, no text of the listing can close the fence.
+    # Without "<", no text of the listing can close the fence.
     text = json.dumps(listing, ensure_ascii=False).replace("<", "\\u003c")
-    # JSON can spell half a character, which cannot be sent.
+    # JSON can hold a lone surrogate, which cannot be sent.
     return f"<listing>\n{text}\n</listing>".encode("utf-8", "replace").decode("utf-8")

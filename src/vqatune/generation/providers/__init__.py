@@ -1,11 +1,15 @@
-"""Models that are asked about pictures, behind one small interface; a module each.
+"""Providers: ways to have a model write question-answer pairs about images, a module each.
 
-A provider module has two functions:
+A provider module has
 
-- `opened(params, compute)`, an async context manager that gives `ask(image, metadata, prompt, key) -> raw reply`;
-- `read(reply)`, which says what a raw reply holds, so that stored replies can be read again without asking.
+- `INFO`, its `ProviderInfo`: all that other modules need to know of it;
+- `connect(params, compute)`, an async context manager that yields `ask(image, metadata, prompt, key) -> raw reply`
+  (of a provider of batch jobs: the server of the jobs, gemini_batch.JobServer);
+- `parse_reply(reply)`, which turns a raw reply into a `ParsedReply`, so that stored replies are read again without a
+  request.
 
-Everything else (retries, keys, limits, storage, checks) is shared and lies outside.
+Retries, keys, rate limits, storage and checks are shared, and lie in generation/client, replies and checks. To add a
+provider, add a module, and its name to generate.provider in vqatune/params.
 """
 
 import importlib
@@ -18,16 +22,35 @@ from vqatune.generation.prompts.prompt import Prompt
 from vqatune.params import ComputeParams, GenerateParams
 
 Ask = Callable[[bytes, str, Prompt, str], Awaitable[dict[str, Any]]]
-"""Asks about one image: its bytes, its fenced listing, the prompt, and the key ('' for none).
+"""Sends a request about one image: its bytes, its fenced listing, the prompt, and the API key ('' for none).
 
-Returns the reply's JSON as it came. Raises one of the failures of questions/failures.py, or ParameterError where the
-model or the endpoint is wrong; no message holds the key.
+Returns the reply's JSON as the server sent it. Raises a ProviderError (providers/errors.py), or ParameterError where
+the model or the endpoint is wrong; no message contains the key.
 """
 
 
+@dataclass(frozen=True)
+class ProviderInfo:
+    """What other modules need to know of a provider."""
+
+    family: str
+    """Stored with every reply: providers of one family reach the same models, and share their replies."""
+    key_variable: str | None = None
+    """The environment variable of its API key; None where there are no keys."""
+    key_file: str | None = None
+    """The file, ignored by git, with a key per line."""
+    key_required: bool = False
+    max_concurrency: int | None = None
+    """Requests at once, whatever generate.concurrency says."""
+    in_batch_jobs: bool = False
+    """Whether requests are sent in batch jobs (client/batch_jobs.py) rather than one by one."""
+    runs_model_here: bool = False
+    """Whether the model runs on this machine, so that compute.device and compute.precision decide the reply, too."""
+
+
 @dataclass(frozen=True, slots=True)
-class Reading:
-    """What a raw reply holds: the model's text, why it ended ('stop' if by itself), and the tokens it took."""
+class ParsedReply:
+    """The content of a raw reply: the model's text, its finish reason ('stop' where complete), and its tokens."""
 
     text: str
     finish: str
@@ -38,26 +61,18 @@ class Reading:
 class Provider(Protocol):
     """A module of this package."""
 
-    def opened(self, params: GenerateParams, compute: ComputeParams) -> AbstractAsyncContextManager[Ask]:
-        """Give the function that asks, for as long as the context lasts."""
+    INFO: ProviderInfo
 
-    def read(self, reply: dict[str, Any]) -> Reading:
-        """Return what a raw reply holds, whatever JSON object it is."""
+    def connect(self, params: GenerateParams, compute: ComputeParams) -> AbstractAsyncContextManager[Any]:
+        """Yield the function that sends requests, usable while the context lasts."""
 
-
-MODULES = {
-    "gemini": "gemini",
-    "gemini_legacy": "gemini_legacy",
-    "openai": "openai",
-    "local": "local",
-    "batch": "gemini",
-}
-"""The module of each provider that asks a model (the others, template and recorded, ask nobody)."""
+    def parse_reply(self, reply: dict[str, Any]) -> ParsedReply:
+        """Return the content of a raw reply, which may be any JSON object."""
 
 
 def load_provider(name: str) -> Provider:
-    """Return the module of a provider; its SDK is loaded with it."""
-    return importlib.import_module(f"{__name__}.{MODULES[name]}")  # type: ignore[return-value]
+    """Return a provider's module; its SDK is loaded by `connect`."""
+    return importlib.import_module(f"{__name__}.{name}")  # type: ignore[return-value]
 
 
 _signatures = {
@@ -68,7 +83,7 @@ _signatures = {
 
 
 def mime_type(image: bytes) -> str | None:
-    """Return the type that a picture's first bytes tell; None for one that the models do not take."""
+    """Return the MIME type by an image's first bytes; None for a format that models do not take."""
     for kind, parts in _signatures.items():
         if all(image[start : start + len(part)] == part for start, part in parts):
             return kind

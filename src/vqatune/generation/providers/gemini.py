@@ -1,4 +1,4 @@
-"""Google's Gemini through its SDK, google-genai: one request an image."""
+"""The gemini provider: Google's Gemini through its SDK, google-genai, one request per image."""
 
 import asyncio
 import logging
@@ -11,39 +11,48 @@ from typing import Any, TypeVar
 
 from vqatune.errors import ParameterError
 from vqatune.generation.prompts.prompt import Prompt
-from vqatune.generation.providers import Ask, mime_type
-from vqatune.generation.providers.failures import Failure, Passing, Refused
-from vqatune.generation.providers.gemini_replies import accept, check_key, check_model, read, redact, refusal
+from vqatune.generation.providers import Ask, ProviderInfo, mime_type
+from vqatune.generation.providers.errors import PermanentError, ProviderError, TransientError
+from vqatune.generation.providers.gemini_replies import (
+    accept,
+    check_key,
+    check_model,
+    error_of,
+    parse_reply,
+    redact,
+)
 from vqatune.params import ComputeParams, GenerateParams
 from vqatune.runtime.extras import naming_extras
 
-__all__ = ["Course", "clients", "opened", "read", "send"]
+__all__ = ["INFO", "RequestTrace", "clients", "connect", "parse_reply", "send"]
+
+INFO = ProviderInfo(family="gemini", key_variable="GEMINI_API_KEY", key_file=".gemini-key", key_required=True)
 
 Result = TypeVar("Result")
 
 
 @dataclass(slots=True)
-class Course:
-    """How far a request has come."""
+class RequestTrace:
+    """How far a request has come, as aiohttp reports it."""
 
     connecting: bool = False
     answer: Any = None
-    """The answer's status and headers, as soon as they are there."""
+    """The response's status and headers, as soon as they have arrived."""
     body: bytes = b""
-    """What the answer says, once it has been read whole."""
+    """The response's body, once it has arrived whole."""
 
 
-_course: ContextVar[Course] = ContextVar("_course")
+_trace: ContextVar[RequestTrace] = ContextVar("_trace")
 
 
 @asynccontextmanager
-async def opened(params: GenerateParams, compute: ComputeParams) -> AsyncIterator[Ask]:
-    """Give a function that asks generate.model; any number of requests may be under way at once.
+async def connect(params: GenerateParams, compute: ComputeParams) -> AsyncIterator[Ask]:
+    """Yield a function that sends requests to generate.model, any number of them at once.
 
-    The SDK asks once and never again by itself, and a request ends after generate.timeout_seconds however little of
-    the reply is there. A proxy is taken from the environment.
+    The SDK never retries by itself, and a request ends after generate.timeout_seconds even if a reply is on its way.
+    Proxies are taken from the environment.
     """
-    # Here, for it takes seconds, and stored replies can be read without.
+    # Imported here because it takes seconds, and stored replies are read without it.
     with naming_extras("gemini"):
         from google.genai import types
 
@@ -57,7 +66,7 @@ async def opened(params: GenerateParams, compute: ComputeParams) -> AsyncIterato
             response_json_schema=prompt.schema if prompt.form == "schema" else None,
             automatic_continuation=False,
             automatic_function_calling=types.AutomaticFunctionCallingConfig(disable=True),
-            # The reply as it was sent: nothing that has been paid for is lost to the SDK's reading of it.
+            # The raw response: the SDK's own parsing may drop parts of what has been paid for.
             should_return_http_response=True,
         )
 
@@ -65,7 +74,7 @@ async def opened(params: GenerateParams, compute: ComputeParams) -> AsyncIterato
         check_key(key)
         kind = mime_type(image)
         if kind is None:
-            raise Refused("unsupported image", "the image is no JPEG, PNG or WebP")
+            raise PermanentError("unsupported image", "the image is no JPEG, PNG or WebP")
         models, asked = client(key).models, config(prompt)
         parts = [types.Part.from_bytes(data=image, mime_type=kind), types.Part(text=metadata)]
         request = models.generate_content(model=params.model, contents=parts, config=asked)
@@ -78,27 +87,27 @@ async def opened(params: GenerateParams, compute: ComputeParams) -> AsyncIterato
 
 @asynccontextmanager
 async def clients(params: GenerateParams) -> AsyncIterator[Callable[[str], Any]]:
-    """Give a function that returns the SDK's asynchronous client for a key; all share one pool of connections."""
-    # Here, for they take seconds, and stored replies can be read without.
+    """Yield a function that returns the SDK's asynchronous client for a key; all clients share a connection pool."""
+    # Imported here because they take seconds, and stored replies are read without them.
     with naming_extras("gemini"):
         import aiohttp
         from google import genai
         from google.genai import types
 
     check_model(params)
-    # It would warn that it uses GOOGLE_API_KEY, where that is set too; it uses the key given here.
+    # Where GOOGLE_API_KEY is set, too, it warns that it uses that one, although it uses the key given here.
     logging.getLogger("google_genai").setLevel(logging.ERROR)
 
     @cache
     def client(key: str) -> genai.client.AsyncClient:
         options = types.HttpOptions(
             base_url=params.endpoint,
-            # v1 has fewer models and, for long, had no system instruction and no schema.
+            # v1 has fewer models and long had neither system instructions nor schemas.
             api_version="v1beta",
             timeout=round(params.timeout_seconds * 1000),
             retry_options=types.HttpRetryOptions(attempts=1),
             aiohttp_client=session,
-            # The key goes where it was meant to and nowhere else.
+            # A redirect would send the key to another server.
             async_client_args={"allow_redirects": False},
         )
         return genai.Client(vertexai=False, api_key=key, http_options=options).aio
@@ -114,74 +123,75 @@ async def send(
     params: GenerateParams,
     key: str,
     seconds: float | None = None,
-    absent: Failure | None = None,
-    absent_codes: tuple[int, ...] = (404,),
-) -> tuple[Result, Course]:
-    """Return what a request by one of the SDK's clients brings, and its course; it ends after so many seconds.
+    not_found: ProviderError | None = None,
+    not_found_codes: tuple[int, ...] = (404,),
+) -> tuple[Result, RequestTrace]:
+    """Await a request by one of the SDK's clients, for so many seconds; return its result and its trace.
 
-    Raises one of the failures of questions/failures.py, or ParameterError where the model or the endpoint is wrong;
-    no message holds the key. `absent` is raised, where it is given, instead of what an HTTP status among absent_codes
-    stands for when a model is asked.
+    Raises a ProviderError, or ParameterError where the model or the endpoint is wrong; no message contains the key.
+    `not_found`, where given, is raised for an HTTP status among `not_found_codes`.
     """
     import aiohttp
     from google.genai import errors
 
-    course = Course()
-    _course.set(course)
+    trace = RequestTrace()
+    _trace.set(trace)
     try:
         async with asyncio.timeout(seconds):
-            return await request, course
+            return await request, trace
     except errors.APIError as error:
-        failure: Exception = refusal(error.code, error.details, error.response.headers, key)
-        if absent is not None and error.code in absent_codes:
-            failure = absent
+        failure: Exception = error_of(error.code, error.details, error.response.headers, key)
+        if not_found is not None and error.code in not_found_codes:
+            failure = not_found
     except TimeoutError:
-        failure = timed_out(params, course.connecting)
+        failure = timeout_error(params, trace.connecting)
     except aiohttp.InvalidURL:
-        failure = bad_endpoint(params)
+        failure = endpoint_error(params)
     except (aiohttp.ClientConnectorError, aiohttp.ClientHttpProxyError) as error:
-        failure = Passing("unreachable", redact(f"{type(error).__name__}: {error}", key), reached=False)
+        failure = TransientError(
+            "unreachable", redact(f"{type(error).__name__}: {error}", key), reached=False
+        )
     except (aiohttp.ClientError, OSError) as error:
-        failure = Passing("reset", redact(f"{type(error).__name__}: {error}", key))
+        failure = TransientError("reset", redact(f"{type(error).__name__}: {error}", key))
     except (ValueError, LookupError, TypeError, AttributeError):
-        if course.answer is None:
+        if trace.answer is None:
             raise
-        # The SDK could not read the body.
-        failure = Passing("not a reply", "something that is no reply of Gemini's came back")
-        if course.answer.status != 200:
-            failure = refusal(course.answer.status, None, course.answer.headers, key)
-    # Out here, the failure does not bring the SDK's error along, which holds the request and with it the key.
+        # The SDK could not parse the body.
+        failure = TransientError("not a reply", "something that is no reply of Gemini's came back")
+        if trace.answer.status != 200:
+            failure = error_of(trace.answer.status, None, trace.answer.headers, key)
+    # Raised outside of the handler: the SDK's error contains the request, and so the key.
     raise failure
 
 
-def timed_out(params: GenerateParams, connecting: bool) -> Passing:
-    """Return the failure of a request that had no whole reply in time."""
+def timeout_error(params: GenerateParams, connecting: bool) -> TransientError:
+    """Return the error of a request without a complete reply in time."""
     seconds = f"{params.timeout_seconds:g} s"
     if connecting:
-        return Passing("unreachable", f"no connection within {seconds}", reached=False)
-    return Passing("timeout", f"no reply within {seconds}")
+        return TransientError("unreachable", f"no connection within {seconds}", reached=False)
+    return TransientError("timeout", f"no reply within {seconds}")
 
 
-def bad_endpoint(params: GenerateParams) -> ParameterError:
-    """Return the error of an endpoint that is no URL."""
+def endpoint_error(params: GenerateParams) -> ParameterError:
+    """Return the error of an endpoint that is not a URL."""
     return ParameterError(f"generate.endpoint: {params.endpoint} is not the URL of a server; correct it")
 
 
 def _tracing() -> Any:
-    """Return what tells each request's Course how far it has come."""
+    """Return the hooks by which aiohttp fills each request's RequestTrace."""
     from aiohttp import TraceConfig
 
     async def connecting(session: Any, context: Any, told: Any) -> None:
-        _course.get().connecting = True
+        _trace.get().connecting = True
 
     async def connected(session: Any, context: Any, told: Any) -> None:
-        _course.get().connecting = False
+        _trace.get().connecting = False
 
     async def answered(session: Any, context: Any, told: Any) -> None:
-        _course.get().answer = told.response
+        _trace.get().answer = told.response
 
     async def read_whole(session: Any, context: Any, told: Any) -> None:
-        _course.get().body = told.chunk
+        _trace.get().body = told.chunk
 
     tracing = TraceConfig()
     tracing.on_connection_create_start.append(connecting)

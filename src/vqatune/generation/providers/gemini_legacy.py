@@ -1,7 +1,7 @@
-"""Google's Gemini through google-generativeai, over REST: for setups that still use this SDK, whose support has ended.
+"""The gemini_legacy provider: Gemini through google-generativeai, over REST, for setups that still use this SDK.
 
-It writes and sends the requests. Its reading of replies is passed over, for it drops what came after its time, such
-as which parts of a reply are thoughts and what they cost: replies are kept as they were sent.
+The SDK, whose support has ended, writes and sends the requests. Its parsing of replies is bypassed, because it drops
+newer fields, such as which parts of a reply are thoughts and their tokens: replies are stored as they were sent.
 """
 
 import asyncio
@@ -15,19 +15,19 @@ from typing import Any, TypeVar
 
 from vqatune.generation.prompts.prompt import Prompt
 from vqatune.generation.providers import Ask, mime_type
-from vqatune.generation.providers.failures import Passing, Refused
-from vqatune.generation.providers.gemini import bad_endpoint, timed_out
-from vqatune.generation.providers.gemini_replies import accept, check_key, check_model, read, redact
+from vqatune.generation.providers.errors import PermanentError, TransientError
+from vqatune.generation.providers.gemini import INFO, endpoint_error, timeout_error
+from vqatune.generation.providers.gemini_replies import accept, check_key, check_model, parse_reply, redact
 from vqatune.params import ComputeParams, GenerateParams
 from vqatune.runtime.extras import naming_extras
 
-__all__ = ["opened", "read"]
+__all__ = ["INFO", "connect", "parse_reply"]
 
 Result = TypeVar("Result")
 
 
 class _Answered(Exception):
-    """The server's answer, on its way past the SDK."""
+    """Carries the server's response past the SDK's parsing."""
 
     def __init__(self, response: Any) -> None:
         super().__init__()
@@ -35,16 +35,15 @@ class _Answered(Exception):
 
 
 @asynccontextmanager
-async def opened(params: GenerateParams, compute: ComputeParams) -> AsyncIterator[Ask]:
-    """Give a function that asks generate.model, in a thread a request.
+async def connect(params: GenerateParams, compute: ComputeParams) -> AsyncIterator[Ask]:
+    """Yield a function that sends requests to generate.model, each in a thread of its own.
 
-    The SDK asks once and never again by itself, and a request ends a second after generate.timeout_seconds at the
-    latest, however little of the reply is there; its thread may wait longer, but holds nothing up. A proxy is taken
-    from the environment.
+    The SDK never retries by itself, and a request ends a second after generate.timeout_seconds at the latest, even if a
+    reply is on its way; its thread may wait longer, but blocks nothing. Proxies are taken from the environment.
     """
-    # Here, for they take seconds, and stored replies can be read without.
+    # Imported here because they take seconds, and stored replies are read without them.
     with warnings.catch_warnings(), naming_extras("gemini-legacy"):
-        # The README says it; and the second is about Python, not about this SDK.
+        # The first is said in docs/generation.md; the second is about Python, not about this SDK.
         warnings.filterwarnings(
             "ignore", r"\s*All support for the `google.generativeai` package", FutureWarning
         )
@@ -61,9 +60,9 @@ async def opened(params: GenerateParams, compute: ComputeParams) -> AsyncIterato
     check_model(params)
 
     class Connections(requests.adapters.HTTPAdapter):
-        # The session would follow a redirect with the key in hand, and send a request again after a 401.
+        # The session would follow redirects with the key, and repeat a request after a 401.
         def send(self, request: Any, **options: Any) -> Any:
-            # The query asks for numbers in the place of names, such as 1 for STOP; there is nothing else in it.
+            # The query only asks for numbers instead of names, such as 1 for STOP.
             request.url = request.url.partition("?")[0]
             response = super().send(request, **options)
             response.content  # noqa: B018 (reads it)
@@ -89,7 +88,7 @@ async def opened(params: GenerateParams, compute: ComputeParams) -> AsyncIterato
         if prompt.form == "schema":
             config["response_schema"] = legacy_schema(prompt.schema)
         made = genai.GenerativeModel(params.model, generation_config=config, system_instruction=prompt.text)
-        # genai.configure would set one key for all the process.
+        # genai.configure would set one key for the whole process.
         made._client = client(key)
         return made
 
@@ -97,7 +96,7 @@ async def opened(params: GenerateParams, compute: ComputeParams) -> AsyncIterato
         check_key(key)
         kind = mime_type(image)
         if kind is None:
-            raise Refused("unsupported image", "the image is no JPEG, PNG or WebP")
+            raise PermanentError("unsupported image", "the image is no JPEG, PNG or WebP")
         asked, parts = model(key, prompt), [{"mime_type": kind, "data": image}, metadata]
 
         def send() -> None:
@@ -106,29 +105,29 @@ async def opened(params: GenerateParams, compute: ComputeParams) -> AsyncIterato
 
         response = None
         try:
-            # The SDK's time-out starts anew with every byte; it comes first where there is none.
+            # The SDK's timeout restarts with every byte; it comes first where none arrives.
             async with asyncio.timeout(params.timeout_seconds + 1):
                 await _in_thread(send)
         except _Answered as answered:
             response = answered.response
         except TimeoutError:
-            failure: Exception = timed_out(params, connecting=False)
+            failure: Exception = timeout_error(params, connecting=False)
         except (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema):
-            failure = bad_endpoint(params)
+            failure = endpoint_error(params)
         except requests.exceptions.RequestException as error:
             cause = error.args[0] if error.args else None
             cause = getattr(cause, "reason", None) or cause
             said = redact(f"{type(error).__name__}: {error}", key)
             unreachable = requests.exceptions.ProxyError | requests.exceptions.SSLError
             if isinstance(cause, ConnectTimeoutError):
-                failure = timed_out(params, connecting=True)
+                failure = timeout_error(params, connecting=True)
             elif isinstance(cause, NewConnectionError) or isinstance(error, unreachable):
-                failure = Passing("unreachable", said, reached=False)
+                failure = TransientError("unreachable", said, reached=False)
             elif isinstance(cause, ReadTimeoutError):
-                failure = timed_out(params, connecting=False)
+                failure = timeout_error(params, connecting=False)
             else:
-                failure = Passing("reset", said)
-        # Out here, a failure does not bring the SDK's error along, which holds the request and with it the key.
+                failure = TransientError("reset", said)
+        # Raised outside of the handler: the SDK's error contains the request, and so the key.
         if response is None:
             raise failure
         return accept(response.status_code, response.content, response.headers, key)
@@ -140,25 +139,25 @@ async def opened(params: GenerateParams, compute: ComputeParams) -> AsyncIterato
 
 
 async def _in_thread(work: Callable[[], Result]) -> Result:
-    """Return what `work` does in a thread of its own; who waits for it may give up, and so may the process."""
+    """Return the result of `work`, run in a daemon thread: neither a timeout nor the end of the process waits for it."""
     future: Future[Result] = Future()
     future.set_running_or_notify_cancel()
 
     def run() -> None:
         try:
             result = work()
-        except BaseException as error:  # noqa: BLE001 (whatever it is, it is for the one who waits)
+        except BaseException as error:  # noqa: BLE001 (any error is handed to the caller)
             future.set_exception(error)
         else:
             future.set_result(result)
 
-    # A pool's threads would keep the process from ending until the last of them has its reply.
+    # The threads of a pool would keep the process alive until the last reply.
     Thread(target=run, daemon=True).start()
     return await asyncio.wrap_future(future)
 
 
 def legacy_schema(schema: dict[str, Any]) -> dict[str, Any]:
-    """Return a JSON Schema in the form of this SDK's: OpenAPI's, where only text can be an enumeration."""
+    """Return a JSON Schema in this SDK's form, OpenAPI's, where only strings can be enumerations."""
     made: dict[str, Any] = {"type": schema["type"].upper()}
     if "enum" in schema and schema["type"] == "string":
         made |= {"format": "enum", "enum": list(schema["enum"])}

@@ -1,4 +1,4 @@
-"""What comes back from Gemini, whichever SDK asked: replies that hold text, and refusals that ask for something."""
+"""Gemini's responses, for all of its SDKs: parsing of replies, and the error that a response without a reply means."""
 
 import json
 import re
@@ -8,15 +8,21 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 from vqatune.errors import ParameterError
-from vqatune.generation.providers import Reading
-from vqatune.generation.providers.failures import BadKey, Failure, Limited, Passing, Refused
+from vqatune.generation.providers import ParsedReply
+from vqatune.generation.providers.errors import (
+    InvalidKeyError,
+    PermanentError,
+    ProviderError,
+    RateLimitError,
+    TransientError,
+)
 from vqatune.params import GenerateParams
 
 _parts_of_a_reply = ("candidates", "promptFeedback", "usageMetadata")
 
 _longest_reason = 300  # characters; some proxies send a page
 
-# Google's names of errors that pass, whatever their number.
+# Google's names of transient errors, whatever their status code.
 _passing_names = (
     "ABORTED",
     "CANCELLED",
@@ -27,7 +33,7 @@ _passing_names = (
     "UNKNOWN",
 )
 _passing_codes = (408, 409, 423, 425, 499)
-# What only a server says that is not Gemini's, or not at this address.
+# Statuses of a server that is not Gemini's, or of another address on it.
 _endpoint_codes = (405, 406, 407, 410, 411, 415, 426)
 
 _of_a_key = re.compile(r"api[ _]key", re.IGNORECASE)
@@ -44,11 +50,11 @@ _seconds_in = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
 _said_delay = re.compile(r"retry in ([\d.hms]+)", re.IGNORECASE)
 
 
-def read(reply: dict[str, Any]) -> Reading:
-    """Return what a raw reply of Gemini's holds.
+def parse_reply(reply: dict[str, Any]) -> ParsedReply:
+    """Return the content of a raw reply of Gemini's.
 
-    `finish` is 'stop', Gemini's own reason to break off in lower case (max_tokens, safety, recitation, …; the text
-    is what was written until then), 'blocked' where it did not take the prompt, or 'no_reply'.
+    `finish` is 'stop', another finish reason of Gemini's in lower case (max_tokens, safety, recitation, …, with the
+    text written by then), 'blocked' where it rejected the prompt, or 'no_reply'.
     """
     usage = _mapping(reply.get("usageMetadata"))
     tokens = {
@@ -67,8 +73,8 @@ def read(reply: dict[str, Any]) -> Reading:
         finish = "blocked"
     elif not (isinstance(finish, str) and finish):
         finish = "no_reply"
-    # JSON can spell half a character, which no file can hold.
-    return Reading(text.encode("utf-8", "replace").decode("utf-8"), finish.lower(), **tokens)
+    # JSON can hold a lone surrogate, which UTF-8 cannot.
+    return ParsedReply(text.encode("utf-8", "replace").decode("utf-8"), finish.lower(), **tokens)
 
 
 def _mapping(value: Any) -> dict[str, Any]:
@@ -88,32 +94,34 @@ def check_model(params: GenerateParams) -> None:
 
 
 def check_key(key: str) -> None:
-    """Raise BadKey for a key that no header can carry, such as an empty one."""
+    """Raise InvalidKeyError for a key that no header can carry, such as an empty one."""
     if not (key and key.isascii() and key.isprintable()):
-        raise BadKey("bad key", "the key is empty, or has characters that no key has")
+        raise InvalidKeyError("bad key", "the key is empty, or has characters that no key has")
 
 
 def accept(status: int, body: bytes | str, headers: Mapping[str, str], key: str) -> dict[str, Any]:
-    """Return the reply in a server's answer, as it was sent; raises what `refusal` returns where it holds none."""
+    """Return the raw reply in a response; raises the error of `error_of` where there is none."""
     try:
         content = json.loads(body)
     except (ValueError, RecursionError):
         content = None
     if status != 200:
-        raise refusal(status, content, headers, key)
+        raise error_of(status, content, headers, key)
     if isinstance(content, dict):
         if any(name in content for name in _parts_of_a_reply):
             return content
         code = _count(_mapping(content.get("error")).get("code"))
         if code >= 400:
-            raise refusal(code, content, headers, key)
-    raise Passing("not a reply", "something that is no reply of Gemini's came back")
+            raise error_of(code, content, headers, key)
+    raise TransientError("not a reply", "something that is no reply of Gemini's came back")
 
 
-def refusal(status: int, content: Any, headers: Mapping[str, str], key: str) -> Failure | ParameterError:
-    """Return the failure that an answer without a reply stands for.
+def error_of(
+    status: int, content: Any, headers: Mapping[str, str], key: str
+) -> ProviderError | ParameterError:
+    """Return the error that a response without a reply means.
 
-    `status` is HTTP's, `content` the body's JSON (None where it is none). What is said holds no `key`.
+    `status` is the HTTP status, `content` the body's JSON (None where it has none). The message does not contain `key`.
     """
     if isinstance(content, list) and len(content) == 1:
         content = content[0]
@@ -126,19 +134,19 @@ def refusal(status: int, content: Any, headers: Mapping[str, str], key: str) -> 
     delay = _delay(details, message, headers)
     if status == 429 or name == "RESOURCE_EXHAUSTED":
         if _nothing_allowed.search(message):
-            return BadKey("no quota", f"the key's project may not ask this model at all ({said})")
+            return InvalidKeyError("no quota", f"the key's project may not ask this model at all ({said})")
         return _limited(said, delay, details)
     if status >= 500 or status < 300 or status in _passing_codes or name in _passing_names:
-        return Passing(f"http {status}", said, delay)
+        return TransientError(f"http {status}", said, delay)
 
     bad_key = _of_a_key.search(message) or any(
         str(detail.get("reason")).startswith("API_KEY") for detail in details
     )
     if status in (401, 402) or bad_key:
-        return BadKey("bad key", said)
+        return InvalidKeyError("bad key", said)
     if status in (403, 451) or name == "FAILED_PRECONDITION":
         if status != 451 and (not _of_a_place.search(message) or "billing" in message.lower()):
-            return BadKey("bad key", said)
+            return InvalidKeyError("bad key", said)
         return ParameterError(
             f"generate.provider: Gemini is not to be had where this runs ({said}); run it where Gemini is, or choose "
             "another provider"
@@ -152,7 +160,7 @@ def refusal(status: int, content: Any, headers: Mapping[str, str], key: str) -> 
             f"generate.endpoint: what answers there does not speak Gemini's protocol ({said}); correct it"
         )
     if status == 413 or "payload size exceeds" in message:
-        return Refused("too large", said)
+        return PermanentError("too large", said)
     if _too_short.search(message):
         return ParameterError(f"generate.timeout_seconds: the server wants more time ({said}); raise it")
     violations = [v for detail in details for v in _listed(detail, "fieldViolations")]
@@ -161,19 +169,19 @@ def refusal(status: int, content: Any, headers: Mapping[str, str], key: str) -> 
             "generate.reply_format, generate.temperature or generate.max_output_tokens: the model does not take one "
             f"of them ({said}); correct it, or choose another model"
         )
-    return Refused("refused", said)
+    return PermanentError("refused", said)
 
 
 def redact(text: str, key: str) -> str:
     """Return the text in one line of bounded length, without the key."""
     if key:
         text = text.replace(key, "…")
-    # How aiohttp would connect, in its errors, tells a user nothing.
+    # The connection options in aiohttp's errors mean nothing to a user.
     text = " ".join(re.sub(r" ssl:(<[^>]*>|\w+)", "", text).split())
     return text if len(text) <= _longest_reason else text[:_longest_reason] + "…"
 
 
-def _limited(said: str, delay: float | None, details: list[dict[str, Any]]) -> Limited:
+def _limited(said: str, delay: float | None, details: list[dict[str, Any]]) -> RateLimitError:
     limits: dict[str, float] = {}
     daily = False
     for violation in (v for detail in details for v in _listed(detail, "violations")):
@@ -185,7 +193,7 @@ def _limited(said: str, delay: float | None, details: list[dict[str, Any]]) -> L
         known = what and (of_a_minute or of_a_day) and limit != "tokens_per_day"
         if known and re.fullmatch(r"\d{1,15}", value) and int(value):
             limits[limit] = min(float(value), limits.get(limit, float(value)))
-    return Limited("429", said, delay, limits, daily)
+    return RateLimitError("429", said, delay, limits, daily)
 
 
 def _listed(detail: dict[str, Any], name: str) -> list[dict[str, Any]]:
@@ -194,7 +202,7 @@ def _listed(detail: dict[str, Any], name: str) -> list[dict[str, Any]]:
 
 
 def _delay(details: list[dict[str, Any]], message: str, headers: Mapping[str, str]) -> float | None:
-    """Return the longest delay in seconds that the answer names; None where it names none."""
+    """Return the longest delay in seconds that the response names, None where it names none."""
     named = [_seconds(str(detail.get("retryDelay"))) for detail in details]
     named += [_seconds(found.rstrip(".")) for found in _said_delay.findall(message)]
     named.append(_until(headers.get("Retry-After", "")))
@@ -212,7 +220,7 @@ def _seconds(text: str) -> float | None:
 
 
 def _until(text: str) -> float | None:
-    """Return the seconds that a Retry-After header means, which holds seconds or a date."""
+    """Return the seconds of a Retry-After header, which holds seconds or a date."""
     seconds = _seconds(text)
     if seconds is not None or not text:
         return seconds

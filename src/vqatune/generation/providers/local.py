@@ -1,10 +1,10 @@
 """The local provider: an image-text-to-text model of transformers, in this process, on a CPU or a GPU.
 
-A folder or a model of the Hugging Face hub, from safetensors, with a chat template. Nothing holds its replies to a
-schema: generate.reply_format changes nothing here, and only the prompt's own words ask for JSON. Without
-generate.temperature the likeliest token is taken at every step; with one, tokens are drawn from a seed that comes from
-what is asked, so that the same question gets the same reply. Images are asked about one at a time, because a reply would
-depend, in its last digits and so in its words, on the pictures beside it; a server such as vLLM is faster.
+The model is a folder or a model of the Hugging Face hub, in safetensors, with a chat template. There is no structured
+output: generate.reply_format has no effect, and only the prompt's own words ask for JSON. Without
+generate.temperature decoding is greedy; with one, tokens are sampled with a seed derived from the request, so that the
+same request gets the same reply. Images are not batched, because a reply would depend, in its last digits and so in its
+words, on the other images of the batch; a server such as vLLM is faster.
 
 SmolVLM, Qwen-VL and others that take videos as well need torchvision (SmolVLM num2words, too), which vqatune
 does not bring; Idefics3, LLaVA, Gemma 3, Llama 3.2 Vision do not.
@@ -22,9 +22,9 @@ from typing import TYPE_CHECKING, Any
 
 from vqatune.errors import ModelError, ParameterError
 from vqatune.generation.prompts.prompt import Prompt
-from vqatune.generation.providers import Ask
-from vqatune.generation.providers.failures import Passing, Refused
-from vqatune.generation.providers.openai import read
+from vqatune.generation.providers import Ask, ProviderInfo
+from vqatune.generation.providers.errors import PermanentError, TransientError
+from vqatune.generation.providers.openai import parse_reply
 from vqatune.loading.pictures import open_rgb
 from vqatune.params import ComputeParams, GenerateParams
 
@@ -33,15 +33,18 @@ if TYPE_CHECKING:
     from PIL.Image import Image
     from transformers import PreTrainedModel, ProcessorMixin
 
-__all__ = ["opened", "read"]
+__all__ = ["INFO", "connect", "parse_reply"]
 
-# Words for finding out what a chat template does with a prompt and a listing.
+# One image is answered after the other; a second request waits in line.
+INFO = ProviderInfo(family="local", max_concurrency=2, runs_model_here=True)
+
+# Texts that show what a chat template does with a prompt and a listing.
 _PROBES = ("probe of the prompt", "probe of the listing")
 
 
 @dataclass(frozen=True)
 class _Local:
-    """A loaded model and how it is asked; `system` says whether its chat template takes a system message."""
+    """A loaded model; `system` says whether its chat template takes a system message."""
 
     params: GenerateParams
     model: "PreTrainedModel"
@@ -52,16 +55,16 @@ class _Local:
 
 
 @asynccontextmanager
-async def opened(params: GenerateParams, compute: ComputeParams) -> AsyncIterator[Ask]:
-    """Load generate.model and give the function that asks it; what is under way ends with the context.
+async def connect(params: GenerateParams, compute: ComputeParams) -> AsyncIterator[Ask]:
+    """Load generate.model and yield the function that sends it requests; requests in progress end with the context.
 
-    The replies have OpenAI's form. There is no timeout: a reply ends by itself or at generate.max_output_tokens.
+    The replies have OpenAI's form. There is no timeout: a reply ends at an end token or at generate.max_output_tokens.
 
     Raises ParameterError where the model is not pinned, has no chat template, or the device is absent, and ModelError
     where it is missing, incomplete, no image-text-to-text model, or needs a package that is not installed.
     """
     loop, closing = asyncio.get_running_loop(), threading.Event()
-    # Loading and asking in one thread of its own, so that all else goes on meanwhile.
+    # The model is loaded and run in a thread of its own, so that the event loop goes on.
     pool = ThreadPoolExecutor(1, "local-model")
     try:
         local = await loop.run_in_executor(pool, _load, params, compute)
@@ -102,7 +105,7 @@ def _load(params: GenerateParams, compute: ComputeParams) -> _Local:
         processor = AutoProcessor.from_pretrained(name, revision=revision)
         if not hasattr(processor, "image_processor"):
             raise ValueError("it has no processor of images")
-        # Pictures are prepared by Pillow on every machine, so that they are the same on every machine.
+        # Pillow preprocesses images, so that they are the same on every machine.
         processor.image_processor = AutoImageProcessor.from_pretrained(name, revision=revision, backend="pil")
         system = _takes_system(processor, name)
         model, loading = AutoModelForImageTextToText.from_pretrained(
@@ -131,7 +134,7 @@ def _load(params: GenerateParams, compute: ComputeParams) -> _Local:
 
 
 def _takes_system(processor: "ProcessorMixin", name: str) -> bool:
-    """Return whether the chat template shows a system message beside a picture."""
+    """Return whether the chat template renders a system message beside an image."""
     from jinja2 import TemplateError
 
     if not processor.chat_template:
@@ -148,11 +151,11 @@ def _takes_system(processor: "ProcessorMixin", name: str) -> bool:
             )
         except (TemplateError, TypeError, ValueError):
             continue
-        # A template that wants contents without parts may show them as Python would print them.
+        # A template that expects plain strings may print a list of parts as Python does.
         if all(text.count(probe) == 1 for probe in _PROBES) and text != without and "'type'" not in text:
             return system
     raise ParameterError(
-        f"generate.model {name} has a chat template that does not take a picture with a text: name another model"
+        f"generate.model {name} has a chat template that does not take an image with a text: name another model"
     )
 
 
@@ -169,7 +172,7 @@ def _conversation(prompt: str, listing: str, system: bool, image: "Image | None"
 def _reply(
     local: _Local, image: bytes, metadata: str, prompt: Prompt, stops: tuple[threading.Event, ...]
 ) -> dict[str, Any]:
-    """Ask the model about one image, in the pool's thread; ends soon after one of `stops` is set."""
+    """Generate the reply about one image, in the pool's thread; ends soon after one of `stops` is set."""
     import torch
     from transformers import StoppingCriteria, StoppingCriteriaList
 
@@ -183,7 +186,7 @@ def _reply(
     try:
         picture = open_rgb(image)
     except ValueError as error:
-        raise Refused("undecodable", str(error)) from None
+        raise PermanentError("undecodable", str(error)) from None
     try:
         inputs = local.processor.apply_chat_template(
             _conversation(prompt.text, _plain(local.processor, metadata), local.system, picture),
@@ -193,15 +196,15 @@ def _reply(
             return_tensors="pt",
         )
     except ValueError as error:
-        # Such as a picture that is too narrow for the model's patches.
-        raise Refused("refused", " ".join(str(error).split())[:200]) from None
+        # Such as an image that is too narrow for the model's patches.
+        raise PermanentError("refused", " ".join(str(error).split())[:200]) from None
     asked = inputs["input_ids"].shape[1]
     context = getattr(local.model.config.get_text_config(), "max_position_embeddings", None)
     longest = (
         min(local.params.max_output_tokens, context - asked) if context else local.params.max_output_tokens
     )
     if longest < 1:
-        raise Refused("too large", f"{asked} tokens do not fit into the model's context of {context}")
+        raise PermanentError("too large", f"{asked} tokens do not fit into the model's context of {context}")
     temperature = local.params.temperature or 0.0
     drawn = {"do_sample": True, "temperature": temperature} if temperature > 0 else {"do_sample": False}
     try:
@@ -215,9 +218,11 @@ def _reply(
                     stopping_criteria=StoppingCriteriaList([Stopped()]),
                 )[0, asked:].tolist()
     except torch.OutOfMemoryError:
-        # Others may leave the GPU's memory again, and what is the image's own fault is set aside after its attempts.
+        # Other processes may free GPU memory; an image that is too large by itself is set aside after its attempts.
         torch.cuda.empty_cache()
-        raise Passing("out of memory", f"{asked} tokens and their reply do not fit on the GPU") from None
+        raise TransientError(
+            "out of memory", f"{asked} tokens and their reply do not fit on the GPU"
+        ) from None
     ends = local.model.generation_config.eos_token_id
     ended = bool(tokens) and tokens[-1] in (ends if isinstance(ends, list) else [ends])
     message = {
@@ -237,9 +242,9 @@ def _reply(
 
 
 def _plain(processor: "ProcessorMixin", listing: str) -> str:
-    """Return a fenced listing in which no word is one of the tokenizer's control tokens, spelled otherwise in JSON.
+    """Return a fenced listing with the tokenizer's special tokens escaped in JSON.
 
-    Not every model's control tokens have the "<" that no listing has.
+    Not every model's special tokens have the "<" that a listing never has.
     """
     added = processor.tokenizer.added_tokens_decoder.values()
     for token in sorted({token.content for token in added if token.special}, key=len, reverse=True):

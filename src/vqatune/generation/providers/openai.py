@@ -1,7 +1,7 @@
 """The openai provider: any server that speaks OpenAI's chat completions, such as Ollama, vLLM and llama.cpp's.
 
-Ollama takes a context of a few thousand tokens unless OLLAMA_CONTEXT_LENGTH says more, and cuts what is longer without
-a word. A server that holds no reply to a schema needs generate.reply_format json or text.
+Ollama has a context of a few thousand tokens unless OLLAMA_CONTEXT_LENGTH sets more, and silently truncates longer
+prompts. A server without structured output needs generate.reply_format json or text.
 """
 
 import asyncio
@@ -14,11 +14,19 @@ from typing import Any
 
 from vqatune.errors import ParameterError
 from vqatune.generation.prompts.prompt import Prompt
-from vqatune.generation.providers import Ask, Reading, mime_type
-from vqatune.generation.providers.failures import BadKey, Passing, Refused
-from vqatune.generation.providers.openai_errors import Dialect, explained, read_error, rewording, unconnected
+from vqatune.generation.providers import Ask, ParsedReply, ProviderInfo, mime_type
+from vqatune.generation.providers.errors import InvalidKeyError, PermanentError, TransientError
+from vqatune.generation.providers.openai_errors import (
+    Dialect,
+    connection_error,
+    dialect_changes,
+    read_error,
+    server_error,
+)
 from vqatune.params import ComputeParams, GenerateParams
 from vqatune.runtime.extras import naming_extras
+
+INFO = ProviderInfo(family="openai", key_variable="OPENAI_API_KEY", key_file=".openai-key")
 
 _LONGEST_CONNECT = 10.0  # seconds
 
@@ -26,14 +34,14 @@ _FINISHES = {"length": "max_tokens", "content_filter": "safety"}
 
 
 @asynccontextmanager
-async def opened(params: GenerateParams, compute: ComputeParams) -> AsyncIterator[Ask]:
-    """Give the function that asks the server at generate.endpoint; connections are closed at the end.
+async def connect(params: GenerateParams, compute: ComputeParams) -> AsyncIterator[Ask]:
+    """Yield the function that sends requests to the server at generate.endpoint, and close the connections at the end.
 
-    One request an ask. A server that takes no system message, or wants the longest reply under OpenAI's newer name, is
-    found out by its refusal, which is passing: the next request is worded as it needs.
+    A server that takes no system message, or wants max_completion_tokens instead of max_tokens, refuses the first
+    request; that is a TransientError, and the next request is worded as the server needs it.
 
-    Raises ParameterError where the endpoint is no URL; asking raises it where the server does not know the model or
-    does not take a parameter.
+    Raises ParameterError where the endpoint is not a URL; requests raise it where the server does not know the model or
+    rejects a parameter.
     """
     import httpx2
 
@@ -55,7 +63,7 @@ async def opened(params: GenerateParams, compute: ComputeParams) -> AsyncIterato
 
         def client_of(key: str) -> openai.AsyncOpenAI:
             if key not in clients:
-                # The SDK wants a key, also for a server that wants none.
+                # The SDK requires a key even where the server does not.
                 clients[key] = openai.AsyncOpenAI(
                     api_key=key or "none", base_url=params.endpoint, timeout=timeout, max_retries=0
                 )
@@ -65,28 +73,28 @@ async def opened(params: GenerateParams, compute: ComputeParams) -> AsyncIterato
         async def ask(image: bytes, metadata: str, prompt: Prompt, key: str) -> dict[str, Any]:
             nonlocal dialect
             if not (key.isascii() and key.isprintable()):
-                raise BadKey("bad key", "it has characters that no key has")
+                raise InvalidKeyError("bad key", "it has characters that no key has")
             worded, content = dialect, None
             request = _request(params, worded, image, metadata, prompt)
-            # Raised at the end, outside of what catches: the SDK's errors hold the request, and that the key.
+            # Raised outside of the handlers: the SDK's errors contain the request, and so the key.
             failure: Exception | None = None
             try:
                 async with asyncio.timeout(seconds):
                     response = await client_of(key).chat.completions.with_raw_response.create(**request)
                     content = response.content
             except TimeoutError:
-                failure = Passing("timeout", f"no reply in {seconds:g} s")
+                failure = TransientError("timeout", f"no reply in {seconds:g} s")
             except openai.APIStatusError as error:
                 said = read_error(error.response.content, key)
-                changes = rewording(worded, error.status_code, said)
+                changes = dialect_changes(worded, error.status_code, said)
                 dialect = replace(dialect, **changes)
                 failure = (
-                    Passing("reworded", said.text, delay=0.0)
+                    TransientError("reworded", said.text, delay=0.0)
                     if changes
-                    else explained(error.status_code, error.response.headers, said, params)
+                    else server_error(error.status_code, error.response.headers, said, params)
                 )
             except openai.APIConnectionError as error:
-                failure = unconnected(error, key)
+                failure = connection_error(error, key)
             if failure:
                 raise failure
             return _parsed(content)
@@ -99,7 +107,7 @@ def _request(
 ) -> dict[str, Any]:
     kind = mime_type(image)
     if kind is None:
-        raise Refused("undecodable", "the picture is no JPEG, PNG or WebP")
+        raise PermanentError("undecodable", "the image is no JPEG, PNG or WebP")
     url = f"data:{kind};base64,{base64.b64encode(image).decode()}"
     seen = [{"type": "image_url", "image_url": {"url": url}}, {"type": "text", "text": metadata}]
     if dialect.system:
@@ -118,7 +126,7 @@ def _request(
 
 
 def _closed(schema: Any) -> Any:
-    """Return a schema whose objects allow no other property, which OpenAI's strict form requires."""
+    """Return the schema with additionalProperties: false, as OpenAI's strict mode requires."""
     if isinstance(schema, list):
         return [_closed(part) for part in schema]
     if not isinstance(schema, dict):
@@ -134,12 +142,14 @@ def _parsed(content: bytes) -> dict[str, Any]:
         reply = None
     choices = reply.get("choices") if isinstance(reply, dict) else None
     if not (isinstance(choices, list) and choices):
-        raise Passing("not a reply", "something else than a reply came back: is generate.endpoint right?")
+        raise TransientError(
+            "not a reply", "something else than a reply came back: is generate.endpoint right?"
+        )
     return reply
 
 
-def read(reply: dict[str, Any]) -> Reading:
-    """Return what a reply in OpenAI's form holds, without the thoughts that some models put before their text."""
+def parse_reply(reply: dict[str, Any]) -> ParsedReply:
+    """Return the content of a reply in OpenAI's form, without the thoughts that some models put before their text."""
     choices, usage = reply.get("choices"), reply.get("usage")
     choice = choices[0] if isinstance(choices, list) and choices and isinstance(choices[0], dict) else {}
     message, usage = choice.get("message"), usage if isinstance(usage, dict) else {}
@@ -151,7 +161,7 @@ def read(reply: dict[str, Any]) -> Reading:
         finish = _FINISHES.get(reason.lower(), reason.lower())
     else:
         finish = "stop" if text else "no_reply"
-    return Reading(text, finish, _count(usage, "prompt_tokens"), _count(usage, "completion_tokens"))
+    return ParsedReply(text, finish, _count(usage, "prompt_tokens"), _count(usage, "completion_tokens"))
 
 
 def _text(content: Any) -> str:
@@ -161,9 +171,9 @@ def _text(content: Any) -> str:
     if text.startswith("<think>"):
         text = text.partition("</think>")[2]
     elif not text.startswith(("{", "[", "`")):
-        # Some servers put the opening tag into the question, so that the reply has the closing one only.
+        # Some servers put the opening tag into the prompt, so that the reply has only the closing one.
         text = text.rpartition("</think>")[2]
-    # JSON can spell half a character, which no file can hold.
+    # JSON can hold a lone surrogate, which UTF-8 cannot.
     return text.strip().encode("utf-8", "replace").decode("utf-8")
 
 

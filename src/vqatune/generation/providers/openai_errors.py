@@ -1,4 +1,4 @@
-"""What an OpenAI-compatible server's errors ask for: patience, another wording, key or parameter, or leaving the image out."""
+"""Errors of OpenAI-compatible servers: what they say, and the ProviderError or ParameterError that they mean."""
 
 import json
 import re
@@ -9,7 +9,13 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
 from vqatune.errors import ParameterError
-from vqatune.generation.providers.failures import BadKey, Failure, Limited, Passing, Refused
+from vqatune.generation.providers.errors import (
+    InvalidKeyError,
+    PermanentError,
+    ProviderError,
+    RateLimitError,
+    TransientError,
+)
 from vqatune.params import GenerateParams
 
 if TYPE_CHECKING:
@@ -21,27 +27,27 @@ _LONGEST_SAID = 300  # characters of what a server says
 
 @dataclass(frozen=True)
 class Dialect:
-    """How requests are worded, where servers differ: whether there is a system message, and the longest reply's field."""
+    """Where servers differ in their requests: whether they take a system message, and the field for the reply's length."""
 
     system: bool = True
     limit: str = "max_tokens"
 
 
 @dataclass(frozen=True)
-class Said:
-    """What a server says of an error: a line without the key, its names for the error, and the parameter it blames."""
+class ErrorBody:
+    """An error's body: its message in one line without the key, its codes and types, and the parameter it blames."""
 
     text: str
     names: str
     parameter: str
 
     def has(self, pattern: str) -> re.Match | None:
-        """Return where the pattern is found in what is said, in whatever case."""
+        """Search the codes and the message for a pattern, ignoring case."""
         return re.search(pattern, f"{self.names} {self.text}", re.IGNORECASE)
 
 
-def read_error(content: bytes, key: str) -> Said:
-    """Read an error's body: OpenAI's {"error": {…}}, the flat ones of vLLM, FastAPI's list of details, or any text."""
+def read_error(content: bytes, key: str) -> ErrorBody:
+    """Parse an error's body: OpenAI's {"error": {…}}, vLLM's flat one, FastAPI's list of details, or any text."""
     try:
         body = json.loads(content)
     except (ValueError, RecursionError):
@@ -54,14 +60,14 @@ def read_error(content: bytes, key: str) -> Said:
         details = [detail for detail in said if isinstance(detail, dict)]
         said = "; ".join(f"{detail.get('loc')}: {detail.get('msg')}" for detail in details)
     names = " ".join(str(error.get(name)) for name in ("code", "type", "param") if error.get(name))
-    return Said(_line(said, key), _line(names, key), str(error.get("param")))
+    return ErrorBody(_line(said, key), _line(names, key), str(error.get("param")))
 
 
 def _line(said: Any, key: str) -> str:
     text = " ".join(said.encode("utf-8", "replace").decode().split()) if isinstance(said, str) else ""
     if key:
         text = text.replace(key, "…")
-    # OpenAI quotes a key that it does not know, in parts.
+    # OpenAI quotes an unknown key in parts.
     return re.sub(r"\S*\*{3,}\S*", "…", text)[:_LONGEST_SAID]
 
 
@@ -69,10 +75,10 @@ _SYSTEM = (
     r"incompatible with system|system (role|message|prompt|instruction)s?\b.{0,40}\bnot (supported|allowed)"
 )
 _SYSTEM += r"|not support (the |a )?(system|developer)|only user,? and (assistant|model) roles"
-_EYELESS = (
+_NO_VISION = (
     r"image input is not supported|not a multi-?modal model|at most 0 image|found that support image input"
 )
-_EYELESS += r"|not support (vision|multi-?modal|images?( inputs?)?)\b(?! (format|type|of))|image_url is only supported"
+_NO_VISION += r"|not support (vision|multi-?modal|images?( inputs?)?)\b(?! (format|type|of))|image_url is only supported"
 _FORMAT = r"response_?format|json_schema|json_object|structured[ _]output|guided[ _](json|decoding)|grammar"
 _SAFETY = (
     r"content[_ ](policy|filter|management)|responsible ?ai|\bsafety\b|moderation|was flagged|usage polic"
@@ -81,9 +87,9 @@ _TOO_LARGE = r"context[_ ](length|size|window)|too (large|long|big|many)|exceed"
 _SPENT = r"insufficient_quota|exceeded your current quota|insufficient balance"
 
 
-def rewording(worded: Dialect, status: int, said: Said) -> dict[str, Any]:
-    """Return what of a request's wording is to be changed for this server."""
-    # Chat templates that refuse a message make some servers answer 500.
+def dialect_changes(worded: Dialect, status: int, said: ErrorBody) -> dict[str, Any]:
+    """Return the fields of the dialect to change for this server."""
+    # Some servers answer 500 where the chat template rejects a message.
     if worded.system and status in (400, 422, 500) and said.has(_SYSTEM):
         return {"system": False}
     if (
@@ -95,10 +101,10 @@ def rewording(worded: Dialect, status: int, said: Said) -> dict[str, Any]:
     return {}
 
 
-def explained(
-    status: int, headers: Mapping[str, str], said: Said, params: GenerateParams
-) -> Failure | ParameterError:
-    """Return our error for an answer of the server that is no reply."""
+def server_error(
+    status: int, headers: Mapping[str, str], said: ErrorBody, params: GenerateParams
+) -> ProviderError | ParameterError:
+    """Return the error that a response without a reply means."""
     answer = (
         f"{params.endpoint} answers {status} ({said.text})"
         if said.text
@@ -106,16 +112,16 @@ def explained(
     )
     if status in (402, 429):
         return _limited(status, headers, said)
-    if said.has(_EYELESS):
+    if said.has(_NO_VISION):
         return ParameterError(
-            f"{answer}: generate.model must name a model that takes pictures; {params.model} does not"
+            f"{answer}: generate.model must name a model that takes images; {params.model} does not"
         )
     if status in (408, 409) or status >= 500:
-        return Passing(f"http {status}", said.text, delay=_delay(headers))
+        return TransientError(f"http {status}", said.text, delay=_delay(headers))
     if said.has(_SAFETY):
-        return Refused("safety", said.text)
+        return PermanentError("safety", said.text)
     if status in (401, 403):
-        return BadKey(f"http {status}", said.text)
+        return InvalidKeyError(f"http {status}", said.text)
     if status in (400, 413, 422):
         return _refused(status, said, answer, params)
     return ParameterError(
@@ -123,8 +129,10 @@ def explained(
     )
 
 
-def _refused(status: int, said: Said, answer: str, params: GenerateParams) -> Refused | ParameterError:
-    """Return our error for a request that the server finds wrong: by the parameters, or for the sake of its image."""
+def _refused(
+    status: int, said: ErrorBody, answer: str, params: GenerateParams
+) -> PermanentError | ParameterError:
+    """Return the error of a request that the server rejects, because of a parameter or of the image."""
     if status != 413 and params.reply_format != "text" and said.has(_FORMAT):
         simpler = "json or text" if params.reply_format == "schema" else "text"
         return ParameterError(
@@ -136,16 +144,16 @@ def _refused(status: int, said: Said, answer: str, params: GenerateParams) -> Re
         )
     context = re.search(r"context (?:length|size|window)\D{1,40}(\d+)", said.text)
     longest = said.parameter in ("max_tokens", "max_completion_tokens")
-    # Of a context that is large enough for the reply, it is this image's listing or pixels that leave too little.
+    # Where the context is large enough for the reply, this image's listing or pixels leave too little room.
     if int(context[1]) <= params.max_output_tokens if context else longest:
         return ParameterError(
             f"{answer}: set generate.max_output_tokens to less; it is {params.max_output_tokens}, and the context must "
-            "hold the prompt and the picture, too"
+            "hold the prompt and the image, too"
         )
-    return Refused("too large" if status == 413 or said.has(_TOO_LARGE) else "refused", said.text)
+    return PermanentError("too large" if status == 413 or said.has(_TOO_LARGE) else "refused", said.text)
 
 
-def _limited(status: int, headers: Mapping[str, str], said: Said) -> Limited:
+def _limited(status: int, headers: Mapping[str, str], said: ErrorBody) -> RateLimitError:
     limits = {}
     for name, unit in (("requests", "requests_per_minute"), ("tokens", "tokens_per_minute")):
         if re.fullmatch(r"[1-9]\d{0,14}", value := headers.get(f"x-ratelimit-limit-{name}", "")):
@@ -153,7 +161,7 @@ def _limited(status: int, headers: Mapping[str, str], said: Said) -> Limited:
     named = re.search(r"(requests|tokens) per (min|day)\w*[^:]{0,20}: Limit ([1-9]\d{0,14})\b", said.text)
     daily = status == 402 or bool(said.has(_SPENT)) or (named is not None and named[2] == "day")
     if named:
-        # What the message names is the quota that is used up; with a day's, the headers may be of the day, too.
+        # The message names the quota that is used up; where that is daily, the headers may be daily, too.
         limits = {} if daily else limits
         unit = f"{named[1]}_per_{'minute' if named[2] == 'min' else 'day'}"
         if unit != "tokens_per_day":
@@ -162,11 +170,11 @@ def _limited(status: int, headers: Mapping[str, str], said: Said) -> Limited:
     if delay is None:
         in_words = re.search(r"try again in ([\d.]+[a-z][\da-z.]*)", said.text)
         delay = _duration(in_words[1].rstrip(".")) if in_words else _reset(headers)
-    return Limited("429", said.text, delay, limits, daily)
+    return RateLimitError("429", said.text, delay, limits, daily)
 
 
 def _delay(headers: Mapping[str, str]) -> float | None:
-    """Return the seconds to wait that the headers Retry-After-Ms or Retry-After name."""
+    """Return the seconds of the headers Retry-After-Ms or Retry-After."""
     if (milliseconds := _duration(headers.get("retry-after-ms", "") + "ms")) is not None:
         return milliseconds
     value = headers.get("retry-after", "")
@@ -174,7 +182,7 @@ def _delay(headers: Mapping[str, str]) -> float | None:
         return seconds
     try:
         until = parsedate_to_datetime(value)
-        # The server's clock may not be ours.
+        # The server's clock may differ from ours.
         date = headers.get("date")
         now = parsedate_to_datetime(date) if date else datetime.now(UTC)
         return max((until - now).total_seconds(), 0.0)
@@ -183,7 +191,7 @@ def _delay(headers: Mapping[str, str]) -> float | None:
 
 
 def _reset(headers: Mapping[str, str]) -> float | None:
-    """Return the seconds until what is used up is there again, by OpenAI's x-ratelimit headers."""
+    """Return the seconds until the used up quota is restored, by OpenAI's x-ratelimit headers."""
     delays = {
         name: _duration(headers.get(f"x-ratelimit-reset-{name}", "")) for name in ("requests", "tokens")
     }
@@ -207,14 +215,14 @@ def _duration(text: str) -> float | None:
     return seconds if seconds <= _LONGEST_RESET else None
 
 
-def unconnected(error: "openai.APIConnectionError", key: str) -> Passing:
-    """Return our error where no whole answer came."""
+def connection_error(error: "openai.APIConnectionError", key: str) -> TransientError:
+    """Return the error of a request without a complete response."""
     import httpx2
 
     cause = error.__cause__
     reason = f"{type(cause).__name__} {_line(str(cause), key)}".strip()
     if isinstance(cause, httpx2.ConnectError | httpx2.ConnectTimeout | httpx2.ProxyError):
-        return Passing("unreachable", reason, reached=False)
+        return TransientError("unreachable", reason, reached=False)
     if isinstance(cause, httpx2.TimeoutException):
-        return Passing("timeout", reason)
-    return Passing("reset", reason)
+        return TransientError("timeout", reason)
+    return TransientError("reset", reason)

@@ -1,1 +1,1 @@
-"""The replies of models: kept, moved between machines, and parsed into pairs."""
+"""Replies of models: storage, and parsing into pairs."""

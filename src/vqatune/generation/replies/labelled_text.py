@@ -1,9 +1,9 @@
-"""Pairs in text whose parts are labelled: 'Q: …' and 'A: …', 'Question 1: …', '**Answer:** …'."""
+"""Pairs in text with labels: 'Q: …' and 'A: …', 'Question 1: …', '**Answer:** …'."""
 
 import re
 from typing import Any
 
-from vqatune.generation.replies.pair_fields import part_named
+from vqatune.generation.replies.pair_fields import field_named
 
 _names = r"(?:question[ _-]?)?type|question|q|answer|ans|a|response|difficulty(?:[ _-]?level)?|level|category"
 _inline_names = "(?:Question )?Type|Question|Q|Answer|Ans|A|Difficulty|Level"
@@ -19,14 +19,14 @@ _order = re.compile(r"(?:qa(?:dt?|td?)?)*q?")
 _letters = {"question": "q", "answer": "a", "difficulty": "d", "question_type": "t"}
 
 
-def read_labels(text: str) -> tuple[list[dict[str, Any]], set[str]] | None:
-    """Return the parts of labelled pairs, and what was repaired; None for a text without labels for both.
+def parse_labelled_text(text: str) -> tuple[list[dict[str, Any]], set[str]] | None:
+    """Return the fields of labelled pairs, and the repairs; None for a text without labels for question and answer.
 
-    Where questions and answers do not alternate, or their numbers differ, none is sure and none is returned. A text of
-    several lines after a label is taken for none: where it ends is not known.
+    Where questions and answers do not alternate, or their numbers differ, no pair is certain and none is returned.
+    Several lines after a label count as no text, because their end is not known.
     """
     labels = list(_label.finditer(text))
-    parts = [str(part_named(label["name"] or label["inline"])) for label in labels]
+    parts = [str(field_named(label["name"] or label["inline"])) for label in labels]
     if "question" not in parts or "answer" not in parts:
         return None
     if not _order.fullmatch("".join(_letters[part] for part in parts)):
@@ -55,7 +55,7 @@ def read_labels(text: str) -> tuple[list[dict[str, Any]], set[str]] | None:
 
 
 def _content(text: str) -> tuple[str, bool]:
-    """Return the line that a label stands before, '' where there is none or several, and whether a remark follows."""
+    """Return the line after a label, '' where there is none or several, and whether a remark follows."""
     paragraphs: list[list[str]] = [[]]
     for line in re.split(r"\r\n|\r|\n", text):
         if not _empty_line.fullmatch(line):

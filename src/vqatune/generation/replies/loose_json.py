@@ -1,6 +1,6 @@
-"""JSON as models write it: fenced, after prose, in several pieces, cut off, or not quite JSON.
+"""A tolerant parser of JSON as models write it: fenced, after prose, in several pieces, cut off, or malformed.
 
-What is cut off or damaged is left out, never completed.
+Parts that are cut off or damaged are left out, never completed.
 """
 
 import json
@@ -9,15 +9,15 @@ from collections.abc import Iterable
 from typing import Any
 
 DEEPEST = 32
-"""How deep lists and objects may lie in each other; no reply needs more."""
+"""The greatest nesting depth of lists and objects; no reply needs more."""
 
 
 class Members(list):
-    """The members of an object that is cut off or damaged: [name, value], or [name] where the value is missing."""
+    """The members of an object that is cut off or damaged: [name, value], or [name] without a value."""
 
 
 class Doubled(Members):
-    """The members of an object that gives a name twice."""
+    """The members of an object with a duplicate name."""
 
 
 def _object(members: Iterable[tuple[str, Any]]) -> dict[str, Any] | Doubled:
@@ -52,24 +52,24 @@ class _Cut(Exception):
 
 
 class _Damaged(Exception):
-    """There is something at `at` that has no place there."""
+    """There is an unexpected character at `at`."""
 
     def __init__(self, at: int) -> None:
         self.at = at
 
 
 def read_json(text: str) -> Any:
-    """Return the value that a JSON text holds; numbers are given as their text, of equal names the last one counts.
+    """Return the value of a JSON text; numbers stay text, and of duplicate names the last counts.
 
-    Raises ValueError or RecursionError where it holds none.
+    Raises ValueError or RecursionError where the text is not JSON.
     """
     return _quick.decode(text)
 
 
 def read_values(text: str) -> tuple[list[Any], set[str]] | None:
-    """Return the lists and objects in a text, and what was repaired for it; None for a text without any.
+    """Return the lists and objects in a text, and the repairs; None for a text without any.
 
-    Numbers are given as their text. An object that is cut off, damaged or gives a name twice is given as Members.
+    Numbers stay text. An object that is cut off, damaged or has a duplicate name is returned as Members.
     The repairs are fences, cut_json, loose_json and left_out (an object was damaged beyond repair).
     """
     repairs: set[str] = set()
@@ -95,14 +95,14 @@ def read_values(text: str) -> tuple[list[Any], set[str]] | None:
 
 
 def _look_outside(text: str, repairs: set[str]) -> None:
-    """Note what stands between values: a bracket too many, or fences and prose."""
+    """Record the repair for the text between values: a surplus bracket, or fences and prose."""
     text = text.strip(" \t\r\n,;\ufeff")
     if text:
         repairs.add("fences" if text.strip("]} \t\r\n,;") else "loose_json")
 
 
 def _value(text: str, at: int, depth: int, into: list[Any], repairs: set[str]) -> int:
-    """Append the value at `at` to `into` and return where it ends; what is complete of it stays if this raises."""
+    """Append the value at `at` to `into` and return its end; the complete parts of it stay if this raises."""
     mark = text[at]
     if mark in "{[":
         if depth >= DEEPEST:
@@ -229,7 +229,7 @@ def _string(text: str, at: int, repairs: set[str]) -> tuple[str, int]:
 
 
 def _as_json(escape: re.Match[str]) -> str:
-    """Return JSON's spelling of an escape: of Python's, and of signs that Python or Markdown escape."""
+    """Return the JSON form of an escape of Python's, or of a character that Python or Markdown escapes."""
     if escape[1] or escape[2]:
         code = int(escape[1] or escape[2], 16)
         return json.dumps(chr(code))[1:-1] if code < 0x110000 else escape[0]
@@ -237,7 +237,7 @@ def _as_json(escape: re.Match[str]) -> str:
 
 
 def _next(text: str, at: int, repairs: set[str]) -> int:
-    """Return where the next sign stands, after blanks and comments."""
+    """Return the position of the next character after blanks and comments."""
     at = _blank.match(text, at).end()
     if text[at : at + 1] in ("/", "#"):
         after = _comments.match(text, at).end()

@@ -1,4 +1,4 @@
-"""The parts of a pair as models give them: under which names, and in which kinds of values."""
+"""The fields of a pair: the names that models give them, and the conversion of their values."""
 
 import json
 import re
@@ -16,15 +16,15 @@ _part_of = {spelling: part for part, spellings in _spellings.items() for spellin
 _levels: dict[Any, int | None] = {None: None, "": None} | {str(level): level for level in DIFFICULTIES}
 
 
-def part_named(name: str) -> str | None:
-    """Return which part of a pair a name such as 'Q', 'ANSWER', 'questionType' or 'Question 3' stands for, if any."""
+def field_named(name: str) -> str | None:
+    """Return the field of a pair that a name such as 'Q', 'ANSWER', 'questionType' or 'Question 3' means, if any."""
     return _part_of.get(re.sub(r"[\W\d_]+", "", name).lower()) if len(name) <= 40 else None
 
 
 def make_pair(
     question: Any, answer: Any, difficulty: Any = None, question_type: Any = None
 ) -> dict[str, Any]:
-    """Return a pair as read_pairs does, of JSON values whose numbers are given as their text."""
+    """Return a pair as parse_pairs does, from JSON values whose numbers are given as text."""
     return {
         "question": _text(question),
         "answer": _text(answer),

@@ -1,15 +1,16 @@
-"""From the text that a model wrote to its question-answer pairs; what had to be repaired for that is named.
+"""Parsing of a model's text into question-answer pairs, with the names of the repairs that it took.
 
-As asked is JSON, {"qa_pairs": [{"question": …, "answer": …, "difficulty": …, "question_type": …}, …]}. Anything else
-is read where its pairs are unambiguous; a pair that is cut off, damaged or fits two readings is left out.
+The requested format is JSON, {"qa_pairs": [{"question": …, "answer": …, "difficulty": …, "question_type": …}, …]}.
+Other formats are parsed where their pairs are unambiguous; a pair that is cut off, damaged or ambiguous is left out.
 """
 
 from dataclasses import dataclass
 from typing import Any
 
+from vqatune.generation.providers import ParsedReply
 from vqatune.generation.replies.loose_json import DEEPEST, Doubled, Members, read_json, read_values
-from vqatune.generation.replies.pair_fields import make_pair, part_named
-from vqatune.generation.replies.text_formats import read_plain
+from vqatune.generation.replies.pair_fields import field_named, make_pair
+from vqatune.generation.replies.text_formats import parse_text
 
 REPAIRS = {
     "fences": "Markdown fences, or prose or thoughts around the pairs",
@@ -25,13 +26,13 @@ REPAIRS = {
     "labels": "lines such as 'Q: …' and 'A: …'",
     "left_out": "something was damaged or fits two readings and is left out, others are kept",
 }
-"""What is done to read a reply that is not as asked."""
+"""Repairs of replies in other than the requested format, by name."""
 
 _parts = frozenset({"question", "answer", "difficulty", "question_type"})
 
 
 @dataclass(frozen=True, slots=True)
-class ReadPairs:
+class ParsedPairs:
     """The pairs of a reply, in its order, and the sorted names of the REPAIRS that they took.
 
     A pair has question and answer (str, '' where missing), difficulty (one of DIFFICULTIES, None where missing, -1
@@ -42,35 +43,45 @@ class ReadPairs:
     repairs: tuple[str, ...]
 
 
-def read_pairs(text: str, cut: bool = False) -> ReadPairs:
-    """Return the question-answer pairs in a model's text; none where nothing is readable, whatever the text.
+def extract_pairs(parsed: ParsedReply) -> ParsedPairs:
+    """Return the pairs of a reply; of one that was cut off, those that are complete."""
+    return parse_pairs(parsed.text, cut=parsed.finish != "stop")
 
-    `cut` says that the model was cut off. JSON shows by itself where; of other text the last pair is then dropped.
+
+def failure_kind(parsed: ParsedReply) -> str:
+    """Return why a reply has no pairs: its finish reason, or 'not_as_asked'."""
+    return parsed.finish if parsed.finish != "stop" else "not_as_asked"
+
+
+def parse_pairs(text: str, cut: bool = False) -> ParsedPairs:
+    """Return the question-answer pairs in a model's text, which may be any text; none where none is readable.
+
+    `cut` says that the text was cut off: JSON shows where; in other formats the last pair is dropped then.
     """
     pairs = _as_asked(text)
     if pairs is not None:
-        return ReadPairs(pairs, ())
+        return ParsedPairs(pairs, ())
     repairs: set[str] = set()
     if text.lstrip().startswith("<think>"):
         _, closed, text = text.rpartition("</think>")
         repairs.add("fences")
         if not closed:
-            return ReadPairs([], ())
+            return ParsedPairs([], ())
     found = read_values(text)
     if found is not None:
         values, more = found
         pairs = _pairs_of_values(values, more)
     else:
-        parts, more = read_plain(text)
+        parts, more = parse_text(text)
         if cut and parts:
             parts.pop()
             more.add("cut_lines")
         pairs = [make_pair(**part) for part in parts]
-    return ReadPairs(pairs, tuple(sorted(repairs | more)) if pairs else ())
+    return ParsedPairs(pairs, tuple(sorted(repairs | more)) if pairs else ())
 
 
 def _as_asked(text: str) -> list[dict[str, Any]] | None:
-    """Return the pairs of a text that is exactly as asked; None for any other."""
+    """Return the pairs of a text in exactly the requested format; None for any other."""
     try:
         value = read_json(text)
     except (ValueError, RecursionError):
@@ -78,7 +89,7 @@ def _as_asked(text: str) -> list[dict[str, Any]] | None:
     items = value.get("qa_pairs") if isinstance(value, dict) else None
     if not isinstance(items, list):
         return None
-    # A name that is given twice, of which the last one would count, shows by their number.
+    # A duplicate name, of which JSON keeps the last, shows in the counts.
     if not len(items) == text.count('"question"') == text.count('"answer"') or text.count('"qa_pairs"') > 1:
         return None
     pairs = []
@@ -105,7 +116,7 @@ def _pairs_of_values(values: list[Any], repairs: set[str]) -> list[dict[str, Any
 
 
 def _pairs_of_root(value: Any, repairs: set[str]) -> tuple[list[dict[str, Any]], str | None]:
-    """Return the pairs in one JSON value, and what its form needs of REPAIRS."""
+    """Return the pairs in one JSON value, and the repair that its structure takes, if any."""
     if isinstance(value, list) and not isinstance(value, Members):
         return _gather(value, repairs), "bare_list"
     asked = [element for name, element in _named(value) if name == "qa_pairs" and isinstance(element, list)]
@@ -140,12 +151,12 @@ def _named(value: dict[str, Any] | Members) -> list[tuple[str, Any]]:
 
 
 def _parts_of(value: dict[str, Any] | Members) -> tuple[dict[str, Any], bool]:
-    """Return an object's parts of a pair, and whether it has two questions or two answers; no part of no whole one."""
+    """Return an object's fields of a pair, and whether it has two questions or two answers; none of an incomplete one."""
     parts: dict[str, Any] = {}
     if isinstance(value, Members):
-        return parts, isinstance(value, Doubled) and any(part_named(name) == "question" for name, _ in value)
+        return parts, isinstance(value, Doubled) and any(field_named(name) == "question" for name, _ in value)
     for name, element in value.items():
-        part = part_named(name)
+        part = field_named(name)
         # "Question 1" may be the name of a whole pair.
         if part is None or (isinstance(element, dict | Members) and name != part):
             continue

@@ -1,7 +1,7 @@
-"""What models have replied, kept in `.work/replies/` so that nothing that was paid for is asked again.
+"""The store of replies in `.work/replies/`: no request that was paid for is sent again.
 
-An SQLite file to which replies are only ever added, raw, as the server sent them: what is read in them may change, they
-do not. A reply's key is a hash of all that determines it, so none is served for another question.
+An SQLite file to which replies are only ever added, raw, as the server sent them, so that parsing may change later. A
+reply's key is a hash of all that determines it, so that none is served for another request.
 """
 
 import json
@@ -21,13 +21,13 @@ from typing import Any, Self
 from vqatune.errors import DataError
 
 REPLIES = Path(".work/replies/replies.sqlite")
-"""Where replies are kept: not among the stages' outputs, which DVC removes before it runs a stage."""
+"""Outside of the stages' outputs, which DVC removes before it runs a stage."""
 
 _WAIT = 120
 """Seconds to wait for another process to finish writing."""
 _AT_ONCE = 5000
 _DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR}
-"""SQLite's errors that no other time or place would mend."""
+"""SQLite's errors of a damaged file."""
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS replies (
@@ -43,7 +43,7 @@ _ORDER = "ORDER BY key, number, digest"
 
 @dataclass(frozen=True, slots=True)
 class StoredReply:
-    """A raw reply, the `number`th to its key; `about` is JSON: provider, model, prompt and settings."""
+    """A raw reply, the `number`th under its key; `about` is the JSON of provider, model, prompt and settings."""
 
     key: bytes
     number: int
@@ -58,7 +58,7 @@ class StoredReply:
 
 
 def reply_key(image: bytes, metadata: str, about: str) -> bytes:
-    """Return the key, 16 bytes, of the replies about an image to its fenced metadata and all that `about` says."""
+    """Return the key, 16 bytes, of the replies to an image, its fenced metadata and the settings in `about`."""
     digest = blake2b(f"{len(metadata)} {metadata}{about}".encode("utf-8", "surrogatepass"), digest_size=16)
     digest.update(image)
     return digest.digest()
@@ -67,11 +67,11 @@ def reply_key(image: bytes, metadata: str, about: str) -> bytes:
 class ReplyStore:
     """Replies by key. Every method raises DataError where the file cannot be read or written.
 
-    Any thread may use it; another process that writes to it is waited for.
+    Thread-safe; a method waits while another process writes to the file.
     """
 
     def __init__(self, path: Path = REPLIES) -> None:
-        """Open the file, which is made where there is none."""
+        """Open the file, or create it."""
         self.path = path
         self._lock = threading.Lock()
         self._named: set[str] = set()
@@ -99,9 +99,9 @@ class ReplyStore:
         tallies: dict[str, float] | None = None,
         sent: dict[str, int] | None = None,
     ) -> int:
-        """Add replies and what was counted meanwhile: all of it or none. Returns how many of the replies were new.
+        """Add replies and counts in one transaction; return the number of new replies.
 
-        `tallies` are amounts by name for what `about` stands for; `sent` are requests of this hour by key mark.
+        `tallies` are amounts by name for the settings `about`; `sent` are requests of this hour by key mark.
         """
         if not self.path.exists():
             raise DataError(
@@ -128,7 +128,7 @@ class ReplyStore:
         return added
 
     def load(self, keys: Sequence[bytes]) -> dict[bytes, list[dict[str, Any]]]:
-        """Return the replies kept under those of the keys that have any, in the order in which they came."""
+        """Return the replies by key, in the order in which they were received; keys without replies are absent."""
         found: dict[bytes, list[dict[str, Any]]] = {}
         for start in range(0, len(keys), _AT_ONCE):
             some = keys[start : start + _AT_ONCE]
@@ -139,18 +139,18 @@ class ReplyStore:
         return found
 
     def everything(self, about: str | None = None) -> Iterator[StoredReply]:
-        """Yield all replies, in the order of their keys, or those of one provider, model, prompt and settings."""
+        """Yield all replies, or those of the settings `about`, in the order of their keys."""
         where, values = ("", ()) if about is None else ("WHERE about = ?", (about,))
-        # A connection of its own, so that others can be served meanwhile.
+        # A connection of its own, so that other methods can be used meanwhile.
         with self._explained(), closing(self._connect()) as connection:
             for row in connection.execute(f"SELECT * FROM replies {where} {_ORDER}", values):
                 if reply := self._checked(row):
                     yield reply
 
     def totals(self) -> dict[str, tuple[int, int]]:
-        """Return by provider, model, prompt and settings how many replies there are, and to how many keys.
+        """Return the numbers of replies and of their keys, by settings (the JSON of `about`).
 
-        What is no JSON object, because it is damaged, is left out.
+        Damaged settings, which are no JSON object, are left out.
         """
         asked = self._select("SELECT DISTINCT about FROM tallies")
         kept = self._select("SELECT about, count(*), count(DISTINCT key) FROM replies GROUP BY about")
@@ -158,29 +158,29 @@ class ReplyStore:
         return {about: found[about] for about in sorted(found, key=str) if _is_object(about)}
 
     def tallies(self, about: str) -> dict[str, float]:
-        """Return what has been counted for one provider, model, prompt and settings, by name."""
+        """Return the amounts counted for the settings `about`, by name."""
         return dict(self._select("SELECT name, amount FROM tallies WHERE about = ? ORDER BY name", about))
 
     def sent_before(self, mark: str) -> dict[float, int]:
-        """Return a key's requests of the last day, by when on the monotonic clock they were sent, to the hour."""
+        """Return the number of a key's requests of the last day, by time on the monotonic clock, to the hour."""
         now, ticks = time.time(), time.monotonic()
         rows = self._select(
             "SELECT hour, amount FROM sent WHERE mark = ? AND hour >= ?", mark, now // 3600 - 24
         )
         found: Counter[float] = Counter()
         for hour, amount in rows:
-            # As late as that hour allows: a day's quota is then not taken for free too early.
+            # The latest time of that hour, so that a daily quota is not taken for restored too early.
             found[min((hour + 1) * 3600, now) - now + ticks] += amount
         return dict(found)
 
     def set_aside(self, reasons: dict[bytes, str], attempts: int) -> None:
-        """Note why images, by their keys, are not to be asked about again, after so many attempts."""
+        """Set images aside: by reply key, the reason why no request is sent again, after so many attempts."""
         rows = [(key, reason, attempts) for key, reason in reasons.items()]
         with self._explained(), self._lock, self._connection as connection:
             connection.executemany("INSERT OR REPLACE INTO set_aside VALUES (?, ?, ?)", rows)
 
     def reasons(self, keys: Sequence[bytes], attempts: int = 0) -> dict[bytes, str]:
-        """Return why those of the keys were set aside that have had at least so many attempts."""
+        """Return the reasons of the keys that were set aside after at least so many attempts."""
         found: dict[bytes, str] = {}
         for start in range(0, len(keys), _AT_ONCE):
             some = keys[start : start + _AT_ONCE]
@@ -190,17 +190,17 @@ class ReplyStore:
         return found
 
     def forget_set_aside(self) -> int:
-        """Let all images that were set aside be asked about again; return how many there were."""
+        """Forget all images that were set aside, so that requests are sent again; return their number."""
         with self._explained(), self._lock, self._connection as connection:
             return connection.execute("DELETE FROM set_aside").rowcount
 
     def set_job(self, title: str, name: str, state: str) -> None:
-        """Keep what is known of a batch job under its title."""
+        """Store a batch job's name and state under its title."""
         with self._explained(), self._lock, self._connection as connection:
             connection.execute("INSERT OR REPLACE INTO jobs VALUES (?, ?, ?)", (title, name, state))
 
     def jobs(self) -> dict[str, tuple[str, str]]:
-        """Return the batch jobs: by title, the server's name for it and the state it was last seen in."""
+        """Return the batch jobs: by title, the server's name and the last known state."""
         return {title: (name, state) for title, name, state in self._select("SELECT * FROM jobs")}
 
     def _select(self, query: str, *values: Any) -> list[tuple]:
@@ -209,25 +209,25 @@ class ReplyStore:
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self.path, timeout=_WAIT, check_same_thread=False)
-        # A damaged text is one that its digest does not fit, rather than the end of reading.
+        # A damaged text must fail its digest rather than end the iteration.
         connection.text_factory = lambda text: text.decode("utf-8", "replace")
         return connection
 
     def _use_log(self) -> None:
-        """Have commits go to a log beside the file: one write to its end, whole or not there at all."""
+        """Switch to write-ahead logging, where a commit is one atomic append."""
         deadline = time.monotonic() + _WAIT
         while True:
             try:
                 self._connection.execute("PRAGMA journal_mode=WAL")
                 return
             except sqlite3.OperationalError as error:
-                # Where processes make the file at once, SQLite does not wait by itself.
+                # SQLite does not wait by itself where two processes create the file at once.
                 if _code(error) != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
                     raise
             time.sleep(0.02)
 
     def _checked(self, row: tuple) -> StoredReply | None:
-        """Return the reply in a row of the table; None, and a line that names it, where it is damaged."""
+        """Return the reply in a row of the table; where it is damaged, print a line that names it and return None."""
         key, number, digest, image_id, product_type, about, packed = row
         try:
             content = zlib.decompress(packed)
@@ -246,7 +246,7 @@ class ReplyStore:
         try:
             yield
         except (sqlite3.Error, UnicodeDecodeError, OSError) as error:
-            # What SQLite says of a damaged file may quote bytes that are no text.
+            # SQLite's message about a damaged file may quote bytes that are not UTF-8.
             garbled = isinstance(error, UnicodeDecodeError)
             if garbled or _code(error) in _DAMAGED:
                 todo = "move it away, and bring back a copy with `vqatune replies import`"
@@ -257,7 +257,7 @@ class ReplyStore:
 
 
 def open_existing(path: Path = REPLIES) -> ReplyStore:
-    """Open a store without making one; raises DataError where there is none, or it cannot be used."""
+    """Open an existing store; raises DataError where there is none, or it cannot be used."""
     try:
         found = path.exists()
     except OSError as error:
@@ -278,7 +278,7 @@ def _is_object(text: Any) -> bool:
 
 
 def _code(error: Exception) -> int:
-    # The lower byte is the kind of error, the others say more about it.
+    # The lower byte is the primary error code.
     return (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
 
 
@@ -290,7 +290,7 @@ def _row(reply: StoredReply) -> tuple:
 
 
 def _digest(key: bytes, number: int, texts: tuple[str, ...], content: bytes) -> bytes:
-    """Return 16 bytes that stand for a reply with all that is kept of it: equal ones are one, however they came."""
+    """Return a digest, 16 bytes, of a reply with all its fields, by which equal replies are stored once."""
     encoded = [text.encode() for text in texts]
     head = b"%b %d %b " % (key, number, b" ".join(b"%d" % len(text) for text in encoded))
     return blake2b(b"".join((head, *encoded, content)), digest_size=16).digest()

@@ -1,6 +1,6 @@
-"""Pairs in plain text: CSV, lines whose parts a sign separates, tables, and lines with labels.
+"""Parsing of pairs in plain text: CSV, lines with separators, tables, and lines with labels.
 
-A line that fits two readings with different pairs gives none.
+A line that can be parsed in two ways, with different pairs, gives none.
 """
 
 import csv
@@ -10,15 +10,15 @@ from itertools import permutations
 from typing import Any
 
 from vqatune.generation.checks.question_types import QUESTION_TYPES
-from vqatune.generation.replies.labelled_text import bare, read_labels
-from vqatune.generation.replies.pair_fields import is_level, part_named
+from vqatune.generation.replies.labelled_text import bare, parse_labelled_text
+from vqatune.generation.replies.pair_fields import field_named, is_level
 
 Pairs = list[dict[str, Any]]
 Line = tuple[str, Pairs] | None
-"""What a line was read as: the sign that separates its parts, and its pairs (none for a header)."""
+"""A parsed line: its separator, and its pairs (none for a header)."""
 
 SIGNS = ("#", "%", "|", "\t")
-"""What may separate the parts of a pair, or pairs, besides the comma of CSV."""
+"""Separators of the fields of a pair, or of pairs, besides the comma of CSV."""
 
 _asking = ("?", "？", "؟")
 _fenced = re.compile(r"^[ \t]*```[^\n]*\n(.*?)(?:^[ \t]*```|\Z)", re.DOTALL | re.MULTILINE)
@@ -27,22 +27,22 @@ _bullet = re.compile(
 )
 _rule = re.compile(r"[\s|:+=_-]*")
 _remark = re.compile(r"[^?？؟]*[:.!…]\s*")
-# A percent sign that follows its number separates nothing.
+# A percent sign after a number is no separator.
 _sign = re.compile(r"[#|\t]|(?<!\d)%")
 _after_asking = re.compile(r"[?？؟][\"'*_`\s]*[#%|\t]")
 
 
-def read_plain(text: str) -> tuple[Pairs, set[str]]:
-    """Return the parts of the pairs in a text without JSON, and what was repaired for it.
+def parse_text(text: str) -> tuple[Pairs, set[str]]:
+    """Return the fields of the pairs in a text without JSON, and the names of the repairs.
 
-    Parts are text, '' where empty. The repairs are csv, separators, labels, fences and left_out.
+    Fields are text, '' where empty. The repairs are csv, separators, labels, fences and left_out.
     """
     repairs: set[str] = set()
     blocks = _fenced.findall(text)
     if blocks:
         text = "\n".join(blocks)
         repairs.add("fences")
-    labelled = read_labels(text)
+    labelled = parse_labelled_text(text)
     if labelled is not None:
         return labelled[0], repairs | labelled[1]
     lines = [line for line in re.split(r"\r\n|\r|\n", text.strip("\ufeff")) if not _rule.fullmatch(line)]
@@ -57,10 +57,10 @@ def read_plain(text: str) -> tuple[Pairs, set[str]]:
 
 
 def _under_header(lines: list[str]) -> list[Line] | None:
-    """Read the lines by the first one that names the parts; None where there is none or nothing below it."""
+    """Parse the lines under a header that names the fields; None where there is no header, or nothing below it."""
     for place, line in enumerate(lines):
         for sign in (",", *SIGNS):
-            names = [part_named(field) for field in _fields(line, sign)]
+            names = [field_named(field) for field in _fields(line, sign)]
             if names.count("question") == names.count("answer") == 1:
                 below = [_row(_fields(row, sign), names, sign) for row in lines[place + 1 :]]
                 if any(below):
@@ -79,7 +79,7 @@ def _row(fields: list[str], names: list[str | None], sign: str) -> dict[str, Any
 
 
 def _alike(lines: list[str]) -> list[Line] | None:
-    """Read lines that all have the same form under just one sign, whether or not their questions end as such.
+    """Parse lines that all have the same form with exactly one separator, whether or not they have question marks.
 
     Only remarks may stand before and after them.
     """
@@ -102,7 +102,7 @@ def _alike(lines: list[str]) -> list[Line] | None:
 
 
 def _is_sure(pair: dict[str, Any], line: str, sign: str) -> bool:
-    """Tell whether a line can be nothing but this pair, although its question may not end with a question mark."""
+    """Return whether a line can only be this pair, although its question may lack a question mark."""
     if _sign.search(line.replace(sign, " ")) or (sign == "%" and re.search(r"\d%", line)):
         return False
     if sign == "," and not (pair["difficulty"] or line.lstrip().startswith('"')):
@@ -112,7 +112,7 @@ def _is_sure(pair: dict[str, Any], line: str, sign: str) -> bool:
 
 
 def _one_by_one(lines: list[str]) -> list[Line]:
-    """Read each line for itself, by its questions, which all end with a question mark."""
+    """Parse each line by itself, by its questions, which all end with a question mark."""
     read = [_asked(line) for line in lines]
     sizes = [
         len(_fields(line, ","))
@@ -131,7 +131,7 @@ def _one_by_one(lines: list[str]) -> list[Line]:
 
 
 def _asked(line: str) -> Line:
-    """Return the only reading of a line with one or more pairs; None where there is none, or several that differ."""
+    """Return the only way to parse a line with one or more pairs; None where there is none, or several differ."""
     readings = [(sign, _run(_fields(line, sign), sign)) for sign in (",", *SIGNS) if sign in line]
     for inner, outer in permutations(SIGNS, 2):
         if inner in line and outer in line:
@@ -143,7 +143,7 @@ def _asked(line: str) -> Line:
 
 
 def _run(fields: list[str], sign: str) -> Pairs:
-    """Return the pairs of which the fields are the parts, one after another; none where one of them is not sure."""
+    """Return the pairs in consecutive fields; none where one of them is uncertain."""
     while fields and not fields[-1] and sign != ",":
         fields = fields[:-1]
     starts = [place for place, field in enumerate(fields) if field.endswith(_asking)]
@@ -156,7 +156,7 @@ def _run(fields: list[str], sign: str) -> Pairs:
 
 
 def _pair(fields: list[str], sign: str) -> dict[str, Any] | None:
-    """Return question, answer, and perhaps difficulty and type; None where a field cannot be what it would be."""
+    """Return question, answer, and optionally difficulty and type; None where a field has no valid value."""
     if not 2 <= len(fields) <= 4:
         return None
     question, answer, level, kind = [*fields, "", ""][:4]
@@ -172,7 +172,7 @@ def _pair(fields: list[str], sign: str) -> dict[str, Any] | None:
 
 
 def _fields(line: str, sign: str) -> list[str]:
-    """Return what a sign separates in a line, without numbering; nothing for a line that is none of its kind."""
+    """Return the fields between the separators of a line, without numbering; none for a line of another kind."""
     line = line[_bullet.match(line).end() :].strip(" ")
     if line.startswith(("{", "[")):
         return []

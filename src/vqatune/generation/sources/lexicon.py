@@ -1,7 +1,7 @@
-"""The closed lists of words that a picture can show, and what product types are called; data, and no more.
+"""Data: closed lists of visible attributes, and nouns for product types.
 
-A feature's list maps a word of the catalogue to the plain word for what is seen; an empty meaning makes a
-phrase ambiguous.
+A feature's list maps words of the catalogue to a plain word for the attribute; an empty meaning makes a phrase
+ambiguous.
 """
 
 PHRASES = {
@@ -11,7 +11,7 @@ PHRASES = {
     "oil-rubbed": "",
     "oil rubbed": "",
 }
-"""Replaced in a text before its words are read."""
+"""Replacements in a text, made before its words are looked up."""
 
 
 def _lexicon(**words: str) -> dict[str, str]:
@@ -154,7 +154,7 @@ NOUNS: dict[str, str | None] = {
     "SCREEN_PROTECTOR": "protector",
     "INFANT_TODDLER_CAR_SEAT": "seat",
 }
-"""Product types whose last word is not the noun for what is pictured; None where there is no one word."""
+"""Nouns of product types whose last word is not the noun; None where there is no single word."""
 
 VAGUE = _words(
     "grocery home bath decor care supply supplies products product goods kitchen accessory accessories"
@@ -165,7 +165,7 @@ VAGUE = _words(
     " source support memory control maker unit media machine attachment stock positioner polish"
     " deodorizer conditioner"
 )
-"""Last words of product types that do not say what is pictured."""
+"""Last words of product types that do not name the product."""
 
 FUNCTIONS: dict[str | None, str] = {
     noun: function

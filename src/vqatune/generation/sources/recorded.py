@@ -1,4 +1,4 @@
-"""Question-answer pairs that exist already: JSON Lines, a folder or tar of JSON files, or CSV."""
+"""The recorded provider: existing question-answer pairs from JSON Lines, a folder or tar of JSON files, or CSV."""
 
 import gzip
 import io
@@ -32,19 +32,19 @@ _columns = {
 
 
 def read_recorded(path: Path | str) -> pd.DataFrame:
-    """Read recorded pairs, one row a pair, in the order of the file.
+    """Read recorded pairs, a row per pair, in the order of the file.
 
     `path` is one of
 
-    - `.jsonl`, `.jsonl.gz`: a line an image, `{"image_id"?, "image_path"?, "qa_pairs": [{"question", "answer",
+    - `.jsonl`, `.jsonl.gz`: a line per image, `{"image_id"?, "image_path"?, "qa_pairs": [{"question", "answer",
       "difficulty"?, "question_type"?, "source"?}]}`;
-    - a folder, or a tar (`.tar`, `.tar.gz`, `.tgz`), of one such `.json` file an image;
-    - `.csv`, `.csv.gz`: a row a pair, with image_id or path (or image_path), question, answer, and perhaps
+    - a folder, or a tar (`.tar`, `.tar.gz`, `.tgz`), of one such `.json` file per image;
+    - `.csv`, `.csv.gz`: a row per pair, with image_id or path (or image_path), question, answer, and optionally
       difficulty, question_type and source.
 
     Columns: image_id and path (str, one of them may be missing), place (int32: the pair's place in its image's
-    list, 0 throughout a CSV), question and answer (str, as they were written), difficulty (Int8, missing where
-    none was given, -1 for one that does not exist), question_type and source (str, may be missing).
+    list, 0 throughout a CSV), question and answer (str, unchanged), difficulty (Int8, missing where
+    none was given, -1 for an invalid one), question_type and source (str, may be missing).
 
     Raises DataError where the file is missing, damaged or of another kind, or a part of it does not parse or lacks
     a column; the message names the file and the line.
@@ -62,11 +62,11 @@ def read_recorded(path: Path | str) -> pd.DataFrame:
 def match_images(pairs: pd.DataFrame, images: pd.DataFrame) -> pd.Series:
     r"""Return the image_id of each recorded pair's image among `images`, missing where it is not among them.
 
-    An image is found by its image_id or else by the last two parts of its path, so that `images/small/00/ab.jpg`,
-    `00/ab.jpg` and `C:\abo\00\ab.jpg` are the same. `pairs` has image_id and path, as read_recorded returns
-    them; so has `images`, complete. The result has the index of `pairs`.
+    An image is matched by its image_id, or else by the last two parts of its path, so that `images/small/00/ab.jpg`,
+    `00/ab.jpg` and `C:\abo\00\ab.jpg` are the same. `pairs` has image_id and path, as read_recorded returns them;
+    `images` has both, complete. The result has the index of `pairs`.
 
-    Raises DataError where no pair's image is among them, or where a path fits two of them.
+    Raises DataError where no pair's image is among them, or a path matches two of them.
     """
     found = pairs["image_id"].where(pairs["image_id"].isin(images["image_id"]))
     keys = pairs["path"].map(_path_key, na_action="ignore").where(found.isna())
@@ -191,7 +191,7 @@ def _text(value: Any) -> str:
     if value is None:
         return ""
     text = value if isinstance(value, str) else json.dumps(value)
-    # A JSON escape can spell half a character, which no file can hold.
+    # A JSON escape can hold a lone surrogate, which UTF-8 cannot.
     return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
 
 
@@ -203,7 +203,7 @@ def _difficulty(value: Any) -> int | None:
 
 
 def _path_key(path: str) -> str:
-    # A picture may lie right in the folder of pictures, as ab.jpg or images/small/ab.jpg.
+    # An image may lie directly in the folder of images, as ab.jpg or images/small/ab.jpg.
     parts = re.split(r"[\\/]+", path)[-2:]
     return parts[-1] if parts[0] == "small" else "/".join(parts)
 

@@ -1,7 +1,7 @@
-"""The template provider: question-answer pairs made from what the metadata says that the picture shows.
+"""The template provider: question-answer pairs from visible attributes in the metadata.
 
-It needs no model and knows no particular catalogue. Which questions an image gets, and in which words, is a
-function of the seed and the image, so two views of a product are not asked the same.
+It needs no model and no particular catalogue. The questions of an image and their wording depend on the seed and the
+image, so that two views of a product get different questions.
 """
 
 import re
@@ -25,10 +25,10 @@ class TemplatePair:
 def template_pairs(
     metadata: dict[str, list[str]], product_type: str, image_id: str, seed: int
 ) -> list[TemplatePair]:
-    """Return the pairs of one image, none of which repeats a question or says its answer; at most 12.
+    """Return the pairs of one image, at most 12; no question is repeated or contains its answer.
 
-    `metadata` maps ABO's field names to plain text values; `product_type` is ABO's. What says nothing visible
-    gives no pairs.
+    `metadata` maps ABO's field names to plain text values; `product_type` is ABO's. Metadata without visible
+    attributes gives no pairs.
     """
     seen = visible(metadata, product_type)
     draw = _Draws(seed, image_id)
@@ -49,7 +49,7 @@ def template_pairs(
 
 
 class _Draws:
-    """A source of choices for one image."""
+    """Random choices for one image."""
 
     __slots__ = ("_state",)
 
@@ -74,7 +74,7 @@ _Candidate = tuple[str, str, str]
 
 
 def _candidates(seen: Visible, draw: _Draws) -> list[list[_Candidate]]:
-    """Return groups of possible questions, of each of which an image gets one."""
+    """Return groups of possible questions; an image gets one of each group."""
     checks = _checks(seen, draw)
     groups = [
         [("object", seen.noun, "")] if seen.noun else [],
@@ -93,7 +93,7 @@ def _candidates(seen: Visible, draw: _Draws) -> list[list[_Candidate]]:
         groups += [[candidate] for candidate in _about_print(seen.print)]
         groups += [knowledge, _comparisons(seen, seen.print, draw), _sums(seen.print)]
     else:
-        # Nothing printed to ask about leaves room for the rest.
+        # Without questions about a print there is room for the rest.
         groups += [[candidate] for candidate in knowledge]
         groups += [checks[1::2], _both(seen, draw)]
     return groups
@@ -104,7 +104,7 @@ def _plain(slot: str, answer: str | None) -> list[_Candidate]:
 
 
 def _checks(seen: Visible, draw: _Draws) -> list[_Candidate]:
-    """Questions for yes or no, either as likely, about one thing."""
+    """Yes-or-no questions about one attribute, with equally likely answers."""
     checks = []
     for slot, fact, options in (
         ("is color", seen.color, _COLORS),
@@ -134,7 +134,7 @@ def _about_print(printed: Print) -> list[_Candidate]:
 
 
 def _comparisons(seen: Visible, printed: Print, draw: _Draws) -> list[_Candidate]:
-    """Questions for yes or no that take a comparison, either answer as likely."""
+    """Yes-or-no questions that take a comparison, with equally likely answers."""
     truth = draw.below(2)
     answer = "yes" if truth else "no"
     step = draw.below(2)
@@ -199,7 +199,7 @@ _OBJECTS = ("case", "shoe", "chair", "bag", "lamp", "table", "sofa", "hat", "cup
 _MOTIFS = ("circle", "square", "triangle", "star", "heart", "diamond")
 _OPPOSITE = {"top": "bottom", "bottom": "top", "left": "right", "right": "left"}
 _CORNERS = {"triangle": "three", "square": "four", "diamond": "four"}
-# Roughly the luminance of what goes by the name, in percent.
+# Approximate luminance of the colours, in percent.
 _LIGHTNESS = {
     "black": 10,
     "brown": 30,

@@ -1,7 +1,7 @@
-"""What a product's metadata says that its picture shows: the plain visible words among a catalogue's phrases.
+"""Visible attributes of a product, extracted from its metadata.
 
-Only words from closed lists count: 'navy blue' is blue, 'Mushroom' is nothing, and a phrase that names two
-colours is nothing either. Sizes, weights, prices, brands, model numbers and pack counts are never looked at.
+Only words from closed lists count: 'navy blue' is blue, 'Mushroom' is unknown, and so is a phrase that names two
+colours. Sizes, weights, prices, brands, model numbers and pack counts are ignored.
 """
 
 import re
@@ -22,7 +22,7 @@ from vqatune.generation.sources.lexicon import (
 
 @dataclass(frozen=True, slots=True)
 class Print:
-    """Emblems printed on a product; `ink` is None where their colour is not told."""
+    """Emblems printed on a product; `ink` is None where their colour is unknown."""
 
     count: int
     motif: str
@@ -32,10 +32,10 @@ class Print:
 
 @dataclass(frozen=True, slots=True)
 class Visible:
-    """What a picture shows, in single lower-case words; None is not known.
+    """Visible attributes, as single lower-case words; None where unknown.
 
-    `function` is what the product is for; `pocket_sized` and `function` follow from the noun. `plain` is true
-    where the metadata says that nothing is printed.
+    `function` is the product's purpose; `pocket_sized` and `function` follow from the noun. `plain` is true where the
+    metadata says that nothing is printed.
     """
 
     noun: str | None
@@ -52,7 +52,7 @@ class Visible:
 
 
 def visible(metadata: dict[str, list[str]], product_type: str) -> Visible:
-    """Return what the picture of a product shows.
+    """Return the visible attributes of a product.
 
     `metadata` maps ABO's field names to plain text values in English; `product_type` is ABO's, such as SHOES.
     """

@@ -1,7 +1,7 @@
-"""How the template provider asks: for each thing to ask about, difficulty, question type and wordings.
+"""The template provider's questions: difficulty, question type and wordings per attribute.
 
-`{thing}` is the product's noun; `{word}` is what a question for yes or no asks after. No wording may hold one
-of its own answers, and none may serve two things.
+`{thing}` is the product's noun; `{word}` is the value that a yes-or-no question asks about. No wording may contain one
+of its own answers, and none may serve two attributes.
 """
 
 WORDINGS: dict[str, tuple[int, str, tuple[str, ...]]] = {

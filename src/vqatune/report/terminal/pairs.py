@@ -1,4 +1,4 @@
-"""What became of the question-answer pairs, in the terminal: `vqatune pairs`."""
+"""`vqatune pairs`: checks and distributions of the question-answer pairs, in the terminal."""
 
 import json
 from collections.abc import Mapping
@@ -14,11 +14,11 @@ from vqatune.errors import DataError
 from vqatune.tables import read_csv
 
 _FEW = 10
-"""So many answers and product types are shown."""
+"""The number of answers and product types shown."""
 
 
 def show_pairs(folder: Path = Path("metrics/data"), console: Console | None = None) -> None:
-    """Print what `generate` wrote about its pairs: how many each check dropped, and how the kept ones are spread.
+    """Print the report of `generate`: the pairs that each check dropped, and the distributions of those kept.
 
     Raises DataError where the stage has not run.
     """
@@ -45,7 +45,7 @@ def show_pairs(folder: Path = Path("metrics/data"), console: Console | None = No
     console.print(Columns([table for table in shown if table.row_count], padding=(0, 3)))
     said = f"{report['distinct_answers']:,} distinct answers"
     for name, counts in report["type_token_diversity"].items():
-        # Fewer words than a thousand cannot be compared with other runs.
+        # Runs with fewer than 1,000 words cannot be compared.
         if counts["in_1000_words"] is not None:
             said += f"; of 1,000 words of {name} {counts['in_1000_words']:.1%} are distinct"
     console.print(said, soft_wrap=True)
@@ -65,7 +65,7 @@ def _counts(title: str, counts: Mapping[str, int], total: int, unit: str, empty:
 
 
 def _sources(rates: pd.DataFrame) -> list[Table]:
-    """Return tables of the share that is dropped, by generator, prompt and (the worst) product types."""
+    """Return tables of the dropped share by generator, prompt and product type (the worst ones)."""
     tables = []
     for by in ("generator", "prompt", "product_type"):
         rows = rates[rates["by"] == by]

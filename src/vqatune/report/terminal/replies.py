@@ -1,4 +1,4 @@
-"""What has been asked of models and is kept, in the terminal: `vqatune replies show`."""
+"""`vqatune replies show`: counts of the stored replies, in the terminal."""
 
 import json
 from collections import defaultdict
@@ -19,9 +19,9 @@ _BY_WORTH = ("model", "prompt", "replies", "images", "provider", "requests", "fa
 
 
 def show_replies(path: Path = REPLIES, console: Console | None = None) -> None:
-    """Print a row for every provider, model and prompt that has been asked: replies, images, requests and failures.
+    """Print a row per provider, model and prompt: replies, images, requests and failures.
 
-    Settings are shown where they are all that tells two rows apart. Raises DataError where there is no store.
+    Settings are shown where only they distinguish two rows. Raises DataError where there is no store.
     """
     console = console or Console()
     with open_existing(path) as store:
@@ -57,7 +57,7 @@ def show_replies(path: Path = REPLIES, console: Console | None = None) -> None:
 
 
 def _settings(known: dict[str, dict[str, Any]]) -> dict[str, str]:
-    """Return what tells those apart that share provider, model and prompt; '' where nothing needs to."""
+    """Return the settings that distinguish rows with the same provider, model and prompt; '' where none do."""
     alike = defaultdict(list)
     for about in known.values():
         alike[_shared(about)].append(about)

@@ -1,23 +1,24 @@
-"""What asking shows: a display on a terminal, plain lines elsewhere, and no key in either."""
+"""The display of requests: live on a terminal, plain lines elsewhere, and no key in either."""
 
 import re
+import time
+from functools import partial
 from io import StringIO
 from types import SimpleNamespace
 
 import pytest
 from asked_images import KEY
-from model_server import ModelServer
 from rich.console import Console
 
-from vqatune.generation.client.display import Watch
-from vqatune.generation.client.jobs import Progress, Standing
-from vqatune.generation.client.key_pool import Lane, Lanes
-from vqatune.generation.client.rate_limiter import Pace
+from vqatune.generation.client.key_pool import KeyPool, PooledKey
+from vqatune.generation.client.rate_limiter import RateLimiter
+from vqatune.generation.client.usage import dollars
 from vqatune.params import LimitsParams, PriceParams
 from vqatune.runtime.live_display import Display
+from vqatune.runtime.request_display import RequestDisplay, RequestProgress
 
-PRICE = PriceParams(input=1.0, output=2.0)
-NO_PRICE = PriceParams()
+PRICE = partial(dollars, PriceParams(input=1.0, output=2.0))
+NO_PRICE = partial(dollars, PriceParams())
 
 
 class Clock:
@@ -32,18 +33,16 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch):
     clock = Clock()
-    for module in ("display", "jobs"):
-        monkeypatch.setattr(
-            f"vqatune.generation.client.{module}.time", SimpleNamespace(monotonic=clock.monotonic)
-        )
+    fake = SimpleNamespace(monotonic=clock.monotonic, time=time.time)
+    fake.localtime, fake.strftime = time.localtime, time.strftime
+    monkeypatch.setattr("vqatune.runtime.request_display.time", fake)
     return clock
 
 
 @pytest.fixture
 def progress(clock):
-    """A run about 1,000 images with three keys, before its first reply."""
-    lanes = [Lane(number, f"{KEY}-{number}", Pace(LimitsParams())) for number in (1, 2, 3)]
-    return Progress(Standing(1000), Lanes(lanes, 8, 6, print, clock=clock.monotonic), began=clock.now)
+    """A run about 1,000 images, before its first reply."""
+    return RequestProgress(1000, began=clock.now, key_states={1: "ready, 0 requests"})
 
 
 def later(clock, progress):
@@ -53,12 +52,14 @@ def later(clock, progress):
     progress.input_tokens, progress.output_tokens = 150_000, 60_000
     progress.failures.update({"http 503": 4, "safety": 1})
     progress.set_aside[b"a key"] = "safety"
-    lanes = progress.lanes
-    lanes.in_flight, lanes.width = 3, 8.0
-    first, second, third = lanes.lanes
+    keys = [PooledKey(number, f"{KEY}-{number}", RateLimiter(LimitsParams())) for number in (1, 2, 3)]
+    key_pool = KeyPool(keys, 8, 6, print, clock=clock.monotonic)
+    key_pool.in_flight, key_pool.window = 3, 8.0
+    first, second, third = keys
     first.retired, first.sent = True, 1
     second.rests_until, second.sent = clock.now + 3600, 1234
     third.sent = 5
+    key_pool.record_figures(progress)
 
 
 FIGURES = {
@@ -94,7 +95,7 @@ def seen(console: Console) -> list[str]:
 def test_a_terminal_shows_every_figure_while_asking_and_leaves_the_last_ones(clock, progress):
     console = on_terminal()
     with Display("asking a-model", console) as display:
-        watch = Watch(display, PRICE)
+        watch = RequestDisplay(display, PRICE)
         watch(progress)
         assert any("0 of 1,000" in line for line in seen(console))
         later(clock, progress)
@@ -116,7 +117,7 @@ def test_a_terminal_shows_every_figure_while_asking_and_leaves_the_last_ones(clo
 def test_without_a_terminal_there_is_a_line_a_minute_with_every_figure(clock, progress):
     console = no_terminal()
     with Display("asking a-model", console) as display:
-        watch = Watch(display, PRICE)
+        watch = RequestDisplay(display, PRICE)
         watch(progress)
         assert seen(console) == []
         later(clock, progress)
@@ -137,7 +138,7 @@ def test_the_last_line_says_what_came_of_it_however_asking_ends(clock, progress,
     console = no_terminal()
     try:
         with Display("asking a-model", console) as display:
-            watch = Watch(display, NO_PRICE)
+            watch = RequestDisplay(display, NO_PRICE)
             watch(progress)
             clock.now += 30
             progress.done, progress.pairs = 1000, 15_000
@@ -159,11 +160,11 @@ def test_nothing_is_said_of_a_run_that_never_began(clock):
 
 
 @pytest.mark.parametrize("make", [on_terminal, no_terminal])
-@pytest.mark.parametrize("price", [NO_PRICE, PriceParams(input=1.0), PriceParams(output=1.0)])
+@pytest.mark.parametrize("price", [PriceParams(), PriceParams(input=1.0), PriceParams(output=1.0)])
 def test_a_cost_that_is_not_known_is_not_shown(clock, progress, make, price):
     console = make()
     with Display("asking a-model", console) as display:
-        watch = Watch(display, price)
+        watch = RequestDisplay(display, partial(dollars, price))
         watch(progress)
         later(clock, progress)
         watch(progress)
@@ -175,7 +176,7 @@ def test_a_cost_that_is_not_known_is_not_shown(clock, progress, make, price):
 def test_a_model_that_costs_nothing_is_said_to(clock, progress):
     console = no_terminal()
     with Display("asking a-model", console) as display:
-        watch = Watch(display, PriceParams(input=0, output=0))
+        watch = RequestDisplay(display, partial(dollars, PriceParams(input=0, output=0)))
         later(clock, progress)
         watch(progress)
     assert "cost $0.00, about $0.00 in all" in console.file.getvalue()
@@ -185,9 +186,9 @@ def test_a_model_that_costs_nothing_is_said_to(clock, progress):
 def test_what_a_user_should_know_of_is_a_line_that_stays(clock, progress, make):
     console = make()
     with Display("asking a-model", console) as display:
-        watch = Watch(display, PRICE)
+        watch = RequestDisplay(display, PRICE)
         watch(progress)
-        display.tell("key 1 rests until 12:00:00: [quota] of http://a.b/c?d=[e]")
+        display.print_line("key 1 rests until 12:00:00: [quota] of http://a.b/c?d=[e]")
         watch(progress)
     line = "asking a-model: key 1 rests until 12:00:00: [quota] of http://a.b/c?d=[e]"
     assert [found.rstrip() for found in seen(console)].count(line) == 1
@@ -195,7 +196,7 @@ def test_what_a_user_should_know_of_is_a_line_that_stays(clock, progress, make):
 
 def test_the_rate_and_the_time_left_are_those_of_late(clock, progress):
     console = no_terminal()
-    watch = Watch(Display("asking a-model", console), PRICE)
+    watch = RequestDisplay(Display("asking a-model", console), PRICE)
     watch(progress)
     assert watch.per_minute() == 0
     for _ in range(600):
@@ -219,7 +220,7 @@ def test_the_rate_and_the_time_left_are_those_of_late(clock, progress):
 def test_the_time_left_is_said_in_fitting_units(clock, progress, done, said):
     console = no_terminal()
     with Display("asking a-model", console) as display:
-        watch = Watch(display, PRICE)
+        watch = RequestDisplay(display, PRICE)
         watch(progress)
         clock.now += 300
         progress.done = done
@@ -227,12 +228,12 @@ def test_the_time_left_is_said_in_fitting_units(clock, progress, done, said):
     assert f"time left {said}; " in seen(console)[0]
 
 
-def test_what_earlier_runs_have_done_counts_but_not_as_this_runs_pace(clock, progress):
+def test_the_figures_of_earlier_runs_count_but_not_for_the_rate(clock):
     console = no_terminal()
-    before = Standing(1000, done=400, pairs=6000, input_tokens=200_000, output_tokens=100_000)
-    progress = Progress(before, progress.lanes, began=clock.now)
+    progress = RequestProgress(1000, 400, pairs=6000, input_tokens=200_000, output_tokens=100_000)
+    progress.began = clock.now
     with Display("asking a-model", console) as display:
-        watch = Watch(display, PRICE)
+        watch = RequestDisplay(display, PRICE)
         watch(progress)
         clock.now += 60
         progress.done += 20
@@ -243,29 +244,3 @@ def test_what_earlier_runs_have_done_counts_but_not_as_this_runs_pace(clock, pro
     line = seen(console)[0]
     assert "images 420 of 1,000 (20 a minute); pairs 6,300; " in line
     assert "tokens 210,000 in, 105,000 out; cost $0.42, about $1.00 in all; time left 29 min" in line
-
-
-def test_asking_a_server_ends_with_a_line_of_figures(ask, capfd):
-    with ModelServer(pairs=15, plans={"image00002": ["503"]}) as server:
-        ask(server, 30, price=PriceParams(input=0.1, output=0.4))
-    last = capfd.readouterr().err.splitlines()[-1]
-    assert re.search(
-        r"asking gemini-test: images 30 of 30 \([1-9][\d,]* a minute\); pairs 450, of which the checks keep 100.0%; ",
-        last,
-    )
-    assert "in flight 0 of up to " in last and "failures http 503 1" in last
-    assert re.search(r"tokens [\d,]+ in, [\d,]+ out; cost \$0\.\d\d, about \$0\.\d\d in all; ", last)
-    assert last.endswith("; key 1 asks, 31 requests") and KEY not in last
-
-
-def test_it_says_how_many_pairs_the_checks_keep(ask, capfd):
-    good = {"difficulty": 0, "question_type": "color"}
-    pairs = [
-        good | {"question": "What color is the seat?", "answer": "red"},
-        good | {"question": "What color are the legs?", "answer": "dark blue"},
-        good | {"question": "Is the back striped?", "answer": "no", "question_type": "pattern"},
-        good | {"question": "What is shown?", "answer": "chair", "question_type": "object"},
-    ]
-    with ModelServer(answer=lambda name: pairs) as server:
-        ask(server, 60)
-    assert "pairs 240, of which the checks keep 75.0%; " in capfd.readouterr().err.splitlines()[-1]

@@ -1,4 +1,4 @@
-"""Sharing the work: every image is somebody's, nobody has much more than another, and all see it alike."""
+"""Shards: every image is in exactly one, they are about equal, and all machines agree."""
 
 import pandas as pd
 from hypothesis import given

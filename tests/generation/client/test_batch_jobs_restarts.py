@@ -1,4 +1,4 @@
-"""Batch jobs and runs that end before them: the next run finds the jobs, and nothing is paid for twice."""
+"""Batch jobs that outlive their run: the next run finds them, and nothing is paid for twice."""
 
 import signal
 import subprocess
@@ -12,8 +12,8 @@ from batch_jobs import JOBS, OTHER, kinds, names, serve
 
 from vqatune.errors import DataError, ParameterError
 from vqatune.generation.client import batch_collect, batch_files
-from vqatune.generation.client import batch_jobs as batches
 from vqatune.generation.replies.store import ReplyStore
+from vqatune.runtime.request_display import RequestProgress
 
 FAKES = Path(__file__).parents[2] / "fakes"
 ASK = """
@@ -39,7 +39,7 @@ if len(sys.argv) > 5:
 
     setattr(holder, name, ends)
 server = SimpleNamespace(url=sys.argv[2], minute=float(sys.argv[3]))
-ask_about(server, make_sampled(Path(), int(sys.argv[4])), provider="batch")
+ask_about(server, make_sampled(Path(), int(sys.argv[4])), provider="gemini_batch")
 """
 
 
@@ -63,7 +63,7 @@ def leave_three(asking):
     def run(server):
         # The first look comes long after the third job.
         server.minute = 6
-        left = asking(server, 60, "providers.gemini_batch JobServer look 1")
+        left = asking(server, 60, "providers.gemini_batch JobServer poll 1")
         assert left.wait(30) == -signal.SIGKILL and kinds(server)["create"] == 3
         server.minute = 0.2
 
@@ -75,7 +75,7 @@ def leave_three(asking):
     [
         "providers.gemini_batch JobServer create 2",
         "replies.store ReplyStore set_job 2",
-        "providers.gemini_batch JobServer look 5",
+        "providers.gemini_batch JobServer poll 5",
         "providers.gemini_batch JobServer download 2",
         "replies.store ReplyStore add 6",
         "providers.gemini_batch JobServer delete 2",
@@ -88,11 +88,11 @@ def test_after_a_kill_jobs_go_on_and_nothing_is_asked_twice(ask, asking, keyed, 
         assert first.returncode == -signal.SIGKILL, said
         before = kinds(server)["create"]
         assert before < 3 or list(JOBS.glob("*.json"))
-        asked = ask(server, 60, provider="batch")
+        asked = ask(server, 60, provider="gemini_batch")
         assert server.answered() == names(60)
         assert server.requests("kind") == {"batch": 60} and kinds(server)["create"] == 3
     assert asked.kinds == {"as_asked": 60}
-    assert asked.outcome.tallies["requests"] == 60
+    assert asked.usage.tallies["requests"] == 60
     assert list(JOBS.iterdir()) == []
 
 
@@ -108,7 +108,7 @@ def test_a_signal_stops_the_looking_and_the_next_run_takes_the_results(ask, aski
         assert "stopped with 0 of 60 images done; 3 batch jobs go on at the server" in said
         assert kinds(server)["job"] == 0
         server.minute = 0.2
-        asked = ask(server, 60, provider="batch")
+        asked = ask(server, 60, provider="gemini_batch")
         assert kinds(server)["create"] == 3 and server.answered() == names(60)
     assert asked.kinds == {"as_asked": 60}
 
@@ -120,10 +120,10 @@ def test_a_job_of_a_key_that_is_not_given_any_more_is_not_paid_for_again(
         leave_three(server)
         monkeypatch.setenv("GEMINI_API_KEY", OTHER)
         with pytest.raises(ParameterError, match="made with a key that is not given any more"):
-            ask(server, 60, provider="batch")
+            ask(server, 60, provider="gemini_batch")
         assert kinds(server)["create"] == 3
         monkeypatch.setenv("GEMINI_API_KEY", KEY)
-        ask(server, 60, provider="batch")
+        ask(server, 60, provider="gemini_batch")
         assert server.answered() == names(60) == server.requests()
     assert KEY.encode() not in everything_in(keyed)
 
@@ -131,10 +131,10 @@ def test_a_job_of_a_key_that_is_not_given_any_more_is_not_paid_for_again(
 def test_jobs_of_other_settings_stay_as_they_are(ask, leave_three, capsys):
     with serve() as server:
         leave_three(server)
-        other = ask(server, 60, provider="batch", temperature=0.5)
+        other = ask(server, 60, provider="gemini_batch", temperature=0.5)
         assert "3 batch jobs of other settings are under way, too" in capsys.readouterr().err
         assert len(list(JOBS.iterdir())) == 3
-        asked = ask(server, 60, provider="batch")
+        asked = ask(server, 60, provider="gemini_batch")
         assert server.requests() == dict.fromkeys(names(60), 2)
     assert other.kinds == asked.kinds == {"as_asked": 60}
 
@@ -142,7 +142,7 @@ def test_jobs_of_other_settings_stay_as_they_are(ask, leave_three, capsys):
 def test_images_that_are_not_asked_about_any_more_are_kept_when_they_come(ask, leave_three):
     with serve(plans={"image00050": ["prose"]}) as server:
         leave_three(server)
-        asked = ask(server, 10, provider="batch")
+        asked = ask(server, 10, provider="gemini_batch")
         assert asked.kinds == {"as_asked": 10} and server.requests("kind") == {"batch": 60}
         with ReplyStore() as store:
             assert len(list(store.everything())) == 60
@@ -152,19 +152,21 @@ def test_a_damaged_record_of_a_job_is_named(ask, keyed):
     JOBS.mkdir(parents=True)
     (JOBS / "vqatune-1.json").write_text('{"title": "vqatune-1"}')
     with serve() as server, pytest.raises(DataError, match=r"vqatune-1\.json: .*delete it"):
-        ask(server, 10, provider="batch")
+        ask(server, 10, provider="gemini_batch")
 
 
 def test_a_queue_waits_for_what_is_under_way_in_an_earlier_job():
-    subjects = [
-        batch_collect.Subject(f"image{number}", "CHAIR", bytes([number]), 0, lambda: (b"", ""))
+    image_requests = [
+        batch_collect.ImageRequest(f"image{number}", "CHAIR", bytes([number]), 0, lambda: (b"", ""))
         for number in range(4)
     ]
-    requests = [batch_files.Request(bytes([number]), f"image{number}", "CHAIR", 0) for number in range(4)]
-    queue = batch_collect.Queue(iter(subjects), progress := batches.BatchProgress(4))
-    queue.recall(requests[:3])
-    queue.settle(requests[0])
-    queue.ask_again(batch_files.Request(b"\x01", "image1", "CHAIR", 1, 2))
+    requests = [
+        batch_files.BatchRequest(bytes([number]), f"image{number}", "CHAIR", 0) for number in range(4)
+    ]
+    queue = batch_collect.RequestQueue(iter(image_requests), progress := RequestProgress(4))
+    queue.restore(requests[:3])
+    queue.finish(requests[0])
+    queue.requeue(batch_files.BatchRequest(b"\x01", "image1", "CHAIR", 1, 2))
     taken = [queue.take(), queue.take(), queue.take()]
     assert [each and (each[1].key, each[1].tries, each[1].failures) for each in taken] == [
         (b"\x01", 1, 2),
@@ -172,5 +174,5 @@ def test_a_queue_waits_for_what_is_under_way_in_an_earlier_job():
         None,
     ]
     assert progress.done == 1
-    queue.ask_again(requests[2])
+    queue.requeue(requests[2])
     assert queue.take()[0].image_id == "image2" and queue.take() is None

@@ -1,4 +1,4 @@
-"""Pairs of a model that is asked: checked part by part, shared out, and failing where too many have none."""
+"""generate with a model: checks chunk by chunk, shards, and the error where too many images have no pairs."""
 
 import pandas as pd
 import pytest
@@ -8,8 +8,8 @@ from generated_pairs import (
     ANSWERED,
     TEMPLATE,
     assert_adds_up,
+    checked_pairs,
     make_sampled,
-    pairs_of,
     write_recorded,
     written,
 )
@@ -17,7 +17,7 @@ from model_server import ModelServer, default_answer
 
 from vqatune.errors import DataError
 from vqatune.generation import generate
-from vqatune.generation.client import model_pairs as asked
+from vqatune.generation.client import model_pairs
 
 
 def test_what_a_model_wrote_is_checked_like_all_else_and_bears_its_name(keyed):
@@ -26,7 +26,7 @@ def test_what_a_model_wrote_is_checked_like_all_else_and_bears_its_name(keyed):
     pairs = [dict(zip(names, pair, strict=True)) for pair in ANSWERED]
     plans = {"image00003": "blocked", "image00004": ["fenced"]}
     with ModelServer(answer=lambda name: pairs, plans=plans) as server:
-        kept, dropped, generated = pairs_of(images, asking(server, max_failed=0.1))
+        kept, dropped, generated = checked_pairs(images, asking(server, max_failed=0.1))
     assert len(kept) == 3 * 11 and set(kept["generator"]) == {"gemini-test"}
     assert kept[["answer", "question_type"]].value_counts().to_dict() == {
         ("red", "color"): 11,
@@ -62,11 +62,11 @@ def test_parts_of_any_size_give_the_same_bytes(keyed, monkeypatch, sizes):
     with ModelServer(chaos={"fenced": 0.2, "csv": 0.2}, plans={"image00005": "blocked"}) as server:
         model = asking(server, max_failed=0.1)
         for params, rows in ((recorded, sampled), (TEMPLATE, sampled), (model, images)):
-            monkeypatch.setattr(generate, "IMAGES_PER_PART", 4000)
-            monkeypatch.setattr(asked, "IMAGES_PER_PART", 1000)
+            monkeypatch.setattr(generate, "IMAGES_PER_CHUNK", 4000)
+            monkeypatch.setattr(model_pairs, "IMAGES_PER_CHUNK", 1000)
             whole = written(rows, params, keyed / "whole")
-            monkeypatch.setattr(generate, "IMAGES_PER_PART", sizes[0])
-            monkeypatch.setattr(asked, "IMAGES_PER_PART", sizes[1])
+            monkeypatch.setattr(generate, "IMAGES_PER_CHUNK", sizes[0])
+            monkeypatch.setattr(model_pairs, "IMAGES_PER_CHUNK", sizes[1])
             assert written(rows, params, keyed / "parted") == whole, params.provider
         assert len(server.ledger) == 20
 
@@ -79,9 +79,10 @@ def test_shards_share_all_pairs_out_and_share_none(keyed):
     images = make_pictures(keyed, 24, product_type=types)
     with ModelServer() as server:
         for params, rows in ((recorded, sampled), (TEMPLATE, sampled), (asking(server), images)):
-            whole = pairs_of(rows, params)
+            whole = checked_pairs(rows, params)
             shards = [
-                pairs_of(rows, params.model_copy(update={"shard": f"{number}/3"})) for number in (1, 2, 3)
+                checked_pairs(rows, params.model_copy(update={"shard": f"{number}/3"}))
+                for number in (1, 2, 3)
             ]
             for place in (0, 1):
                 together = pd.concat([shard[place] for shard in shards])
@@ -100,7 +101,7 @@ def test_a_shard_without_images_is_an_error_that_says_so(keyed, provider):
     with ModelServer() as server:
         params = {"template": TEMPLATE, "recorded": listed, "gemini": asking(server)}[provider]
         with pytest.raises(DataError, match=r"generate.shard 3/3 has no image.* 2 product type"):
-            pairs_of(make_sampled(["00", "01"]), params.model_copy(update={"shard": "3/3"}))
+            checked_pairs(make_sampled(["00", "01"]), params.model_copy(update={"shard": "3/3"}))
         assert server.ledger == []
 
 
@@ -109,14 +110,14 @@ def test_more_images_without_a_reply_than_are_admitted_fail_at_the_end_with_ever
     plans = {"image00003": "blocked", "image00017": "refused", "image00025": "blocked"}
     with ModelServer(plans=plans) as server:
         with pytest.raises(DataError) as raised:
-            pairs_of(images, asking(server, max_failed=0.05))
+            checked_pairs(images, asking(server, max_failed=0.05))
         said = str(raised.value)
         assert "gemini-test gave no pairs for 3 of 40 images (blocked 2, refused 1)" in said
         assert "more than generate.max_failed (0.05)" in said and "\n" not in said
         listed = (keyed / ".work/replies/set_aside.csv").read_text()
         assert listed == "image_id,reason\nimage00003,blocked\nimage00017,refused\nimage00025,blocked\n"
         assert len(server.ledger) == 40
-        kept, _, generated = pairs_of(images, asking(server, max_failed=0.075))
+        kept, _, generated = checked_pairs(images, asking(server, max_failed=0.075))
         assert len(server.ledger) == 40
     assert kept["image_id"].nunique() == 37 and generated.summary["images_failed"] == 3
 
@@ -131,9 +132,9 @@ def test_where_more_fail_than_are_admitted_no_table_is_written(keyed):
 def test_a_change_of_what_is_dropped_reads_what_was_paid_for_and_asks_nothing(keyed, monkeypatch):
     images = make_pictures(keyed, 10)
     with ModelServer(pairs=15) as server:
-        before = pairs_of(images, asking(server))
+        before = checked_pairs(images, asking(server))
         monkeypatch.setattr("vqatune.generation.checks.checks.NONE_LIKE", frozenset({"red", "yes", "no"}))
-        after = pairs_of(images, asking(server))
+        after = checked_pairs(images, asking(server))
         assert len(server.ledger) == 10
     said = [pair["answer"] for image_id in images["image_id"] for pair in default_answer(image_id, 15)]
     fewer = sum(answer in ("red", "yes", "no") for answer in said)
