@@ -5,9 +5,9 @@ Run by `dvc repro sample`.
 
 from common import run
 
+from vqatune.catalogue.distribution import draw_distribution
 from vqatune.catalogue.sample import sample_images
 from vqatune.params import Params
-from vqatune.report.charts.distribution import draw_distribution
 from vqatune.tables import FILTERED, SAMPLED, read_table, write_csv, write_table
 
 

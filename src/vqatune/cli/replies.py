@@ -3,8 +3,8 @@
 import argparse
 from pathlib import Path
 
-from vqatune.generation.import_export import export_replies, import_replies
 from vqatune.generation.replies.store import REPLIES, open_existing
+from vqatune.publishing.replies import export_replies, import_replies
 from vqatune.report.terminal.replies import show_replies
 
 

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vqatune.errors import DataError
-from vqatune.generation.import_export import export_replies, import_replies
 from vqatune.generation.replies.store import REPLIES, ReplyStore, StoredReply
+from vqatune.publishing.replies import export_replies, import_replies
 
 ABOUT = {"provider": "gemini", "model": "m", "prompt": "varied-v1", "temperature": None, "zé": 0.1}
 OTHER = {"provider": "openai", "model": "llama", "prompt": "varied-v1", "temperature": 1.0}

@@ -1,4 +1,4 @@
-"""DVC's plot templates, from the charts of the report page: `python -m vqatune.report.charts.dvc_templates` writes .dvc/plots.
+"""DVC's plot templates, from the charts of the report page: `python -m vqatune.report.dvc_templates` writes .dvc/plots.
 
 DVC puts data and fields in place of the anchors. Its page loads Vega-Lite 5, so nothing of a later one may be used.
 """

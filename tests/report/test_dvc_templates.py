@@ -9,7 +9,7 @@ import pytest
 import vl_convert
 import yaml
 
-from vqatune.report.charts.dvc_templates import FOLDER, templates, write_templates
+from vqatune.report.dvc_templates import FOLDER, templates, write_templates
 from vqatune.report.history import FAMILIES, difficulty_curves, loss_history, score_curves
 from vqatune.tables import write_csv
 
@@ -64,7 +64,7 @@ def test_the_committed_templates_are_those_that_the_charts_make(repository, tmp_
     write_templates(tmp_path)
     written = {path.name: path.read_text() for path in tmp_path.iterdir()}
     committed = {path.name: path.read_text() for path in (repository / FOLDER).iterdir()}
-    assert written == committed, "run `python -m vqatune.report.charts.dvc_templates`"
+    assert written == committed, "run `python -m vqatune.report.dvc_templates`"
 
 
 def test_every_template_has_all_of_dvc_s_anchors():

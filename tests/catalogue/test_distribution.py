@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from vqatune.report.charts.distribution import draw_distribution
+from vqatune.catalogue.distribution import draw_distribution
 
 
 def make_table(types: int, largest: int) -> pd.DataFrame:
