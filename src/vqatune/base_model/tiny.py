@@ -3,7 +3,10 @@
 It is trained on images drawn for it, never on images of the catalogue.
 """
 
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from itertools import islice
 
 import numpy as np
 import torch
@@ -35,17 +38,10 @@ def train_tiny(
     One epoch over images of `random_product` with AdamW; the learning rate is warmed up over a twentieth of the steps
     and decays to zero along a cosine.
     """
-    numbers = list(range(params.steps * params.images_per_step))
-    parts = [numbers[start : start + IMAGES_PER_PART] for start in range(0, len(numbers), IMAGES_PER_PART)]
-    drawn = map_parts(partial(draw_examples, seed=seed, size=params.image_size), parts, "base: draw pictures")
-    images, pairs = zip(*(example for part in drawn for example in part), strict=True)
-    encoder = Encoder(processor)
     optimizer = torch.optim.AdamW(model.parameters(), lr=params.learning_rate, weight_decay=0.01, fused=True)
     schedule = get_cosine_schedule_with_warmup(optimizer, params.steps // 20, params.steps)
     model.train()
-    for step in track(range(params.steps), "base: train"):
-        chosen = slice(step * params.images_per_step, (step + 1) * params.images_per_step)
-        batch = pack_examples(encoder, images[chosen], pairs[chosen])
+    for batch in track(_prefetched(_batches(Encoder(processor), params, seed)), "base: train", params.steps):
         loss = pair_losses(model, to_device(batch, device)).mean()
         optimizer.zero_grad()
         loss.backward()
@@ -53,6 +49,25 @@ def train_tiny(
         optimizer.step()
         schedule.step()
     model.eval()
+
+
+def _batches(encoder: Encoder, params: TinyParams, seed: int) -> Iterator[PackedBatch]:
+    """Yield the batch of each step; worker processes draw the images of later ones meanwhile."""
+    numbers = list(range(params.steps * params.images_per_step))
+    parts = [numbers[start : start + IMAGES_PER_PART] for start in range(0, len(numbers), IMAGES_PER_PART)]
+    drawn = map_parts(partial(draw_examples, seed=seed, size=params.image_size), parts)
+    examples = (example for part in drawn for example in part)
+    while own := list(islice(examples, params.images_per_step)):
+        yield pack_examples(encoder, *zip(*own, strict=True))
+
+
+def _prefetched(batches: Iterator[PackedBatch]) -> Iterator[PackedBatch]:
+    """Yield the batches while a thread makes the next one."""
+    with ThreadPoolExecutor(1) as pool:
+        upcoming = pool.submit(next, batches, None)
+        while (batch := upcoming.result()) is not None:
+            upcoming = pool.submit(next, batches, None)
+            yield batch
 
 
 def draw_examples(numbers: list[int], seed: int, size: int) -> list[tuple[np.ndarray, list[tuple[str, str]]]]:

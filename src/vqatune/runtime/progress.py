@@ -49,16 +49,18 @@ def workers() -> int:
 
 
 def map_parts(
-    function: Callable[[Item], Result], parts: Sequence[Item], description: str
+    function: Callable[[Item], Result], parts: Sequence[Item], description: str | None = None
 ) -> Iterator[Result]:
-    """Yield `function(part)` for every part, in order, computed in worker processes, under a bar.
+    """Yield `function(part)` for every part, in order, computed in worker processes, under a bar if it is described.
 
     The function and the parts are pickled: a module-level function, or a partial of one.
     """
     count = min(workers(), len(parts))
     if count <= 1:
-        yield from track(map(function, parts), description, total=len(parts))
+        results = map(function, parts)
+        yield from results if description is None else track(results, description, total=len(parts))
         return
     # Fresh interpreters, because a fork copies the locks of pyarrow's threads.
     with ProcessPoolExecutor(count, mp_context=get_context("spawn")) as pool:
-        yield from track(pool.map(function, parts), description, total=len(parts))
+        results = pool.map(function, parts)
+        yield from results if description is None else track(results, description, total=len(parts))
