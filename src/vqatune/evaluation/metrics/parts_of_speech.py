@@ -56,7 +56,9 @@ def overlap_by_part_of_speech(prediction: str, reference: str) -> dict[str, tupl
 @cache
 def _lexicon() -> dict[str, str]:
     # Not through importlib.resources, which imports textblob, and with it all of NLTK.
-    package = Path(find_spec("textblob").origin).parent
+    spec = find_spec("textblob")
+    assert spec is not None and spec.origin is not None
+    package = Path(spec.origin).parent
     text = (package / "en" / "en-lexicon.txt").read_text(encoding="utf-8")
     entries = (line.split(" ") for line in text.splitlines() if " " in line and not line.startswith(";;;"))
     return {entry[0]: entry[1] for entry in entries}

@@ -152,9 +152,9 @@ def _found(paths: list[str] | None = None) -> Path | zipfile.Path | None:
         archive = folder / "corpora" / "wordnet.zip"
         if archive.exists() and all(map(_private, (folder, archive.parent, archive))):
             with suppress(OSError, zipfile.BadZipFile):
-                corpus = zipfile.Path(archive, "wordnet/")
-                if corpus.is_dir():
-                    return corpus
+                zipped = zipfile.Path(archive, "wordnet/")
+                if zipped.is_dir():
+                    return zipped
     return None
 
 

@@ -207,7 +207,7 @@ def _reader(process: int) -> Any:
     # Not above, where it would be loaded before it is run as a command.
     from vqatune.evaluation.metrics.wordnet import installed, unusable
 
-    class English(WordNetCorpusReader):
+    class English(WordNetCorpusReader):  # type: ignore[misc]
         """WordNet without NLTK's map to other languages, which takes seconds to build."""
 
         def map_wn(self, version: str = "wordnet") -> None:

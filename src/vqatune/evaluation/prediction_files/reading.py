@@ -172,10 +172,10 @@ def _text(path: Path) -> str:
 
 
 def _delimited(path: Path, text: str, delimiter: str) -> _Table:
-    rows = list(parse_rows(path, io.StringIO(text, newline=""), delimiter))
-    if not rows:
+    lines = list(parse_rows(path, io.StringIO(text, newline=""), delimiter))
+    if not lines:
         raise DataError(f"{path} is empty: it needs a line of column names and a row a prediction")
-    (_, header), *numbered = rows
+    (_, header), *numbered = lines
     check_names(path, header)
     numbers, rows = [number for number, _ in numbered], [row for _, row in numbered]
     columns = zip(*rows, strict=True) if rows else [()] * len(header)
