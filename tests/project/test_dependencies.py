@@ -169,7 +169,7 @@ def test_a_provider_whose_extra_is_missing_says_what_to_install(
     monkeypatch.setitem(sys.modules, module, None)
 
     async def open_provider() -> None:
-        async with load_provider(provider).opened(params.generate, params.compute):
+        async with load_provider(provider).connect(params.generate, params.compute):
             pass
 
     with pytest.raises(MissingExtraError, match=re.escape(f"pip install 'vqatune[{extra}]'")):

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-import sys
+import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,6 +23,8 @@ from rich.progress import (
 
 from vqatune.errors import ArchiveError
 from vqatune.params import ArchiveParams
+
+_logger = logging.getLogger(__name__)
 
 ATTEMPTS = 6
 """Maximum number of consecutive failures without progress."""
@@ -70,7 +72,7 @@ def fetch(archive: ArchiveParams, target: Path, partial: Path, pause: float = 1.
             "again; what has been fetched is kept"
         ) from error
     if archive.bytes is None or archive.sha256 is None:
-        print(f"{target.name}: to pin it in params.yaml: bytes: {length}, sha256: {sha256}", file=sys.stderr)
+        _logger.info(f"{target.name}: to pin it in params.yaml: bytes: {length}, sha256: {sha256}")
     return Fetched(length, sha256)
 
 

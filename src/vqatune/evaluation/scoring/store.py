@@ -3,9 +3,9 @@
 Several processes may use a file at once. A damaged file is rebuilt; a damaged row is not used.
 """
 
+import logging
 import os
 import sqlite3
-import sys
 import time
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -18,6 +18,8 @@ import numpy as np
 from filelock import FileLock
 
 from vqatune.errors import DataError
+
+_logger = logging.getLogger(__name__)
 
 Pair = tuple[str, tuple[str, ...]]
 """A prediction and its references."""
@@ -135,10 +137,7 @@ class Store:
             return action(*arguments)
         except _FAILURES as failure:
             self._raise_unless_damaged(failure)
-            print(
-                f"{self._path} is damaged ({_describe(failure)}): what it held is computed again",
-                file=sys.stderr,
-            )
+            _logger.warning(f"{self._path} is damaged ({_describe(failure)}): what it held is computed again")
         # The file last: once it is gone, another process may create a new one, with its own journal.
         for suffix in ("-journal", "-wal", "-shm", ""):
             self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)

@@ -5,8 +5,8 @@ reply's key is a hash of all that determines it, so that none is served for anot
 """
 
 import json
+import logging
 import sqlite3
-import sys
 import threading
 import time
 import zlib
@@ -19,6 +19,8 @@ from pathlib import Path
 from typing import Any, Self
 
 from vqatune.errors import DataError
+
+_logger = logging.getLogger(__name__)
 
 REPLIES = Path(".work/replies/replies.sqlite")
 """Outside of the stages' outputs, which DVC removes before it runs a stage."""
@@ -238,7 +240,7 @@ class ReplyStore:
         name = key.hex() if isinstance(key, bytes) else repr(key)
         if name not in self._named:
             self._named.add(name)
-            print(f"{self.path}: the reply {name} is damaged and not used", file=sys.stderr)
+            _logger.warning(f"{self.path}: the reply {name} is damaged and not used")
         return None
 
     @contextmanager
