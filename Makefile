@@ -14,7 +14,7 @@ export PATH := $(abspath $(VENV))/bin:$(PATH)
 .PHONY: repro test check browser lint lock setup clean
 
 repro: setup
-	dvc repro
+	python -m vqatune.runtime.warm_start dvc repro
 	vqatune table
 
 test: $(DEMO) browser

@@ -95,7 +95,9 @@ def run_command(command: list[str]) -> int:
             preexec_fn=_default_signals,  # noqa: PLW1509 - no thread runs here yet
         )
         for library in LIBRARIES:
-            importlib.import_module(library)
+            # A command that had nothing to do has ended by now.
+            if main.poll() is None:
+                importlib.import_module(library)
         _serve(listener, main)
         return main.returncode
 
