@@ -1,16 +1,17 @@
-import shutil
-
 import pytest
 import yaml
 
 from vqatune.errors import ParameterError
 from vqatune.params import load_params
 from vqatune.params.profiles import apply_profile
+from vqatune.params.render import params_yaml
 
 
 @pytest.fixture
-def params_file(tmp_path, repository):
-    return shutil.copy(repository / "params.yaml", tmp_path / "params.yaml")
+def params_file(tmp_path):
+    path = tmp_path / "params.yaml"
+    path.write_text(params_yaml())
+    return path
 
 
 def test_the_abo_profile_sets_the_real_thing_and_keeps_the_comments(params_file, repository):

@@ -5,13 +5,38 @@ import yaml
 from ruamel.yaml import YAML
 
 from vqatune.params import LoraParams, Params, check_params
-from vqatune.params.render import WIDTH, params_yaml, reference
+from vqatune.params.render import WIDTH, params_yaml, read_values, reference
 
 HINT = "differs from the classes in src/vqatune/params: run `python -m vqatune.params.render`"
 
 
-def test_params_yaml_is_what_is_rendered(repository):
-    assert (repository / "params.yaml").read_text(encoding="utf-8") == params_yaml(), f"params.yaml {HINT}"
+def _comments(text: str) -> list[str]:
+    return [line for line in text.splitlines() if line.lstrip().startswith("#")]
+
+
+def _names(values: dict, prefix: str = "") -> list[str]:
+    names = []
+    for name, value in values.items():
+        inner = isinstance(value, dict) and name not in ("versions", "measured")
+        names += _names(value, f"{prefix}{name}.") if inner else [prefix + name]
+    return names
+
+
+def test_params_yaml_has_the_parameters_and_comments_that_are_rendered_with_any_values(repository):
+    text, rendered = (repository / "params.yaml").read_text(encoding="utf-8"), params_yaml()
+    assert _comments(text) == _comments(rendered), f"params.yaml {HINT}"
+    assert _names(yaml.safe_load(text)) == _names(yaml.safe_load(rendered)), f"params.yaml {HINT}"
+
+
+def test_rendering_keeps_values_adds_new_parameters_and_drops_gone_ones(tmp_path):
+    path = tmp_path / "params.yaml"
+    changed = params_yaml().replace("  r: 8\n", "  r: 16\n  gone: 1\n").replace("  weight_decay: 0.01\n", "")
+    changed = changed.replace("    model: embedded\n", "    model: null\n", 1)
+    path.write_text(re.sub(r"(?m)^  v(3|4|5|6|7|8|9|\d\d): .*\n", "", changed))
+    text = params_yaml(read_values(path))
+    params = check_params(yaml.safe_load(text), "params.yaml")
+    assert (params.lora.r, params.train.weight_decay, params.eval.bertscore.model) == (16, 0.01, None)
+    assert params.version_names == ["base", "v1", "v2"] and _comments(text) == _comments(params_yaml())
 
 
 def test_the_reference_is_what_is_rendered(repository):

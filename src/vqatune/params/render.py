@@ -1,7 +1,7 @@
 """Renders params.yaml and docs/params.md from the classes of the parameters.
 
-`python -m vqatune.params.render`, in the root of the repository, writes both, after a change of the classes. Values
-that were changed in params.yaml go back to their defaults.
+`python -m vqatune.params.render`, in the root of the repository, writes both, after a change of the classes. Values in
+params.yaml stay; a new parameter comes with its default, and one that is gone goes.
 """
 
 import json
@@ -15,7 +15,7 @@ from typing import Any, Literal, get_args, get_origin
 import yaml
 from pydantic.fields import FieldInfo
 
-from vqatune.params import Params
+from vqatune.params import Params, check_params
 from vqatune.params.explain import section_of
 from vqatune.params.section import Section, path_or_none
 from vqatune.params.versions import BASE
@@ -37,18 +37,21 @@ Every parameter of [params.yaml](../params.yaml), by section. This page is rende
 """
 
 
-def params_yaml() -> str:
-    """Return the text of params.yaml: the defaults, and the descriptions as comments."""
+def params_yaml(params: Params | None = None) -> str:
+    """Return the text of params.yaml: values (None: the defaults), and the descriptions as comments."""
+    params = params or Params()
     parts = [_YAML_HEAD]
     for name, field in Params.model_fields.items():
         comment = "".join(_comment(field.description, ""))
         if name == "versions":
-            lines = [f"  {key}: {_flow(_plain(value))}\n" for key, value in field.default.items()]
+            lines = [f"  {key}: {_flow(_plain(value))}\n" for key, value in params.versions.items()]
             parts.append(f"{comment}versions: &versions\n{''.join(lines)}")
         elif name == "measured":
             parts.append(f"{comment}measured:\n  {BASE}: {{}}\n  <<: *versions\n")
         else:
-            parts.append(comment + "".join(_yaml_lines(name, _plain(field.default), "", field, set())))
+            parts.append(
+                comment + "".join(_yaml_lines(name, _plain(getattr(params, name)), "", field, set()))
+            )
     return "\n".join(parts)
 
 
@@ -104,18 +107,22 @@ def _wrapped(text: str, first: str, rest: str) -> list[str]:
 
 
 def _plain(value: Any) -> Any:
-    """Return a default as YAML holds it: sections as dicts, paths that are not set by their placeholders."""
+    """Return a value as YAML holds it: sections as dicts, paths that are not set by their placeholders."""
     if isinstance(value, Section):
         fields = type(value).model_fields
         return {
             name: _plain(
-                field.default if getattr(value, name) is None and field.default else getattr(value, name)
+                field.default if getattr(value, name) is None and _is_path(field) else getattr(value, name)
             )
             for name, field in fields.items()
         }
     if isinstance(value, list):
         return [_plain(item) for item in value]
     return value
+
+
+def _is_path(field: FieldInfo) -> bool:
+    return any(getattr(item, "func", None) is path_or_none for item in field.metadata)
 
 
 def _flow(value: Any) -> str:
@@ -161,7 +168,7 @@ def _rows(section: type[Section], default: Any, prefix: str) -> Iterator[str]:
 
 def _type(field: FieldInfo) -> str:
     """Return a field's type in words: "integer ≥ 1", "`lora` or `dora`", "list of text, or null"."""
-    if any(getattr(item, "func", None) is path_or_none for item in field.metadata):
+    if _is_path(field):
         return "path"
     return _words(field.annotation, field.metadata)
 
@@ -194,10 +201,28 @@ def _words(kind: Any, metadata: Iterable[Any] = ()) -> str:
     return ", or ".join(parts + ["`null`"] * (NoneType in arguments))
 
 
+def read_values(path: Path) -> Params:
+    """Return the parameters of a params.yaml of before a change of the classes: its values, and defaults of new ones."""
+    defaults = yaml.safe_load(params_yaml())
+    return check_params(_known(yaml.safe_load(path.read_text(encoding="utf-8")), defaults), str(path))
+
+
+def _known(values: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:
+    if "v1" in defaults or BASE in defaults:
+        return values
+    return {
+        name: _known(values[name], default)
+        if isinstance(default, dict) and isinstance(values.get(name), dict)
+        else values.get(name, default)
+        for name, default in defaults.items()
+    }
+
+
 def main() -> None:
     """Write params.yaml and docs/params.md into the repository that this is."""
     root = Path(__file__).resolve().parents[3]
-    (root / "params.yaml").write_text(params_yaml(), encoding="utf-8")
+    path = root / "params.yaml"
+    path.write_text(params_yaml(read_values(path)), encoding="utf-8")
     (root / "docs" / "params.md").write_text(reference(), encoding="utf-8")
 
 
