@@ -10,7 +10,7 @@ from PIL import Image
 
 from vqatune.demo.overlay import LONGEST
 from vqatune.inference.answering.answerer import Answerer
-from vqatune.inference.answering.versions import own_settings
+from vqatune.inference.answering.settings import own_settings
 
 pytest.importorskip("gradio", reason="gradio is not installed: pip install -e '.[demo]'")
 expect = pytest.importorskip("playwright.sync_api", reason="playwright is not installed").expect

@@ -25,7 +25,7 @@ def test_a_closure_leaves_out_what_decides_no_result_and_packages_on_the_way():
 def test_code_for_the_demo_alone_is_no_part_of_training():
     names = _names(import_closure("vqatune.training.loop"))
     assert "inference/answering/attention.py" not in names and "inference/top_k.py" not in names
-    assert "inference/answering/attention.py" in _names(import_closure("vqatune.demo.versions"))
+    assert "inference/answering/attention.py" in _names(import_closure("vqatune.demo.loaded_versions"))
 
 
 def test_a_script_has_the_closure_of_its_imports(tmp_path):

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 from PIL import Image
 from rich.console import Console
 
-from vqatune.cli.models import add_model_arguments
+from vqatune.cli.model_arguments import add_model_arguments
 from vqatune.errors import DataError, ImageError
 from vqatune.inference.answering.answer import check_question, parse_choices
 from vqatune.inference.answering.image_input import images_in, is_url, open_image
-from vqatune.inference.answering.versions import Settings, choose_version, choose_versions, own_settings
+from vqatune.inference.answering.settings import Settings, choose_version, choose_versions, own_settings
 from vqatune.report.terminal.answers import AnswerRow, shortened, show_answers, show_ranking
 from vqatune.runtime.progress import track
 

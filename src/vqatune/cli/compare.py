@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from vqatune.cli.output import add_output_arguments, print_json, print_text
+from vqatune.cli.output_arguments import add_output_arguments, print_json, print_text
 from vqatune.errors import DataError, VqatuneError
 from vqatune.evaluation.comparison.compare import CHANGE, check_same_test, compare
 from vqatune.evaluation.comparison.revisions import read_version

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 from rich.console import Console
 
-from vqatune.cli.output import add_output_arguments, print_json
+from vqatune.cli.output_arguments import add_output_arguments, print_json
 from vqatune.errors import DataError
 from vqatune.evaluation.metrics import METRICS
 from vqatune.evaluation.prediction_files.columns import IMAGE_ID, ROLES, Columns

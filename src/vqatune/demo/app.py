@@ -12,7 +12,7 @@ import gradio as gr
 
 from vqatune.demo import results
 from vqatune.demo.examples import Example
-from vqatune.demo.versions import Versions
+from vqatune.demo.loaded_versions import Versions
 from vqatune.errors import ImageError, VqatuneError
 from vqatune.inference.answering.image_input import MOST_BYTES, MOST_PIXELS, decode_image
 

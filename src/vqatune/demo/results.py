@@ -6,8 +6,8 @@ from io import BytesIO
 
 from PIL import Image
 
+from vqatune.demo.loaded_versions import Seen
 from vqatune.demo.overlay import colour_bar, draw_over, most_looked_at
-from vqatune.demo.versions import Seen
 from vqatune.evaluation.metrics.text import plain
 
 STYLE = """

@@ -12,9 +12,9 @@ from types import FrameType
 
 from vqatune.demo.examples import pick_examples
 from vqatune.demo.gate import Gate
-from vqatune.demo.versions import Versions
+from vqatune.demo.loaded_versions import Versions
 from vqatune.errors import DataError
-from vqatune.inference.answering.versions import own_settings
+from vqatune.inference.answering.settings import own_settings
 
 LOOPBACK = "127.0.0.1"
 PORT = 7860

@@ -161,12 +161,12 @@ def test_one_empty_side_scores_zero_and_two_score_one(name, empty, scored):
 
 
 @every_pair_function
-def test_a_score_lies_between_zero_and_one(metric):
+def test_a_score_lies_between_the_metrics_bounds(metric):
     @_SETTINGS
     @given(prediction=_TEXT, references=_REFERENCES)
     def holds(prediction, references):
         value = metric.pair(prediction, references)
-        assert value is None or (type(value) is float and 0.0 <= value <= 1.0)
+        assert value is None or (type(value) is float and metric.lowest <= value <= metric.highest)
 
     holds()
 

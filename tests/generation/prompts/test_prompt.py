@@ -12,7 +12,7 @@ from vqatune.generation.prompts import prompt as prompts
 
 def test_every_prompt_of_the_package_asks_for_what_the_checks_want():
     names = prompts.prompt_names()
-    assert names == ["graded-v1", "varied-v1"]
+    assert {"graded-v1", "varied-v1"} <= set(names)
     for name in names:
         text = prompts.load_prompt(name, "schema").text
         for rule in (

@@ -17,7 +17,7 @@ from vqatune.errors import DataError
 from vqatune.inference.answering.chunks import Chunk, read_chunks, read_saved
 from vqatune.inference.answering.picture_folder import ImageFolder
 from vqatune.inference.answering.questions_file import QuestionsFile, write_row
-from vqatune.inference.answering.versions import Settings
+from vqatune.inference.answering.settings import Settings
 from vqatune.runtime.code import digest_code
 from vqatune.runtime.fingerprints import digest_folder, make_key
 from vqatune.runtime.interrupt import Interrupts

@@ -89,7 +89,9 @@ def _figure(table: pd.DataFrame, slice_: str, versions: Sequence[str], highest: 
 def _in_order(some: pd.DataFrame, slice_: str) -> pd.DataFrame:
     """Return the slice's rows in its order: values as they rise, or those with most pairs first."""
     if SLICES[slice_].order == "value":
-        key = some["value"].astype(float)
+        numbers = pd.to_numeric(some["value"], errors="coerce")
+        # metrics/by has the order of texts that are no numbers, such as lengths.
+        key = numbers if numbers.notna().all() else pd.Series(pd.factorize(some["value"])[0], some.index)
     else:
         key = -some.groupby("value")["pairs"].transform("max")
     return some.assign(key=key).sort_values(["key", "value", "number"]).drop(columns="key")

@@ -5,12 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from vqatune.demo.loaded_versions import Versions
 from vqatune.demo.results import show
-from vqatune.demo.versions import Versions
 from vqatune.errors import ModelError
 from vqatune.inference.answering.answerer import Answerer
 from vqatune.inference.answering.image_input import decode_image
-from vqatune.inference.answering.versions import Settings
+from vqatune.inference.answering.settings import Settings
 
 QUESTION = "what color is it?"
 

@@ -11,7 +11,7 @@ import torch
 
 from vqatune.inference.answering.answerer import Answer, Answerer
 from vqatune.inference.answering.attention import attention_rollout
-from vqatune.inference.answering.versions import Settings, find_versions
+from vqatune.inference.answering.settings import Settings, find_versions
 from vqatune.inference.top_k import top_k_answers
 from vqatune.models.device import autocast
 from vqatune.models.packing import PackedBatch
