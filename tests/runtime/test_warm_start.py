@@ -105,11 +105,11 @@ def test_a_script_that_is_killed_takes_its_stage_along(warm, script, tmp_path):
         os.kill(stage, 0)
 
 
-def test_edited_code_is_run_by_the_next_script(warm, script, tmp_path):
+def test_the_next_script_starts_warm_too_and_runs_edited_code(warm, script, tmp_path):
     (tmp_path / "own.py").write_text("value = 1\n")
-    command = script("import own\nprint(own.value)")
+    command = script("import own\nprint(own.value, 'colorsys' in sys.modules)")
     out, _ = warm(f"{command}; sleep 1.1; echo value = 22 > own.py; {command}").communicate(timeout=30)
-    assert out == "1\n22\n"
+    assert out == "1 True\n22 True\n"
 
 
 def test_without_a_warm_process_a_script_runs_by_itself(script, environment, tmp_path):

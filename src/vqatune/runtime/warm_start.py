@@ -16,6 +16,7 @@ import json
 import os
 import runpy
 import selectors
+import shutil
 import signal
 import socket
 import subprocess
@@ -82,24 +83,28 @@ def _receive(connection: socket.socket, length: int) -> bytes:
 
 def run_command(command: list[str]) -> int:
     """Run a command whose stages start warm; return its exit status."""
-    with tempfile.TemporaryDirectory(prefix="vqatune-") as folder, socket.socket(socket.AF_UNIX) as listener:
-        path = str(Path(folder) / "warm-start")
-        listener.bind(path)
-        listener.listen()
-        for number in PASSED_ON:
-            # The terminal sends them to the command and its stages, too, which end by themselves.
-            signal.signal(number, signal.SIG_IGN)
-        main = subprocess.Popen(
-            command,
-            env=os.environ | {SOCKET: path},
-            preexec_fn=_default_signals,  # noqa: PLW1509 - no thread runs here yet
-        )
-        for library in LIBRARIES:
-            # A command that had nothing to do has ended by now.
-            if main.poll() is None:
-                importlib.import_module(library)
-        _serve(listener, main)
-        return main.returncode
+    # No TemporaryDirectory, which a stage would clean up when it exits.
+    folder = Path(tempfile.mkdtemp(prefix="vqatune-"))
+    try:
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(str(folder / "warm-start"))
+            listener.listen()
+            for number in PASSED_ON:
+                # The terminal sends them to the command and its stages, too, which end by themselves.
+                signal.signal(number, signal.SIG_IGN)
+            main = subprocess.Popen(
+                command,
+                env=os.environ | {SOCKET: str(folder / "warm-start")},
+                preexec_fn=_default_signals,  # noqa: PLW1509 - no thread runs here yet
+            )
+            for library in LIBRARIES:
+                # A command that had nothing to do has ended by now.
+                if main.poll() is None:
+                    importlib.import_module(library)
+            _serve(listener, main)
+            return main.returncode
+    finally:
+        shutil.rmtree(folder)
 
 
 def _serve(listener: socket.socket, main: subprocess.Popen) -> None:
