@@ -11,6 +11,7 @@ import array
 import atexit
 import contextlib
 import ctypes
+import gc
 import importlib
 import json
 import os
@@ -28,12 +29,10 @@ from types import FrameType
 SOCKET = "VQATUNE_WARM_START"
 """The environment variable with the socket's path."""
 LIBRARIES = (
-    "pandas",
-    "pyarrow.parquet",
-    "torch",
-    "transformers.models.blip.modeling_blip",
-    "peft",
-    "accelerate",
+    *("pydantic", "rich.progress", "pandas", "pyarrow.parquet", "PIL.Image"),
+    *("torch", "safetensors.torch", "transformers.models.blip.modeling_blip"),
+    *("transformers.models.blip.processing_blip", "transformers.models.blip.image_processing_pil_blip"),
+    *("transformers.models.bert.tokenization_bert", "peft", "accelerate", "dvclive"),
 )
 """What is imported before the fork: libraries only. The first stages need no torch, so it costs no time to wait."""
 PASSED_ON = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -101,6 +100,8 @@ def run_command(command: list[str]) -> int:
                 # A command that had nothing to do has ended by now.
                 if main.poll() is None:
                     importlib.import_module(library)
+            # Garbage collection in a stage passes over, and copies, nothing of the libraries.
+            gc.freeze()
             _serve(listener, main)
             return main.returncode
     finally:
