@@ -30,7 +30,7 @@ class MissingExtraError(VqatuneError):
 
 
 class ImageError(DataError):
-    """A picture's bytes do not open; what is asked of it is left out."""
+    """An image cannot be decoded; its questions are skipped."""
 
 
 class Stopped(VqatuneError):

@@ -28,7 +28,7 @@ def test_a_picture_that_is_nowhere_or_does_not_open_is_named(places, tmp_path):
 
 
 @pytest.mark.parametrize("processes", [0, 2])
-def test_pictures_come_pass_by_pass_as_the_processor_prepares_them(places, encoder, processes):
+def test_images_come_by_micro_batch_as_the_processor_prepares_them(places, encoder, processes):
     micro_batches = [["image03", "image01"], ["image02"], ["image05", "image04", "image03"]]
     pictures = MicroBatchImages(micro_batches, ImageReader(places), encoder)
     loaded = list(load_images(pictures, processes))

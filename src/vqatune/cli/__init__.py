@@ -69,7 +69,8 @@ def _parser(arguments: list[str]) -> argparse.ArgumentParser:
     """Return the parser of all commands, with the arguments of the one that is chosen."""
     parser = argparse.ArgumentParser(
         prog="vqatune",
-        description="Beside `dvc repro`: profiles, scores and comparisons. Run it from the repository's root.",
+        description="Commands beside `dvc repro`: scores, comparisons, inference, demo, publishing. Most read the repository in the "
+        "current folder.",
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     chosen = next((argument for argument in arguments if not argument.startswith("-")), None)

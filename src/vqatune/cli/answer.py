@@ -8,7 +8,7 @@ from vqatune.cli.model_arguments import add_model_arguments
 from vqatune.errors import DataError, Stopped
 from vqatune.inference.answering.answer import parse_choices
 from vqatune.inference.answering.answer_file import answer_file
-from vqatune.inference.answering.picture_folder import ImageFolder
+from vqatune.inference.answering.image_folder import ImageFolder
 from vqatune.inference.answering.questions_file import open_questions
 from vqatune.inference.answering.settings import choose_version, own_settings
 

@@ -92,7 +92,7 @@ def write_dataset(folder: Path, root: Path, shard_bytes: int = SHARD_BYTES) -> W
 
 
 def _images(pairs: pd.DataFrame, sampled: pd.DataFrame, split: str) -> pd.DataFrame:
-    """Return a row an image of the pairs, sorted by image_id, with where its bytes lie."""
+    """Return a row an image of the pairs, sorted by image_id, with the location of its bytes."""
     asked = pairs[["image_id", "item_id", "product_type"]].drop_duplicates("image_id")
     images = asked.merge(sampled, on="image_id", validate="one_to_one").sort_values(
         "image_id", ignore_index=True

@@ -39,7 +39,7 @@ def check_login() -> str:
 def upload(part: Part, version: str, private: bool) -> str:
     """Create a part's repository where it is not there yet, and send its folder; return the repository's address.
 
-    Stopped, and started again, it goes on where it was: files that the hub has are not sent. Raises UploadError.
+    A restarted upload resumes: files already on the hub are skipped. Raises UploadError.
     """
     api = HfApi()
     with _one_line(part.repo):

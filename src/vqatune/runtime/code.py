@@ -1,4 +1,4 @@
-"""What code a module runs: the modules of this package that it imports, directly or through others.
+"""The import closure of a module: the modules of this package that it imports, directly or through others.
 
 The stage graph and the keys of work in progress depend on code by this rule, so that an edit repeats what it may
 change and nothing else.

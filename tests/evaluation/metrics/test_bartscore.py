@@ -11,7 +11,7 @@ import torch
 
 from vqatune.evaluation import score
 from vqatune.evaluation.metrics.bartscore import Bartscore
-from vqatune.evaluation.metrics.sources import find_model
+from vqatune.evaluation.metrics.model_sources import find_model
 
 with pytest.MonkeyPatch.context() as _patch:
     _patch.syspath_prepend(Path(__file__).parent)

@@ -11,7 +11,7 @@ import torch
 from vqatune.errors import ModelError
 from vqatune.evaluation.metrics.bertscore import bertscore
 from vqatune.evaluation.metrics.encoders import TokenEncoder
-from vqatune.evaluation.metrics.sources import Source, find_model
+from vqatune.evaluation.metrics.model_sources import Source, find_model
 
 with pytest.MonkeyPatch.context() as _patch:
     _patch.syspath_prepend(Path(__file__).parent)

@@ -19,7 +19,7 @@ from vqatune.evaluation.metrics.encoders import (
     run_blocks,
     same_shape_blocks,
 )
-from vqatune.evaluation.metrics.sources import find_model
+from vqatune.evaluation.metrics.model_sources import find_model
 
 with pytest.MonkeyPatch.context() as _patch:
     _patch.syspath_prepend(Path(__file__).parent)

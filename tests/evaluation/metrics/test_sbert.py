@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from vqatune.evaluation.metrics.encoders import SentenceEncoder
+from vqatune.evaluation.metrics.model_sources import find_model
 from vqatune.evaluation.metrics.sbert import sbert_cosine
-from vqatune.evaluation.metrics.sources import find_model
 
 with pytest.MonkeyPatch.context() as _patch:
     _patch.syspath_prepend(Path(__file__).parent)

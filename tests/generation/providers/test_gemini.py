@@ -246,7 +246,7 @@ def test_a_429_says_how_long_and_what_is_allowed(ask_planned, answer, delay, lim
         ((200, b"no gzip", {"Content-Encoding": "gzip"}), "reset", None),
     ],
 )
-def test_what_may_pass_is_told_as_passing(ask_planned, answer, kind, delay):
+def test_temporary_failures_are_transient_errors(ask_planned, answer, kind, delay):
     failure = ask_planned(answer)
     assert type(failure) is TransientError and failure.reached
     assert (failure.kind, failure.delay) == (kind, delay)

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from vqatune.evaluation.metrics.encoders import load_from, precision_on, run_blocks, same_shape_blocks
-from vqatune.evaluation.metrics.sources import Source
+from vqatune.evaluation.metrics.model_sources import Source
 
 LONGEST = 1024
 """Tokens of a text that are read."""

@@ -14,7 +14,7 @@ import torch
 from safetensors import SafetensorError
 
 from vqatune.errors import ModelError
-from vqatune.evaluation.metrics.sources import Source
+from vqatune.evaluation.metrics.model_sources import Source
 
 _Result = TypeVar("_Result")
 LONGEST = 512

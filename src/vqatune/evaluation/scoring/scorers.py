@@ -12,8 +12,8 @@ import numpy as np
 
 from vqatune.evaluation.metrics import METRICS
 from vqatune.evaluation.metrics.bertscore import bertscore
+from vqatune.evaluation.metrics.model_sources import Source, find_model, scoring_device
 from vqatune.evaluation.metrics.sbert import sbert_cosine
-from vqatune.evaluation.metrics.sources import Source, find_model, scoring_device
 from vqatune.evaluation.metrics.text import plain
 from vqatune.evaluation.scoring.embeddings import Embeddings, Encode
 from vqatune.evaluation.scoring.store import Pair, Store

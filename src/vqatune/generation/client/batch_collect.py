@@ -16,7 +16,7 @@ from vqatune.generation.client.batch_files import (
     read_results,
     request_line,
 )
-from vqatune.generation.client.requests import ImageRequest, should_retry
+from vqatune.generation.client.image_requests import ImageRequest, should_retry
 from vqatune.generation.prompts.prompt import Prompt
 from vqatune.generation.providers import ParsedReply
 from vqatune.generation.providers.errors import PermanentError

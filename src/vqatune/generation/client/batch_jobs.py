@@ -16,9 +16,9 @@ from vqatune.generation.client.api_keys import key_mark, read_keys
 from vqatune.generation.client.batch_collect import RequestQueue, ResultCollector, write_requests
 from vqatune.generation.client.batch_files import JobRecord, delete_record, job_title, load_records
 from vqatune.generation.client.batch_submit import JobSubmitter, StopSignal
+from vqatune.generation.client.image_requests import MOST_WITHOUT_PAIRS, RequestPlan, no_pairs_message
 from vqatune.generation.client.key_pool import KeyPool, PooledKey, StopRequested
 from vqatune.generation.client.rate_limiter import RateLimiter
-from vqatune.generation.client.requests import MOST_WITHOUT_PAIRS, RequestPlan, no_pairs_message
 from vqatune.generation.client.usage import dollars
 from vqatune.generation.providers.errors import InvalidKeyError, ProviderError, TransientError
 from vqatune.generation.providers.gemini_batch import ENDED, JobServer, NotFoundError, connect

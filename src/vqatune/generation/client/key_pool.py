@@ -145,7 +145,7 @@ class KeyPool:
             self._limited(pooled_key, sent, now, failure)
         else:
             self._failing += _NEWEST * (1 - self._failing)
-            if sent > self._cut_at and self.struggles:
+            if sent > self._cut_at and self.failing:
                 self.window, self._slow_start, self._cut_at = max(1.0, self.window / 2), False, now
             if sent >= pooled_key.round_since:
                 pooled_key.failures, pooled_key.round_since = pooled_key.failures + 1, now
@@ -154,7 +154,7 @@ class KeyPool:
                 pooled_key.backs_off_until = now + self.delay(
                     pooled_key.failures - 1, failure.delay, str(pooled_key.number)
                 )
-            self._rest_if_tired(pooled_key, now, failure)
+            self._rest_after_failures(pooled_key, now, failure)
         self._changed.set()
 
     def delay(self, failures: int, named: float | None, salt: str) -> float:
@@ -165,12 +165,12 @@ class KeyPool:
         return min(self.backoff * 2 ** min(failures, 30), longest) * (0.5 + unit(failures, "back-off", salt))
 
     @property
-    def struggles(self) -> bool:
+    def failing(self) -> bool:
         """Whether so many requests fail that a failure says nothing about its image."""
         return self._failing > _TOO_MANY
 
     @property
-    def hopeless(self) -> bool:
+    def exhausted(self) -> bool:
         """Whether every key has rested several times without a success in between."""
         return all(pooled_key.retired or pooled_key.rests >= _MOST_RESTS for pooled_key in self.keys)
 
@@ -200,9 +200,9 @@ class KeyPool:
                 until = max(until, rest * self.minute / 60)
             self._rest(pooled_key, now, until, failure)
         elif new_round:
-            self._rest_if_tired(pooled_key, now, failure)
+            self._rest_after_failures(pooled_key, now, failure)
 
-    def _rest_if_tired(self, pooled_key: PooledKey, now: float, failure: TransientError) -> None:
+    def _rest_after_failures(self, pooled_key: PooledKey, now: float, failure: TransientError) -> None:
         if pooled_key.failures >= max(self.attempts, _FEWEST_FAILURES):
             rest = min(_FIRST_REST * 2**pooled_key.rests, _LONGEST_REST) * min(1.0, self.backoff)
             self._rest(pooled_key, now, max(rest, failure.delay or 0), failure)

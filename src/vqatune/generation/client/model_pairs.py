@@ -14,9 +14,9 @@ import pandas as pd
 
 from vqatune.generation.checks.checks import clean_and_check
 from vqatune.generation.client.api_keys import key_mark, read_keys
+from vqatune.generation.client.image_requests import ImageRequest, RequestPlan, should_retry
 from vqatune.generation.client.key_pool import KeyPool, PooledKey
 from vqatune.generation.client.rate_limiter import RateLimiter
-from vqatune.generation.client.requests import ImageRequest, RequestPlan, should_retry
 from vqatune.generation.client.scheduler import Scheduler
 from vqatune.generation.client.usage import Usage, dollars, reply_settings
 from vqatune.generation.prompts.prompt import fence, load_prompt

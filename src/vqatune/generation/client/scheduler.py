@@ -15,15 +15,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from vqatune.errors import ParameterError, VqatuneError
-from vqatune.generation.client.key_pool import KeyPool, PooledKey, StopRequested
-from vqatune.generation.client.reply_writer import ReplyWriter
-from vqatune.generation.client.requests import (
+from vqatune.generation.client.image_requests import (
     MOST_WITHOUT_PAIRS,
     ImageRequest,
     RequestPlan,
     no_pairs_message,
     should_retry,
 )
+from vqatune.generation.client.key_pool import KeyPool, PooledKey, StopRequested
+from vqatune.generation.client.reply_writer import ReplyWriter
 from vqatune.generation.providers import Ask, ParsedReply
 from vqatune.generation.providers.errors import (
     InvalidKeyError,
@@ -248,12 +248,12 @@ class Scheduler:
         if not waiting.troubles:
             waiting.successes = self._key_pool.successes
         waiting.troubles += 1
-        others_succeed = self._key_pool.successes > waiting.successes and not self._key_pool.struggles
+        others_succeed = self._key_pool.successes > waiting.successes and not self._key_pool.failing
         # At the end no other requests show whether the image or the server is the cause.
         patience = 1 if others_succeed else 2 if self._exhausted else math.inf
         if waiting.troubles >= patience * self._key_pool.attempts:
             self._set_aside(waiting.image_request, failure.kind)
-        elif self._exhausted and self._key_pool.hopeless:
+        elif self._exhausted and self._key_pool.exhausted:
             # Only failing images are left, and resting has not helped.
             for each in [waiting, *self._queue]:
                 self._set_aside(each.image_request, failure.kind)
@@ -266,7 +266,7 @@ class Scheduler:
         # Where other requests succeed between its refusals, the quota is not the cause.
         if self._key_pool.successes > waiting.limited_at:
             waiting.limited, waiting.limited_at = waiting.limited + 1, self._key_pool.successes
-        at_the_end = self._exhausted and waiting.limited and self._key_pool.hopeless and not failure.daily
+        at_the_end = self._exhausted and waiting.limited and self._key_pool.exhausted and not failure.daily
         return bool(at_the_end) or waiting.limited >= _LIMITED_TOO_OFTEN * self._key_pool.attempts
 
     def _requeue(self, waiting: _Waiting, ready: float) -> None:

@@ -23,7 +23,7 @@ _parts_of_a_reply = ("candidates", "promptFeedback", "usageMetadata")
 _longest_reason = 300  # characters; some proxies send a page
 
 # Google's names of transient errors, whatever their status code.
-_passing_names = (
+_transient_names = (
     "ABORTED",
     "CANCELLED",
     "DATA_LOSS",
@@ -32,7 +32,7 @@ _passing_names = (
     "UNAVAILABLE",
     "UNKNOWN",
 )
-_passing_codes = (408, 409, 423, 425, 499)
+_transient_codes = (408, 409, 423, 425, 499)
 # Statuses of a server that is not Gemini's, or of another address on it.
 _endpoint_codes = (405, 406, 407, 410, 411, 415, 426)
 
@@ -136,7 +136,7 @@ def error_of(
         if _nothing_allowed.search(message):
             return InvalidKeyError("no quota", f"the key's project may not ask this model at all ({said})")
         return _limited(said, delay, details)
-    if status >= 500 or status < 300 or status in _passing_codes or name in _passing_names:
+    if status >= 500 or status < 300 or status in _transient_codes or name in _transient_names:
         return TransientError(f"http {status}", said, delay)
 
     bad_key = _of_a_key.search(message) or any(

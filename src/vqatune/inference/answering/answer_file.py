@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from vqatune.errors import DataError
 from vqatune.inference.answering.chunks import Chunk, read_chunks, read_saved
-from vqatune.inference.answering.picture_folder import ImageFolder
+from vqatune.inference.answering.image_folder import ImageFolder
 from vqatune.inference.answering.questions_file import QuestionsFile, write_row
 from vqatune.inference.answering.settings import Settings
 from vqatune.runtime.code import digest_code

@@ -15,9 +15,9 @@ import torch
 
 from vqatune.errors import DataError, ImageError
 from vqatune.inference.answering.answer import Answer, by_share, check_choices, check_question, make_answer
+from vqatune.inference.answering.answer_batches import MicroBatching, answer_in_micro_batches
 from vqatune.inference.answering.image_input import ImageInput, open_image
 from vqatune.inference.answering.load_version import load_version
-from vqatune.inference.answering.micro_batches import MicroBatching, answer_in_micro_batches
 from vqatune.inference.decoding import answer_log_probabilities, beam_answers, greedy_answers, ranked_answers
 from vqatune.loading.loader import Encoder
 from vqatune.models.device import autocast, prepare_model, start

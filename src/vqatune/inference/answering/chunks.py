@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from vqatune.errors import DataError, ImageError
 from vqatune.inference.answering.answer import Answer, check_question, parse_choices
-from vqatune.inference.answering.picture_folder import ImageFolder
+from vqatune.inference.answering.image_folder import ImageFolder
 from vqatune.inference.answering.questions_file import QuestionsFile
 from vqatune.runtime.fingerprints import digest_contents
 from vqatune.tables import read_table, write_table

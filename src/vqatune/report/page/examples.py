@@ -72,7 +72,7 @@ def example_data(root: Path, answers: Answers, seed: int, count: int = COUNT) ->
     """Return the examples as JSON can hold them.
 
     Returns:
-        versions: their names; texts: every distinct text once, which the others are places in; images: a dict an
+        versions: their names; texts: every distinct text once; other fields hold indices into this list; images: a dict an
         image (id, item, type, source: a data URI, questions: lists of question, reference, difficulty or None,
         question type or None, the versions' answers, their probabilities in thousandths (None where there is none),
         and which of them are right, a string of 0 and 1); left_out: a note on the images that do not open.

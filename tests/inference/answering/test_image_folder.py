@@ -3,7 +3,7 @@ import os
 import pytest
 
 from vqatune.errors import DataError, ImageError
-from vqatune.inference.answering.picture_folder import ImageFolder
+from vqatune.inference.answering.image_folder import ImageFolder
 
 
 @pytest.fixture
