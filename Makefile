@@ -14,6 +14,7 @@ export PATH := $(abspath $(VENV))/bin:$(PATH)
 .PHONY: repro test check browser lint lock setup clean
 
 repro: setup
+	@python -m vqatune.params
 	python -m vqatune.runtime.warm_start dvc repro
 	vqatune table
 

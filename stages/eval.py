@@ -20,15 +20,15 @@ def main(params: Params, version: str) -> None:
     predictions = read_table(f"data/predictions/{version}.parquet", PREDICTIONS)
     test = read_test(Path())
     scored = score_version(predictions, test, params, store=STORE)
-    if not scored.scores.all_stored:
-        # The models are loaded: score the pairs of the evaluations that follow, too.
-        others = sorted(Path("data/predictions").glob("*.parquet"))
-        store_scores(others, test, params, STORE)
     for name, reason in scored.scores.absent.items():
         print(f"{name} is absent: {reason}", file=sys.stderr)
     write_json(scored.values, f"metrics/{version}.json")
     write_csv(scored.intervals(), f"metrics/intervals/{version}.csv")
     write_csv(scored.by(), f"metrics/by/{version}.csv")
+    if not scored.scores.all_stored:
+        # The models are loaded: score the pairs of the evaluations that follow, too.
+        others = sorted(Path("data/predictions").glob("*.parquet"))
+        store_scores(others, test, params, STORE)
 
 
 if __name__ == "__main__":

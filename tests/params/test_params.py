@@ -1,4 +1,7 @@
 import copy
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -212,3 +215,17 @@ def test_every_parameter_is_explained_in_the_file(repository):
     text = (repository / "params.yaml").read_text()
     sections = yaml.safe_load(text)
     assert text.count("#") >= len(sections)
+
+
+@pytest.mark.parametrize("name", ["raw.path", "generate.path", "generate.prompt_file", "predict.candidates"])
+def test_a_path_that_is_null_is_answered_with_the_placeholder(repository, tmp_path, name):
+    """DVC says no more than "unexpected error"."""
+    text = (repository / "params.yaml").read_text().replace(f"data/unset/{name}\n", "null\n")
+    (tmp_path / "params.yaml").write_text(text)
+    command = [sys.executable, "-m", "vqatune.params"]
+    environment = os.environ | {"PYTHONPATH": str(repository / "src")}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr == (
+        f"error: params.yaml: {name} is null, which DVC cannot watch: write data/unset/{name} where none is set\n"
+    )

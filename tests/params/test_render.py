@@ -28,12 +28,13 @@ def test_params_yaml_has_the_parameters_and_comments_that_are_rendered_with_any_
     assert _names(yaml.safe_load(text)) == _names(yaml.safe_load(rendered)), f"params.yaml {HINT}"
 
 
-def test_rendering_keeps_values_adds_new_parameters_and_drops_gone_ones(tmp_path):
+def test_rendering_keeps_values_adds_new_parameters_and_drops_gone_ones(tmp_path, capsys):
     path = tmp_path / "params.yaml"
     changed = params_yaml().replace("  r: 8\n", "  r: 16\n  gone: 1\n").replace("  weight_decay: 0.01\n", "")
     changed = changed.replace("    model: embedded\n", "    model: null\n", 1)
     path.write_text(re.sub(r"(?m)^  v(3|4|5|6|7|8|9|\d\d): .*\n", "", changed))
     text = params_yaml(read_values(path))
+    assert capsys.readouterr().err == "lora.gone is not a parameter: it is left out\n"
     params = check_params(yaml.safe_load(text), "params.yaml")
     assert (params.lora.r, params.train.weight_decay, params.eval.bertscore.model) == (16, 0.01, None)
     assert params.version_names == ["base", "v1", "v2"] and _comments(text) == _comments(params_yaml())
@@ -74,3 +75,20 @@ def test_types_are_said_in_words():
         "| `gradient_checkpointing` | `true` or `false` | `false` |",
     ):
         assert row in page
+
+
+@pytest.mark.parametrize("rate", [1e-4, 3.14159e-5, 0.00123456789, 2.5e-10])
+def test_no_digit_of_a_number_is_lost(rate):
+    text = params_yaml(
+        Params().model_copy(update={"train": Params().train.model_copy(update={"learning_rate": rate})})
+    )
+    assert yaml.safe_load(text)["train"]["learning_rate"] == rate
+
+
+def test_a_file_with_a_number_of_batches_gets_a_chain_of_that_length(tmp_path):
+    path = tmp_path / "params.yaml"
+    old = yaml.safe_load(params_yaml())
+    del old["versions"], old["measured"]
+    old["batch"]["count"] = 3
+    path.write_text(yaml.safe_dump(old))
+    assert read_values(path).version_names == ["base", "v1", "v2", "v3"]

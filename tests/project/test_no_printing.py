@@ -7,11 +7,13 @@ PRINTING = (
     "cli/",
     "demo/server.py",
     "evaluation/metrics/wordnet.py",  # a command of the set-up
+    "params/render.py",  # a command of its own
     "report/terminal/",
     "runtime/launch.py",
     "runtime/live_display.py",
     "runtime/progress.py",
     "runtime/stage.py",
+    "runtime/warm_start.py",
 )
 """What prints for a living: commands, stages and displays."""
 

@@ -41,6 +41,7 @@ def warm(tmp_path, environment):
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            start_new_session=True,
         )
 
     return start
@@ -74,7 +75,11 @@ def test_a_script_runs_in_a_warm_process_with_its_arguments_streams_and_variable
 
 
 @pytest.mark.parametrize(
-    ("ending", "status"), [("sys.exit(3)", 3), ("sys.exit()", 0), ("1 / 0", 1), ("os.abort()", 134)]
+    ("ending", "status"),
+    [
+        *(("sys.exit(3)", 3), ("sys.exit()", 0), ("sys.exit('no')", 1), ("1 / 0", 1), ("os.abort()", 134)),
+        *(("os.kill(os.getpid(), signal.SIGKILL)", 137), ("raise KeyboardInterrupt", 130)),
+    ],
 )
 def test_the_exit_status_is_that_of_the_script(warm, script, ending, status):
     process = warm(script(ending) + "; echo $?")
@@ -92,6 +97,50 @@ def test_a_signal_reaches_the_stage_once(warm, script, tmp_path):
     os.kill(_wait_for(tmp_path / "asked"), signal.SIGTERM)
     out, _ = process.communicate(timeout=30)
     assert out == f"[{signal.SIGTERM.value}]\n143\n"
+
+
+def test_a_signal_of_the_terminal_reaches_the_stage_once(warm, script, tmp_path):
+    code = "came = []\nsignal.signal(signal.SIGINT, lambda number, frame: came.append(number))\n"
+    code += "Path('ready').write_text('1')\nwhile not came: time.sleep(0.01)\ntime.sleep(0.2)\n"
+    process = warm("trap : INT; " + script(code + "print(came)\nsys.exit(7)") + "; echo $?")
+    _wait_for(tmp_path / "ready")
+    os.killpg(process.pid, signal.SIGINT)
+    out, _ = process.communicate(timeout=30)
+    assert out.splitlines()[0] == f"[{signal.SIGINT.value}]" and out.splitlines()[-1] == "7"
+
+
+def test_sigterm_to_the_server_ends_the_command_and_its_stages(warm, script, tmp_path):
+    code = "Path('stage').write_text(str(os.getpid()))\ntime.sleep(60)\n"
+    process = warm("exec " + script(code))
+    stage = _wait_for(tmp_path / "stage")
+    process.terminate()
+    process.communicate(timeout=30)
+    assert process.returncode == 143
+    with pytest.raises(ProcessLookupError):
+        os.kill(stage, 0)
+
+
+def test_what_the_server_ignores_its_stages_ignore(tmp_path, script, environment):
+    command = script("print(signal.getsignal(signal.SIGHUP) == signal.SIG_IGN)")
+    server = [sys.executable, "-c", SERVER, "sh", "-c", command]
+    done = subprocess.run(
+        ["nohup", *server], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "True\n"
+
+
+def test_a_script_of_another_checkout_runs_its_own_code(warm, tmp_path, repository):
+    package = tmp_path / "other/vqatune"
+    (package / "runtime").mkdir(parents=True)
+    (package / "runtime/warm_start.py").write_bytes(
+        (repository / "src/vqatune/runtime/warm_start.py").read_bytes()
+    )
+    (package / "__init__.py").write_text("value = 'another checkout'\n")
+    (tmp_path / "stage.py").write_text(
+        "import sys\nsys.path.insert(0, 'other')\n" + SCRIPT + "import vqatune\nprint(vqatune.value)\n"
+    )
+    out, err = warm(f"{sys.executable} stage.py").communicate(timeout=30)
+    assert out == "another checkout\n", err
 
 
 def test_a_script_that_is_killed_takes_its_stage_along(warm, script, tmp_path):

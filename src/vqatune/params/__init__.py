@@ -24,7 +24,7 @@ from vqatune.params.model import ModelParams, TinyParams
 from vqatune.params.predict import PredictParams
 from vqatune.params.raw import ArchiveParams, RawParams
 from vqatune.params.sample import SampleParams, TierParams
-from vqatune.params.section import Section
+from vqatune.params.section import UNSET, Section
 from vqatune.params.split import SplitParams
 from vqatune.params.train import TrainParams
 from vqatune.params.versions import BASE, VersionParams, chain, check_chain
@@ -109,6 +109,10 @@ class Params(Section):
         return [BASE, *self.versions]
 
 
+WATCHED_PATHS = ("raw.path", "generate.path", "generate.prompt_file", "predict.candidates")
+"""Paths of files outside of the repository that stages depend on, each by default that of a placeholder."""
+
+
 def load_params(path: Path | str = "params.yaml") -> Params:
     """Read and check params.yaml.
 
@@ -122,7 +126,14 @@ def load_params(path: Path | str = "params.yaml") -> Params:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
     except yaml.YAMLError as error:
         raise ParameterError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
-    return check_params(values, str(path))
+    params = check_params(values, str(path))
+    for name in WATCHED_PATHS:
+        section, key = name.split(".")
+        if values[section].get(key, "") is None:
+            raise ParameterError(
+                f"{path}: {name} is null, which DVC cannot watch: write {UNSET}{name} where none is set"
+            )
+    return params
 
 
 def check_params(values: Any, where: str) -> Params:

@@ -6,8 +6,10 @@ params.yaml stay; a new parameter comes with its default, and one that is gone g
 
 import json
 import re
+import sys
 import textwrap
 from collections.abc import Iterable, Iterator
+from decimal import Decimal
 from pathlib import Path
 from types import NoneType
 from typing import Any, Literal, get_args, get_origin
@@ -18,7 +20,7 @@ from pydantic.fields import FieldInfo
 from vqatune.params import Params, check_params
 from vqatune.params.explain import section_of
 from vqatune.params.section import Section, path_or_none
-from vqatune.params.versions import BASE
+from vqatune.params.versions import BASE, chain
 
 WIDTH = 110
 """Columns of params.yaml."""
@@ -139,17 +141,17 @@ def _flow(value: Any) -> str:
         return _number(value)
     if isinstance(value, str):
         # Digits alone are text to some readers of YAML and numbers to others: 08.
-        plain = re.fullmatch(r"(?![0-9.]+$)[\w./:-]+", value) and yaml.safe_load(value) == value
+        plain = re.fullmatch(r"(?![0-9.e+-]+$)[\w./:-]+", value) and yaml.safe_load(value) == value
         return value if plain else json.dumps(value, ensure_ascii=False)
     return str(value)
 
 
 def _number(value: float) -> str:
-    if value and abs(value) < 0.01:
-        digits, exponent = f"{value:e}".split("e")
-        digits = digits.rstrip("0")
-        return f"{digits}{'0' if digits.endswith('.') else ''}e{int(exponent)}"
-    return str(int(value)) if value.is_integer() and value > 1 else str(value)
+    if not value or abs(value) >= 0.01:
+        return str(int(value)) if value.is_integer() and value > 1 else str(value)
+    decimal = Decimal(repr(value))
+    digits = "".join(map(str, decimal.as_tuple().digits)).rstrip("0")
+    return f"{digits[0]}.{digits[1:] or '0'}e{decimal.adjusted()}"
 
 
 def _rows(section: type[Section], default: Any, prefix: str) -> Iterator[str]:
@@ -204,7 +206,23 @@ def _words(kind: Any, metadata: Iterable[Any] = ()) -> str:
 def read_values(path: Path) -> Params:
     """Return the parameters of a params.yaml of before a change of the classes: its values, and defaults of new ones."""
     defaults = yaml.safe_load(params_yaml())
-    return check_params(_known(yaml.safe_load(path.read_text(encoding="utf-8")), defaults), str(path))
+    values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    count = (values.get("batch") or {}).get("count")
+    if count and "versions" not in values:
+        # As the number of versions was set before there was a list.
+        versions = {name: version.model_dump() for name, version in chain(count).items()}
+        values |= {"versions": versions, "measured": {BASE: {}} | versions}
+    for name in sorted(_names(values) - _names(defaults) - {"batch.count"}):
+        print(f"{name} is not a parameter: it is left out", file=sys.stderr)
+    return check_params(_known(values, defaults), str(path))
+
+
+def _names(values: dict[str, Any], prefix: str = "") -> set[str]:
+    names: set[str] = set()
+    for name, value in values.items():
+        inner = isinstance(value, dict) and name not in ("versions", "measured")
+        names |= _names(value, f"{prefix}{name}.") if inner else {prefix + name}
+    return names
 
 
 def _known(values: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:

@@ -40,7 +40,12 @@ def import_closure(*modules: str) -> set[Path]:
 def _package_data(folder: Path) -> list[Path]:
     inner = [path for path in folder.iterdir() if path.is_dir() and not any(path.glob("*.py"))]
     files = [path for each in (folder, *inner) if each.name != "__pycache__" for path in each.iterdir()]
-    return [path for path in files if path.is_file() and path.suffix != ".py"]
+    # Not what editors and file managers leave there.
+    return [
+        path
+        for path in files
+        if path.is_file() and path.suffix != ".py" and not path.name.startswith(".") and path.name[-1] != "~"
+    ]
 
 
 def file_of(module: str) -> Path:
@@ -94,6 +99,8 @@ def _imported_names(tree: ast.AST) -> Iterator[str]:
             yield from (name for other in node.orelse for name in _imported_names(other))
         elif isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names if f"{alias.name}.".startswith("vqatune."))
+        elif isinstance(node, ast.ImportFrom) and node.level:
+            raise ValueError(f"a relative import, line {node.lineno}: name the module whole")
         elif isinstance(node, ast.ImportFrom):
             if node.module and f"{node.module}.".startswith("vqatune."):
                 yield from (_module_of(node.module, alias.name) for alias in node.names)

@@ -1,10 +1,11 @@
 """Stages that start warm: `python -m vqatune.runtime.warm_start dvc repro`, on Linux.
 
-Importing torch, transformers and peft takes longer than a showroom stage computes. Here one process imports these
-libraries once, runs a command such as `dvc repro`, and forks itself for every stage that the command starts. A stage's
-script asks for that over a Unix socket (`hand_over`), and from then on passes signals on and waits: its exit status,
-output and arguments are those of the stage. This package is imported after the fork, so edited code is never stale.
-Elsewhere than on Linux, where forking such a process is not safe, the command simply runs.
+Importing torch, transformers and peft takes longer than a showroom stage computes. Here one process, the server, imports
+these libraries once, runs a command such as `dvc repro`, and forks itself for every stage that the command starts. A
+stage's script asks for that over a Unix socket (`hand_over`) and waits: its exit status, output and arguments are those
+of the stage. The stage stays in the process group of the terminal, which sends its signals to all of them. This package
+is imported after the fork, so edited code is never stale. Elsewhere than on Linux, where forking such a process is not
+safe, the command simply runs.
 """
 
 import array
@@ -23,8 +24,10 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 SOCKET = "VQATUNE_WARM_START"
 """The environment variable with the socket's path."""
@@ -34,8 +37,9 @@ LIBRARIES = (
     *("transformers.models.blip.processing_blip", "transformers.models.blip.image_processing_pil_blip"),
     *("transformers.models.bert.tokenization_bert", "peft", "accelerate", "dvclive"),
 )
-"""What is imported before the fork: libraries only. The first stages need no torch, so it costs no time to wait."""
-PASSED_ON = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""Imported before the fork, while the command starts."""
+_OF_TERMINAL = (signal.SIGINT, signal.SIGHUP)
+_PASSED_ON = (*_OF_TERMINAL, signal.SIGTERM)
 _STANDARD_STREAMS = 3
 _PR_SET_PDEATHSIG = 1
 
@@ -50,24 +54,39 @@ def hand_over() -> None:
         connection.connect(path)
     except OSError:
         return
-    request = json.dumps({"argv": sys.argv, "cwd": os.getcwd(), "environment": dict(os.environ)}).encode()
-    streams = array.array("i", range(_STANDARD_STREAMS))
-    connection.sendmsg([len(request).to_bytes(4, "big")], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, streams)])
-    connection.sendall(request)
-    process = int.from_bytes(_receive(connection, 4), "big")
+    ignored = [number.value for number in _PASSED_ON if signal.getsignal(number) == signal.SIG_IGN]
+    request = {"argv": sys.argv, "cwd": os.getcwd(), "environment": dict(os.environ), "ignored": ignored}
+    content = json.dumps(request).encode()
+    process = None
+    came: list[int] = []
 
     def pass_on(number: int, frame: FrameType | None) -> None:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(process, number)
+        came.append(number)
+        if process is not None:
+            _signal(process, number)
 
-    for number in PASSED_ON:
-        if signal.getsignal(number) != signal.SIG_IGN:
-            signal.signal(number, pass_on)
+    # A terminal sends its signals to the stage, too; SIGTERM is for this process alone.
+    for number in _OF_TERMINAL:
+        signal.signal(number, signal.SIG_IGN)
+    if signal.SIGTERM.value not in ignored:
+        signal.signal(signal.SIGTERM, pass_on)
+    streams = array.array("i", range(_STANDARD_STREAMS))
+    connection.sendmsg([len(content).to_bytes(4, "big")], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, streams)])
+    connection.sendall(content)
+    process = int.from_bytes(_receive(connection, 4), "big")
+    for number in came:
+        _signal(process, number)
     status = int.from_bytes(_receive(connection, 4), "big", signed=True)
     if status < 0:
-        signal.signal(-status, signal.SIG_DFL)
+        with contextlib.suppress(OSError):
+            signal.signal(-status, signal.SIG_DFL)
         os.kill(os.getpid(), -status)
     os._exit(status)
+
+
+def _signal(process: int, number: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(process, number)
 
 
 def _receive(connection: socket.socket, length: int) -> bytes:
@@ -75,42 +94,60 @@ def _receive(connection: socket.socket, length: int) -> bytes:
     while len(content) < length:
         more = connection.recv(length - len(content))
         if not more:
-            raise ConnectionError("the process that runs the stages has ended")
+            raise ConnectionError("the process at the other end has ended")
         content += more
     return content
 
 
 def run_command(command: list[str]) -> int:
     """Run a command whose stages start warm; return its exit status."""
+    before = {number: signal.getsignal(number) for number in _PASSED_ON}
+    stages: dict[int, socket.socket] = {}
     # No TemporaryDirectory, which a stage would clean up when it exits.
     folder = Path(tempfile.mkdtemp(prefix="vqatune-"))
     try:
         with socket.socket(socket.AF_UNIX) as listener:
             listener.bind(str(folder / "warm-start"))
             listener.listen()
-            for number in PASSED_ON:
-                # The terminal sends them to the command and its stages, too, which end by themselves.
+            # The command and its stages get the terminal's signals themselves.
+            for number in _OF_TERMINAL:
                 signal.signal(number, signal.SIG_IGN)
             main = subprocess.Popen(
                 command,
                 env=os.environ | {SOCKET: str(folder / "warm-start")},
-                preexec_fn=_default_signals,  # noqa: PLW1509 - no thread runs here yet
+                preexec_fn=lambda: _restore(before),  # noqa: PLW1509 - no thread runs here yet
             )
+
+            def end(number: int, frame: FrameType | None) -> None:
+                for process in (main.pid, *stages):
+                    _signal(process, number)
+
+            signal.signal(signal.SIGTERM, end)
             for library in LIBRARIES:
-                # A command that had nothing to do has ended by now.
+                # A command that had nothing to do has ended by now. What is not there is said by the stage that needs it.
                 if main.poll() is None:
-                    importlib.import_module(library)
+                    with contextlib.suppress(ImportError):
+                        importlib.import_module(library)
             # Garbage collection in a stage passes over, and copies, nothing of the libraries.
             gc.freeze()
-            _serve(listener, main)
-            return main.returncode
+            _serve(listener, main, stages, before)
+            return main.returncode if main.returncode >= 0 else 128 - main.returncode
     finally:
         shutil.rmtree(folder)
 
 
-def _serve(listener: socket.socket, main: subprocess.Popen) -> None:
+def _restore(before: dict[signal.Signals, Any]) -> None:
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+def _serve(
+    listener: socket.socket,
+    main: subprocess.Popen,
+    stages: dict[int, socket.socket],
+    before: dict[signal.Signals, Any],
+) -> None:
     """Fork for every request until the command and all stages have ended."""
-    stages: dict[int, socket.socket] = {}
     ended, notify = os.pipe()
     os.set_blocking(notify, False)
     signal.signal(signal.SIGCHLD, lambda number, frame: None)
@@ -122,16 +159,24 @@ def _serve(listener: socket.socket, main: subprocess.Popen) -> None:
             for key, _ in selector.select(timeout=1):
                 if key.fileobj is listener:
                     connection, _ = listener.accept()
-                    stages[_start(connection, [listener, *stages.values()], (ended, notify))] = connection
+                    try:
+                        process = _start(connection, [listener, *stages.values()], (ended, notify), before)
+                    except (OSError, IndexError, ValueError):
+                        # The script was killed before it had asked.
+                        connection.close()
+                        continue
+                    stages[process] = connection
                     selector.register(connection, selectors.EVENT_READ)
+                    with contextlib.suppress(OSError):
+                        connection.sendall(process.to_bytes(4, "big"))
                 elif key.fileobj == ended:
                     os.read(ended, 4096)
                 else:
                     # Nothing is sent after the request: the script was killed, and its stage ends with it.
                     selector.unregister(key.fileobj)
-                    process = next((pid for pid, other in stages.items() if other is key.fileobj), None)
-                    if process is not None:
-                        os.kill(process, signal.SIGKILL)
+                    for process, connection in stages.items():
+                        if connection is key.fileobj:
+                            _signal(process, signal.SIGKILL)
             for process, connection in list(stages.items()):
                 done, status = os.waitpid(process, os.WNOHANG)
                 if done:
@@ -143,24 +188,38 @@ def _serve(listener: socket.socket, main: subprocess.Popen) -> None:
                     connection.close()
 
 
-def _start(connection: socket.socket, others: list[socket.socket], pipe: tuple[int, int]) -> int:
-    """Fork a process that runs the requested script, tell its number over the connection, and return it."""
+def _start(
+    connection: socket.socket,
+    others: list[socket.socket],
+    pipe: tuple[int, int],
+    before: dict[signal.Signals, Any],
+) -> int:
+    """Fork a process that runs the requested script, and return its number."""
     size, ancillary, _, _ = connection.recvmsg(4, socket.CMSG_SPACE(4 * _STANDARD_STREAMS))
     streams = array.array("i")
     streams.frombytes(ancillary[0][2])
-    request = json.loads(_receive(connection, int.from_bytes(size, "big")))
-    process = os.fork()
-    if process:
+    server = os.getpid()
+    with contextlib.ExitStack() as opened:
         for stream in streams:
-            os.close(stream)
-        connection.sendall(process.to_bytes(4, "big"))
-        return process
+            opened.callback(os.close, stream)
+        request = json.loads(_receive(connection, int.from_bytes(size, "big")))
+        # A signal between the fork and _restore would be handled as the server's.
+        masked = signal.pthread_sigmask(signal.SIG_BLOCK, _PASSED_ON)
+        process = os.fork()
+        if process:
+            signal.pthread_sigmask(signal.SIG_SETMASK, masked)
+            return process
+        opened.pop_all()
     try:
-        signal.set_wakeup_fd(-1)
-        _default_signals()
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        # Signals of the terminal come through the script that asked, once.
-        os.setpgid(0, 0)
+        if os.getppid() != server:
+            os._exit(1)
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        _restore(before)
+        for number in request["ignored"]:
+            signal.signal(number, signal.SIG_IGN)
+        signal.pthread_sigmask(signal.SIG_SETMASK, masked)
         for other in (*others, connection):
             other.close()
         for descriptor in pipe:
@@ -173,29 +232,37 @@ def _start(connection: socket.socket, others: list[socket.socket], pipe: tuple[i
         os._exit(1)
 
 
-def _run_script(request: dict) -> int:
+def _run_script(request: dict[str, Any]) -> int:
+    """Run a script as Python would, and return its exit status."""
     os.chdir(request["cwd"])
     os.environ.clear()
     os.environ.update(request["environment"])
     sys.argv = request["argv"]
-    sys.path[0] = str(Path(sys.argv[0]).resolve().parent)
+    script = str(Path(sys.argv[0]).absolute())
+    sys.path[0] = str(Path(script).parent)
+    # The code of the script's own checkout, as it is now.
+    for name in [name for name in sys.modules if f"{name}.".startswith("vqatune.")]:
+        del sys.modules[name]
     status = 0
     try:
-        runpy.run_path(sys.argv[0], run_name="__main__")
+        runpy.run_path(script, run_name="__main__")
     except SystemExit as left:
-        status = left.code if isinstance(left.code, int) else int(left.code is not None)
-    except BaseException:  # noqa: BLE001 - what Python itself would do
+        if isinstance(left.code, int | None):
+            status = left.code or 0
+        else:
+            print(left.code, file=sys.stderr)
+            status = 1
+    except BaseException as error:  # noqa: BLE001 - what Python itself would do
         sys.excepthook(*sys.exc_info())
-        status = 1
+        status = -signal.SIGINT if isinstance(error, KeyboardInterrupt) else 1
+    threading._shutdown()
     atexit._run_exitfuncs()
     sys.stdout.flush()
     sys.stderr.flush()
+    if status < 0:
+        signal.signal(-status, signal.SIG_DFL)
+        os.kill(os.getpid(), -status)
     return status
-
-
-def _default_signals() -> None:
-    for number in (*PASSED_ON, signal.SIGCHLD):
-        signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
 
 
 if __name__ == "__main__":
