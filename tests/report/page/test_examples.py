@@ -92,7 +92,7 @@ def test_a_picture_that_does_not_open_is_named_and_left_out(small_run, copied):
 def test_what_is_missing_is_an_error_that_names_it(small_run, copied):
     answers = read_answers(copied, small_run.versions)
     (copied / "data/raw/abo-images-small.tar").unlink()
-    with pytest.raises(ArchiveError, match="abo-images-small.tar cannot be read"):
+    with pytest.raises(ArchiveError, match="abo-images-small.tar does not exist"):
         example_data(copied, answers, 13)
     places = pd.read_parquet(copied / "data/extracted/images.parquet")
     write_table(places.iloc[:0], copied / "data/extracted/images.parquet", IMAGES)
