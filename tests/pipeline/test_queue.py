@@ -10,7 +10,7 @@ import pytest
 def queued(checkout):
     """A checkout with one version, whose worker of the queue is gone after the test."""
     checkout.keep_versions(["v1"])
-    checkout.run("dvc", "repro")
+    checkout.run_warm("dvc", "repro")
     checkout.commit()
     yield checkout
     checkout.run("dvc", "queue", "stop", "--kill")
@@ -39,12 +39,12 @@ def test_the_queue_runs_every_rank_and_shows_them_side_by_side(queued):
 
 def _wait_for_queue(checkout, experiments: int) -> None:
     """Wait until this many experiments of the queue have ended, and see that all ended well."""
-    for poll in range(150):
-        time.sleep(2)
+    for poll in range(600):
+        time.sleep(0.5)
         refs = checkout.run("git", "for-each-ref", "--format=%(refname)", "refs/exps").stdout.split()
         done = [name for name in refs if not name.startswith("refs/exps/exec/")]
         # Only now and then, because DVC takes a while to say it; an experiment that failed leaves no ref.
-        if len(done) >= experiments or poll % 10 == 9:
+        if len(done) >= experiments or poll % 40 == 39:
             status = checkout.run("dvc", "queue", "status").stdout
             if status.count("Success") + status.count("Failed") == experiments:
                 break
