@@ -1,6 +1,6 @@
 # make repro   everything, from the archives to the table of versions (twice: the second time takes seconds)
 # make test    the test suite
-# make check   lint and the tests of a minute or two: before every commit
+# make check   lint and the quick tests, four minutes on two cores: before every commit
 # make lint    formatting, lint, types of the packages that others import, layers
 # make lock    requirements.txt and requirements-demo.txt, made anew from pyproject.toml; pins stay where they can
 # make clean   remove what was made here, the environment and DVC's cache included, but replies that were paid for

@@ -32,6 +32,7 @@ def run(repository, tmp_path):
     return run
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FIGURES)
 def test_a_benchmark_runs_and_writes_its_figures(name, run):
     figures = run(f"benchmarks/{name}.py", "--small", "--threads", 1, "--repeats", 1, "--device", "cpu")
@@ -39,6 +40,7 @@ def test_a_benchmark_runs_and_writes_its_figures(name, run):
     assert FIGURES[name] <= figures.keys()
 
 
+@pytest.mark.slow
 def test_the_benchmark_of_the_metrics_runs_and_writes_its_figures(run, tmp_path):
     answers = ["red", "dark red", "blue", ""]
     pairs = [

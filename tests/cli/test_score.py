@@ -30,6 +30,7 @@ def test_a_file_is_scored_outside_of_any_repository_and_nothing_is_written(proce
     assert list(tmp_path.rglob("*")) == [file]
 
 
+@pytest.mark.slow
 def test_all_metrics_come_with_intervals_and_what_is_absent_with_the_reason(process, file):
     found = process("score", "answers.csv", "--json").json
     assert found["pairs"] == 5 and found["columns"]["references"] == ["answer"]

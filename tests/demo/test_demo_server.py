@@ -47,6 +47,7 @@ def test_a_port_that_is_taken_is_named(vqatune, demo_root):
     assert "no port 70000" in vqatune("demo", "--models", demo_root / "models", "--port", "70000").error
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_it_well_and_leaves_nothing_behind(demo_root, tmp_path):
     _needs_gradio()
     server = subprocess.Popen(

@@ -256,6 +256,7 @@ def undisturbed():
     return run
 
 
+@pytest.mark.slow
 def test_stopped_while_it_is_measured_and_started_again_it_ends_with_the_same(stage_folder, undisturbed):
     stages = stage_folder({"predict.images_per_step": 2, "predict.checkpoint_every": 1}, copies=20)
     process = stages.start("predict", "base")
@@ -283,6 +284,7 @@ def _kept(stages, key: str) -> list:
     return sorted(stages.root.glob(f".work/predictions/base/{key}/0/[0-9]*"))
 
 
+@pytest.mark.slow
 def test_two_processes_measure_what_one_does(stage_folder, undisturbed):
     launcher = (
         f"{shlex.quote(sys.executable)} -m accelerate.commands.launch --multi_gpu --num_processes 2 "

@@ -83,6 +83,7 @@ def test_a_picture_that_does_not_open_has_empty_answers_without_a_probability(
         assert not lost or row["prediction"] == ""
 
 
+@pytest.mark.slow
 def test_stopped_in_every_way_and_started_again_it_ends_with_the_same_bytes(stage_folder):
     changes = {
         "predict.images_per_step": 1,

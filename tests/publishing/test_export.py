@@ -95,6 +95,7 @@ def test_stock_transformers_loads_the_merged_version_and_answers_as_the_adapter_
     assert (bare[0] - expected[0]).abs().max() > 0.1
 
 
+@pytest.mark.slow
 def test_the_command_writes_the_same_bytes_again_and_leaves_nothing_else(root, tmp_path):
     for name in ("one", "two"):
         done = subprocess.run(

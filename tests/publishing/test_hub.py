@@ -99,6 +99,7 @@ def test_private_repositories_are_private(upload, hub):
     assert hub.private == {MODEL: True, DATASET: True}
 
 
+@pytest.mark.slow
 def test_the_command_finds_hub_and_token_in_the_environment(root, process, monkeypatch):
     monkeypatch.chdir(root)
     with running_hub() as hub:

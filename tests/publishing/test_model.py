@@ -66,6 +66,7 @@ def _answer(model: Path, content, tmp_path: Path, **variables: str) -> str:
     return done.stdout.strip()
 
 
+@pytest.mark.slow
 def test_the_cards_code_answers_as_the_engine_does_with_the_base_beside_the_adapter(
     root, content, expected, tmp_path
 ):

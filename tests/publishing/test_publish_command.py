@@ -42,6 +42,7 @@ def test_to_upload_and_not_to_are_not_asked_for_together(publish):
     assert done.status == 2 and "not allowed with" in done.err
 
 
+@pytest.mark.slow
 def test_another_process_writes_the_same(root, publish, process):
     publish("--folder", "one")
     done = process("publish", "v2", "--repo", "me/blip", "--folder", "two", PYTHONHASHSEED="2")

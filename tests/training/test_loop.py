@@ -96,6 +96,7 @@ def test_a_fresh_optimizer_would_train_another_adapter(train, tmp_path):
     assert any(not torch.equal(carried[name], fresh[name]) for name in carried)
 
 
+@pytest.mark.slow
 def test_two_versions_in_two_processes_are_those_of_one(train, stage_folder, tmp_path):
     train("v1")
     expected = _digests(train("v2", "v1"))

@@ -56,6 +56,7 @@ def _counts(text: str) -> bool:
     return bool(set(text.split()) - {"[SEP]", "[CLS]", "\u200b"})
 
 
+@pytest.mark.slow
 def test_hundreds_of_pairs_score_what_one_batch_of_bert_score_gives(embedded, pairs):
     # 64 go together; beside a longer text the others are padded, so that no match is below the padding's 0.
     expected = np.concatenate(

@@ -37,6 +37,7 @@ def pairs() -> list[tuple[str, str]]:
     return list(zip(texts[::2], texts[1::2], strict=True))
 
 
+@pytest.mark.slow
 def test_hundreds_of_pairs_score_what_sentence_transformers_gives(embedded, pairs):
     from sentence_transformers.util import pairwise_cos_sim
 

@@ -193,6 +193,7 @@ def test_threads_that_start_at_once_get_the_scores_of_one():
     assert _printed(script) == _expected()
 
 
+@pytest.mark.slow
 @needs_wordnet
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are not forked here")
 def test_forked_processes_do_not_disturb_each_other():

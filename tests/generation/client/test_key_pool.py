@@ -97,6 +97,7 @@ def test_a_server_that_is_down_for_a_while_is_waited_for_and_no_image_pays_for_i
         assert 3 <= len(down) < 60
 
 
+@pytest.mark.slow
 def test_fewer_requests_are_under_way_while_the_server_fails(ask, keyed):
     with ModelServer(latency=0.2) as server:
         ask(server, 120, concurrency=24)
@@ -118,6 +119,7 @@ def test_chaos_costs_no_image(ask):
         assert set(server.answered().values()) == {1} and len(server.answered()) == 600
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("share", [0.6, 0.8])
 def test_a_server_that_fails_most_requests_costs_no_image(ask, share):
     with ModelServer(latency=0.01, chaos={"503": share}, minute=1.0) as server:

@@ -39,6 +39,7 @@ def asking(keyed):
     return start
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_where_it_was_and_repeats_at_most_what_was_in_flight(ask, asking, keyed):
     with ModelServer(latency=(0.01, 0.05)) as server:
         for answered in (40, 150, 280):

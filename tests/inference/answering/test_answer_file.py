@@ -210,6 +210,7 @@ def _start(root: Path, out: str = "answers.csv") -> subprocess.Popen:
     )
 
 
+@pytest.mark.slow
 def test_stopped_in_every_way_and_started_again_it_ends_with_the_same_bytes(models, folder, tmp_path):
     (tmp_path / "models").symlink_to(models)
     rows = [(f"image{number % 12:02d}", f"what is {number} of it?") for number in range(7_000)]
@@ -240,6 +241,7 @@ def test_stopped_in_every_way_and_started_again_it_ends_with_the_same_bytes(mode
     assert not list(tmp_path.glob(".work/answers/*")) and not list(tmp_path.glob(".answers.csv*"))
 
 
+@pytest.mark.slow
 def test_a_second_run_of_the_same_file_is_refused(models, folder, tmp_path):
     shutil.copytree(models, tmp_path / "models")
     rows = [(f"image{number % 12:02d}", f"what is {number} of it?") for number in range(1_600)]

@@ -247,6 +247,7 @@ class _Anything(doctest.OutputChecker):
         return True
 
 
+@pytest.mark.slow
 def test_importing_the_package_imports_no_torch(repository):
     code = "import sys, vqatune; assert 'torch' not in sys.modules; vqatune.Answerer; assert 'torch' in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=repository, env={"PYTHONPATH": "src"})

@@ -186,6 +186,7 @@ def test_in_a_repository_the_parameters_count(
     assert "predict.max_answer_tokens" in ask(folder / "image00.jpg", COLOR).error
 
 
+@pytest.mark.slow
 def test_it_says_nothing_but_the_answers_as_a_process(process, models, folder):
     done = process("ask", str(folder / "image00.jpg"), COLOR, "--models", str(models), "--json")
     assert done.status == 0 and done.err == ""
