@@ -21,11 +21,10 @@ from transformers import BlipForQuestionAnswering
 from measuring import Run, measure
 from report import describe, save
 from setting import Setting, Workload, build, make_workload, parse
-from vqatune.models.device import autocast
-from vqatune.models.dropout import FastDropout
 from vqatune.models.families.blip import model as blip
 from vqatune.models.families.blip import pair_losses
 from vqatune.models.packing import PackedBatch
+from vqatune.models.prepare import FastDropout, autocast
 
 
 def main() -> None:

@@ -21,11 +21,11 @@ from transformers.models.blip.image_processing_pil_blip import BlipImageProcesso
 from measuring import seconds
 from report import describe, save
 from setting import SEED, build, make_workload, parse
-from vqatune.inference.decoding import greedy_answers
+from vqatune.inference.prediction.decoding import greedy_answers
 from vqatune.loading.loader import Encoder, ImageReader, MicroBatchImages, load_images
-from vqatune.models.device import autocast
 from vqatune.models.families.blip import make_tokenizer, pair_losses
 from vqatune.models.packing import to_device
+from vqatune.models.prepare import autocast
 from vqatune.showroom.drawing import draw, random_view
 from vqatune.showroom.products import random_product
 

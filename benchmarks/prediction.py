@@ -21,9 +21,9 @@ from measuring import Run, compare, growth
 from reference import ANSWER_TOKENS, make_samples, reference_answers, without_padding
 from report import describe, save, show_card, show_comparison, show_growth
 from setting import Setting, Workload, build, make_workload, parse
-from vqatune.inference.decoding import greedy_answers
-from vqatune.models.device import autocast
+from vqatune.inference.prediction.decoding import greedy_answers
 from vqatune.models.families.blip import encode_images
+from vqatune.models.prepare import autocast
 
 GROWTH = (1, 2, 5, 10, 14, 20, 40)
 REAL_LENGTH = 2

@@ -15,10 +15,11 @@ from torch import Tensor
 from transformers import BlipConfig, BlipForQuestionAnswering
 
 from vqatune.errors import VqatuneError
-from vqatune.models.device import PRECISIONS, prepare_model
+from vqatune.models.device import PRECISIONS
 from vqatune.models.families.blip import make_config, make_tokenizer
 from vqatune.models.lora import PRESETS, new_adapter
 from vqatune.models.packing import PackedBatch, pack_batch, to_device
+from vqatune.models.prepare import prepare_model
 from vqatune.params import LoraParams, load_params
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -21,8 +21,8 @@ from measuring import Run, compare, growth
 from reference import make_samples, reference_loss, without_padding
 from report import describe, save, show_card, show_comparison, show_growth
 from setting import Setting, Workload, build, make_workload, parse
-from vqatune.models.device import autocast
 from vqatune.models.families.blip import encode_images, pair_losses
+from vqatune.models.prepare import autocast
 
 GROWTH = (1, 2, 5, 10, 14, 20, 40)
 TOLERANCE = 1e-4

@@ -13,7 +13,7 @@ from vqatune.catalogue.sources.abo import extract
 from vqatune.errors import DataError
 from vqatune.evaluation.metrics.text import plain
 from vqatune.generation.sources.visible import noun_of
-from vqatune.inference.decoding import greedy_answers
+from vqatune.inference.prediction.decoding import greedy_answers
 from vqatune.loading.loader import Encoder, ImageReader
 from vqatune.models.families.blip import load_model, load_processor, make_tokenizer
 from vqatune.showroom.catalogue import draw_catalogue

@@ -10,7 +10,7 @@ import yaml
 from huggingface_hub import ModelCard
 
 from vqatune.errors import DataError, ModelError
-from vqatune.inference.predict import predict
+from vqatune.inference.prediction.predict import predict
 from vqatune.publishing.publish import prepare
 from vqatune.publishing.request import Request
 from vqatune.tables import write_json

@@ -9,7 +9,7 @@ import pytest
 import torch
 from transformers import BlipForQuestionAnswering
 
-from vqatune.inference.predict import predict
+from vqatune.inference.prediction.predict import predict
 from vqatune.models import lora
 from vqatune.models.families.blip import load_model
 from vqatune.training.loop import train_version

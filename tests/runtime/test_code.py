@@ -24,7 +24,7 @@ def test_a_closure_leaves_out_what_decides_no_result_and_packages_on_the_way():
 
 def test_code_for_the_demo_alone_is_no_part_of_training():
     names = _names(import_closure("vqatune.training.loop"))
-    assert "inference/answering/attention.py" not in names and "inference/top_k.py" not in names
+    assert "inference/answering/attention.py" not in names and "inference/answering/top_k.py" not in names
     assert "inference/answering/attention.py" in _names(import_closure("vqatune.demo.loaded_versions"))
 
 
@@ -35,7 +35,7 @@ def test_a_script_has_the_closure_of_its_imports(tmp_path):
 
 
 def test_code_is_known_by_the_files_of_its_closure():
-    assert digest_code("vqatune.training.loop") != digest_code("vqatune.inference.predict")
+    assert digest_code("vqatune.training.loop") != digest_code("vqatune.inference.prediction.predict")
     assert digest_code("vqatune.dataset.split") == digest_code("vqatune.dataset.split")
     split, ranks = digest_code("vqatune.dataset.split"), digest_code("vqatune.tables.hash_ranks")
     assert split != ranks

@@ -12,9 +12,9 @@ import torch
 from vqatune.inference.answering.answerer import Answer, Answerer
 from vqatune.inference.answering.attention import attention_rollout
 from vqatune.inference.answering.settings import Settings, find_versions
-from vqatune.inference.top_k import top_k_answers
-from vqatune.models.device import autocast
+from vqatune.inference.answering.top_k import top_k_answers
 from vqatune.models.packing import PackedBatch
+from vqatune.models.prepare import autocast
 
 KEPT = 3
 """Versions that stay loaded, the last ones used: two to compare, and one to go back to."""

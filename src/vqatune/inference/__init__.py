@@ -1,1 +1,1 @@
-"""Inference: decoding, predictions for the test set, grounding, and answering questions about any image."""
+"""Inference: predictions for the test set, and answers to questions about any image."""

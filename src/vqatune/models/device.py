@@ -1,4 +1,4 @@
-"""Device, precision, threads, seeds and processes that models run with.
+"""Device, threads, seeds and processes that models run with.
 
 Under `accelerate launch` every process has its own device and its share of the work.
 """
@@ -6,15 +6,11 @@ Under `accelerate launch` every process has its own device and its share of the 
 import logging
 import os
 import shutil
-from contextlib import AbstractContextManager
 
 import torch
 from accelerate import PartialState
-from peft.tuners.tuners_utils import BaseTunerLayer
-from torch import nn
 
 from vqatune.errors import ParameterError
-from vqatune.models.dropout import use_fast_dropout
 from vqatune.params import ComputeParams
 from vqatune.runtime.launch import launched
 from vqatune.tables.hash_ranks import hash_rank
@@ -67,22 +63,3 @@ def device_name(device: torch.device) -> str:
 def reseed(seed: int, *purpose: str | int) -> None:
     """Seed torch for one purpose, so that its random numbers do not depend on earlier draws."""
     torch.manual_seed(hash_rank(seed, *purpose) >> 1)
-
-
-def prepare_model(model: nn.Module, device: torch.device, precision: str) -> None:
-    """Move a model to its device, frozen weights in the compute precision, trained weights in float32."""
-    dtype = PRECISIONS[precision]
-    for weight in model.parameters():
-        if not weight.requires_grad:
-            weight.data = weight.data.to(dtype)
-    model.to(device)
-    use_fast_dropout(model)
-    for module in model.modules():
-        if isinstance(module, BaseTunerLayer) and precision != "float32":
-            # Autocast casts the small LoRA matrices; peft would cast the large activations to float32.
-            module.cast_input_dtype_enabled = False
-
-
-def autocast(device: torch.device, precision: str) -> AbstractContextManager:
-    """Return the autocast context that a model of `prepare_model` runs in."""
-    return torch.autocast(device.type, PRECISIONS[precision], enabled=precision != "float32")

@@ -14,9 +14,10 @@ from vqatune.errors import DataError, ModelError
 from vqatune.loading.loader import Encoder, ImageReader, LoadedImages, MicroBatchImages, load_images
 from vqatune.loading.steps import MicroBatch, epoch_groups, plan_steps
 from vqatune.models import lora
-from vqatune.models.device import device_name, prepare_model, reseed, start
+from vqatune.models.device import device_name, reseed, start
 from vqatune.models.families.blip import fingerprint, load_model, load_processor, save_processor
 from vqatune.models.packing import PackedBatch, pack_batch
+from vqatune.models.prepare import prepare_model
 from vqatune.params import Params
 from vqatune.runtime.code import digest_code
 from vqatune.runtime.fingerprints import digest_contents, digest_folder, digest_table, make_key

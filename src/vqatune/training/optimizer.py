@@ -13,9 +13,9 @@ from torch import Tensor, nn
 from transformers import get_scheduler
 
 from vqatune.errors import ModelError
-from vqatune.models.device import autocast
 from vqatune.models.families.blip import VisionOptions, pair_losses
 from vqatune.models.packing import PackedBatch, split_pairs, to_device
+from vqatune.models.prepare import autocast
 from vqatune.params import Params, TrainParams
 
 SMOOTHING = 0.9

@@ -12,7 +12,7 @@ import torch
 import vqatune as package
 from vqatune.errors import DataError, ImageError, ModelError, ParameterError
 from vqatune.inference.answering.answerer import Answerer
-from vqatune.inference.predict import predict
+from vqatune.inference.prediction.predict import predict
 from vqatune.publishing.export import export_merged
 
 ASKED = ["what color is it?", "how many stars are there?", "is it striped?"]

@@ -53,7 +53,7 @@ def test_the_attention_is_that_of_the_layers_queries_and_keys(model, batch):
         for name, module in model.named_modules()
         if isinstance(module, nn.Linear) and name.endswith((".query", ".key"))
     ]
-    from vqatune.inference.decoding import answer_log_probabilities
+    from vqatune.inference.prediction.decoding import answer_log_probabilities
 
     answer_log_probabilities(model, batch)
     for handle in handles:

@@ -18,11 +18,17 @@ from vqatune.inference.answering.answer import Answer, by_share, check_choices, 
 from vqatune.inference.answering.answer_batches import MicroBatching, answer_in_micro_batches
 from vqatune.inference.answering.image_input import ImageInput, open_image
 from vqatune.inference.answering.load_version import load_version
-from vqatune.inference.decoding import answer_log_probabilities, beam_answers, greedy_answers, ranked_answers
+from vqatune.inference.prediction.decoding import (
+    answer_log_probabilities,
+    beam_answers,
+    greedy_answers,
+    ranked_answers,
+)
 from vqatune.loading.loader import Encoder
-from vqatune.models.device import autocast, prepare_model, start
+from vqatune.models.device import start
 from vqatune.models.families.blip import VisionOptions, encode_images
 from vqatune.models.packing import PackedBatch, pack_batch, to_device
+from vqatune.models.prepare import autocast, prepare_model
 from vqatune.params import ComputeParams
 
 ChoiceQuestion = tuple[str, Sequence[str]]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from transformers import BlipForQuestionAnswering
 from untrained_blip import PAD, SEP, untrained_blip
 
-from vqatune.inference.decoding import beam_answers, greedy_answers, ranked_answers
+from vqatune.inference.prediction.decoding import beam_answers, greedy_answers, ranked_answers
 from vqatune.models.families.blip import VisionOptions, encode_images, pair_losses
 from vqatune.models.lora import new_adapter
 from vqatune.models.packing import PackedBatch, pack_batch, pack_rows

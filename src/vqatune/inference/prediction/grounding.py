@@ -15,8 +15,8 @@ import pandas as pd
 import pyarrow as pa
 from torch import nn
 
-from vqatune.inference.decoding import answer_log_probabilities
-from vqatune.inference.micro_batches import InferenceModel, run_inference
+from vqatune.inference.prediction.decoding import answer_log_probabilities
+from vqatune.inference.prediction.micro_batches import InferenceModel, run_inference
 from vqatune.models.packing import PackedBatch
 from vqatune.tables.hash_ranks import hash_ranks
 

@@ -13,14 +13,15 @@ import torch
 from accelerate import PartialState
 
 from vqatune.errors import DataError, ImageError
-from vqatune.inference.decoding import beam_answers, greedy_answers, ranked_answers
-from vqatune.inference.grounding import choose_items, measure_grounding
-from vqatune.inference.micro_batches import InferenceModel, run_inference
+from vqatune.inference.prediction.decoding import beam_answers, greedy_answers, ranked_answers
+from vqatune.inference.prediction.grounding import choose_items, measure_grounding
+from vqatune.inference.prediction.micro_batches import InferenceModel, run_inference
 from vqatune.loading.loader import Encoder, ImageReader
 from vqatune.models import lora
-from vqatune.models.device import autocast, device_name, prepare_model, start
+from vqatune.models.device import device_name, start
 from vqatune.models.families.blip import load_model, load_processor
 from vqatune.models.packing import PackedBatch
+from vqatune.models.prepare import autocast, prepare_model
 from vqatune.params import Params, PredictParams
 from vqatune.runtime.code import digest_code
 from vqatune.runtime.fingerprints import digest_contents, digest_folder, digest_table, make_key
@@ -174,7 +175,7 @@ def _vision_key(params: Params, base: Path, device: torch.device) -> str:
         base=digest_folder(base),
         compute=params.compute.model_dump(exclude={"loader_processes"}),
         device=device_name(device),
-        code=digest_code("vqatune.models.families.blip", "vqatune.models.device", "vqatune.loading.loader"),
+        code=digest_code("vqatune.models.families.blip", "vqatune.models.prepare", "vqatune.loading.loader"),
     )
 
 
@@ -210,5 +211,5 @@ def _grounding_key(answers: str | None, items: pd.DataFrame, predictions: pd.Dat
         answers=answers,
         items=digest_table(items, ["qa_id", "image_id", "true"]),
         predictions=digest_table(predictions, ["qa_id", "prediction"]),
-        code=digest_code("vqatune.inference.grounding"),
+        code=digest_code("vqatune.inference.prediction.grounding"),
     )

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from vqatune.models.dropout import FastDropout, use_fast_dropout
+from vqatune.models.prepare import FastDropout, use_fast_dropout
 
 
 @pytest.mark.parametrize("rate", [0.05, 0.1, 0.5, 0.9])

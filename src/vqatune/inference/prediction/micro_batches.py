@@ -14,12 +14,12 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from vqatune.errors import ImageError, ModelError
-from vqatune.inference.partial_results import PartialResults
+from vqatune.inference.prediction.partial_results import PartialResults
 from vqatune.loading.loader import Encoder, ImageReader, MicroBatchImages, load_images
 from vqatune.loading.steps import cut_micro_batches, image_groups
-from vqatune.models.device import autocast
 from vqatune.models.families.blip import VisionOptions, image_states_of
 from vqatune.models.packing import PackedBatch, pack_batch, to_device
+from vqatune.models.prepare import autocast
 from vqatune.params import Params
 from vqatune.runtime.interrupt import Interrupts
 from vqatune.runtime.progress import bar

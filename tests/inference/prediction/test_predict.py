@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from vqatune.errors import DataError, ModelError
-from vqatune.inference.predict import predict, read_candidates, remove_partial_results
+from vqatune.inference.prediction.predict import predict, read_candidates, remove_partial_results
 from vqatune.tables import PAIRS, write_table
 from vqatune.training.loop import train_version
 

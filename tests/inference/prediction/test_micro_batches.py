@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from vqatune.errors import Stopped
-from vqatune.inference.micro_batches import InferenceModel, run_inference
+from vqatune.inference.prediction.micro_batches import InferenceModel, run_inference
 from vqatune.loading.loader import Encoder, ImageReader
 from vqatune.models.families.blip import load_model, load_processor
 

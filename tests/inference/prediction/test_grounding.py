@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from vqatune.base_model.base import make_base
-from vqatune.inference.decoding import answer_log_probabilities
-from vqatune.inference.grounding import FOILS, choose_items, grounding_shares
-from vqatune.inference.predict import predict
+from vqatune.inference.prediction.decoding import answer_log_probabilities
+from vqatune.inference.prediction.grounding import FOILS, choose_items, grounding_shares
+from vqatune.inference.prediction.predict import predict
 from vqatune.loading.loader import Encoder
 from vqatune.models.families.blip import load_model, load_processor, pair_losses, save_checkpoint
 from vqatune.models.packing import pack_batch

@@ -5,8 +5,8 @@ import torch
 from transformers import BlipForQuestionAnswering
 from untrained_blip import SEP, untrained_blip
 
-from vqatune.inference.decoding import answer_log_probabilities, greedy_answers
-from vqatune.inference.top_k import top_k_answers
+from vqatune.inference.answering.top_k import top_k_answers
+from vqatune.inference.prediction.decoding import answer_log_probabilities, greedy_answers
 from vqatune.models.packing import pack_batch
 
 DEC, ENC = 7, 8
