@@ -5,7 +5,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -15,6 +15,7 @@ import pytest
 import yaml
 from chromium import browser, page
 from hypothesis import HealthCheck, settings
+from warm import Warm, WarmServer
 
 __all__ = ["browser", "page"]
 
@@ -157,16 +158,17 @@ class StageFolder:
     """A folder in which stages/train.py and stages/predict.py find what they need, as DVC would have it."""
 
     root: Path
+    server: WarmServer
 
     def command(self, stage: str, *arguments: str) -> list[str]:
         return [sys.executable, str(ROOT / "stages" / f"{stage}.py"), *arguments]
 
     def start(self, stage: str, *arguments: str) -> subprocess.Popen:
         """Start a stage; what it says on standard error is text in a pipe."""
-        return subprocess.Popen(
+        return Warm(
+            self.server,
             self.command(stage, *arguments),
             cwd=self.root,
-            env=os.environ | {"OMP_NUM_THREADS": "1"},
             stderr=subprocess.PIPE,
             text=True,
         )
@@ -185,8 +187,15 @@ def lora_with(tiny_params) -> Callable:
     return lambda **changes: tiny_params.lora.model_copy(update={"dropout": 0.0, **changes})
 
 
+@pytest.fixture(scope="session")
+def warm_server() -> Iterator[WarmServer]:
+    server = WarmServer()
+    yield server
+    server.stop()
+
+
 @pytest.fixture
-def stage_folder(tmp_path, parameter_values, tiny_base, pairs, places) -> Callable[..., StageFolder]:
+def stage_folder(tmp_path, parameter_values, tiny_base, pairs, places, warm_server) -> Callable[..., StageFolder]:
     """Make a folder with parameters, a base model, batches 01 and 02 (the same), and the test set.
 
     stage_folder({"lora.r": 4}, name="other", copies=10): batches and test set have every image ten times.
@@ -218,7 +227,7 @@ def stage_folder(tmp_path, parameter_values, tiny_base, pairs, places) -> Callab
         where = [places, *(places.assign(image_id=places["image_id"] + f"-{n}") for n in range(copies))]
         where = pd.concat(where).assign(path="", height=48, width=48)
         write_table(where, root / "data/extracted/images.parquet", IMAGES)
-        return StageFolder(root)
+        return StageFolder(root, warm_server)
 
     return make
 

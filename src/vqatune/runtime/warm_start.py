@@ -47,7 +47,7 @@ _PR_SET_PDEATHSIG = 1
 def hand_over() -> None:
     """Let a warm process run this script, and exit as it does; return where there is no such process."""
     path = os.environ.pop(SOCKET, None)
-    if path is None:
+    if not path:
         return
     connection = socket.socket(socket.AF_UNIX)
     try:

@@ -1,0 +1,68 @@
+"""A script and a command as they are, run in the warm process that the environment names.
+
+`python warm.py SCRIPT ARGUMENTS…` is `python SCRIPT ARGUMENTS…`, without the seconds that importing torch takes.
+"""
+
+import os
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from vqatune.runtime.warm_start import SOCKET, hand_over
+
+RUN = [sys.executable, str(Path(__file__).resolve())]
+"""What stands before a script that starts warm."""
+VQATUNE = [*RUN, str(Path(sys.executable).parent / "vqatune")]
+"""The command vqatune, starting warm."""
+
+
+class WarmServer:
+    """A process that has imported the libraries, for the tests of one process of pytest."""
+
+    def __init__(self) -> None:
+        # It lives as long as its command, which reads until its input is closed.
+        command = [sys.executable, "-m", "vqatune.runtime.warm_start", "sh", "-c", f"echo ${SOCKET}; exec cat"]
+        self._server = subprocess.Popen(
+            command,
+            env=os.environ | {"OMP_NUM_THREADS": "1"},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        self.variables = {SOCKET: self._server.stdout.readline().strip()}
+        """The environment in which scripts start warm; nothing but an empty name where that cannot be."""
+
+    def processes(self) -> set[psutil.Process]:
+        """Return the processes in which scripts run now."""
+        return set(psutil.Process(self._server.pid).children())
+
+    def stop(self) -> None:
+        """End the server."""
+        self._server.stdin.close()
+        self._server.stdout.close()
+        self._server.wait(timeout=60)
+
+
+class Warm(subprocess.Popen):
+    """A script that runs in a warm process, which gets the signals that are sent."""
+
+    def __init__(self, server: WarmServer, command: list[str], **options: Any) -> None:
+        self._server, self._others = server, server.processes()
+        options["env"] = options.get("env", os.environ) | server.variables
+        super().__init__(command, **options)
+
+    def send_signal(self, number: int) -> None:
+        """Send a signal to the process that does the work."""
+        for process in self._server.processes() - self._others:
+            process.send_signal(number)
+
+
+if __name__ == "__main__":
+    hand_over()
+    del sys.argv[0]
+    sys.path[0] = str(Path(sys.argv[0]).resolve().parent)
+    runpy.run_path(sys.argv[0], run_name="__main__")
