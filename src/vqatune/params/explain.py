@@ -1,6 +1,7 @@
 """One-line messages about wrong parameters, by their names in params.yaml."""
 
 import difflib
+from collections.abc import Mapping
 from typing import Any, get_args
 
 from pydantic import BaseModel
@@ -8,7 +9,7 @@ from pydantic import BaseModel
 from vqatune.params.section import Section
 
 
-def explain(problem: dict[str, Any], model: type[BaseModel]) -> str:
+def explain(problem: Mapping[str, Any], model: type[BaseModel]) -> str:
     """Return a line about one of the problems that a ValidationError of `model` lists in its errors().
 
     An unknown key comes with the known key that is most similar, or with all known keys of its section.

@@ -17,15 +17,14 @@ from vqatune.errors import ModelError
 from vqatune.evaluation.metrics.model_sources import Source
 
 _Result = TypeVar("_Result")
+_Model = TypeVar("_Model", bound=torch.nn.Module)
 LONGEST = 512
 """Tokens of a text that BERTScore reads."""
 _TEXTS_AT_ONCE = 1024
 _TOKENS = {"cpu": 128, "cuda": 1024}
 
 
-def load_from(
-    source: Source, load: Callable[[str], tuple[torch.nn.Module, Any]]
-) -> tuple[torch.nn.Module, Any]:
+def load_from(source: Source, load: Callable[[str], tuple[_Model, Any]]) -> tuple[_Model, Any]:
     """Return `load(folder)`, a model that is ready for use and its tokenizer.
 
     Raises ModelError where what lies there is no such model.
@@ -89,13 +88,13 @@ def encode_in_blocks(
     encode: Callable[[list[list[int]]], np.ndarray], ids: Sequence[list[int]], device: torch.device
 ) -> list[np.ndarray]:
     """Return each text's row of `encode`, which takes the token ids of texts of one length, (texts, tokens)."""
-    encoded: list[np.ndarray | None] = [None] * len(ids)
+    encoded: dict[int, np.ndarray] = {}
     blocks = same_shape_blocks([(len(tokens),) for tokens in ids], device)
     for block, states in run_blocks(lambda block: encode([ids[place] for place in block]), blocks, device):
         for place, state in zip(block, states, strict=True):
             # A copy, so that a block is not kept for one of its rows.
             encoded[place] = state.copy()
-    return encoded
+    return [encoded[place] for place in range(len(ids))]
 
 
 class TokenEncoder:

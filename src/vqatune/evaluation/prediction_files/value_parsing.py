@@ -58,13 +58,13 @@ def reference_lists(columns: dict[str, Sequence[Any]], at: At) -> tuple[list[lis
     if len(columns) == 1:
         [(name, cells)] = columns.items()
         lists, notes = _written_lists(name, cells)
-        found = [_alternatives(cell, lists) for cell in cells]
-        for row, several in enumerate(found):
+        found = []
+        for row, cell in enumerate(cells):
+            several = _alternatives(cell, lists)
             if not several:
-                fault = (
-                    "no reference" if cells[row] is None or several == [] else "a reference that is no text"
-                )
+                fault = "no reference" if cell is None or several == [] else "a reference that is no text"
                 raise DataError(f"{at(row)} has {fault} in column {name!r}: write it, or leave the row out")
+            found.append(several)
     else:
         single = [_single(name, cells, at) for name, cells in columns.items()]
         notes = _unread_lists([text for texts in single for text in texts])
@@ -163,7 +163,8 @@ def _alternatives(cell: Any, lists: dict[str, list[str]]) -> list[str] | None:
 
 def _items(cells: list) -> list[str] | None:
     found = [_text(cell.get("answer") if isinstance(cell, dict) else cell) for cell in cells]
-    return None if None in found else found
+    texts = [text for text in found if text is not None]
+    return texts if len(texts) == len(found) else None
 
 
 def _single(name: str, cells: Sequence[Any], at: At) -> list[str]:

@@ -71,7 +71,8 @@ def _check_columns(frame: pd.DataFrame) -> None:
         raise DataError(f"there are several columns {repeated[0]!r}: keep one of them")
     for name, highest in (("difficulty", np.inf), ("grounding", 1)):
         for value in frame[name].dropna().unique().tolist() if name in frame.columns else ():
-            if not isinstance(value, Real) or isinstance(value, bool) or not 0 <= value <= highest:
+            number = isinstance(value, Real) and not isinstance(value, bool)
+            if not number or not 0 <= value <= highest:
                 wanted = "numbers from 0 to 1" if highest == 1 else "numbers from 0 on"
                 raise DataError(f"the column {name!r} holds {value!r}: it needs {wanted}, or nothing")
     if "image_id" in frame.columns and (missing := int(frame["image_id"].isna().sum())):

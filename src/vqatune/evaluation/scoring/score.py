@@ -83,10 +83,13 @@ def score(
         values |= {name: np.array([pair(*two) for two in distinct]) for name, pair in PUBLISHED.items()}
     scored = pairs.assign(**{name: column[rows] for name, column in values.items()})
     for name in chosen:
-        if METRICS[name].derive and not (reason := _hindered(name, scored, absent)):
-            scored[name] = METRICS[name].derive(scored, params).astype(np.float64)
-        elif METRICS[name].derive:
+        derive = METRICS[name].derive
+        if derive is None:
+            continue
+        if reason := _hindered(name, scored, absent):
             absent[name] = reason
+        else:
+            scored[name] = derive(scored, params).astype(np.float64)
     for name in chosen:
         if name not in absent and scored[name].isna().all():
             absent[name] = "it is defined for none of the pairs"

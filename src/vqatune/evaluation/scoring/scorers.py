@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,12 +15,15 @@ from vqatune.evaluation.metrics import METRICS
 from vqatune.evaluation.metrics.bertscore import bertscore
 from vqatune.evaluation.metrics.model_sources import Source, find_model, scoring_device
 from vqatune.evaluation.metrics.sbert import sbert_cosine
-from vqatune.evaluation.metrics.text import plain
+from vqatune.evaluation.metrics.text import PairScore, plain
 from vqatune.evaluation.scoring.embeddings import Embeddings, Encode
 from vqatune.evaluation.scoring.store import Pair, Store
 from vqatune.params import ComputeParams, EvalParams
 from vqatune.runtime.code import digest_code
 from vqatune.runtime.fingerprints import make_key
+
+if TYPE_CHECKING:
+    import torch
 
 Singles = Callable[[Sequence[tuple[str, str]]], np.ndarray]
 """Scores pairs of two texts: (pairs, metrics)."""
@@ -88,9 +92,16 @@ def _by_functions(group: str, metrics: tuple[str, ...], data: str | None) -> Sco
 
 
 def _score_texts(metrics: tuple[str, ...], pairs: Sequence[Pair]) -> np.ndarray:
-    functions = [METRICS[name].pair for name in metrics]
+    functions = [_pair_score(name) for name in metrics]
     # None becomes NaN.
     return np.array([[function(*pair) for function in functions] for pair in pairs], dtype=np.float64)
+
+
+def _pair_score(metric: str) -> PairScore:
+    function = METRICS[metric].pair
+    if function is None:
+        raise ValueError(f"{metric} has no function of texts")
+    return function
 
 
 def _by_model(
@@ -112,11 +123,16 @@ def _by_model(
         device=_make_of(device),
         code=digest_code(*modules, libraries=_MODEL_LIBRARIES),
     )[:16]
-    load = partial(_load, group, source, layer, device, compute.threads if compute else None)
+    threads = compute.threads if compute else None
     if group == "bartscore":
         # Its model scores the empty text, too. On a CPU it is so slow that it is stored in small chunks.
         chunk = 2048 if device == "cpu" else 32_768
-        return Scorer(group, metrics, key, chunk, partial(_score_plain, lambda pairs: load()(pairs), None))
+
+        def likelihood(pairs: Sequence[tuple[str, str]]) -> np.ndarray:
+            return _load_bartscore(source, device, threads)(pairs)
+
+        return Scorer(group, metrics, key, chunk, partial(_score_plain, likelihood, None))
+    load = partial(_load_encoder, source, layer, device, threads)
     states = Embeddings(load, None if store is None else Store(store, f"{group}-texts", key))
     compare = {"bertscore": bertscore, "sbert": sbert_cosine}[group]
 
@@ -137,24 +153,34 @@ def _make_of(device: str) -> str:
 
 
 @cache
-def _load(group: str, source: Source, layer: int | None, name: str, threads: int | None) -> Encode | Singles:
-    """Return the function of a group's model, loaded once."""
+def _load_encoder(source: Source, layer: int | None, name: str, threads: int | None) -> Encode:
+    """Return the function of a model that encodes texts, loaded once.
+
+    layer: the layer of BERTScore's model; None for a model of sentence embeddings.
+    """
+    from vqatune.evaluation.metrics.encoders import SentenceEncoder, TokenEncoder
+
+    device = _prepare(name, threads)
+    if layer is None:
+        return SentenceEncoder(source, device).encode
+    return TokenEncoder(source, layer, device).encode
+
+
+@cache
+def _load_bartscore(source: Source, name: str, threads: int | None) -> Singles:
+    """Return the function of BARTScore's model, loaded once."""
+    from vqatune.evaluation.metrics.bartscore import Bartscore
+
+    return Bartscore(source, _prepare(name, threads)).score
+
+
+def _prepare(name: str, threads: int | None) -> "torch.device":
+    """Set torch's number of threads, where it is given, and return the device of this name."""
     import torch
 
     if threads is not None:
         torch.set_num_threads(threads)
-    device = torch.device(name)
-    if group == "bertscore":
-        from vqatune.evaluation.metrics.encoders import TokenEncoder
-
-        return TokenEncoder(source, layer, device).encode
-    if group == "sbert":
-        from vqatune.evaluation.metrics.encoders import SentenceEncoder
-
-        return SentenceEncoder(source, device).encode
-    from vqatune.evaluation.metrics.bartscore import Bartscore
-
-    return Bartscore(source, device).score
+    return torch.device(name)
 
 
 def _score_plain(score: Singles, of_empty: np.ndarray | None, pairs: Sequence[Pair]) -> np.ndarray:
@@ -168,5 +194,7 @@ def _score_plain(score: Singles, of_empty: np.ndarray | None, pairs: Sequence[Pa
     ]
     distinct = list(dict.fromkeys(single for row in singles for single in row))
     to_score = distinct if of_empty is None else [single for single in distinct if all(single)]
-    known = dict(zip(to_score, score(to_score), strict=True)) if to_score else {}
-    return np.array([np.max([known.get(single, of_empty) for single in row], axis=0) for row in singles])
+    known = {} if of_empty is None else dict.fromkeys(distinct, of_empty)
+    if to_score:
+        known |= zip(to_score, score(to_score), strict=True)
+    return np.array([np.max([known[single] for single in row], axis=0) for row in singles])

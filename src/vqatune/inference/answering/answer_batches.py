@@ -1,7 +1,7 @@
 """Answering in micro-batches, with images preprocessed ahead of the model."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -37,7 +37,7 @@ class MicroBatching:
 
 def answer_in_micro_batches(
     batching: MicroBatching, groups: Iterable[Iterable[ImageQuestions]]
-) -> Iterator[list[Answer] | ImageError]:
+) -> Generator[list[Answer] | ImageError, None, None]:
     """Yield the answers about each image, in order; its error where an image does not open.
 
     No micro-batch has images of two groups, so that answers have the same bits whatever groups come before.
@@ -45,8 +45,8 @@ def answer_in_micro_batches(
     waiting: list[tuple[torch.Tensor | ImageError, Sequence[Any]]] = []
     pairs = 0
     for ready in _prefetch(batching.prepare, groups):
-        full = ready is None or len(waiting) == batching.images
-        if waiting and (full or pairs + batching.size(ready[1]) > batching.pairs):
+        full = len(waiting) == batching.images
+        if waiting and (ready is None or full or pairs + batching.size(ready[1]) > batching.pairs):
             yield from _answer(waiting, batching)
             waiting, pairs = [], 0
         if ready is not None:
@@ -89,7 +89,7 @@ def _answer(
         for pixels, questions in micro_batch
         if not isinstance(pixels, ImageError) and questions
     ]
-    answers = iter(())
+    answers: Iterator[Answer] = iter(())
     if opened:
         pixel_values = torch.stack([pixels for pixels, _ in opened])
         answers = iter(batching.answer(pixel_values, [questions for _, questions in opened]))

@@ -4,7 +4,7 @@ An image is encoded once for all its questions. An answer and its log-probabilit
 the same image, question and parameters.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import pairwise
@@ -130,7 +130,7 @@ class Answerer:
         self,
         groups: Iterable[Iterable[tuple[ImageInput, Sequence[str]]]],
         choices: Sequence[str] | None = None,
-    ) -> Iterator[list[Answer] | ImageError]:
+    ) -> Generator[list[Answer] | ImageError, None, None]:
         """Yield what `ask_many` yields for one group after the other, with the same bits.
 
         The images of the next group are preprocessed while the model works on this one.
@@ -146,7 +146,7 @@ class Answerer:
 
     def choose_groups(
         self, groups: Iterable[Iterable[tuple[ImageInput, Sequence[ChoiceQuestion]]]]
-    ) -> Iterator[list[Answer] | ImageError]:
+    ) -> Generator[list[Answer] | ImageError, None, None]:
         """Yield, as `ask_groups` does, the most probable answers, where each question has its own choices.
 
         Choices are not checked: see `check_choices`.

@@ -27,7 +27,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from vqatune.models.families.blip import VisionOptions, attention_maps
+from vqatune.models.families.blip import VisionOptions, attention_maps, patches_per_side
 from vqatune.models.packing import PackedBatch
 
 
@@ -78,7 +78,7 @@ def attention_rollout(
     # Position i predicts token i of the answer: [DEC] predicts the first. The position that predicts [SEP] is left out.
     positions = max(1, len(answer))
     patches = _rollout(weights)[:positions].mean(0)[1:].cpu()
-    size = model.config.vision_config.image_size // model.config.vision_config.patch_size
+    size = patches_per_side(model)
     return (patches / patches.sum()).view(size, size)
 
 

@@ -37,16 +37,22 @@ class Chunk:
 
     def set_result(self, image: int, result: Sequence[Answer] | ImageError) -> None:
         """Set the answers about the image with this index, or its error."""
-        answers = [str(result)] * len(self.rows[image]) if isinstance(result, ImageError) else result
+        answers: Sequence[Answer | str] = (
+            [str(result)] * len(self.rows[image]) if isinstance(result, ImageError) else result
+        )
         for row, answer in zip(self.rows[image], answers, strict=True):
             self.results[row] = answer
 
     def save(self, folder: Path) -> None:
-        """Write all results."""
-        rows = [
-            ("", None, result) if isinstance(result, str) else (result.answer, result.log_probability, None)
-            for result in self.results
-        ]
+        """Write all results; raises ValueError while a row has none."""
+        rows: list[tuple[str, float | None, str | None]] = []
+        for line, result in zip(self.lines, self.results, strict=True):
+            if result is None:
+                raise ValueError(f"line {line} is not answered yet")
+            if isinstance(result, str):
+                rows.append(("", None, result))
+            else:
+                rows.append((result.answer, result.log_probability, None))
         frame = pd.DataFrame(rows, columns=ANSWERED.names, dtype=object)
         write_table(frame, folder / self.name, ANSWERED)
 

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from vqatune.models.families.blip import (
     KeysAndValues,
     VisionOptions,
+    answer_tokens,
     decode,
     encode_questions,
     image_states_of,
@@ -114,7 +115,7 @@ class _Search:
         key: Callable[[tuple[int, ...]], Hashable],
     ) -> None:
         self._model, self._cross_kv, self._max_tokens, self._key = model, cross_kv, max_tokens, key
-        self._end = model.config.text_config.sep_token_id
+        self._tokens = answer_tokens(model)
         self._heap: list[_Prefix] = []
         self._expanded: dict[tuple[int, ...], _Continuations] = {}
 
@@ -132,7 +133,7 @@ class _Search:
         return _as_found(list(best.values()), proven=True)
 
     def _is_complete(self, entry: _Prefix) -> bool:
-        return entry.ids[-1] == self._end or len(entry.ids) == self._max_tokens
+        return entry.ids[-1] == self._tokens.end or len(entry.ids) == self._max_tokens
 
     def _pop(self) -> _Prefix:
         """Pop the most probable entry and push its next sibling."""
@@ -148,7 +149,8 @@ class _Search:
 
     def _pop_prefixes(self, most: int) -> list[_Prefix]:
         """Pop the most probable prefixes; complete answers stay."""
-        complete, popped = [], []
+        complete: list[_Prefix] = []
+        popped: list[_Prefix] = []
         while self._heap and len(popped) < most:
             if self._is_complete(self._heap[0]):
                 complete.append(heappop(self._heap))
@@ -160,9 +162,8 @@ class _Search:
 
     def _expand(self, entries: list[_Prefix]) -> None:
         """Compute the continuations of some prefixes in one batch."""
-        start = self._model.decoder_start_token_id
         device = self._cross_kv.layers[0][0].device
-        texts = to_device(make_texts([(start, *entry.ids) for entry in entries]), device)
+        texts = to_device(make_texts([(self._tokens.start, *entry.ids) for entry in entries]), device)
         ends = texts.rows.mask.sum(1)
         together = to_device(make_row_layout([int(ends.sum())]), device)
         logits = decode(self._model, texts, self._cross_kv, together)[ends.cumsum(0) - 1]

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from vqatune.models.families.blip import (
     KeysAndValues,
     VisionOptions,
+    answer_tokens,
     decode,
     encode_questions,
     image_states_of,
@@ -21,6 +22,8 @@ from vqatune.models.packing import PackedBatch, RowLayout, Texts, make_row_layou
 
 CANDIDATES_AT_ONCE = 16
 """Candidates of a question that are scored in one batch."""
+_Past = list[tuple[Tensor, Tensor] | None]
+"""The self-attention keys and values of the tokens so far, as `decode` keeps them."""
 
 
 @torch.inference_mode()
@@ -39,18 +42,18 @@ def greedy_answers(
         Token ids after [DEC], int64 of shape (pairs, at most max_tokens), padded after [SEP]; and the sum of the
         chosen tokens' natural log-probabilities, float32 of shape (pairs,).
     """
-    config = model.config.text_config
+    tokens = answer_tokens(model)
     cross_kv = _encode(model, batch, vision_options)
-    ids = batch.questions.ids.new_full((batch.pairs, max_tokens), config.pad_token_id)
+    ids = batch.questions.ids.new_full((batch.pairs, max_tokens), tokens.padding)
     log_probability = ids.new_zeros(batch.pairs, dtype=torch.float32)
     open_pairs = torch.arange(batch.pairs, device=ids.device)
-    token = ids.new_full((batch.pairs,), model.decoder_start_token_id)
-    past = _no_past(model)
+    token = ids.new_full((batch.pairs,), tokens.start)
+    past = _no_past(cross_kv)
     for step in range(max_tokens):
         best, token = _next(model, token, step, cross_kv, past).max(-1)
         ids[open_pairs, step] = token
         log_probability[open_pairs] += best
-        going = (token != config.sep_token_id).nonzero()[:, 0]
+        going = (token != tokens.end).nonzero()[:, 0]
         if not len(going):
             return ids[:, : step + 1], log_probability
         if len(going) < len(token):
@@ -75,10 +78,10 @@ def beam_answers(
 
     Args and results as for `greedy_answers`; beams is at least 2.
     """
-    config = model.config.text_config
-    cross_kv, vocabulary = _encode(model, batch, vision_options), config.vocab_size
+    tokens = answer_tokens(model)
+    cross_kv = _encode(model, batch, vision_options)
     device, pairs = batch.questions.ids.device, batch.pairs
-    best_ids = torch.full((pairs, max_tokens), config.pad_token_id, device=device)
+    best_ids = torch.full((pairs, max_tokens), tokens.padding, device=device)
     best_sums = torch.zeros(pairs, device=device)
     open_pairs = torch.arange(pairs, device=device)
     ids = best_ids[:, None].repeat(1, beams, 1)
@@ -87,16 +90,16 @@ def beam_answers(
     sums[:, 0] = 0.0
     done_ids, done_sums = ids.clone(), torch.full_like(sums, -torch.inf)
     done_means = done_sums.clone()
-    token = torch.full((pairs * beams,), model.decoder_start_token_id, device=device)
-    past = _no_past(model)
+    token = torch.full((pairs * beams,), tokens.start, device=device)
+    past = _no_past(cross_kv)
     for step in range(max_tokens):
-        scores = _next(model, token, step, cross_kv, past).view(len(ids), beams, vocabulary) + sums[..., None]
-        sums, chosen = scores.flatten(1).topk(2 * beams)
-        beam, token = chosen // vocabulary, chosen % vocabulary
+        following = _next(model, token, step, cross_kv, past).view(len(ids), beams, tokens.count)
+        sums, chosen = (following + sums[..., None]).flatten(1).topk(2 * beams)
+        beam, token = chosen // tokens.count, chosen % tokens.count
         ids = _gather(ids, beam)
         ids[:, :, step] = token
         last = step == max_tokens - 1
-        ends = (token == config.sep_token_id) | last
+        ends = (token == tokens.end) | last
         # The second half of the 2 · beams only replaces beams that end.
         completed = ends.clone()
         completed[:, beams:] = False
@@ -148,9 +151,9 @@ def ranked_answers(
     """
     cross_kv = _encode(model, batch, vision_options)
     device, pairs = batch.questions.ids.device, batch.pairs
-    first_token = torch.full((pairs,), model.decoder_start_token_id, device=device)
+    first_token = torch.full((pairs,), answer_tokens(model).start, device=device)
     firsts = torch.tensor([candidate[1] for candidate in candidates], device=device)
-    bounds = _next(model, first_token, 0, cross_kv, _no_past(model))[:, firsts]
+    bounds = _next(model, first_token, 0, cross_kv, _no_past(cross_kv))[:, firsts]
     bounds, order = bounds.sort(dim=1, descending=True, stable=True)
     best = torch.zeros(pairs, dtype=torch.int64, device=device)
     best_sum = torch.full((pairs,), -torch.inf, device=device)
@@ -188,6 +191,8 @@ def answer_log_probabilities(
     Returns:
         The sum of the natural log-probabilities of the answer's tokens after [DEC], float32 of shape (pairs,).
     """
+    if batch.inputs is None or batch.labels is None:
+        raise ValueError("the batch has no answers to score")
     cross_kv = _encode(model, batch, vision_options)
     return _text_sums(model, batch.inputs, batch.labels, cross_kv, batch.inputs.rows)
 
@@ -221,11 +226,11 @@ def _encode(model: nn.Module, batch: PackedBatch, vision_options: VisionOptions 
     return keys_and_values(model, states, batch.questions.rows)
 
 
-def _no_past(model: nn.Module) -> list[tuple[Tensor, Tensor] | None]:
-    return [None] * len(model.text_decoder.bert.encoder.layer)
+def _no_past(cross_kv: KeysAndValues) -> _Past:
+    return [None] * len(cross_kv.layers)
 
 
-def _next(model: nn.Module, token: Tensor, step: int, cross_kv: KeysAndValues, past: list) -> Tensor:
+def _next(model: nn.Module, token: Tensor, step: int, cross_kv: KeysAndValues, past: _Past) -> Tensor:
     """Return the log-probabilities of each text's next token, (texts, vocabulary), float32."""
     texts, pairs = len(token), len(cross_kv.layers[0][0])
     index = torch.arange(texts, device=token.device)
@@ -235,8 +240,11 @@ def _next(model: nn.Module, token: Tensor, step: int, cross_kv: KeysAndValues, p
     return logits.float().log_softmax(-1)
 
 
-def _select(past: list[tuple[Tensor, Tensor]], texts: Tensor) -> list[tuple[Tensor, Tensor]]:
-    return [(key.index_select(0, texts), value.index_select(0, texts)) for key, value in past]
+def _select(past: _Past, texts: Tensor) -> _Past:
+    return [
+        None if layer is None else (layer[0].index_select(0, texts), layer[1].index_select(0, texts))
+        for layer in past
+    ]
 
 
 def _gather(ids: Tensor, index: Tensor) -> Tensor:

@@ -17,6 +17,7 @@ from torch import nn
 
 from vqatune.inference.prediction.decoding import answer_log_probabilities
 from vqatune.inference.prediction.micro_batches import InferenceModel, run_inference
+from vqatune.models.families.blip import image_states_of
 from vqatune.models.packing import PackedBatch
 from vqatune.tables.hash_ranks import hash_ranks
 
@@ -54,7 +55,7 @@ def choose_items(test: pd.DataFrame, seed: int, questions: int) -> pd.DataFrame:
     order = np.argsort(hash_ranks(seed, "grounding image", images), kind="stable")
     whole = _Cycle([images[index] for index in order])
     types = {
-        name: _Cycle(sorted(set(own), key=whole.indices.get))
+        name: _Cycle(sorted(set(own), key=whole.indices.__getitem__))
         for name, own in test.groupby("product_type")["image_id"]
     }
     rows = []
@@ -127,7 +128,7 @@ def measure_grounding(
 
 
 def _score(model: nn.Module, rows: list[int], batch: PackedBatch) -> Iterator[tuple[int, float]]:
-    batch = replace(batch, image_states=batch.image_states.float())
+    batch = replace(batch, image_states=image_states_of(model, batch).float())
     return zip(rows, answer_log_probabilities(model, batch).double().tolist(), strict=True)
 
 

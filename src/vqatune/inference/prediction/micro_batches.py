@@ -133,7 +133,7 @@ def _encode(encode: Callable[[list[str]], list[list[int]]], texts: pd.Series) ->
 def _with_image_states(inference: InferenceModel, batch: PackedBatch, cache: Path | None) -> PackedBatch:
     """Return the batch with its image states: read from the cache file, or computed and written to it."""
     compute = inference.params.compute
-    if batch.pixel_values is None:
+    if batch.pixel_values is None and cache is not None:
         try:
             states = load_file(cache)["states"].to(inference.device)
         except (SafetensorError, KeyError) as error:

@@ -78,14 +78,15 @@ def predict(
     model.eval()
     pairs = pairs.sort_values(["image_id", "qa_id"], ignore_index=True)
     items = choose_items(pairs, params.seed, params.predict.grounding_questions)
-    states = folder = key = None
+    states: Path | None = None
+    folder: Path | None = None
     if work is not None and params.predict.keep_vision_states and same_vision:
         # By micro-batch, so that cached states have the same bits as computed ones.
         states = work / "vision" / _vision_key(params, base, device)
         states.mkdir(parents=True, exist_ok=True)
     if work is not None:
-        folder = work / "predictions" / version
         key = _key(params, base, adapter, pairs, reader, candidates, device)
+        folder = work / "predictions" / version / key
     candidate_ids: dict[tuple[int, ...], str] = {}
     if candidates:
         for ids, text in zip(encoder.answers(candidates), candidates, strict=True):
@@ -98,7 +99,7 @@ def predict(
         partial(_answer, inference, candidate_ids),
         _no_answer,
         ANSWERED,
-        folder and folder / key,
+        folder,
         f"predict {version}",
         more=not items.empty,
     )
@@ -110,7 +111,7 @@ def predict(
         items,
         pairs,
         predictions,
-        folder and folder / "grounding" / _grounding_key(key, items, predictions),
+        folder and folder.parent / "grounding" / _grounding_key(folder.name, items, predictions),
         f"grounding {version}",
     )
     return predictions.assign(grounding=predictions["qa_id"].map(grounding).astype(float))
@@ -205,7 +206,7 @@ def _key(
     )
 
 
-def _grounding_key(answers: str | None, items: pd.DataFrame, predictions: pd.DataFrame) -> str:
+def _grounding_key(answers: str, items: pd.DataFrame, predictions: pd.DataFrame) -> str:
     """Return a key of everything that determines grounding; `answers` is the key of the predictions."""
     return make_key(
         answers=answers,

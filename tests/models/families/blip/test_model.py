@@ -9,8 +9,20 @@ from hypothesis import strategies as st
 from transformers import BlipForQuestionAnswering
 from untrained_blip import PAD, SEP, untrained_blip
 
-from vqatune.inference.prediction.decoding import beam_answers, greedy_answers, ranked_answers
-from vqatune.models.families.blip import VisionOptions, encode_images, pair_losses
+from vqatune.inference.prediction.decoding import (
+    answer_log_probabilities,
+    beam_answers,
+    greedy_answers,
+    ranked_answers,
+)
+from vqatune.models.families.blip import (
+    AnswerTokens,
+    VisionOptions,
+    answer_tokens,
+    encode_images,
+    pair_losses,
+    patches_per_side,
+)
 from vqatune.models.lora import new_adapter
 from vqatune.models.packing import PackedBatch, pack_batch, pack_rows
 
@@ -49,6 +61,18 @@ class Asked:
 @pytest.fixture(scope="module")
 def asked() -> Asked:
     return Asked(COUNTS)
+
+
+def test_the_tokens_of_answers_and_the_patches_are_those_of_the_configuration(model):
+    assert answer_tokens(model) == AnswerTokens(start=DEC, end=SEP, padding=PAD, count=60)
+    # 32 pixels in patches of 8.
+    assert patches_per_side(model) == 4
+
+
+def test_a_batch_without_answers_cannot_be_scored(model, asked):
+    batch = pack_batch(asked.pixels, asked.counts, asked.questions)
+    with pytest.raises(ValueError, match="no answers"):
+        answer_log_probabilities(model, batch)
 
 
 def _stock_loss(model: BlipForQuestionAnswering, asked: Asked, pair: int) -> torch.Tensor:

@@ -8,8 +8,10 @@ from vqatune.models.families.blip.checkpoint import (
     save_processor,
 )
 from vqatune.models.families.blip.model import (
+    AnswerTokens,
     KeysAndValues,
     VisionOptions,
+    answer_tokens,
     attention_maps,
     decode,
     encode_images,
@@ -17,12 +19,15 @@ from vqatune.models.families.blip.model import (
     image_states_of,
     keys_and_values,
     pair_losses,
+    patches_per_side,
 )
 from vqatune.models.families.blip.untrained import make_config, make_tokenizer, make_untrained
 
 __all__ = [
+    "AnswerTokens",
     "KeysAndValues",
     "VisionOptions",
+    "answer_tokens",
     "attention_maps",
     "decode",
     "encode_images",
@@ -36,6 +41,7 @@ __all__ = [
     "make_tokenizer",
     "make_untrained",
     "pair_losses",
+    "patches_per_side",
     "save_checkpoint",
     "save_processor",
 ]

@@ -45,6 +45,34 @@ class KeysAndValues:
         return KeysAndValues(layers, None if self.mask is None else self.mask.index_select(0, pairs))
 
 
+@dataclass(frozen=True)
+class AnswerTokens:
+    """The vocabulary of answers."""
+
+    start: int
+    """The id of [DEC]."""
+    end: int
+    """The id of [SEP]."""
+    padding: int
+    """The id of [PAD]."""
+    count: int
+    """The number of tokens."""
+
+
+def answer_tokens(model: nn.Module) -> AnswerTokens:
+    """Return the vocabulary of a model's answers; `model` is as for `pair_losses`."""
+    config = model.config.text_config
+    return AnswerTokens(
+        model.decoder_start_token_id, config.sep_token_id, config.pad_token_id, config.vocab_size
+    )
+
+
+def patches_per_side(model: nn.Module) -> int:
+    """Return the number of patches along a side of an image, which is square; `model` is as for `pair_losses`."""
+    config = model.config.vision_config
+    return config.image_size // config.patch_size
+
+
 def pair_losses(model: nn.Module, batch: PackedBatch, vision_options: VisionOptions | None = None) -> Tensor:
     """Return each pair's loss: the mean cross-entropy of its answer's tokens after [DEC].
 
@@ -154,7 +182,7 @@ def decode(
     texts: Texts,
     cross_kv: KeysAndValues,
     by_pair: RowLayout,
-    past: list[tuple[Tensor, Tensor]] | None = None,
+    past: list[tuple[Tensor, Tensor] | None] | None = None,
 ) -> Tensor:
     """Return the logits of the token after each token of the texts: (tokens, vocabulary).
 
