@@ -195,7 +195,9 @@ def warm_server() -> Iterator[WarmServer]:
 
 
 @pytest.fixture
-def stage_folder(tmp_path, parameter_values, tiny_base, pairs, places, warm_server) -> Callable[..., StageFolder]:
+def stage_folder(
+    tmp_path, parameter_values, tiny_base, pairs, places, warm_server
+) -> Callable[..., StageFolder]:
     """Make a folder with parameters, a base model, batches 01 and 02 (the same), and the test set.
 
     stage_folder({"lora.r": 4}, name="other", copies=10): batches and test set have every image ten times.

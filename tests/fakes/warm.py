@@ -25,7 +25,14 @@ class WarmServer:
 
     def __init__(self) -> None:
         # It lives as long as its command, which reads until its input is closed.
-        command = [sys.executable, "-m", "vqatune.runtime.warm_start", "sh", "-c", f"echo ${SOCKET}; exec cat"]
+        command = [
+            sys.executable,
+            "-m",
+            "vqatune.runtime.warm_start",
+            "sh",
+            "-c",
+            f"echo ${SOCKET}; exec cat",
+        ]
         self._server = subprocess.Popen(
             command,
             env=os.environ | {"OMP_NUM_THREADS": "1"},

@@ -132,14 +132,14 @@ def test_every_gradient_is_that_of_the_pairs_one_by_one(model, asked):
         (_stock_loss(model, asked, pair) / sum(COUNTS)).backward()
     single = _gradients(model)
     assert grouped.keys() == single.keys()
-    for name, gradient in single.items():
-        torch.testing.assert_close(grouped[name], gradient, rtol=1e-5, atol=1e-5, msg=name)
+    _assert_same_gradients(grouped, single)
 
 
 @pytest.mark.parametrize("targets", ["vision", "all_linear"])
 def test_every_lora_gradient_is_that_of_the_pairs_one_by_one(model, asked, make_params, targets):
     params = make_params({"lora.target_modules": targets, "lora.dropout": 0.0}).lora
     adapted = new_adapter(copy.deepcopy(model), params)
+    torch.manual_seed(0)
     for name, weight in adapted.named_parameters():
         if "lora_B" in name:
             torch.nn.init.normal_(weight, std=0.1)
@@ -149,8 +149,14 @@ def test_every_lora_gradient_is_that_of_the_pairs_one_by_one(model, asked, make_
         (_stock_loss(adapted, asked, pair) / sum(COUNTS)).backward()
     single = _gradients(adapted)
     assert grouped.keys() == single.keys() and all("lora_" in name for name in single)
-    for name, gradient in single.items():
-        torch.testing.assert_close(grouped[name], gradient, rtol=1e-5, atol=1e-5, msg=name)
+    _assert_same_gradients(grouped, single)
+
+
+def _assert_same_gradients(found: dict[str, torch.Tensor], expected: dict[str, torch.Tensor]) -> None:
+    """Whether gradients are equal but for the rounding of sums in another order, as large as what is summed."""
+    largest = max(float(gradient.abs().max()) for gradient in expected.values())
+    for name, gradient in expected.items():
+        torch.testing.assert_close(found[name], gradient, rtol=1e-5, atol=1e-5 * largest, msg=name)
 
 
 def _gradients(model) -> dict[str, torch.Tensor]:
@@ -171,8 +177,7 @@ def test_checkpointing_and_compiling_change_no_gradient(model, asked, vision_opt
     expected = _gradients(model)
     pair_losses(model, asked.together(), vision_options).mean().backward()
     model.eval()
-    for name, gradient in _gradients(model).items():
-        torch.testing.assert_close(gradient, expected[name], rtol=1e-5, atol=1e-5, msg=name)
+    _assert_same_gradients(_gradients(model), expected)
 
 
 def test_bfloat16_is_close_to_float32(model, asked):
