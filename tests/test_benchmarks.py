@@ -1,10 +1,11 @@
 """The benchmarks run, on little; what they measure is not looked at."""
 
 import json
+import os
 import subprocess
-import sys
 
 import pytest
+from warm import RUN
 
 FIGURES = {
     "training": {"ours", "reference", "encoder", "growth", "largest_difference_of_losses"},
@@ -15,13 +16,14 @@ FIGURES = {
 
 
 @pytest.fixture
-def run(repository, tmp_path):
+def run(repository, tmp_path, warm_server):
     """Run a benchmark and return the figures that it wrote."""
 
     def run(*command: object) -> dict:
         done = subprocess.run(
-            [sys.executable, *map(str, command), "--json", tmp_path / "figures.json"],
+            [*RUN, *map(str, command), "--json", tmp_path / "figures.json"],
             cwd=repository,
+            env=os.environ | warm_server.variables,
             capture_output=True,
             text=True,
             check=False,

@@ -5,6 +5,7 @@
 
 import os
 import runpy
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -63,7 +64,10 @@ class Warm(subprocess.Popen):
         super().__init__(command, **options)
 
     def send_signal(self, number: int) -> None:
-        """Send a signal to the process that does the work."""
+        """Send a signal to the process that does the work; SIGTERM to the script, which passes it on."""
+        if number == signal.SIGTERM:
+            super().send_signal(number)
+            return
         for process in self._server.processes() - self._others:
             process.send_signal(number)
 
@@ -71,5 +75,6 @@ class Warm(subprocess.Popen):
 if __name__ == "__main__":
     hand_over()
     del sys.argv[0]
-    sys.path[0] = str(Path(sys.argv[0]).resolve().parent)
-    runpy.run_path(sys.argv[0], run_name="__main__")
+    script = Path(sys.argv[0]).absolute()
+    sys.path[0] = str(script.parent)
+    runpy.run_path(str(script), run_name="__main__")

@@ -4,7 +4,7 @@ CHAIN = ["train@v1", "train@v2", "predict@v1", "predict@v2", "eval@v1", "eval@v2
 
 
 def test_another_rank_retrains_the_chain_and_the_first_one_comes_back_from_the_cache(checkout):
-    outcome = checkout.run_warm("dvc", "exp", "run", "-S", "lora.r=16")
+    outcome = checkout.run("dvc", "exp", "run", "-S", "lora.r=16")
     assert sorted(outcome.ran) == sorted(CHAIN)
     assert outcome.cached == []
     for version in ("v1", "v2"):

@@ -18,6 +18,7 @@ from asked_images import everything_in
 from model_server import ModelServer, Quota, default_answer
 
 from vqatune.generation.replies.store import ReplyStore
+from vqatune.runtime.warm_start import SOCKET
 
 SMALL = {
     "raw.showroom_listings": 40,
@@ -47,7 +48,9 @@ def sampled(once, start):
         checkout.commit()
 
     environment = {name: value for name, value in start.environment.items() if name != "GEMINI_API_KEY"}
-    return replace(start, root=once("sampled", make), environment=environment | {"NO_PROXY": "127.0.0.1"})
+    # Cold, so that signals reach the stage as from a terminal; it needs no torch.
+    environment |= {SOCKET: "", "NO_PROXY": "127.0.0.1"}
+    return replace(start, root=once("sampled", make), environment=environment)
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 import csv
 import io
-import json
 import time
 
 import pytest
@@ -10,31 +9,26 @@ import pytest
 def queued(checkout):
     """A checkout with one version, whose worker of the queue is gone after the test."""
     checkout.keep_versions(["v1"])
-    checkout.run_warm("dvc", "repro")
+    checkout.run("dvc", "repro")
     checkout.commit()
     yield checkout
     checkout.run("dvc", "queue", "stop", "--kill")
 
 
 def test_the_queue_runs_every_rank_and_shows_them_side_by_side(queued):
-    before = json.loads((queued.root / "metrics/v1.json").read_text())
-    queued.run("dvc", "exp", "run", "--queue", "-S", "lora.r=8,16,32")
+    queued.run("dvc", "exp", "run", "--queue", "-S", "lora.r=16,32")
     queued.run("dvc", "queue", "start")
-    _wait_for_queue(queued, experiments=3)
+    _wait_for_queue(queued, experiments=2)
     assert queued.changed_files() == []
 
     table = csv.DictReader(io.StringIO(queued.run("dvc", "exp", "show", "--csv").stdout))
     rows = {row["lora.r"]: row for row in table if row["Experiment"]}
     rows = {rank: row for rank, row in rows.items() if row["State"] == "Success"}
-    assert set(rows) == {"8", "16", "32"}
+    assert set(rows) == {"16", "32"}
     assert all(float(row["metrics/v1.json:fuzzy"]) > 0 for row in rows.values())
-    assert float(rows["8"]["metrics/v1.json:fuzzy"]) == before["fuzzy"]
-    assert len({row["models/v1"] for row in rows.values()}) == 3
-    trained = {
-        rank: "> python stages/train.py" in queued.run("dvc", "queue", "logs", row["Experiment"]).stdout
-        for rank, row in rows.items()
-    }
-    assert trained == {"8": False, "16": True, "32": True}
+    assert len({row["models/v1"] for row in rows.values()}) == 2
+    for row in rows.values():
+        assert "> python stages/train.py" in queued.run("dvc", "queue", "logs", row["Experiment"]).stdout
 
 
 def _wait_for_queue(checkout, experiments: int) -> None:

@@ -55,7 +55,7 @@ def test_a_changed_batch_retrains_from_its_version_on_and_only_as_far_as_asked(c
 
 def test_a_shorter_chain_leaves_no_scores_and_predictions_of_the_versions_that_are_gone(checkout):
     checkout.keep_versions(["v1"])
-    outcome = checkout.run_warm("dvc", "repro")
+    outcome = checkout.run("dvc", "repro")
     assert outcome.ran == ["batch", "train@v1", "predict@v1", "eval@v1", "report"]
     assert "metrics/v2.json is removed: the chain has no version v2 any more" in outcome.stdout
     files = [path for folder in ("metrics", "data") for path in (checkout.root / folder).rglob("*v2*")]
@@ -68,7 +68,7 @@ def test_a_shorter_chain_leaves_no_scores_and_predictions_of_the_versions_that_a
 def test_a_longer_chain_is_one_edit(checkout):
     chain = {f"v{n}": {"previous": f"v{n - 1}" if n > 1 else "base", "batch": f"{n:02d}"} for n in (1, 2, 3)}
     checkout.set_params({"versions": chain, "measured": {"base": {}} | chain})
-    assert {"train@v3", "predict@v3", "eval@v3", "report"} <= set(checkout.run_warm("dvc", "repro").ran)
+    assert {"train@v3", "predict@v3", "eval@v3", "report"} <= set(checkout.run("dvc", "repro").ran)
     assert list(pd.read_csv(checkout.root / "metrics/history.csv")["version"]) == ["base", "v1", "v2", "v3"]
 
 

@@ -8,10 +8,11 @@ import time
 import numpy as np
 import pytest
 from safetensors.torch import load_file
+from two_processes import launcher
 
 from vqatune.tables import PREDICTIONS, read_csv, read_table
 
-LAUNCHER = (
+ACCELERATE = (
     f"{shlex.quote(sys.executable)} -m accelerate.commands.launch --multi_gpu --num_processes 2 "
     "--num_machines 1 --mixed_precision no --dynamo_backend no"
 )
@@ -32,9 +33,10 @@ def made(stage_folder):
 
 
 @pytest.mark.slow
-def test_two_processes_give_the_losses_adapter_and_answers_of_one(made):
+def test_two_processes_give_the_losses_adapter_and_answers_of_one(made, warm_server):
     log, adapter, predictions = made("one", {})
-    others = made("two", {"train.launcher": LAUNCHER, "predict.launcher": LAUNCHER})
+    two = {"train.launcher": ACCELERATE, "predict.launcher": launcher(warm_server.variables)}
+    others = made("two", two)
     for column in ("loss", "smoothed_loss", "learning_rate", "gradient_norm"):
         np.testing.assert_allclose(others[0][column], log[column], atol=1e-5)
     assert others[0]["pairs_seen"].tolist() == log["pairs_seen"].tolist()
@@ -46,8 +48,9 @@ def test_two_processes_give_the_losses_adapter_and_answers_of_one(made):
 
 
 @pytest.mark.slow
-def test_two_processes_stopped_and_started_again_end_as_if_they_had_not_been(stage_folder):
-    changes = SAME | {"train.launcher": LAUNCHER, "train.images_per_step": 2, "train.checkpoint_every": 1}
+def test_two_processes_stopped_and_started_again_end_as_if_they_had_not_been(stage_folder, warm_server):
+    changes = SAME | {"train.launcher": launcher(warm_server.variables)}
+    changes |= {"train.images_per_step": 2, "train.checkpoint_every": 1}
     whole = stage_folder(changes, name="whole", copies=12)
     whole.run("train", "v1", "base", "01")
     stages = stage_folder(changes, copies=12)
@@ -67,8 +70,7 @@ def test_two_processes_stopped_and_started_again_end_as_if_they_had_not_been(sta
 
 @pytest.mark.slow
 def test_a_launcher_that_starts_one_process_only_is_told_of(stage_folder):
-    alone = LAUNCHER.replace("--multi_gpu", "--cpu")
-    stages = stage_folder({"predict.launcher": alone})
+    stages = stage_folder({"predict.launcher": shlex.quote(sys.executable)})
     assert "the launcher has started one process only" in stages.run("predict", "base")
 
 

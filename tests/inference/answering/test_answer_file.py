@@ -1,24 +1,22 @@
 """`vqatune answer`: whole files, odd files, and being stopped in every way."""
 
 import csv
-import os
 import random
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from io import StringIO
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from warm import VQATUNE, Warm
 
 from vqatune.inference.answering import answer_file, chunks
 from vqatune.inference.answering.answerer import Answerer
 from vqatune.tables import read_table, write_table
 
-COMMAND = [sys.executable, "-c", "from vqatune.cli import main; main()", "answer"]
 COLOR, STRIPES = "what color is it?", "is it striped?"
 
 
@@ -199,28 +197,29 @@ def test_what_is_kept_is_not_served_to_another_version_question_or_choice(
     assert len(list(tmp_path.glob(".work/answers/*/*.parquet"))) == len(runs) + 1
 
 
-def _start(root: Path, out: str = "answers.csv") -> subprocess.Popen:
-    return subprocess.Popen(
-        [*COMMAND, "questions.csv", "--images", "pictures", "--out", out],
-        cwd=root,
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+@pytest.fixture
+def start(tmp_path, warm_server):
+    """Start `vqatune answer questions.csv --images pictures` in tmp_path."""
+
+    def run(out: str = "answers.csv") -> subprocess.Popen:
+        command = [*VQATUNE, "answer", "questions.csv", "--images", "pictures", "--out", out]
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        return Warm(warm_server, command, cwd=tmp_path, **pipes)
+
+    return run
 
 
 @pytest.mark.slow
-def test_stopped_in_every_way_and_started_again_it_ends_with_the_same_bytes(models, folder, tmp_path):
+def test_stopped_in_every_way_and_started_again_it_ends_with_the_same_bytes(models, folder, tmp_path, start):
     (tmp_path / "models").symlink_to(models)
     rows = [(f"image{number % 12:02d}", f"what is {number} of it?") for number in range(7_000)]
     pd.DataFrame(rows, columns=["image", "question"]).to_csv(tmp_path / "questions.csv", index=False)
-    undisturbed = _start(tmp_path, "whole.csv")
+    undisturbed = start("whole.csv")
     said = undisturbed.communicate(timeout=120)
     assert undisturbed.returncode == 0 and said[0] == "whole.csv\n", said
     moments = random.Random(5)
     for parts, number in ((3, signal.SIGKILL), (8, signal.SIGINT)):
-        process = _start(tmp_path)
+        process = start()
         deadline = time.monotonic() + 60
         while len(list(tmp_path.glob(".work/answers/*/0*.parquet"))) < parts:
             assert process.poll() is None, process.communicate()
@@ -234,7 +233,7 @@ def test_stopped_in_every_way_and_started_again_it_ends_with_the_same_bytes(mode
             assert process.returncode == -number
         else:
             assert process.returncode == 128 + number and "started again it goes on from there" in err
-    process = _start(tmp_path)
+    process = start()
     out, err = process.communicate(timeout=60)
     assert process.returncode == 0 and out == "answers.csv\n", err
     assert (tmp_path / "answers.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
@@ -242,16 +241,16 @@ def test_stopped_in_every_way_and_started_again_it_ends_with_the_same_bytes(mode
 
 
 @pytest.mark.slow
-def test_a_second_run_of_the_same_file_is_refused(models, folder, tmp_path):
+def test_a_second_run_of_the_same_file_is_refused(models, folder, tmp_path, start):
     shutil.copytree(models, tmp_path / "models")
     rows = [(f"image{number % 12:02d}", f"what is {number} of it?") for number in range(1_600)]
     pd.DataFrame(rows, columns=["image", "question"]).to_csv(tmp_path / "questions.csv", index=False)
-    first = _start(tmp_path)
+    first = start()
     while not list(tmp_path.glob(".work/answers/*/0*.parquet")):
         assert first.poll() is None, first.communicate()
         time.sleep(0.01)
     first.send_signal(signal.SIGSTOP)
-    second = _start(tmp_path, "other.csv")
+    second = start("other.csv")
     _, said = second.communicate(timeout=60)
     first.send_signal(signal.SIGCONT)
     assert second.returncode == 1 and "is being answered already" in said.splitlines()[-1]

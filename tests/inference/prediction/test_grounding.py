@@ -1,8 +1,6 @@
 """Whether answers come from the image: what is measured, and that it tells seeing from guessing."""
 
-import shlex
 import signal
-import sys
 import time
 from io import BytesIO
 
@@ -12,6 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from two_processes import launcher
 
 from vqatune.base_model.base import make_base
 from vqatune.inference.prediction.decoding import answer_log_probabilities
@@ -285,12 +284,9 @@ def _kept(stages, key: str) -> list:
 
 
 @pytest.mark.slow
-def test_two_processes_measure_what_one_does(stage_folder, undisturbed):
-    launcher = (
-        f"{shlex.quote(sys.executable)} -m accelerate.commands.launch --multi_gpu --num_processes 2 "
-        "--num_machines 1 --mixed_precision no --dynamo_backend no"
-    )
-    stages = stage_folder({"predict.images_per_step": 5, "predict.launcher": launcher}, copies=2)
+def test_two_processes_measure_what_one_does(stage_folder, undisturbed, warm_server):
+    two = launcher(warm_server.variables)
+    stages = stage_folder({"predict.images_per_step": 5, "predict.launcher": two}, copies=2)
     assert "one process" not in stages.run("predict", "base")
     shared = read_table(stages.root / "data/predictions/base.parquet", PREDICTIONS)
     alone = undisturbed(stages.root)

@@ -8,7 +8,14 @@ from transformers import BertTokenizer, BlipForQuestionAnswering, BlipProcessor
 
 from vqatune.base_model.base import make_base
 from vqatune.errors import ModelError, ParameterError
-from vqatune.models.families.blip import fingerprint, load_model, load_processor, make_config, make_tokenizer
+from vqatune.models.families.blip import (
+    fingerprint,
+    load_model,
+    load_processor,
+    make_config,
+    make_tokenizer,
+    save_processor,
+)
 
 
 def test_stock_transformers_loads_the_base_and_asks_as_it_was_taught(tiny_base):
@@ -28,6 +35,13 @@ def test_the_same_seed_makes_the_same_bytes_and_another_seed_others(tiny_base, t
     assert fingerprint(tmp_path / "other") != fingerprint(tiny_base)
     for path in tiny_base.iterdir():
         assert (tmp_path / "again" / path.name).read_bytes() == path.read_bytes(), path.name
+
+
+def test_offline_a_processor_is_written_with_the_same_bytes(tiny_base, tmp_path, monkeypatch):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    save_processor(load_processor(tiny_base), tmp_path / "offline")
+    for path in (tmp_path / "offline").iterdir():
+        assert path.read_bytes() == (tiny_base / path.name).read_bytes(), path.name
 
 
 def test_a_checkpoint_with_a_missing_weight_is_refused_by_name(tiny_base, tmp_path):

@@ -63,10 +63,16 @@ def save_processor(
         tokenizer.add_special_tokens({"bos_token": "[DEC]", "cls_token": "[ENC]"})
         tokenizer.cls_token = question_token
     # Only a reloaded tokenizer applies its new cls_token, so it is written, loaded and written again.
-    processor.save_pretrained(folder)
+    _write(processor, folder)
     processor = load_processor(folder)
-    processor.save_pretrained(folder)
+    _write(processor, folder)
     return processor
+
+
+def _write(processor: BlipProcessor, folder: Path) -> None:
+    # transformers notes whether it was offline (HF_HUB_OFFLINE), which would make other bytes of the same tokenizer.
+    processor.tokenizer.init_kwargs["local_files_only"] = False
+    processor.save_pretrained(folder)
 
 
 def save_checkpoint(
