@@ -49,7 +49,8 @@ class WarmServer:
         return set(psutil.Process(self._server.pid).children())
 
     def stop(self) -> None:
-        """End the server."""
+        """End the server; a copy of its input's other end may live on in a forked process."""
+        self._server.terminate()
         self._server.stdin.close()
         self._server.stdout.close()
         self._server.wait(timeout=60)

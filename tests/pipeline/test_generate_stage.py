@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import time
 from dataclasses import dataclass, replace
@@ -244,10 +245,12 @@ def test_two_people_share_the_work_and_put_it_together_without_asking(asked, sam
 
 def test_an_endpoint_where_nothing_answers_is_one_line(sampled, clone_of):
     checkout = clone_of(sampled)
-    with server() as model:
-        pass
-    checkout.set_params({"generate.endpoint": model.url, "generate.attempts": 1})
-    outcome = checkout.run("dvc", "repro", "generate", fails=True)
+    # Held, so that no server of another test gets the port.
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        port = held.getsockname()[1]
+        checkout.set_params({"generate.endpoint": f"http://127.0.0.1:{port}", "generate.attempts": 1})
+        outcome = checkout.run("dvc", "repro", "generate", fails=True)
     (line,) = [line for line in outcome.stderr.splitlines() if line.startswith("error in ")]
     assert "look at generate.endpoint" in line and KEY not in outcome.stdout + outcome.stderr
     assert "Traceback" not in outcome.stdout + outcome.stderr

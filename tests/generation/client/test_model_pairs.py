@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 
 import pandas as pd
 import pytest
@@ -9,6 +10,7 @@ from asked_images import KEY, ask_about, everything_in, make_sampled, price
 from model_server import ModelServer, Quota
 
 from vqatune.errors import ParameterError
+from vqatune.generation.checks.checks import clean_and_check
 from vqatune.generation.replies.store import REPLIES, ReplyStore
 from vqatune.params import PriceParams
 
@@ -170,7 +172,13 @@ def test_asking_a_server_ends_with_a_line_of_figures(ask, capfd):
     assert last.endswith("; key 1 asks, 31 requests") and KEY not in last
 
 
-def test_it_says_how_many_pairs_the_checks_keep(ask, capfd):
+@pytest.mark.parametrize("seconds", [0, 0.5], ids=["quick checks", "checks that overlap"])
+def test_it_says_how_many_pairs_the_checks_keep(ask, capfd, monkeypatch, seconds):
+    def check_slowly(pairs, images):
+        time.sleep(seconds)
+        return clean_and_check(pairs, images)
+
+    monkeypatch.setattr("vqatune.generation.client.model_pairs.clean_and_check", check_slowly)
     good = {"difficulty": 0, "question_type": "color"}
     pairs = [
         good | {"question": "What color is the seat?", "answer": "red"},
@@ -178,6 +186,6 @@ def test_it_says_how_many_pairs_the_checks_keep(ask, capfd):
         good | {"question": "Is the back striped?", "answer": "no", "question_type": "pattern"},
         good | {"question": "What is shown?", "answer": "chair", "question_type": "object"},
     ]
-    with ModelServer(answer=lambda name: pairs) as server:
-        ask(server, 60)
-    assert "pairs 240, of which the checks keep 75.0%; " in capfd.readouterr().err.splitlines()[-1]
+    with ModelServer(answer=lambda name: pairs, latency=(0.05, 0.06)) as server:
+        ask(server, 120)
+    assert "pairs 480, of which the checks keep 75.0%; " in capfd.readouterr().err.splitlines()[-1]

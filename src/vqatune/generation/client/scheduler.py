@@ -280,7 +280,9 @@ class Scheduler:
     async def _check_some(self) -> None:
         replies, self._unchecked = self._unchecked, []
         began = self._key_pool.clock()
-        self.progress.kept += await asyncio.to_thread(self._check, replies)
+        # Not `kept += await …`, which would add to the value from before the checks, as two may run at once.
+        kept = await asyncio.to_thread(self._check, replies)
+        self.progress.kept += kept
         self.progress.checked += sum(len(pairs) for _, pairs in replies)
         ended = self._key_pool.clock()
         self._check_from = ended + _PAUSE_AFTER_CHECKS * (ended - began)
