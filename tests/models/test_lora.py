@@ -52,15 +52,15 @@ def test_the_configuration_is_written_in_the_same_order_by_every_process(adapter
         "from vqatune.models.families.blip import load_model;"
         "lora.save_adapter(lora.load_adapter(load_model(sys.argv[1]), Path(sys.argv[2])), Path(sys.argv[3]))"
     )
-    for seed in ("1", "2"):
-        subprocess.run(
-            [sys.executable, "-c", script, tiny_base, adapter, tmp_path / seed],
-            env=os.environ | {"PYTHONHASHSEED": seed},
-            check=True,
-        )
+    subprocess.run(
+        [sys.executable, "-c", script, tiny_base, adapter, tmp_path / "other"],
+        env=os.environ | {"PYTHONHASHSEED": "1"},
+        check=True,
+    )
+    lora.save_adapter(lora.load_adapter(load_model(tiny_base), adapter), tmp_path / "own")
     for name in ("adapter_config.json", "adapter_model.safetensors"):
-        assert (tmp_path / "1" / name).read_bytes() == (tmp_path / "2" / name).read_bytes()
-    targets = json.loads((tmp_path / "1" / "adapter_config.json").read_text())["target_modules"]
+        assert (tmp_path / "own" / name).read_bytes() == (tmp_path / "other" / name).read_bytes()
+    targets = json.loads((tmp_path / "own" / "adapter_config.json").read_text())["target_modules"]
     assert targets == sorted(targets) and len(targets) > 1
 
 

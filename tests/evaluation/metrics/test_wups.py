@@ -201,7 +201,7 @@ def test_forked_processes_do_not_disturb_each_other():
     script = """
 from vqatune.evaluation.metrics.wups import wordnet
 score("sofa")
-nouns = sorted(wordnet().all_lemma_names("n"))[::30]
+nouns = sorted(wordnet().all_lemma_names("n"))[::90]
 print(json.dumps(get_context("fork").Pool(2).map(score, nouns, 10) == list(map(score, nouns))))
 """
     assert _printed(script) is True

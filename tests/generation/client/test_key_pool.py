@@ -119,10 +119,8 @@ def test_chaos_costs_no_image(ask):
         assert set(server.answered().values()) == {1} and len(server.answered()) == 600
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("share", [0.6, 0.8])
-def test_a_server_that_fails_most_requests_costs_no_image(ask, share):
-    with ModelServer(latency=0.01, chaos={"503": share}, minute=1.0) as server:
+def test_a_server_that_fails_most_requests_costs_no_image(ask):
+    with ModelServer(latency=0.01, chaos={"503": 0.7}, minute=1.0) as server:
         # More attempts than by default: at the end, luck alone could make a few images fail six times in a row.
         asked = ask(server, 40, concurrency=8, backoff=0.001, attempts=12)
         assert asked.kinds == {"as_asked": 40} and set(server.answered().values()) == {1}
