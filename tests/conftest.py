@@ -1,6 +1,7 @@
 """Shared by all tests: the repository, its parameters, a tiny base model, and pictures with questions."""
 
 import copy
+import gc
 import json
 import os
 import subprocess
@@ -47,6 +48,16 @@ id,answer,prediction,difficulty,image,kind,year
 COMMAND = [sys.executable, "-c", "from vqatune.cli import main; main()"]
 
 QUESTIONS = [("what color is it?", "red"), ("how many stars are there?", "3"), ("is it striped?", "yes")]
+
+
+# Imports make millions of objects, which garbage collection would go over again and again: a tenth of the time.
+gc.set_threshold(50_000, 20, 20)
+
+
+def pytest_collection_finish() -> None:
+    """Leave what the imports of all tests have made out of garbage collection."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -17,7 +17,7 @@ def queued(checkout):
 
 def test_the_queue_runs_every_rank_and_shows_them_side_by_side(queued):
     queued.run("dvc", "exp", "run", "--queue", "-S", "lora.r=16,32")
-    queued.run("dvc", "queue", "start")
+    queued.run("dvc", "queue", "start", "--jobs", 2)
     _wait_for_queue(queued, experiments=2)
     assert queued.changed_files() == []
 

@@ -84,7 +84,6 @@ def test_stopped_in_every_way_and_started_again_it_ends_with_the_same_bytes(stag
 @pytest.mark.slow
 def test_processes_that_read_pictures_make_no_difference(stage_folder, uninterrupted):
     stages = stage_folder(MANY_STEPS | {"compute.loader_processes": 2}, copies=COPIES)
-    _stop_after(stages, 20, signal.SIGKILL)
     stages.run("train", "v1", "base", "01")
     assert _digests(stages.root / "models/v1") == uninterrupted
 

@@ -57,14 +57,15 @@ def _counts(text: str) -> bool:
 
 
 @pytest.mark.slow
-def test_hundreds_of_pairs_score_what_one_batch_of_bert_score_gives(embedded, pairs):
+def test_many_pairs_score_what_one_batch_of_bert_score_gives(embedded, pairs):
+    pairs = pairs[::2]
     # 64 go together; beside a longer text the others are padded, so that no match is below the padding's 0.
     expected = np.concatenate(
         [_by_library([*pairs[n : n + 63], (_LONGER, _LONGER)])[:-1] for n in range(0, len(pairs), 63)]
     )
     scores = _score(embedded, pairs)
     counted = np.array([_counts(prediction) and _counts(reference) for prediction, reference in pairs])
-    assert counted.sum() > 250 and not counted.all()
+    assert counted.sum() > 125 and not counted.all()
     np.testing.assert_allclose(scores[counted], expected[counted], rtol=0, atol=1e-5)
     assert not scores[~counted].any()
 
