@@ -5,7 +5,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "src"))
 
+from vqatune.runtime.arithmetic import choose_arithmetic
 from vqatune.runtime.warm_start import hand_over
+
+# Before anything imports numpy or torch.
+choose_arithmetic()
 
 # A warm process may run the script instead.
 hand_over()

@@ -11,6 +11,12 @@ from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 
+from vqatune.runtime.arithmetic import choose_arithmetic
+
+ROOT = Path(__file__).resolve().parent.parent
+# Tests compute as stages do; it has to be said before numpy is imported.
+choose_arithmetic(ROOT / "params.yaml")
+
 import pandas as pd
 import pytest
 import yaml
@@ -24,7 +30,6 @@ __all__ = ["browser", "page"]
 settings.register_profile("vqatune", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("vqatune")
 
-ROOT = Path(__file__).resolve().parent.parent
 TINY = {
     "model.tiny.image_size": 32,
     "model.tiny.hidden_size": 32,

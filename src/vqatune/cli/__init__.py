@@ -11,6 +11,7 @@ import sys
 from io import TextIOWrapper
 
 from vqatune.errors import VqatuneError
+from vqatune.runtime.arithmetic import choose_arithmetic
 from vqatune.runtime.extras import naming_extras
 from vqatune.runtime.logs import configure
 
@@ -43,6 +44,7 @@ DESCRIPTIONS = {
 
 def main(arguments: list[str] | None = None) -> None:
     """Run one command; an error of ours is printed as one line and exits with 1."""
+    choose_arithmetic()
     configure()
     arguments = sys.argv[1:] if arguments is None else arguments
     if isinstance(sys.stdout, TextIOWrapper):

@@ -16,6 +16,11 @@ class ComputeParams(Section):
         description="Of the base model's weights. bf16: half the memory, and faster where the GPU or CPU has "
         "instructions for it; fp16: for older GPUs. The adapter is always float32.",
     )
+    arithmetic: Literal["portable", "native"] = Field(
+        "portable",
+        description="portable: the same bytes on every x86-64 processor with AVX2, for about a tenth more time; native: "
+        "the processor's fastest instructions. On a GPU or ARM it changes nothing.",
+    )
     threads: Count = Field(
         1,
         description="CPU threads; the bytes of a model trained on a CPU depend on it. A tiny model gains little from "

@@ -29,8 +29,10 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from vqatune.runtime.arithmetic import arithmetic_in_use, choose_arithmetic
+
 SOCKET = "VQATUNE_WARM_START"
-"""The environment variable with the socket's path."""
+"""The environment variable with the socket's path, whose name is the arithmetic of the libraries."""
 LIBRARIES = (
     *("pydantic", "rich.progress", "pandas", "pyarrow.parquet", "PIL.Image"),
     *("torch", "safetensors.torch", "transformers.models.blip.modeling_blip"),
@@ -47,7 +49,8 @@ _PR_SET_PDEATHSIG = 1
 def hand_over() -> None:
     """Let a warm process run this script, and exit as it does; return where there is no such process."""
     path = os.environ.pop(SOCKET, None)
-    if not path:
+    # What the libraries were told when they were imported cannot be changed any more.
+    if not path or Path(path).name != arithmetic_in_use():
         return
     connection = socket.socket(socket.AF_UNIX)
     try:
@@ -107,14 +110,14 @@ def run_command(command: list[str]) -> int:
     folder = Path(tempfile.mkdtemp(prefix="vqatune-"))
     try:
         with socket.socket(socket.AF_UNIX) as listener:
-            listener.bind(str(folder / "warm-start"))
+            listener.bind(str(folder / arithmetic_in_use()))
             listener.listen()
             # The command and its stages get the terminal's signals themselves.
             for number in _OF_TERMINAL:
                 signal.signal(number, signal.SIG_IGN)
             main = subprocess.Popen(
                 command,
-                env=os.environ | {SOCKET: str(folder / "warm-start")},
+                env=os.environ | {SOCKET: str(folder / arithmetic_in_use())},
                 preexec_fn=lambda: _restore(before),  # noqa: PLW1509 - no thread runs here yet
             )
 
@@ -268,4 +271,5 @@ def _run_script(request: dict[str, Any]) -> int:
 if __name__ == "__main__":
     if sys.platform != "linux":
         os.execvp(sys.argv[1], sys.argv[1:])
+    choose_arithmetic()
     sys.exit(run_command(sys.argv[1:]))

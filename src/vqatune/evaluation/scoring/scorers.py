@@ -19,6 +19,7 @@ from vqatune.evaluation.metrics.text import PairScore, plain
 from vqatune.evaluation.scoring.embeddings import Embeddings, Encode
 from vqatune.evaluation.scoring.store import Pair, Store
 from vqatune.params import ComputeParams, EvalParams
+from vqatune.runtime.arithmetic import arithmetic_in_use
 from vqatune.runtime.code import digest_code
 from vqatune.runtime.fingerprints import make_key
 
@@ -121,6 +122,7 @@ def _by_model(
         model=source.name,
         layer=layer,
         device=_make_of(device),
+        arithmetic=arithmetic_in_use() if device == "cpu" else None,
         code=digest_code(*modules, libraries=_MODEL_LIBRARIES),
     )[:16]
     threads = compute.threads if compute else None

@@ -84,5 +84,5 @@ def reply_settings(params: GenerateParams, compute: ComputeParams, prompt: Promp
     }
     if info.runs_model_here:
         # They decide the last digits; what a server runs on is not known.
-        about |= {"device": compute.device, "precision": compute.precision}
+        about |= {"device": compute.device, "precision": compute.precision, "arithmetic": compute.arithmetic}
     return json.dumps(about, sort_keys=True)
