@@ -1,6 +1,7 @@
 # make repro   everything, from the archives to the table of versions (twice: the second time takes seconds)
 # make test    the test suite
 # make check   lint and the quick tests, four minutes on two cores: before every commit
+# make emulated  all stages on two emulated processors, which must write the same bytes (needs qemu-user)
 # make lint    formatting, lint, types of the packages that others import, layers
 # make lock    requirements.txt and requirements-demo.txt, made anew from pyproject.toml; pins stay where they can
 # make clean   remove what was made here, the environment and DVC's cache included, but replies that were paid for
@@ -11,7 +12,7 @@ READY := $(VENV)/.ready
 DEMO := $(VENV)/.ready-demo
 export PATH := $(abspath $(VENV))/bin:$(PATH)
 
-.PHONY: repro test check browser lint lock setup clean
+.PHONY: repro test check emulated browser lint lock setup clean
 
 repro: setup
 	@python -m vqatune.params
@@ -22,7 +23,11 @@ test: $(DEMO) browser
 	python -m pytest -n 2 --dist worksteal
 
 check: lint
-	python -m pytest -n 2 --dist worksteal -m "not slow and not browser" --ignore tests/pipeline
+	python -m pytest -n 2 --dist worksteal -m "not slow and not browser and not emulated" --ignore tests/pipeline
+
+# Whether other makes of x86-64 processor compute the same bytes; needs qemu-user.
+emulated: setup
+	python -m pytest -m emulated tests/pipeline/test_portable.py
 
 # The pages are tested in Chromium, which is no Python package.
 browser:

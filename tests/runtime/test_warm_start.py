@@ -132,9 +132,8 @@ def test_what_the_server_ignores_its_stages_ignore(tmp_path, script, environment
 def test_a_script_of_another_checkout_runs_its_own_code(warm, tmp_path, repository):
     package = tmp_path / "other/vqatune"
     (package / "runtime").mkdir(parents=True)
-    (package / "runtime/warm_start.py").write_bytes(
-        (repository / "src/vqatune/runtime/warm_start.py").read_bytes()
-    )
+    for name in ("warm_start.py", "arithmetic.py"):
+        (package / "runtime" / name).write_bytes((repository / "src/vqatune/runtime" / name).read_bytes())
     (package / "__init__.py").write_text("value = 'another checkout'\n")
     (tmp_path / "stage.py").write_text(
         "import sys\nsys.path.insert(0, 'other')\n" + SCRIPT + "import vqatune\nprint(vqatune.value)\n"
@@ -159,6 +158,13 @@ def test_the_next_script_starts_warm_too_and_runs_edited_code(warm, script, tmp_
     command = script("import own\nprint(own.value, 'colorsys' in sys.modules)")
     out, _ = warm(f"{command}; sleep 1.1; echo value = 22 > own.py; {command}").communicate(timeout=30)
     assert out == "1 True\n22 True\n"
+
+
+def test_a_script_whose_arithmetic_is_another_runs_by_itself(warm, script):
+    command = script("print('colorsys' in sys.modules)")
+    other = "native" if os.environ.get("VQATUNE_ARITHMETIC") == "portable" else "portable"
+    out, err = warm(f"{command}; VQATUNE_ARITHMETIC={other} {command}").communicate(timeout=30)
+    assert out == "True\nFalse\n", err
 
 
 def test_without_a_warm_process_a_script_runs_by_itself(script, environment, tmp_path):
