@@ -1,3 +1,5 @@
+import multiprocessing
+
 import pytest
 import torch
 
@@ -56,6 +58,7 @@ def test_a_missing_archive_is_an_error_in_one_line(places, encoder, tmp_path, pr
     with pytest.raises(ArchiveError, match="gone.tar does not exist") as caught:
         list(load_images(MicroBatchImages([["image00"]], ImageReader(gone), encoder), processes))
     assert "\n" not in str(caught.value)
+    assert multiprocessing.active_children() == []
 
 
 def test_texts_become_what_blip_was_trained_on(encoder):

@@ -99,7 +99,7 @@ def test_a_training_that_is_done_again_is_not_added_to_the_one_before(train, mon
 
 def test_versions_are_watched_side_by_side(train):
     first, work = train()
-    second, _ = train({"seed": 5}, version="v2")
+    second, _ = train({"train.seed": 5}, version="v2")
     _assert_same(_live(work, "v1"), first)
     _assert_same(_live(work, "v2"), second)
 

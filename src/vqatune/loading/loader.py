@@ -152,12 +152,16 @@ def load_images(images: MicroBatchImages, processes: int, pin: bool = False) -> 
         items = iter(loader)
     else:
         items = _prefetch(images)
-    for item in items:
-        if isinstance(item, VqatuneError):
-            raise item
-        if pin and item.pixel_values is not None:
-            item = replace(item, pixel_values=item.pixel_values.pin_memory())
-        yield item
+    try:
+        for item in items:
+            if isinstance(item, VqatuneError):
+                raise item
+            if pin and item.pixel_values is not None:
+                item = replace(item, pixel_values=item.pixel_values.pin_memory())
+            yield item
+    finally:
+        # Ends the processes, which Python would wait for at exit as long as an error's traceback refers to the iterator.
+        del items
 
 
 def _ignore_signals(number: int) -> None:

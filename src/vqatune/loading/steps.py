@@ -29,8 +29,8 @@ def epoch_groups(pairs: pd.DataFrame, seed: int, epoch: int, questions_per_image
 
     Args:
         pairs: tables.BATCH.
-        seed: of the hash ranks that choose the one question of an image, and order every epoch but the first.
-        epoch: from 0; the first keeps the order of the rows.
+        seed: of the hash ranks that choose the one question of an image, and order the images.
+        epoch: from 0.
         questions_per_image: all or one.
     """
     groups = image_groups(pairs)
@@ -39,9 +39,7 @@ def epoch_groups(pairs: pd.DataFrame, seed: int, epoch: int, questions_per_image
         names = keys + "\x1f" + pairs["qa_id"]
         ranks = [hash_rank(seed, "question", epoch, name) for name in names]
         groups = [group[[min(range(len(group)), key=lambda index: ranks[group[index]])]] for group in groups]
-    if epoch:
-        groups.sort(key=lambda group: hash_rank(seed, "epoch", epoch, keys.iloc[group[0]]))
-    return groups
+    return sorted(groups, key=lambda group: hash_rank(seed, "epoch", epoch, keys.iloc[group[0]]))
 
 
 def cut_micro_batches(groups: list[Group], tokens: np.ndarray, images: int, pairs: int) -> list[MicroBatch]:

@@ -67,7 +67,9 @@ class Params(Section):
     """All of params.yaml; `Params()` has the defaults."""
 
     seed: int = Field(
-        13, description="Every random choice is a hash of this number and of the item that it is about."
+        13,
+        description="Every random choice about the data (catalogue, sample, split, batches, the tiny base model, the "
+        "questions of grounding) is a hash of this number and of the item that it is about.",
     )
     raw: RawParams = RawParams()
     extract: ExtractParams = ExtractParams()

@@ -10,6 +10,11 @@ from vqatune.params.section import Amount, Count, NonNegative, Positive, Section
 class TrainParams(Section):
     """The training of one version."""
 
+    seed: int = Field(
+        13,
+        description="Seed of what training draws: the adapter's first values, the order of images, dropout. Runs "
+        "with several seeds show how much of a difference is chance.",
+    )
     epochs: Count = Field(1, description="Epochs over a version's master batch.")
     learning_rate: Positive = Field(
         2.0e-3, description="Learning rate of AdamW, whose state carries over from version to version."

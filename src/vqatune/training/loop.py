@@ -45,7 +45,7 @@ def train_version(
     """Train one version and write its adapter, processor, training state and log into `folder`.
 
     Args:
-        params: uses seed, lora, train, compute.
+        params: uses lora, train, compute.
         version: its name, which seeds its random numbers.
         base: folder of the base checkpoint.
         previous: folder of the previous version; None for the first, which starts from the base.
@@ -68,7 +68,7 @@ def train_version(
     if pairs.empty:
         raise DataError(f"the batch of {version} holds no pairs: run `dvc repro batch`")
     check_trackers(params.train.report_to)
-    device = start(params.compute, params.seed, "train", version)
+    device = start(params.compute, params.train.seed, "train", version)
     processor = load_processor(base)
     model, base_print = load_model(base), fingerprint(base)
     if previous is None:
@@ -123,7 +123,7 @@ class _Plan:
         self.steps: list[list[list[MicroBatch]]] = []
         """[step][process][micro-batch]"""
         for epoch in range(train.epochs):
-            groups = epoch_groups(pairs, params.seed, epoch, train.questions_per_image)
+            groups = epoch_groups(pairs, train.seed, epoch, train.questions_per_image)
             self.steps += plan_steps(
                 groups,
                 tokens,
@@ -217,7 +217,7 @@ def _take_steps(
         )
         for batches in steps:
             # Every step has its own seed, so that checkpoints need no generator state.
-            reseed(params.seed, "train", version, done, process)
+            reseed(params.train.seed, "train", version, done, process)
             try:
                 stopped = optimization.take_step(
                     batches, plan.planned(done), version, interrupts.pending is not None
@@ -248,7 +248,6 @@ def _key(
         previous=None if previous is None else digest_folder(previous),
         pairs=digest_table(plan.pairs, ["qa_id", "image_id", "copy", "question", "answer"]),
         pictures=digest_contents(map(plan.reader.content, dict.fromkeys(plan.pairs["image_id"]))),
-        seed=params.seed,
         lora=params.lora.model_dump(),
         train=params.train.model_dump(exclude={"checkpoint_every", "launcher", "report_to"}),
         compute=params.compute.model_dump(exclude={"loader_processes"}),
