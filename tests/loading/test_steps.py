@@ -15,11 +15,12 @@ def test_an_image_and_its_copies_are_groups_of_their_own(pairs):
     assert image_groups(pairs.iloc[:0]) == []
 
 
-def test_the_first_epoch_has_the_order_of_the_rows_and_the_next_another(pairs):
-    first, second, again = (epoch_groups(pairs, 13, epoch, "all") for epoch in (0, 1, 1))
-    assert [group[0] for group in first] == sorted(group[0] for group in first)
+def test_every_epoch_and_every_seed_has_an_order_of_its_own(pairs):
+    first, second, again, other = (
+        epoch_groups(pairs, seed, epoch, "all") for seed, epoch in ((13, 0), (13, 1), (13, 1), (5, 0))
+    )
     assert [group[0] for group in second] == [group[0] for group in again]
-    assert [group[0] for group in second] != [group[0] for group in first]
+    assert len({tuple(group[0] for group in groups) for groups in (first, second, other)}) == 3
     assert np.array_equal(np.sort(np.concatenate(second)), np.arange(len(pairs)))
 
 

@@ -39,7 +39,7 @@ def test_every_output_has_the_same_bytes_on_every_processor(start, tmp_path):
     expected = checkouts["own"].outputs()
     assert {
         "metrics/v1.json",
-        "metrics/report.html",
+        "metrics/intervals/v1.csv",
         "models/v1/adapter_model.safetensors",
     } <= expected.keys()
     for name in PROCESSORS:
