@@ -46,7 +46,7 @@ def variant_params(request, lora_with):
 
 def test_every_variant_starts_with_the_answers_of_the_base(variant_params, tiny_base, logits):
     model = lora.new_adapter(load_model(tiny_base), variant_params)
-    torch.testing.assert_close(logits(model), logits(load_model(tiny_base)), rtol=0, atol=1e-5)
+    torch.testing.assert_close(logits(model), logits(load_model(tiny_base)), rtol=2e-6, atol=1e-5)
 
 
 def test_every_variant_is_told_apart_by_what_peft_knows_of_it(tiny_base, lora_with):

@@ -179,10 +179,10 @@ def test_how_a_step_is_cut_into_micro_batches_changes_nothing_but_the_last_digit
     (tmp_path / "v1").rename(tmp_path / "whole")
     other_log, other = _outcome(train("v1", params=tiny_with(plain | packed), chosen=many))
     assert len(other_log) == len(log) == 3
-    assert other_log["loss"].tolist() == pytest.approx(log["loss"].tolist(), abs=1e-5)
+    assert other_log["loss"].tolist() == pytest.approx(log["loss"].tolist(), rel=2e-6, abs=1e-5)
     assert other_log["pairs_seen"].tolist() == log["pairs_seen"].tolist()
     for name, value in adapter.items():
-        torch.testing.assert_close(other[name], value, rtol=0, atol=1e-5)
+        torch.testing.assert_close(other[name], value, rtol=2e-6, atol=1e-5)
 
 
 def test_epochs_go_over_the_batch_again_and_one_question_an_image_is_as_many_pairs_as_images(

@@ -11,7 +11,6 @@ from pathlib import Path
 from types import FrameType
 
 from vqatune.demo.examples import pick_examples
-from vqatune.demo.gate import Gate
 from vqatune.demo.loaded_versions import Versions
 from vqatune.errors import DataError
 from vqatune.inference.answering.settings import own_settings
@@ -82,6 +81,7 @@ def _server(versions: Versions, examples: list):
     from fastapi import FastAPI
 
     from vqatune.demo.app import STYLE, build_page, gr, theme
+    from vqatune.demo.gate import Gate
     from vqatune.inference.answering.image_input import MOST_BYTES
 
     application = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)

@@ -38,7 +38,7 @@ def pairs() -> list[tuple[str, str]]:
 def test_hundreds_of_pairs_score_what_transformers_gives_each_unpadded(model, bart, pairs):
     expected = [golden_models.bart_log_likelihood(*pair, bart) for pair in pairs]
     assert np.ptp(expected) > 1
-    np.testing.assert_allclose(model.score(pairs)[:, 0], expected, rtol=0, atol=1e-5)
+    np.testing.assert_allclose(model.score(pairs)[:, 0], expected, rtol=2e-6, atol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def test_hundreds_of_pairs_score_what_transformers_gives_each_unpadded(model, ba
 def test_an_empty_or_a_long_side_has_a_score(model, bart, pair):
     value = model.score([pair]).item()
     assert np.isfinite(value) and value <= 0
-    assert value == pytest.approx(golden_models.bart_log_likelihood(*pair, bart), abs=1e-5)
+    assert value == pytest.approx(golden_models.bart_log_likelihood(*pair, bart), rel=2e-6, abs=1e-5)
 
 
 @pytest.mark.parametrize("threads", [1, 2])

@@ -36,7 +36,7 @@ def test_answers_are_those_of_prediction(version, beams, tiny_with, models, pair
         for (_, pair), answer in zip(group.iterrows(), answers, strict=True):
             expected = predicted.loc[pair["qa_id"]]
             assert (answer.question, answer.answer) == (pair["question"], expected["prediction"])
-            assert answer.log_probability == pytest.approx(expected["log_probability"], abs=1e-4)
+            assert answer.log_probability == pytest.approx(expected["log_probability"], rel=2e-6, abs=1e-4)
             assert answer.probability == pytest.approx(math.exp(answer.log_probability))
 
 
@@ -51,8 +51,8 @@ def test_choices_give_what_ranked_prediction_gives(tiny_with, models, pairs, pla
         [best] = answerer.ask(picture, question, choices)
         ranked = answerer.rank(picture, question, choices)
         assert best.answer == ranked[0].answer == expected["prediction"]
-        assert best.log_probability == pytest.approx(expected["log_probability"], abs=1e-4)
-        assert ranked[0].log_probability == pytest.approx(best.log_probability, abs=1e-4)
+        assert best.log_probability == pytest.approx(expected["log_probability"], rel=2e-6, abs=1e-4)
+        assert ranked[0].log_probability == pytest.approx(best.log_probability, rel=2e-6, abs=1e-4)
         assert best.share is None
         assert sorted(answer.answer for answer in ranked) == sorted(choices)
         assert sum(answer.share for answer in ranked) == pytest.approx(1)
@@ -77,7 +77,7 @@ def test_neither_the_size_of_a_micro_batch_nor_what_else_is_asked_changes_an_ans
         for answers, others in zip(small.ask_many(asked), expected, strict=True):
             assert [answer.answer for answer in answers] == [other.answer for other in others]
             for answer, other in zip(answers, others, strict=True):
-                assert answer.log_probability == pytest.approx(other.log_probability, abs=1e-4)
+                assert answer.log_probability == pytest.approx(other.log_probability, rel=2e-6, abs=1e-4)
 
 
 def test_a_group_is_answered_to_the_last_digit_as_if_it_were_alone(answerer, contents):
@@ -137,7 +137,7 @@ def test_questions_are_read_up_to_128_tokens(answerer, contents):
     fits, longer = "a " * 126, "a " * 127
     assert answerer.too_long([fits, longer, "what?"]) == [longer]
     short, cut = answerer.ask(contents["image00"], [fits, longer])
-    assert short.log_probability == pytest.approx(cut.log_probability, abs=1e-4)
+    assert short.log_probability == pytest.approx(cut.log_probability, rel=2e-6, abs=1e-4)
 
 
 def test_a_merged_export_answers_as_its_version_does(
@@ -151,7 +151,7 @@ def test_a_merged_export_answers_as_its_version_does(
         whole.ask(contents["image02"], ASKED), answerer.ask(contents["image02"], ASKED), strict=True
     ):
         assert one.answer == other.answer
-        assert one.log_probability == pytest.approx(other.log_probability, abs=1e-4)
+        assert one.log_probability == pytest.approx(other.log_probability, rel=2e-6, abs=1e-4)
 
 
 def test_an_adapter_and_a_base_that_do_not_belong_together_are_refused(models, tmp_path):

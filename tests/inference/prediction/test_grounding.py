@@ -240,7 +240,7 @@ def test_an_answer_has_the_log_probability_that_transformers_gives_it_alone(seei
         following = torch.tensor(answers[pair][1:])
         expected = logits[0, :-1].log_softmax(-1).gather(1, following[:, None]).sum()
         # Processors differ in the last place of a float32.
-        torch.testing.assert_close(found[pair], expected, rtol=1e-6, atol=1e-5)
+        torch.testing.assert_close(found[pair], expected, rtol=2e-6, atol=1e-5)
 
 
 @pytest.fixture
