@@ -18,6 +18,9 @@ repro: setup
 	@python -m vqatune.params
 	python -m vqatune.runtime.warm_start dvc repro
 	vqatune table
+	@git diff --quiet HEAD -- dvc.lock metrics || echo 'dvc.lock and metrics/ differ from the last commit: you changed' \
+	    'something, or a GPU, an ARM processor or native arithmetic computes other digits. Commit them before you go on' \
+	    '(git commit -am "My run"): `git restore` and `dvc checkout` then come back to files that are here.'
 
 test: $(DEMO) browser
 	python -m pytest -n 2 --dist worksteal
