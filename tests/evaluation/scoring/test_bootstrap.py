@@ -10,7 +10,12 @@ import pandas as pd
 import pytest
 
 from vqatune.evaluation import score
-from vqatune.evaluation.scoring.bootstrap import image_sums, interval, resampled_means
+from vqatune.evaluation.scoring.bootstrap import (
+    image_sums,
+    interval,
+    resampled_means,
+    resampled_means_over_runs,
+)
 
 
 def _interval(images, values, weights=None, resamples=1000, seed=3) -> tuple[float, float]:
@@ -140,3 +145,44 @@ print(json.dumps(score(frame, ["exact_match", "jaccard"]).totals.to_dict("list")
         [sys.executable, "-c", code], input=text, capture_output=True, text=True, check=True
     )
     assert json.loads(done.stdout) == score(frame, ["exact_match", "jaccard"]).totals.to_dict("list")
+
+
+def _trained(
+    generator, runs: int, effect: float, noise: float, images: int = 80
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Sums and totals of runs whose true score differs by `noise` from run to run, and by image."""
+    hard = generator.normal(0, 0.2, images)
+    return [
+        (
+            (effect + generator.normal(0, noise) + hard + generator.normal(0, 0.1, images))[:, None],
+            np.ones((images, 1)),
+        )
+        for _ in range(runs)
+    ]
+
+
+def test_of_one_run_the_resamples_are_those_of_its_images():
+    sums, totals = image_sums(
+        *_clustered(np.random.default_rng(2), 40, 5)[:1], np.ones((200, 1)), np.ones((200, 1))
+    )
+    alone = resampled_means(sums, totals, 50, 3)
+    assert np.array_equal(resampled_means_over_runs([sums], [totals], 50, 3, "v1"), alone)
+
+
+def test_the_interval_over_runs_holds_the_true_mean_where_that_of_one_run_does_not():
+    generator = np.random.default_rng(8)
+    over_runs, of_one = [], []
+    for number in range(200):
+        sums, totals = zip(*_trained(generator, 8, 0.5, 0.05), strict=True)
+        low, high = interval(resampled_means_over_runs(sums, totals, 300, number, "v1"))
+        over_runs.append(low <= 0.5 <= high)
+        low, high = interval(resampled_means(sums[0], totals[0], 300, number))
+        of_one.append(low <= 0.5 <= high)
+    assert np.mean(over_runs) > 0.9
+    assert np.mean(of_one) < 0.75
+
+
+def test_runs_that_are_all_the_same_add_nothing_to_the_interval_of_the_images():
+    sums, totals = _trained(np.random.default_rng(1), 1, 0.5, 0.0)[0]
+    same = resampled_means_over_runs([sums] * 5, [totals] * 5, 200, 3, "v1")
+    np.testing.assert_allclose(same, resampled_means(sums, totals, 200, 3), rtol=1e-12)

@@ -1,13 +1,17 @@
 """Intervals of scores by the bootstrap over images: the questions of an image are not independent.
 
 Efron & Tibshirani, "An Introduction to the Bootstrap", 1993: percentile intervals; two versions are compared on the
-same resamples, pair by pair.
+same resamples, pair by pair. Where a version was trained several times, its runs are resampled as well as the images
+(Owen, "The pigeonhole bootstrap", Annals of Applied Statistics 1(2), 2007: for factors that are crossed, as every run
+answers about every image).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from threadpoolctl import threadpool_limits
+
+from vqatune.tables.hash_ranks import hash_rank
 
 LEVEL = 0.95
 _RESAMPLES_AT_ONCE = 20
@@ -46,6 +50,27 @@ def resampled_means(sums: np.ndarray, totals: np.ndarray, resamples: int, seed: 
             np.divide(drawn_sums, drawn_totals, out=means, where=drawn_totals > 0)
             parts.append(means)
     return np.concatenate(parts)
+
+
+def resampled_means_over_runs(
+    sums: Sequence[np.ndarray], totals: Sequence[np.ndarray], resamples: int, seed: int, name: str
+) -> np.ndarray:
+    """Return the means of all columns, over runs too, in every resample of the runs and the images.
+
+    Args:
+        sums: of each run, (images, columns), as of `image_sums`; all about the same images.
+        totals: of each run, (images, columns).
+        resamples: how many.
+        seed: the images that are drawn depend on it and on their number alone, as in `resampled_means`.
+        name: what the runs are of, as two versions' runs are drawn independently.
+
+    Returns:
+        (resamples, columns) float64. Of one run they are those of `resampled_means`.
+    """
+    means = np.stack([resampled_means(*run, resamples, seed) for run in zip(sums, totals, strict=True)])
+    generator = np.random.default_rng([hash_rank(seed, "runs", name)])
+    drawn = generator.integers(len(means), size=(resamples, len(means)))
+    return means[drawn, np.arange(resamples)[:, None]].mean(1)
 
 
 def interval(means: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
