@@ -96,6 +96,14 @@ def test_a_fresh_optimizer_would_train_another_adapter(train, tmp_path):
     assert any(not torch.equal(carried[name], fresh[name]) for name in carried)
 
 
+def test_without_carry_optimizer_a_version_starts_with_a_fresh_one(train, tiny_with, tmp_path):
+    train("v1")
+    folder = train("v2", "v1", params=tiny_with({"train.carry_optimizer": False}))
+    steps = load_file(folder / "training_state" / "optimizer.safetensors")
+    assert {int(value) for name, value in steps.items() if name.endswith("/step")} == {2}
+    assert json.loads((folder / "training_state" / "position.json").read_text())["step"] == 4
+
+
 @pytest.mark.slow
 def test_two_versions_in_two_processes_are_those_of_one(train, stage_folder, tmp_path):
     train("v1")

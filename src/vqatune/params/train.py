@@ -16,8 +16,9 @@ class TrainParams(Section):
         "with several seeds show how much of a difference is chance.",
     )
     epochs: Count = Field(1, description="Epochs over a version's master batch.")
-    learning_rate: Positive = Field(
-        2.0e-3, description="Learning rate of AdamW, whose state carries over from version to version."
+    learning_rate: Positive = Field(2.0e-3, description="Learning rate of AdamW.")
+    carry_optimizer: bool = Field(
+        True, description="Start a version with AdamW's state of the version before; false: with a fresh one."
     )
     weight_decay: NonNegative = Field(0.01, description="Weight decay of AdamW.")
     schedule: Literal["constant", "linear", "cosine"] = Field(

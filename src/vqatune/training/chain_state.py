@@ -62,8 +62,8 @@ def read_chain_state(folder: Path) -> ChainState:
         ) from error
 
 
-def load_state(version: Path, model: nn.Module, optimizer: torch.optim.AdamW, base: str) -> ChainState:
-    """Load the previous version's optimizer state into the optimizer and return its chain state.
+def load_state(version: Path, model: nn.Module, optimizer: torch.optim.AdamW | None, base: str) -> ChainState:
+    """Load the previous version's optimizer state into the optimizer, if there is one, and return its chain state.
 
     Raises ModelError where a file is missing or damaged, the state does not match the trained parameters, or the
     previous version was tuned from another base model.
@@ -79,6 +79,8 @@ def load_state(version: Path, model: nn.Module, optimizer: torch.optim.AdamW, ba
             f"{version} was tuned from another base model than models/base now is: "
             "run the whole chain again from v1, or restore the base with `dvc checkout`"
         )
+    if optimizer is None:
+        return state
     parameters = _trainable(model)
     states: dict[str, dict[str, torch.Tensor]] = {}
     for key, value in tensors.items():

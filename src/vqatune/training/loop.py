@@ -81,7 +81,8 @@ def train_version(
     optimization = Optimization(model, params, device, len(plan.steps))
     state = ChainState(version, base_print, step=0, pairs_seen=0)
     if previous is not None:
-        state = load_state(previous, model, optimization.optimizer, base_print)
+        optimizer = optimization.optimizer if params.train.carry_optimizer else None
+        state = load_state(previous, model, optimizer, base_print)
     checkpoints = None
     if work is not None:
         key = _key(params, version, base, previous, plan, device)
