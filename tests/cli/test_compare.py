@@ -148,6 +148,15 @@ def test_several_versions_as_markdown_are_one_table_with_the_best_in_bold(vqatun
     assert r"| exact\_match | 0.0000 | 0.5000 | **0.9500** |" in lines
 
 
+def test_the_slices_may_be_those_of_one_column(vqatune, checkout):
+    done = vqatune("compare", "v1", "v2", *EXACT, "--by", "product_type")
+    assert (
+        "exact match by product type" in done.out and "SOFA" in done.out and "question type" not in done.out
+    )
+    found = vqatune("compare", "v1", "v2", *EXACT, "--by", "product_type", "--json").json
+    assert [row["value"] for row in found["slices"]] == ["LAMP", "SOFA"]
+
+
 @pytest.mark.parametrize("width", ["20", "60"])
 def test_a_comparison_fits_a_narrow_terminal(vqatune, checkout, monkeypatch, width):
     monkeypatch.setenv("COLUMNS", width)

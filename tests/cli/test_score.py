@@ -1,5 +1,6 @@
 """`vqatune score` and `vqatune compare`, as their users run them."""
 
+import json
 import sys
 from pathlib import Path
 
@@ -48,6 +49,24 @@ def test_the_answers_none_and_na_are_text(vqatune, tmp_path):
     rows = [("None", "None"), ("NA", "NA"), ("nan", "nan"), ("null", "")]
     (tmp_path / "a.csv").write_text("pred,gt\n" + "".join(f"{one},{other}\n" for one, other in rows))
     assert _totals(vqatune("score", "a.csv", *EXACT, "--json")) == {"exact_match": 0.75}
+
+
+def test_predictions_are_scored_against_the_references_in_another_file(vqatune, tmp_path):
+    annotations = [
+        {"question_id": number, "image_id": 5, "answer_type": "other", "answers": [{"answer": text}] * 10}
+        for number, text in ((2, "mug"), (1, "red"), (3, "two"))
+    ]
+    (tmp_path / "annotations.json").write_text(json.dumps({"annotations": annotations}))
+    results = [{"question_id": 1, "answer": "red"}, {"question_id": 2, "answer": "cup"}]
+    (tmp_path / "results.json").write_text(json.dumps(results))
+    command = ("score", "results.json", "--references", "annotations.json", "--metric", "vqa_accuracy")
+    found = vqatune(*command, "--json").json
+    assert [row["value"] for row in found["metrics"]] == [0.5] and found["counts"]["images"] == 1
+    done = vqatune(*command, "--on", "question_id", "--by", "answer_type")
+    assert "0 of 2 predictions and 1 of 3 references (the first: '3') have no partner" in done.out
+    assert "by answer_type" in done.out
+    alone = vqatune("score", "results.json").error
+    assert "no column known to be the prediction" in alone and "--references FILE" in alone
 
 
 @pytest.mark.parametrize("name", ["a.csv", "a.tsv", "a.jsonl", "a.json", "a.parquet", "a.csv.gz"])
@@ -205,7 +224,7 @@ def test_a_grounding_beyond_its_range_is_not_used(vqatune, tmp_path):
         ),
         ("pred,gt\nx,y\n", ("--prediction", "other"), "a.csv has no column 'other' (--prediction)"),
         ("pred,gt\nx,y\n", ("--by", "other"), "a.csv has no column 'other': --by takes "),
-        ('pred,gt\nx,"[""a"",""b""]"\nx,"[""a""]"\n', (), "unequal numbers of references"),
+        ("pred,gt\nx,[]\n", (), "line 2 has no reference in column 'gt'"),
         (
             "pred,gt,level\nx,y,hard\n",
             ("--difficulty", "level"),

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from vqatune.errors import DataError
-from vqatune.text_files.delimited import RowError, WidthError, check_names, parse_rows
+from vqatune.text_files.delimited import RowError, WidthError, check_names, find_delimiter, parse_rows
 
 PATH = Path("a.csv")
 
@@ -21,6 +21,30 @@ def test_rows_have_the_line_that_they_start_in_and_their_cells_as_they_are():
     assert parse(text) == [(1, ["a", "b"]), (3, [' x\n "y"', "None"]), (5, ["\x00", ""])]
     assert parse("a;b,c\n1;2", ";") == [(1, ["a", "b,c"]), (2, ["1", "2"])]
     assert parse("") == []
+
+
+@pytest.mark.parametrize(
+    ("line", "delimiter"),
+    [
+        ("a,b", ","),
+        ("a;b,c;d\n", ";"),
+        ('"a,b,c"|d', "|"),
+        ("a\tb", "\t"),
+        ("a^b", "^"),
+        ("a", ","),
+        ("", ","),
+        ("sep=;\r\n", ";"),
+        ("SEP=\t\n", "\t"),
+        ("sep=,a", ","),
+    ],
+)
+def test_a_delimiter_is_named_by_the_first_line_or_its_most_frequent_one(line, delimiter):
+    assert find_delimiter(line) == delimiter
+
+
+def test_a_first_line_that_names_the_delimiter_is_no_row():
+    assert parse("sep=;\na;b\n1;2\n", ";") == [(2, ["a", "b"]), (3, ["1", "2"])]
+    assert parse("a,b\nsep=,\n") == [(1, ["a", "b"]), (2, ["sep=", ""])]
 
 
 def test_a_cell_of_any_length_is_read_and_the_limit_of_others_stays():

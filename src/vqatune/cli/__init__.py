@@ -22,7 +22,7 @@ COMMANDS = {
     "pairs": "print the numbers of pairs dropped by each check, and the distribution of the kept ones",
     "report": "build the report page with this run's commit, machine, time and packages",
     "score": "score a file of predictions and references",
-    "compare": "compare versions, of this checkout or of others",
+    "compare": "compare versions, of this checkout or of others, or files of predictions",
     "export-qa": "write the checked question-answer pairs for use elsewhere",
     "replies": "models' replies: move them between machines, count them",
     "ask": "ask a version about an image",

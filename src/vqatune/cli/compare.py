@@ -1,21 +1,19 @@
-"""`vqatune compare`: versions side by side, of this checkout or of other commits."""
+"""`vqatune compare`: versions side by side, of this checkout or of other commits, or files of predictions."""
 
 import argparse
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
-from rich.console import Console
-
-from vqatune.cli.output_arguments import add_output_arguments, print_json, print_text
+from vqatune.cli.compare_files import compare_files, is_predictions_file
+from vqatune.cli.output_arguments import add_output_arguments
+from vqatune.cli.prediction_arguments import FILE_OPTIONS, FORMATS, add_prediction_arguments
+from vqatune.cli.print_comparison import print_comparison, print_versions
 from vqatune.errors import DataError, VqatuneError
 from vqatune.evaluation.comparison.compare import CHANGE, check_same_test, compare
 from vqatune.evaluation.comparison.revisions import read_version
+from vqatune.evaluation.scoring.slices import SLICES
 from vqatune.evaluation.scoring.version import VersionScores, score_version
 from vqatune.params import Params, load_params
-from vqatune.report.terminal.markdown import comparison_markdown, versions_markdown
-from vqatune.report.terminal.scores import show_comparison, show_versions
-from vqatune.tables import write_csv
 
 STORE = Path(".work/scores")
 
@@ -26,32 +24,57 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "versions",
         nargs="+",
         metavar="VERSION",
-        help="two or more: v7, base, or REVISION:v7 of a git revision or a DVC experiment",
+        help="two or more: v7, base, or REVISION:v7 of a git revision or a DVC experiment; or two or more files of "
+        f"predictions ({FORMATS}), of which the pairs that all have are compared",
     )
     parser.add_argument(
-        "--changed", metavar="FILE", type=Path, help="write the pairs that changed to a CSV (two versions)"
+        "--changed", metavar="FILE", type=Path, help="write the pairs that changed to a CSV (of two)"
+    )
+    parser.add_argument(
+        "--by",
+        metavar="COLUMN",
+        help="compare by every value of this column alone: a slice of versions, any column of the first file (of two)",
     )
     add_output_arguments(parser)
     parser.add_argument(
         "--markdown", action="store_true", help="print Markdown, such as for the comment on a pull request"
     )
+    add_prediction_arguments(parser.add_argument_group("files of predictions"))
 
 
 def run(chosen: argparse.Namespace) -> None:
-    """Print what differs between two versions, or the scores of several."""
+    """Print what differs between two versions or files, or the scores of several."""
     names = list(dict.fromkeys(chosen.versions))
+    files = [name for name in names if is_predictions_file(name)]
+    what = "file" if files else "version"
     if len(names) < 2 <= len(chosen.versions):
         times = "twice" if len(chosen.versions) == 2 else f"{len(chosen.versions)} times"
+        example = "a.csv b.csv" if files else "v7 v13"
         raise DataError(
-            f"{' and '.join(chosen.versions)} are the same version {times}: name two versions, such as "
-            "`vqatune compare v7 v13`"
+            f"{' and '.join(chosen.versions)} are the same {what} {times}: name two {what}s, such as "
+            f"`vqatune compare {example}`"
         )
     if len(names) < 2:
-        raise DataError("compare takes two versions or more, such as `vqatune compare v7 v13`")
-    if chosen.changed and len(names) > 2:
-        raise DataError(f"--changed goes with two versions; these are {len(names)}")
+        raise DataError(
+            "compare takes two versions or more, such as `vqatune compare v7 v13`, or two files of predictions or more"
+        )
+    if 0 < len(files) < len(names):
+        other = next(name for name in names if name not in files)
+        raise DataError(f"{files[0]} is a file of predictions and {other} names a version: compare one kind")
+    for option, given in (("--changed", chosen.changed), ("--by", chosen.by)):
+        if given and len(names) > 2:
+            raise DataError(f"{option} goes with two {what}s; these are {len(names)}")
     if chosen.json and chosen.markdown:
         raise DataError("--json and --markdown exclude each other: choose one")
+    if files:
+        compare_files(files, chosen)
+        return
+    if given := [option for option in FILE_OPTIONS if getattr(chosen, option) not in (None, [])]:
+        raise DataError(
+            f"--{given[0]} goes with files of predictions, and {names[0]} names a version: leave it out"
+        )
+    if chosen.by is not None and chosen.by not in SLICES:
+        raise DataError(f"{chosen.by!r} is no slice of versions: --by takes {', '.join(SLICES)}")
     params = load_params()
     if len(names) > 2:
         _compare_several(names, params, chosen)
@@ -62,33 +85,15 @@ def run(chosen: argparse.Namespace) -> None:
 def _compare_two(first: str, second: str, params: Params, chosen: argparse.Namespace) -> None:
     metrics = None if chosen.metric is None else [CHANGE, *chosen.metric]
     scored = _score_versions([first, second], params, metrics)
-    found = compare(*(version for _, version in scored), params.eval.resamples, params.seed)
-    if chosen.metric is not None:
-        found = replace(found, metrics=found.metrics[found.metrics["metric"].isin(chosen.metric)])
-    if chosen.changed:
-        try:
-            write_csv(found.changed, chosen.changed)
-        except OSError as error:
-            reason = error.strerror or error
-            raise DataError(f"{chosen.changed} cannot be written ({reason}): name another file") from error
-    if chosen.json:
-        content = {"first": first, "second": second, "metrics": found.metrics, "absent": found.absent}
-        print_json(content | {"slices": found.slices, "changed": found.changed})
-    elif chosen.markdown:
-        print_text(comparison_markdown(found, first, second))
-    else:
-        show_comparison(found, first, second, Console())
+    slices = list(SLICES) if chosen.by is None else [chosen.by]
+    found = compare(*(version for _, version in scored), params.eval.resamples, params.seed, slices)
+    print_comparison(found, first, second, chosen)
 
 
 def _compare_several(names: list[str], params: Params, chosen: argparse.Namespace) -> None:
     # Not the pairs, which of many versions would not fit into memory.
     tables = {name: scored.intervals() for name, scored in _score_versions(names, params, chosen.metric)}
-    if chosen.json:
-        print_json(tables)
-    elif chosen.markdown:
-        print_text(versions_markdown(tables))
-    else:
-        show_versions(tables, Console())
+    print_versions(tables, chosen)
 
 
 def _score_versions(

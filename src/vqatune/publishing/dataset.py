@@ -87,8 +87,14 @@ def write_dataset(folder: Path, root: Path, shard_bytes: int = SHARD_BYTES) -> W
         images[split] = _write_images(table, listed, folder / "data", split, root, shard_bytes)
         path = folder / "pairs" / f"{split}.parquet"
         write_table(table, path, PAIRS)
-        pairs[split] = Split(len(table), pq.read_table(path).nbytes, path.stat().st_size)
+        pairs[split] = Split(len(table), _bytes_in_memory(path), path.stat().st_size)
     return Written(images, pairs, tables)
+
+
+def _bytes_in_memory(path: Path) -> int:
+    # Without Arrow's threads, which may end the process as it exits.
+    with pq.ParquetFile(path, pre_buffer=False) as file:
+        return file.read(use_threads=False).nbytes
 
 
 def _images(pairs: pd.DataFrame, sampled: pd.DataFrame, split: str) -> pd.DataFrame:

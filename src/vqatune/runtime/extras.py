@@ -21,6 +21,7 @@ EXTRAS = {
     "starlette": "demo",
     "uvicorn": "demo",
     "tensorboardX": "tensorboard",
+    "openpyxl": "xlsx",
 }
 """The extra of each module that the core installation may be without."""
 

@@ -1,6 +1,7 @@
 """Rows of delimited text (CSV and its relatives): strict, with every cell as it is, and errors that name the line."""
 
 import csv
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -9,6 +10,8 @@ from vqatune.errors import DataError
 
 # The most that C's long holds everywhere: a cell may hold a whole image.
 _LONGEST_CELL = 2**31 - 1
+_DELIMITERS = ",;\t|"
+_RARE_DELIMITERS = "^~:\x01\x1f"
 
 
 class RowError(DataError):
@@ -32,10 +35,23 @@ class WidthError(RowError):
         self.cells, self.names = cells, names
 
 
+def find_delimiter(line: str) -> str:
+    """Return the delimiter of a file by its first line.
+
+    A line `sep=;`, as Excel understands it, names it. Otherwise it is the most frequent of comma, semicolon, tab and
+    bar outside of quotes or, where there is none of these, of signs that are rare in column names.
+    """
+    if named := re.fullmatch(r"sep=(.)\s*", line, re.IGNORECASE | re.DOTALL):
+        return named[1]
+    unquoted = re.sub('"[^"]*"', "", line)
+    common, rare = (max(signs, key=unquoted.count) for signs in (_DELIMITERS, _RARE_DELIMITERS))
+    return rare if rare in unquoted and common not in unquoted else common
+
+
 def parse_rows(path: Path, lines: Iterable[str], delimiter: str = ",") -> Iterator[tuple[int, list[str]]]:
     """Yield the number of the line that each row starts in, and its cells: first the column names, then the rows.
 
-    Empty lines are skipped. A quoted cell may go over several lines.
+    Empty lines are skipped, and a first line `sep=;` is. A quoted cell may go over several lines.
 
     Args:
         path: the file, for error messages.
@@ -58,7 +74,7 @@ def parse_rows(path: Path, lines: Iterable[str], delimiter: str = ",") -> Iterat
                 return
             except csv.Error as error:
                 raise RowError(path, number, _explain(error)) from error
-            if not row:
+            if not row or (not width and len(row) == 2 and row[0].lower() == "sep=" and not row[1]):
                 continue
             width = width or len(row)
             if len(row) != width:

@@ -177,6 +177,31 @@ def test_a_folder_that_git_does_not_know_has_no_revisions(root, tmp_path):
     assert "of a git repository here" in _error("HEAD:v1", tmp_path)
 
 
+@pytest.fixture
+def within_another_repository(copied, tmp_path) -> Path:
+    """The project, its two commits included, as the folder `ml/project` of another git repository."""
+    outer = tmp_path / "outer"
+    root = outer / "ml/project"
+    shutil.copytree(copied, root, symlinks=True, ignore=shutil.ignore_patterns(".git"))
+    _run(outer, "git", "init", "--quiet", "--initial-branch=main")
+    for revision in ("HEAD~1", "HEAD"):
+        for name in ("dvc.lock", "params.yaml"):
+            (root / name).write_text(_run(copied, "git", "show", f"{revision}:{name}"))
+        _run(outer, "git", "add", "--all")
+        _run(outer, "git", "commit", "--quiet", "--message", revision)
+    return root
+
+
+@pytest.mark.parametrize(("name", "said"), [("v1", "second"), ("HEAD:v1", "second"), ("HEAD~1:v1", "first")])
+def test_a_project_may_be_a_folder_of_another_repository(within_another_repository, name, said):
+    assert _said(name, within_another_repository) == said
+
+
+def test_a_version_that_such_a_project_does_not_have_is_called_as_in_the_project(within_another_repository):
+    said = _error("HEAD:v2", within_another_repository)
+    assert said.startswith("HEAD has no data/predictions/v2.parquet: name a version")
+
+
 def test_what_is_not_in_the_cache_comes_from_the_remote(copied):
     shutil.rmtree(copied / ".dvc/cache")
     assert _said("HEAD~1:v1", copied) == "first"

@@ -74,6 +74,13 @@ def _fuzzy(prediction: str, references: list[str]) -> float:
     return max(fuzz.ratio(_plain(prediction), _plain(text)) / 100 for text in references)
 
 
+def _anls(prediction: str, references: list[str]) -> float:
+    from rapidfuzz.distance import Levenshtein
+
+    found = max(Levenshtein.normalized_similarity(_plain(prediction), _plain(text)) for text in references)
+    return found if found >= 0.5 else 0.0
+
+
 def _meteor(prediction: str, references: list[str]) -> float:
     from nltk.translate.meteor_score import meteor_score
 
@@ -167,6 +174,12 @@ LIBRARIES = {
         _lcs_ratio,
     ),
     "fuzzy": Reference("rapidfuzz", "fuzz.ratio(prediction, reference) / 100, best reference", _fuzzy),
+    "anls": Reference(
+        "rapidfuzz",
+        "Levenshtein.normalized_similarity(prediction, reference), best reference, 0 where it is below 0.5",
+        _anls,
+        (("ab", ["ac"]), ("abc", ["axy"]), ("tomato", ["potato"]), ("17:45", ["1745", "17.45"])),
+    ),
     "meteor": Reference(
         "nltk",
         "meteor_score([r.split() for r in references], prediction.split()), WordNet 3.0",

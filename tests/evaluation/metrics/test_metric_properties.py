@@ -3,6 +3,7 @@
 import gzip
 import json
 import math
+import unicodedata
 from collections.abc import Callable
 from itertools import islice, permutations
 from pathlib import Path
@@ -256,3 +257,39 @@ def test_real_answers_score_the_maximum_against_themselves(repository):
         scores = {name: METRICS[name].pair(answer, [answer]) for name in _present(_PAIRED)}
         below = {name for name, value in scores.items() if value != 1.0}
         assert below <= {"bleu", "meteor"}, (answer, scores)
+
+
+_BY_TEXTS = [metric for metric in METRICS.values() if metric.group == "text"]
+_ACCENTED = st.lists(
+    st.sampled_from(["café", "crème", "Ångström", "tốt", "가방", "an", "2"]), max_size=4
+).map(" ".join)
+
+
+@pytest.mark.parametrize("metric", _BY_TEXTS, ids=lambda metric: metric.name)
+@_SETTINGS
+@given(_ACCENTED, st.lists(_ACCENTED, min_size=1, max_size=3))
+def test_a_score_is_the_same_however_the_accents_are_typed(metric, prediction, references):
+    typed = [unicodedata.normalize("NFD", text) for text in references]
+    expected = metric.pair(prediction, references)
+    assert metric.pair(prediction, typed) == expected
+    assert metric.pair(unicodedata.normalize("NFD", prediction), references) == expected
+
+
+_EQUAL_ON_ONE_WORD = [
+    "bleu1",
+    "jaccard",
+    "dice",
+    "token_overlap",
+    "precision_partial",
+    "recall_partial",
+    "lcs_ratio",
+    "jaccard_clean",
+]
+
+
+@pytest.mark.parametrize("name", _EQUAL_ON_ONE_WORD)
+@_SETTINGS
+@given(*[st.sampled_from(["red", "Red", "blue", "été", "off-white", "2", "don't"])] * 2)
+def test_some_metrics_are_an_exact_match_where_both_sides_are_one_word(name, prediction, reference):
+    expected = METRICS["exact_match"].pair(prediction, [reference])
+    assert METRICS[name].pair(prediction, [reference]) == expected

@@ -1,10 +1,5 @@
-"""Which column of a file of predictions is what, and what its cells mean."""
+"""Which column of a file of predictions is what."""
 
-import json
-
-import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from vqatune.errors import DataError
@@ -103,112 +98,6 @@ def test_an_empty_name_does_without_difficulty_and_image(write):
     assert list(read.taken) == ["prediction", "references"]
     assert "difficulty" not in read.frame and "image_id" not in read.frame
     assert list(read.frame["difficulty_text"]) == ["hard"]
-
-
-@pytest.mark.parametrize(
-    ("cell", "references"),
-    [
-        ('["red", "dark red"]', ["red", "dark red"]),
-        ("[1, 2.50, true]", ["1", "2.50", "true"]),
-        ('[{"answer": "red", "answer_id": 1}, {"answer": ""}]', ["red", ""]),
-        ('["red", null]', ['["red", null]']),
-        ('[["red"]]', ['[["red"]]']),
-        ("[sic] red", ["[sic] red"]),
-        (r'["\ud83e"]', [r'["\ud83e"]']),
-        ("[" * 50_000, ["[" * 50_000]),
-        ("[NaN]", ["[NaN]"]),
-        ('{"answer": "red"}', ['{"answer": "red"}']),
-    ],
-)
-def test_a_json_list_of_texts_in_a_cell_is_several_references(write, cell, references):
-    quoted = cell.replace('"', '""')
-    frame = read_predictions(write("a.csv", f'pred,gt\nred,"{quoted}"\n')).frame
-    assert list(frame["references"]) == [references]
-
-
-def test_lists_of_json_and_parquet_are_several_references(write, tmp_path):
-    path = write(
-        "a.jsonl", '{"pred": "a", "answers": ["b", 3]}\n{"pred": "a", "answers": [{"answer": "c"}, "d"]}'
-    )
-    assert list(read_predictions(path).frame["references"]) == [["b", "3"], ["c", "d"]]
-    pq.write_table(pa.table({"pred": ["a"], "answers": [["b", "c"]]}), tmp_path / "a.parquet")
-    assert list(read_predictions(tmp_path / "a.parquet").frame["references"]) == [["b", "c"]]
-    pq.write_table(pa.table({"pred": ["a"], "answers": [[{"answer": "b"}]]}), tmp_path / "a.parquet")
-    assert list(read_predictions(tmp_path / "a.parquet").frame["references"]) == [["b"]]
-
-
-@pytest.mark.parametrize(
-    "lists",
-    [
-        [["red", "blue"], ["it's", "x"], ["it's", "that's"], ['a "b"', "it's \\ 'x' \"y\"\n"]],
-        [["سرير", "🪑"], ["a', 'b", "[]"], ["None", ""], ["\u2028", "\x00"]],
-    ],
-)
-def test_lists_as_pandas_writes_them_are_several_references(tmp_path, lists):
-    frame = pd.DataFrame({"pred": "red", "gt": lists})
-    frame.to_csv(tmp_path / "a.csv", index=False)
-    read = read_predictions(tmp_path / "a.csv")
-    assert list(read.frame["references"]) == lists
-    [note] = read.notes
-    assert note.endswith("Python lists in column 'gt' are read as lists of references")
-
-
-def test_lists_as_python_and_as_json_writes_them_may_stand_together(write):
-    cells = ["['red', 'blue']", '["red", "dark red"]', "['red', 'blue']", "['a','b']"]
-    read = read_predictions(
-        write("a.jsonl", "\n".join(json.dumps({"pred": "x", "gt": cell}) for cell in cells))
-    )
-    assert list(read.frame["references"]) == [
-        ["red", "blue"],
-        ["red", "dark red"],
-        ["red", "blue"],
-        ["a", "b"],
-    ]
-    assert read.notes == ["3 Python lists in column 'gt' are read as lists of references"]
-
-
-@pytest.mark.parametrize(
-    "other",
-    [
-        "[sic] red",
-        "['red' 'blue']",
-        "['red', nan]",
-        "['red', 1]",
-        "[['red']]",
-        "['red'",
-        r"['\d']",
-        r"['\ud83e']",
-        r"['\N{no such character}']",
-        "['a\nb']",
-        "['red', __import__('os')]",
-        "[" * 50_000,
-        "['" + "x" * 100_000 + "']",
-    ],
-)
-def test_python_lists_beside_other_texts_in_brackets_are_text_and_pointed_out(write, other):
-    cells = ["['red', \"it's\"]", "plain", other]
-    lines = [json.dumps({"pred": "x", "gt": cell}) for cell in cells]
-    read = read_predictions(write("a.jsonl", "\n".join(lines)))
-    assert list(read.frame["references"]) == [[cell] for cell in cells]
-    count = 1 + (other.startswith("['") and other.endswith("']"))
-    assert read.notes == [f"{count} references look like Python lists and count as one text each: write JSON"]
-
-
-def test_reading_python_lists_says_nothing_but_its_note(write, recwarn):
-    read_predictions(write("a.csv", "pred,gt\nred,['\\d']\n"))
-    assert not recwarn.list
-
-
-def test_python_lists_of_unequal_length_are_an_error_that_says_where(write):
-    path = write("a.csv", "pred,gt\nred,\"['red', 'blue']\"\nred,red\n")
-    with pytest.raises(DataError, match="line 3: unequal numbers of references: 1 here and 2"):
-        read_predictions(path)
-
-
-def test_lists_in_several_columns_are_one_text_each(write):
-    read = read_predictions(write("a.csv", "pred,gt1,gt2\nx,['red'],blue\n"))
-    assert list(read.frame["references"]) == [["['red']", "blue"]]
-    assert read.notes == ["1 references look like Python lists and count as one text each: write JSON"]
 
 
 @pytest.mark.parametrize("columns", [Columns(), Columns(references=("gt1", "gt2", "gt3"))])

@@ -32,6 +32,11 @@ def test_rows_come_with_their_lines_and_every_cell_as_it_is(opened):
     assert (file.count, file.image, file.question, file.choices) == (3, 1, 2, None)
 
 
+def test_a_first_line_may_name_the_delimiter(opened):
+    file = opened("sep=;\r\nimage;question\r\na;what, is; it\r\n".replace("is; it", "is it"))
+    assert list(file.rows()) == [(3, ["a", "what, is it"])] and file.delimiter == ";"
+
+
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
 @pytest.mark.parametrize("mark", ["", "\ufeff"])

@@ -1,8 +1,9 @@
-"""Two versions side by side: what changed, by how much, and where.
+"""Two versions, or two files of predictions, side by side: what changed, by how much, and where.
 
 Differences are those of the same questions, with an interval by the paired bootstrap over their images.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +12,7 @@ import pandas as pd
 from vqatune.errors import DataError
 from vqatune.evaluation.metrics import METRICS, aggregate, pair_weights
 from vqatune.evaluation.scoring.bootstrap import interval, resampled_means
-from vqatune.evaluation.scoring.score import mean_sums
+from vqatune.evaluation.scoring.score import Scores, mean_sums
 from vqatune.evaluation.scoring.slices import SLICES
 from vqatune.evaluation.scoring.version import VersionScores
 
@@ -27,8 +28,9 @@ class Comparison:
 
     metrics: a row a metric that both have: metric, first, second, difference (second − first), low, high (its 95 %
         interval), pairs; all of them of the pairs for which both versions have it.
-    changed: the pairs that one version got right and the other wrong: change (gained or lost), qa_id, image_id,
-        question, references, first, second (the predictions), and the columns of SLICES as the first version has them.
+    changed: the pairs that one version got right and the other wrong: change (gained or lost), what identifies the
+        pair (of a version qa_id, image_id and question), references, first, second (the predictions), and the
+        columns of the slices as the first version has them.
     slices: a row a slice of two pairs or more: slice, value, pairs, images, first, second, difference, low, high in
         exact match, the largest loss first.
     absent: metric → why one of the versions does not have it.
@@ -40,18 +42,41 @@ class Comparison:
     absent: dict[str, str]
 
 
-def compare(first: VersionScores, second: VersionScores, resamples: int, seed: int) -> Comparison:
+def compare(
+    first: VersionScores,
+    second: VersionScores,
+    resamples: int,
+    seed: int,
+    slices: Sequence[str] = tuple(SLICES),
+) -> Comparison:
     """Compare two versions that answered the same test set, both with exact_match among their metrics.
 
     Raises DataError where the test sets are not the same.
     """
-    ours, theirs = first.scores.pairs, second.scores.pairs
-    check_same_test(ours, theirs)
+    check_same_test(first.scores.pairs, second.scores.pairs)
+    identity = ["qa_id", "image_id", "question"]
+    return compare_pairs(first.scores, second.scores, resamples, seed, slices, identity)
+
+
+def compare_pairs(
+    first: Scores, second: Scores, resamples: int, seed: int, slices: Sequence[str], identity: Sequence[str]
+) -> Comparison:
+    """Compare the scores of two predictions of the same pairs, row by row, both with exact_match among their metrics.
+
+    Args:
+        first: its pairs have the columns of `slices` and `identity`.
+        second: in the same order of rows, about the same images.
+        resamples: of the images.
+        seed: of the resamples.
+        slices: columns by whose values exact match is compared.
+        identity: columns that tell a pair, for the pairs that changed.
+    """
+    ours, theirs = first.pairs, second.pairs
     return Comparison(
         _metrics(first, second, resamples, seed),
-        _changed(ours, theirs),
-        _slices(ours, theirs, resamples, seed),
-        second.scores.absent | first.scores.absent,
+        _changed(ours, theirs, slices, identity),
+        _slices(ours, theirs, resamples, seed, slices),
+        second.absent | first.absent,
     )
 
 
@@ -73,9 +98,9 @@ def check_same_test(
         )
 
 
-def _metrics(first: VersionScores, second: VersionScores, resamples: int, seed: int) -> pd.DataFrame:
-    names = [name for name in first.scores.totals["metric"] if name in second.values]
-    ours, theirs = first.scores.pairs, second.scores.pairs
+def _metrics(first: Scores, second: Scores, resamples: int, seed: int) -> pd.DataFrame:
+    names = [name for name in first.totals["metric"] if name in set(second.totals["metric"])]
+    ours, theirs = first.pairs, second.pairs
     # Otherwise a metric that the versions have on different questions would differ for that reason alone.
     in_both = ours[names].notna() & theirs[names].notna()
     ours, theirs = (frame.assign(**frame[names].where(in_both)) for frame in (ours, theirs))
@@ -108,21 +133,28 @@ def _difference(ours: _Sums, theirs: _Sums, resamples: int, seed: int) -> tuple[
     return interval(after - before)
 
 
-def _changed(ours: pd.DataFrame, theirs: pd.DataFrame) -> pd.DataFrame:
+def _changed(
+    ours: pd.DataFrame, theirs: pd.DataFrame, slices: Sequence[str], identity: Sequence[str]
+) -> pd.DataFrame:
     difference = theirs[CHANGE].to_numpy() - ours[CHANGE].to_numpy()
-    columns = ["qa_id", "image_id", "question", "references"]
-    table = ours[[*columns, *SLICES]].copy()
-    table.insert(4, "first", ours["prediction"])
-    table.insert(5, "second", theirs["prediction"])
+    added = {"change", "first", "second"}
+    columns = [*(name for name in identity if name not in added), "references"]
+    others = [name for name in slices if name not in added.union(columns)]
+    table = ours[[*columns, *others]].copy()
+    table.insert(len(columns), "first", ours["prediction"])
+    table.insert(len(columns) + 1, "second", theirs["prediction"])
     table.insert(0, "change", np.where(difference > 0, "gained", "lost"))
     return table[difference != 0].reset_index(drop=True)
 
 
-def _slices(ours: pd.DataFrame, theirs: pd.DataFrame, resamples: int, seed: int) -> pd.DataFrame:
+def _slices(
+    ours: pd.DataFrame, theirs: pd.DataFrame, resamples: int, seed: int, slices: Sequence[str]
+) -> pd.DataFrame:
     columns = ["slice", "value", "pairs", "images", "first", "second", "difference", "low", "high"]
-    scored = [frame[["image_id", CHANGE]] for frame in (ours, theirs)]
+    needed = [name for name in ("image_id", CHANGE) if name in ours.columns]
+    scored = [frame[needed] for frame in (ours, theirs)]
     rows = []
-    for slice_ in SLICES:
+    for slice_ in slices:
         codes, values = pd.factorize(ours[slice_], sort=True)
         for code, value in enumerate(values):
             chosen = np.flatnonzero(codes == code)

@@ -57,15 +57,17 @@ def _fetch(revision: str, paths: list[str], root: Path, folder: Path) -> None:
     from dvc.scm import SCMError
 
     try:
-        files = DVCFileSystem(str(root), rev=revision)
+        files = DVCFileSystem(str(root), rev=revision, subrepos=True)
+        # At a revision its paths start at git's root, which may be above the project.
+        place = root.resolve().relative_to(Path(files.repo.scm.root_dir).resolve())
         for path in paths:
             # Not exists(), for which a revision that does not exist is no error.
             try:
-                files.info(path)
+                files.info((place / path).as_posix())
             except FileNotFoundError as error:
                 raise DataError(f"{revision} has no {path}: name a version that was made there") from error
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
-            files.get_file(path, str(folder / path))
+            files.get_file((place / path).as_posix(), str(folder / path))
     except SCMError as error:
         raise DataError(
             f"{revision!r} is no revision or experiment of a git repository here: see `git log` or `dvc exp show`"

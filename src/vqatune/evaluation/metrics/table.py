@@ -81,6 +81,7 @@ _ROWS = (
     Metric("recall_partial", "lexical", "text", lexical.recall_partial),
     Metric("lcs_ratio", "structural", "text", structural.lcs_ratio),
     Metric("fuzzy", "structural", "text", structural.fuzzy, in_table=5, in_slices=5),
+    Metric("anls", "structural", "text", structural.anls),
     Metric("bertscore_precision", "semantic", "bertscore"),
     Metric("bertscore_recall", "semantic", "bertscore"),
     Metric("bertscore_f1", "semantic", "bertscore", headline=True, in_table=6),

@@ -12,16 +12,21 @@ PairScore = Callable[[str, Sequence[str]], float | None]
 _cached = lru_cache(maxsize=1 << 16)
 
 
+def composed(text: str) -> str:
+    """Return the text in Unicode's normalization form C, in which é is one character however it was typed."""
+    return unicodedata.normalize("NFC", text)
+
+
 @_cached
 def plain(text: str) -> str:
-    """Return the text in lower case with single spaces between its words and none around them."""
+    """Return the composed text in lower case with single spaces between its words and none around them."""
     return " ".join(tokens(text))
 
 
 @_cached
 def tokens(text: str) -> tuple[str, ...]:
     """Return the words of the plain form."""
-    return tuple(text.lower().split())
+    return tuple(composed(text).lower().split())
 
 
 @_cached

@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 from functools import lru_cache
 
-from vqatune.evaluation.metrics.text import tokens
+from vqatune.evaluation.metrics.text import composed, tokens
 
 _MARKS = ';/[]"{}()=+\\_-><@`,?!'
 _COMMA_BETWEEN_DIGITS = re.compile(r"\d,\d")
@@ -50,10 +50,11 @@ _SPELLING["somebody'd"] = "somebodyd"
 def vqa_form(text: str) -> str:
     """Return the form in which the official VQA evaluation compares answers.
 
-    Newlines and tabs become spaces and the ends are stripped; punctuation goes (see `_without_punctuation`);
+    The text is composed (Unicode's NFC), which the official code leaves to its user. Newlines and tabs become
+    spaces and the ends are stripped; punctuation goes (see `_without_punctuation`);
     number words up to ten, and 'none', become digits; articles go; contractions get their apostrophe.
     """
-    text = _without_punctuation(text.replace("\n", " ").replace("\t", " ").strip())
+    text = _without_punctuation(composed(text).replace("\n", " ").replace("\t", " ").strip())
     words = (_NUMBERS.get(word, word) for word in text.lower().split())
     return " ".join(_SPELLING.get(word, word) for word in words if word not in _ARTICLES)
 

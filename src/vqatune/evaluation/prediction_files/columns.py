@@ -28,11 +28,16 @@ _NAMES: dict[str, list[str]] = {
             "answerpredicted modelanswer modelprediction modeloutput modelresponse output response hypothesis "
             "generated generatedanswer generatedtext"
         ),
+        # Of lmms-eval: what its filters made of the responses, and the responses.
+        "filteredresps",
+        "resps",
     ],
     REFERENCES: [
         "references reference",
+        # Before `answer`, which may be the most frequent of them.
+        "answers",
         (
-            "answer answers groundtruth groundtruths gt gold goldanswer label target correctanswer trueanswer "
+            "answer groundtruth groundtruths gt gold goldanswer label target correctanswer trueanswer "
             "referenceanswer gtanswer expected expectedanswer"
         ),
     ],
@@ -47,6 +52,15 @@ _NAMES: dict[str, list[str]] = {
         "file",
     ],
 }
+
+_ANSWERS = ["answer", "answers text result"]
+"""What a prediction is called in files that have no references beside it, after the names above."""
+
+_IDS = ["questionid", "qid", "qaid", "id", "index", "docid", "sampleid", "uid", "key"]
+"""Names of the column that tells which pair a row is of, in _plain's form."""
+
+_QUESTIONS = ["question", "questiontext", "questionstr", "query", "prompt"]
+"""Names of the column of questions, in _plain's form."""
 
 _Candidate = tuple[str, tuple[str, ...]]
 """A name in _plain's form, and its columns."""
@@ -88,6 +102,49 @@ def choose_columns(names: Sequence[str], columns: Columns, where: str) -> dict[s
     return {role: chosen[role] for role in ROLES if chosen.get(role)}
 
 
+def choose_answers(names: Sequence[str], columns: Columns, where: str) -> str:
+    """Return the column of predictions of a file that has no references, where `answer` may be the prediction's name.
+
+    Raises DataError as choose_columns.
+    """
+    alone = Columns(columns.prediction)
+    if columns.prediction:
+        return _given(names, alone, where)[PREDICTION][0]
+    return _guess(names, PREDICTION, names, where, [*_NAMES[PREDICTION], *_ANSWERS])[0]
+
+
+def choose_references(names: Sequence[str], columns: Columns, where: str) -> tuple[str, ...]:
+    """Return the columns of references of a file that has no predictions. Raises DataError as choose_columns."""
+    if columns.references:
+        return _given(names, Columns(references=columns.references), where)[REFERENCES]
+    return _guess(names, REFERENCES, names, where)
+
+
+def common_ids(files: Sequence[Sequence[str]]) -> list[tuple[str, ...]]:
+    """Return the columns of ids that files may be joined by, each file's, the likeliest first.
+
+    These have the same name in all files or, after them, the first that is known in each. Images come last: they are
+    ids where each has one question.
+    """
+    plain = [{_plain(name): name for name in reversed(names)} for names in files]
+    images = [name for line in _NAMES[IMAGE_ID] for name in line.split()]
+    shared = [
+        tuple(names[known] for names in plain) for known in _IDS if all(known in names for names in plain)
+    ]
+    first = [next((names[known] for known in _IDS if known in names), None) for names in plain]
+    different = [tuple(name for name in first if name is not None)] if None not in first else []
+    shared_images = [
+        tuple(names[known] for names in plain) for known in images if all(known in names for names in plain)
+    ]
+    return list(dict.fromkeys([*shared, *different, *shared_images]))
+
+
+def question_column(names: Sequence[str]) -> str | None:
+    """Return the column of questions by its common names, or None where there is none."""
+    plain = {_plain(name): name for name in reversed(names)}
+    return next((plain[known] for known in _QUESTIONS if known in plain), None)
+
+
 def _given(names: Sequence[str], columns: Columns, where: str) -> dict[str, tuple[str, ...]]:
     one = {PREDICTION: columns.prediction, DIFFICULTY: columns.difficulty, IMAGE_ID: columns.image_id}
     given: dict[str, tuple[str, ...]] = {role: (name,) for role, name in one.items() if name}
@@ -110,14 +167,16 @@ def _given(names: Sequence[str], columns: Columns, where: str) -> dict[str, tupl
 def _nearest(name: str, names: Sequence[str]) -> str:
     plain = {_plain(known): known for known in names}
     close = difflib.get_close_matches(_plain(name), plain, n=1)
-    return f"did you mean {plain[close[0]]!r}?" if close else f"its columns: {_listed(names)}"
+    return f"did you mean {plain[close[0]]!r}?" if close else f"its columns: {listed(names)}"
 
 
-def _guess(free: Sequence[str], role: str, names: Sequence[str], where: str) -> tuple[str, ...]:
+def _guess(
+    free: Sequence[str], role: str, names: Sequence[str], where: str, lines: Sequence[str] | None = None
+) -> tuple[str, ...]:
     candidates: list[tuple[str, tuple[str, ...]]] = [(_plain(name), (name,)) for name in free]
     if role == REFERENCES:
         candidates = _with_numbered(candidates, set(" ".join(_NAMES[role]).split()))
-    for line in map(str.split, _NAMES[role]):
+    for line in map(str.split, lines or _NAMES[role]):
         found = [columns for name, columns in candidates if name in line]
         if len(found) == 1:
             return found[0]
@@ -125,13 +184,14 @@ def _guess(free: Sequence[str], role: str, names: Sequence[str], where: str) -> 
             either = " and ".join(", ".join(map(repr, columns)) for columns in found)
             raise DataError(
                 f"{where}: {either} may each be the {role}: choose with {OPTIONS[role]} NAME "
-                f"(its columns: {_listed(names)})"
+                f"(its columns: {listed(names)})"
             )
     if role in (DIFFICULTY, IMAGE_ID):
         return ()
+    elsewhere = "; references in a file of their own go with --references FILE" if lines is None else ""
     raise DataError(
         f"{where} has no column known to be the {role}: say which with {OPTIONS[role]} NAME "
-        f"(its columns: {_listed(names)})"
+        f"(its columns: {listed(names)}){elsewhere}"
     )
 
 
@@ -150,7 +210,8 @@ def _with_numbered(candidates: list[_Candidate], known: set[str]) -> list[_Candi
     return others
 
 
-def _listed(names: Sequence[str]) -> str:
+def listed(names: Sequence[str]) -> str:
+    """Return the names of columns for an error, the first of them where they are many."""
     shown = list(map(shortened, names[:_SHOWN_COLUMNS]))
     more = len(names) - len(shown)
     return ", ".join(shown) + (f" and {more} more" if more else "")

@@ -3,32 +3,24 @@
 A cell is text, True or False, a number, None, or a list or object of these.
 """
 
-import ast
 import json
 import math
 import re
-import warnings
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
 from vqatune.errors import DataError
+from vqatune.evaluation.prediction_files.cells import DECODER
 from vqatune.evaluation.prediction_files.columns import DIFFICULTY, IMAGE_ID, OPTIONS, shortened
+from vqatune.evaluation.prediction_files.written_lists import parse_literal
 
 At = Callable[[int], str]
 """Describes the place of a row: the file and the line."""
 
-DECODER = json.JSONDecoder(
-    parse_int=str, parse_float=str, parse_constant=lambda name: None if name == "NaN" else name
-)
-"""Reads JSON with its numbers as the text that they are; NaN, which Python writes for a missing value, is None."""
-
-_LITERAL = r"""(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")"""
-# As Python writes it: with a comma between any two, as two literals without one would be read as one text.
-_PYTHON_LIST = re.compile(rf"\[{_LITERAL}(?:, ?{_LITERAL})*\]", re.DOTALL)
-_LONGEST_PYTHON_LIST = 100_000
+_NAMED_CELLS = 3
+_LIST_BEGINS = re.compile(r"\s*(?:(?:(?:np\.)?array\()*[\[({]\s*(?:np\.str_\()?['\"]|\[\s*[\[{])")
 
 
 def as_texts(cells: Sequence[Any]) -> list[str]:
@@ -43,43 +35,87 @@ def as_texts(cells: Sequence[Any]) -> list[str]:
     ]
 
 
-def prediction_texts(name: str, cells: Sequence[Any], at: At) -> list[str]:
-    """Return the predictions in a column, a missing one as ''. Raises DataError for a list or an object."""
-    return _single(name, cells, at)
+def prediction_texts(name: str, cells: Sequence[Any], at: At) -> tuple[list[str], list[str]]:
+    """Return the predictions in a column, a missing one as '', and notes.
 
+    A list of one text is that text, also where lists are within lists. So are lists that are written as text, where
+    all cells of the column that are not empty hold one; otherwise they are answers that look like lists, and noted.
 
-def reference_lists(columns: dict[str, Sequence[Any]], at: At) -> tuple[list[list[str]], list[str]]:
-    """Return the references of every row, as many in each, from one column or several (name → cells), and notes.
-
-    Lists as Python writes them are read where one column has no other texts that start with `[` and are not JSON.
-
-    Raises DataError where a row has none, one that is no text, or more or fewer than the others.
+    Raises DataError for a list of more or of none, or an object.
     """
-    if len(columns) == 1:
-        [(name, cells)] = columns.items()
-        lists, notes = _written_lists(name, cells)
-        found = []
-        for row, cell in enumerate(cells):
-            several = _alternatives(cell, lists)
-            if not several:
-                fault = "no reference" if cell is None or several == [] else "a reference that is no text"
-                raise DataError(f"{at(row)} has {fault} in column {name!r}: write it, or leave the row out")
-            found.append(several)
-    else:
-        single = [_single(name, cells, at) for name, cells in columns.items()]
-        notes = _unread_lists([text for texts in single for text in texts])
-        found = [[text for text in row if text] for row in zip(*single, strict=True)]
-    counts = Counter(map(len, found))
-    usual, rows = counts.most_common(1)[0]
-    if len(counts) > 1:
-        row = next(row for row, several in enumerate(found) if len(several) != usual)
-        raise DataError(
-            f"{at(row)}: unequal numbers of references: {len(found[row])} here and {usual} in most rows "
-            f"({len(found) - rows} of {len(found)} differ): give every row as many"
-        )
-    if not usual:
-        raise DataError(f"{at(0)} has no reference, and nor has any other row: name other columns")
+    found = [_only_text(cell) for cell in cells]
+    written = [cell for cell in found if isinstance(cell, str) and cell.strip()]
+    notes: list[str] = []
+    if written and all(map(looks_like_list, written)):
+        inner = {cell: _only_text(written_list(cell)[0]) for cell in dict.fromkeys(written)}
+        if all(isinstance(text, str) for text in inner.values()):
+            found = [inner.get(cell, cell) if isinstance(cell, str) else cell for cell in found]
+            return _single(name, found, at), [f"lists of one text in column {name!r} are read as that text"]
+    listed = [row for row, cell in enumerate(found) if isinstance(cell, str) and looks_like_list(cell)]
+    if listed:
+        notes = [f"what looks like a list in column {name!r} counts as text: {_counted(listed, found, at)}"]
+    return _single(name, found, at), notes
+
+
+def reference_lists(columns: Mapping[str, Sequence[Any]], at: At) -> tuple[list[list[str]], list[str]]:
+    """Return the references of every row, one or more, from one column or several (name → cells), and notes.
+
+    A cell holds a text, a list of texts or of objects with an `answer`, or an object with `answer`, which is one or
+    more; also as text that JSON, Python, numpy, pandas or datasets wrote. A cell that looks like such a list and is
+    none counts as one text, and a note says where it is. Of several columns an empty cell is none.
+
+    Raises DataError where a row has no reference, or one that is no text.
+    """
+    found: list[list[str]] = [[] for _ in next(iter(columns.values()), ())]
+    notes = []
+    for name, cells in columns.items():
+        several, more = _references(name, cells, at)
+        notes += more
+        if len(columns) == 1:
+            return several, notes
+        for texts, some in zip(found, several, strict=True):
+            texts += filter(None, some)
+    for row, texts in enumerate(found):
+        if not texts:
+            names = ", ".join(map(repr, columns))
+            raise DataError(
+                f"{at(row)} has no reference in the columns {names}: write one, or leave the row out"
+            )
     return found, notes
+
+
+def _references(name: str, cells: Sequence[Any], at: At) -> tuple[list[list[str]], list[str]]:
+    """Return the references of a column's cells, and notes on lists that are written as text."""
+    found: list[list[str]] = []
+    written: dict[str, Any] = {}
+    python, unread = 0, []
+    for row, cell in enumerate(cells):
+        texts = reference_texts(cell)
+        if isinstance(cell, str) and looks_like_list(cell):
+            if cell not in written:
+                written[cell] = _written_references(cell)
+            texts, is_json = written[cell]
+            python += texts is not None and not is_json
+            if texts is None:
+                unread.append(row)
+                texts = [cell]
+        if not texts:
+            fault = "no reference" if cell is None or texts == [] else "a reference that is no text"
+            raise DataError(f"{at(row)} has {fault} in column {name!r}: write it, or leave the row out")
+        found.append(texts)
+    notes = [f"{python} Python lists in column {name!r} are read as lists of references"] if python else []
+    if unread:
+        notes.append(
+            f"lists in column {name!r} that cannot be read as lists of texts count as one text each: "
+            + _counted(unread, cells, at)
+        )
+    return found, notes
+
+
+def _written_references(cell: str) -> tuple[list[str] | None, bool]:
+    """Return the references in a list that is written as text, None where there are none, and whether it is JSON."""
+    value, is_json = written_list(cell)
+    return (None if value is None else reference_texts(value)), is_json
 
 
 def difficulty_numbers(name: str, cells: Sequence[Any], at: At) -> pd.Series:
@@ -108,63 +144,50 @@ def image_texts(name: str, cells: Sequence[Any], at: At) -> list[str]:
     return written
 
 
-def _written_lists(name: str, cells: Sequence[Any]) -> tuple[dict[str, list[str]], list[str]]:
-    """Return the references in the cells of a column that are text with a list in it, by their text, and notes."""
-    counts = Counter(cell for cell in cells if isinstance(cell, str) and cell.startswith("["))
-    lists, others = {}, []
-    for cell in counts:
-        try:
-            items = _items(DECODER.decode(cell))
-            # An escape may stand for half a character, which is no text.
-            "".join(items or ()).encode()
-        except (ValueError, RecursionError):
-            others.append(cell)
-            continue
-        # A list of something else is an answer that happens to look like one.
-        if items is not None:
-            lists[cell] = items
-    python = {cell: items for cell in others if (items := _python_list(cell))}
-    if len(python) < len(others):
-        return lists, _unread_lists([cell for cell in others for _ in range(counts[cell])])
-    count = sum(counts[cell] for cell in python)
-    note = f"{count} Python lists in column {name!r} are read as lists of references"
-    return lists | python, [note] if count else []
+def looks_like_list(text: str) -> bool:
+    """Tell whether a text may be a list or an object that was written as text: by how it begins, or its brackets."""
+    return bool(_LIST_BEGINS.match(text)) or (text[:1] == "[" and text.rstrip()[-1:] == "]")
 
 
-def _python_list(cell: str) -> list[str] | None:
-    """Return the texts of a Python list of texts, as Python writes it; None for another text."""
-    if len(cell) > _LONGEST_PYTHON_LIST or not _PYTHON_LIST.fullmatch(cell):
-        return None
+def written_list(text: str) -> tuple[Any, bool]:
+    """Return the list or object that is written as text, None where it is none, and whether it is JSON."""
+    is_json = True
     try:
-        with warnings.catch_warnings():
-            # Of an escape that Python does not have, and so did not write.
-            warnings.simplefilter("error")
-            items = ast.literal_eval(cell)
-        "".join(items).encode()
-    except (ValueError, SyntaxError, RecursionError, MemoryError, Warning):
-        return None
-    return items
+        value = DECODER.decode(text)
+        # An escape may stand for half a character, which is no text.
+        json.dumps(value, ensure_ascii=False).encode()
+    except (ValueError, RecursionError):
+        is_json = False
+        try:
+            value = parse_literal(text)
+        except ValueError:
+            value = None
+    return (value if isinstance(value, (list, dict)) else None), is_json
 
 
-def _unread_lists(texts: Sequence[str]) -> list[str]:
-    """Return a note where texts look like Python lists, and not like JSON."""
-    count = sum(text[:2] + text[-2:] in ("['']", "['\"]", "[\"']") for text in texts)
-    note = f"{count} references look like Python lists and count as one text each: write JSON"
-    return [note] if count else []
-
-
-def _alternatives(cell: Any, lists: dict[str, list[str]]) -> list[str] | None:
+def reference_texts(cell: Any) -> list[str] | None:
     """Return the references in a cell, none for an empty list; None where there is nothing, or no text."""
-    if isinstance(cell, list):
-        return _items(cell)
-    text = _text(cell)
-    return None if text is None else lists.get(text, [text])
-
-
-def _items(cells: list) -> list[str] | None:
-    found = [_text(cell.get("answer") if isinstance(cell, dict) else cell) for cell in cells]
+    if isinstance(cell, dict):
+        cell = cell.get("answer")
+    if not isinstance(cell, list):
+        text = _text(cell)
+        return None if text is None else [text]
+    found = [_text(item.get("answer") if isinstance(item, dict) else item) for item in cell]
     texts = [text for text in found if text is not None]
     return texts if len(texts) == len(found) else None
+
+
+def _counted(rows: Sequence[int], cells: Sequence[Any], at: At) -> str:
+    """Return the number of rows, and where the first of them are and what they hold."""
+    places = "; ".join(f"{at(row)}: {shortened(str(cells[row]))}" for row in rows[:_NAMED_CELLS])
+    more = f"; and {len(rows) - _NAMED_CELLS} more" if len(rows) > _NAMED_CELLS else ""
+    return f"{len(rows)} ({places}{more})"
+
+
+def _only_text(cell: Any) -> Any:
+    while isinstance(cell, list) and len(cell) == 1:
+        [cell] = cell
+    return cell
 
 
 def _single(name: str, cells: Sequence[Any], at: At) -> list[str]:

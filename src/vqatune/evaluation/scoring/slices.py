@@ -42,6 +42,12 @@ SLICES: dict[str, Slice] = {entry.column: entry for entry in _ROWS}
 SMALLEST_SLICE = 20
 """A slice of fewer pairs says little: it is shown apart or left out."""
 
+
+def slice_label(column: str) -> str:
+    """Return what a slice is called in texts: its label, or the name of its column where it is one of the user's."""
+    return SLICES[column].label if column in SLICES else column
+
+
 _LENGTHS = (0, 4, 7, 10, 15)
 _LENGTH_NAMES = ["up to 3 characters", "4 to 6", "7 to 9", "10 to 14", "15 or more"]
 

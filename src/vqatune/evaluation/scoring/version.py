@@ -31,13 +31,8 @@ class VersionScores:
     scores: Scores
 
     def intervals(self) -> pd.DataFrame:
-        """Return a row a metric: metric, value, low, high, pairs, absent (the reason why it has no value, or missing)."""
-        reasons = pd.DataFrame(self.scores.absent.items(), columns=["metric", "absent"])
-        table = pd.concat([self.scores.totals, reasons], ignore_index=True)
-        table["pairs"] = table["pairs"].astype("Int64")
-        return table.sort_values(
-            "metric", key=lambda names: names.map(list(METRICS).index), ignore_index=True
-        )
+        """Return a row a metric (interval_table)."""
+        return interval_table(self.scores)
 
     def by(self) -> pd.DataFrame:
         """Return the scores by slice (slices.by_slice), and token_overlap by part of speech."""
@@ -46,6 +41,14 @@ class VersionScores:
         if "token_overlap" not in metrics:
             return table
         return pd.concat([table, by_part_of_speech(self.scores.pairs)], ignore_index=True)
+
+
+def interval_table(scores: Scores) -> pd.DataFrame:
+    """Return a row a metric: metric, value, low, high, pairs, absent (the reason why it has no value, or missing)."""
+    reasons = pd.DataFrame(scores.absent.items(), columns=["metric", "absent"])
+    table = pd.concat([scores.totals, reasons], ignore_index=True)
+    table["pairs"] = table["pairs"].astype("Int64")
+    return table.sort_values("metric", key=lambda names: names.map(list(METRICS).index), ignore_index=True)
 
 
 def score_version(

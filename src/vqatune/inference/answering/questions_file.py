@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import BinaryIO, TextIO
 
 from vqatune.errors import DataError
-from vqatune.text_files.delimited import check_names, parse_rows
+from vqatune.text_files.delimited import check_names, find_delimiter, parse_rows
 
 _BOM = b"\xef\xbb\xbf"
-_DELIMITERS = ",;\t|"
 _IMAGE = [
     *(name + part for part in ("id", "", "path", "file", "filename", "name") for name in ("image", "img")),
     *(name + part for part in ("id", "", "path", "file") for name in ("picture", "photo")),
@@ -58,8 +57,7 @@ def open_questions(
     """Read a file of questions once, to find its dialect and columns, and check and count its rows.
 
     Args:
-        path: a CSV, in UTF-8, with a line of column names; its delimiter is the most frequent of comma,
-            semicolon, tab and bar in that line.
+        path: a CSV, in UTF-8, with a line of column names, and any delimiter (text_files.delimited.find_delimiter).
         image: the column that names the image; None for the first of common names (image_id, image, path …).
         question: the column of questions; None likewise.
         choices: the column with the choices of a row; None for none.
@@ -131,11 +129,9 @@ def _lines(path: Path, file: BinaryIO) -> Iterator[str]:
 def _delimiter(path: Path) -> str:
     try:
         with path.open("rb") as file:
-            first = next(_lines(path, file), "")
+            return find_delimiter(next(_lines(path, file), ""))
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror or error}") from error
-    unquoted = re.sub('"[^"]*"', "", first)
-    return max(_DELIMITERS, key=unquoted.count)
 
 
 def _column_index(

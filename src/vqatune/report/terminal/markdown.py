@@ -8,33 +8,36 @@ import pandas as pd
 
 from vqatune.evaluation.comparison.compare import CHANGE, Comparison
 from vqatune.evaluation.metrics import METRICS
-from vqatune.evaluation.scoring.slices import SLICES, SMALLEST_SLICE
-
-SHOWN_SLICES = 10
+from vqatune.evaluation.scoring.slices import SMALLEST_SLICE, slice_label
+from vqatune.report.terminal.scores import largest_losses
 
 _SPECIAL = re.compile(r"([\\`*_\[\]<>|#~@])")
 
 
-def comparison_markdown(found: Comparison, first: str, second: str) -> str:
+def comparison_markdown(
+    found: Comparison, first: str, second: str, notes: Sequence[str] = (), every_slice: bool = False
+) -> str:
     """Return two versions as Markdown: the differences of all metrics, and the slices that lost most.
 
-    A difference is bold where its 95 % interval excludes 0.
+    A difference is bold where its 95 % interval excludes 0. `notes` are listed under the title; with `every_slice`
+    all slices are shown, whatever they gained or lost and however few pairs they have.
     """
     metrics = [
         (row.metric, f"{row.first:.4f}", f"{row.second:.4f}", *_difference(row, 4))
         for row in found.metrics.itertuples(index=False)
     ]
     header = ["metric", first, second, "difference", "95 % interval"]
-    parts = [f"### {_escape(second)} compared with {_escape(first)}", _table(header, metrics)]
-    worse = found.slices[(found.slices["difference"] < 0) & (found.slices["pairs"] >= SMALLEST_SLICE)]
+    title = f"### {_escape(second)} compared with {_escape(first)}"
+    parts = [title, *_list(notes), _table(header, metrics)]
+    shown = found.slices if every_slice else largest_losses(found.slices)
     slices = [
-        (SLICES[row.slice].label, row.value, f"{row.pairs:,}", *_difference(row, 3))
-        for row in worse.head(SHOWN_SLICES).itertuples(index=False)
+        (slice_label(row.slice), row.value, f"{row.pairs:,}", *_difference(row, 3))
+        for row in shown.itertuples(index=False)
     ]
     if slices:
-        title = (
-            f"Largest losses of {CHANGE.replace('_', ' ')}, of slices with {SMALLEST_SLICE} pairs or more:"
-        )
+        name = CHANGE.replace("_", " ")
+        title = f"Largest losses of {name}, of slices with {SMALLEST_SLICE} pairs or more:"
+        title = f"{name.capitalize()} by {_escape(slices[0][0])}:" if every_slice else title
         columns = ["slice", "value", "pairs", "difference", "95 % interval"]
         parts += [title, _table(columns, slices, left=2)]
     counts = found.changed["change"].value_counts()
@@ -44,10 +47,10 @@ def comparison_markdown(found: Comparison, first: str, second: str) -> str:
     return "\n\n".join([*parts, *_absent(found.absent)]) + "\n"
 
 
-def versions_markdown(versions: Mapping[str, pd.DataFrame]) -> str:
+def versions_markdown(versions: Mapping[str, pd.DataFrame], notes: Sequence[str] = ()) -> str:
     """Return the scores of several versions as a Markdown table: a row a metric, the best in bold.
 
-    versions: name → VersionScores.intervals().
+    versions: name → VersionScores.intervals(); `notes` are listed above.
     """
     tables = {name: table.set_index("metric") for name, table in versions.items()}
     values = pd.DataFrame({name: table["value"] for name, table in tables.items()})
@@ -59,7 +62,7 @@ def versions_markdown(versions: Mapping[str, pd.DataFrame]) -> str:
         rows.append((metric, *(f"**{text}**" if text == f"{best:.4f}" else text for text in texts)))
     reasons = [table.loc[table["absent"].notna(), "absent"] for table in tables.values()]
     absent = {metric: reason for column in reasons for metric, reason in column.items()}
-    return "\n\n".join([_table(["metric", *versions], rows), *_absent(absent)]) + "\n"
+    return "\n\n".join([*_list(notes), _table(["metric", *versions], rows), *_absent(absent)]) + "\n"
 
 
 def _difference(row: Any, digits: int) -> tuple[str, str]:
@@ -76,8 +79,12 @@ def _table(header: Sequence[str], rows: Iterable[Sequence[str]], left: int = 1) 
 
 
 def _absent(absent: Mapping[str, str]) -> list[str]:
-    lines = [f"- {_escape(metric)} is absent: {_escape(reason)}" for metric, reason in absent.items()]
-    return ["\n".join(lines)] if lines else []
+    return _list([f"{metric} is absent: {reason}" for metric, reason in absent.items()])
+
+
+def _list(lines: Sequence[str]) -> list[str]:
+    """Return lines as one list, none where there is no line."""
+    return ["\n".join(f"- {_escape(line)}" for line in lines)] if lines else []
 
 
 def _escape(text: str) -> str:

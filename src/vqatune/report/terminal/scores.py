@@ -13,7 +13,7 @@ from rich.table import Table
 from vqatune.evaluation.comparison.compare import CHANGE, Comparison
 from vqatune.evaluation.metrics import METRICS, ranked
 from vqatune.evaluation.scoring.score import Scores
-from vqatune.evaluation.scoring.slices import SLICES, SMALLEST_SLICE
+from vqatune.evaluation.scoring.slices import SMALLEST_SLICE, slice_label
 from vqatune.report.terminal.tables import Make, in_parts, widest
 
 SHOWN_SLICES = 10
@@ -58,8 +58,13 @@ def show_slices(by: pd.DataFrame, console: Console) -> None:
         console.print(widest(_maker(f"by {slice_}", rows), columns, console))
 
 
-def show_comparison(found: Comparison, first: str, second: str, console: Console) -> None:
-    """Print the differences of all metrics, the slices that lost most, and some of the pairs that changed."""
+def show_comparison(
+    found: Comparison, first: str, second: str, console: Console, every_slice: bool = False
+) -> None:
+    """Print the differences of all metrics, the slices that lost most, and some of the pairs that changed.
+
+    every_slice: print all slices, whatever they gained or lost and however few pairs they have.
+    """
     rows = [
         {
             "metric": row.metric,
@@ -75,7 +80,7 @@ def show_comparison(found: Comparison, first: str, second: str, console: Console
     title = f"{second} − {first}; bold where the interval leaves 0 out"
     console.print(widest(_maker(title, rows), columns, console))
     _show_absent(found.absent, console)
-    _show_regressions(found.slices, console)
+    _show_slices(found.slices, console, every_slice)
     counts = found.changed["change"].value_counts()
     console.print(
         f"{counts.get('gained', 0):,} questions that {first} got wrong {second} got right; "
@@ -88,13 +93,18 @@ def show_comparison(found: Comparison, first: str, second: str, console: Console
         _show_changes(found.changed, first, second, console)
 
 
-def _show_regressions(slices: pd.DataFrame, console: Console) -> None:
-    worse = slices[(slices["difference"] < 0) & (slices["pairs"] >= SMALLEST_SLICE)].head(SHOWN_SLICES)
-    if worse.empty:
+def largest_losses(slices: pd.DataFrame) -> pd.DataFrame:
+    """Return the slices of a comparison that lost, those that lost most first, without the small ones."""
+    return slices[(slices["difference"] < 0) & (slices["pairs"] >= SMALLEST_SLICE)].head(SHOWN_SLICES)
+
+
+def _show_slices(slices: pd.DataFrame, console: Console, every: bool) -> None:
+    shown = slices if every else largest_losses(slices)
+    if shown.empty:
         return
     rows = [
         {
-            "slice": SLICES[row.slice].label,
+            "slice": slice_label(row.slice),
             "value": _cell(row.value),
             "pairs": f"{row.pairs:,}",
             "images": f"{row.images:,}",
@@ -102,9 +112,11 @@ def _show_regressions(slices: pd.DataFrame, console: Console) -> None:
             "95 % interval": f"{row.low:+.3f} … {row.high:+.3f}",
             "style": _style(row.low, row.high),
         }
-        for row in worse.itertuples(index=False)
+        for row in shown.itertuples(index=False)
     ]
-    title = f"where {CHANGE.replace('_', ' ')} fell most, of slices with {SMALLEST_SLICE} pairs or more"
+    name = CHANGE.replace("_", " ")
+    title = f"where {name} fell most, of slices with {SMALLEST_SLICE} pairs or more"
+    title = f"{name} by {slice_label(slices['slice'].iloc[0])}" if every else title
     columns = ["value", "difference", "pairs", "95 % interval", "slice", "images"]
     console.print(widest(_maker(title, rows, "value", "slice"), columns, console))
 
@@ -113,25 +125,28 @@ def _show_changes(changed: pd.DataFrame, first: str, second: str, console: Conso
     # Some of each kind, the lost ones first: they are what one looks for.
     kinds = [changed[changed["change"] == kind] for kind in ("lost", "gained")]
     some = pd.concat([kind.head(SHOWN_CHANGES // 2) for kind in kinds])
-    rows = [
-        {
-            "change": row.change,
-            "question": _cell(row.question, _LONGEST_QUESTION),
-            "reference": _cell(row.references),
-            first: _cell(row.first),
-            second: _cell(row.second),
-            "type": _cell(row.question_type),
-            "image": _cell(row.image_id),
-        }
-        for row in some.itertuples(index=False)
-    ]
+    rows = []
+    for row in some.to_dict("records"):
+        cells = {"change": row["change"]}
+        if "question" in row:
+            cells["question"] = _cell(row["question"], _LONGEST_QUESTION)
+        cells["reference"] = _cell(_joined(row["references"]))
+        cells |= {first: _cell(row["first"]), second: _cell(row["second"])}
+        optional = {"type": "question_type", "image": "image_id"}
+        rows.append(cells | {title: _cell(row[name]) for title, name in optional.items() if name in row})
     title = f"{len(some)} of the {len(changed):,} that changed; --changed FILE writes them all"
     columns = ["question", second, "reference", first, "change", "type", "image"]
+    columns = [name for name in columns if name in rows[0]]
     console.print(widest(_maker(title, rows, *rows[0]), columns, console))
 
 
-def show_versions(versions: Mapping[str, pd.DataFrame], console: Console) -> None:
-    """Print a row a metric and a column a version, the best in bold, in several tables where there is little room.
+def _joined(references: Any) -> str:
+    """Return references for a table: the distinct ones, in their order."""
+    return references if isinstance(references, str) else ", ".join(dict.fromkeys(references))
+
+
+def show_versions(versions: Mapping[str, pd.DataFrame], console: Console, what: str = "versions") -> None:
+    """Print a row a metric and a column a version (or what the title calls `what`), the best in bold, in several tables where there is little room.
 
     Beside a value stands half the width of its interval, where that has a width.
 
@@ -148,7 +163,7 @@ def show_versions(versions: Mapping[str, pd.DataFrame], console: Console) -> Non
             {"metric": metric}
             | {name: text + _plus_minus(halves.loc[metric, name]) for name, text in shown.items()}
         )
-    title = "all versions; the best in bold, ± half the width of the 95 % interval"
+    title = f"all {what}; the best in bold, ± half the width of the 95 % interval"
     make = _maker(title, rows, *versions, padding=(0, 0), collapse_padding=True)
     for table in in_parts(lambda names: make(["metric", *names]), list(versions), console):
         console.print(table)

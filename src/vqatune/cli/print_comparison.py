@@ -1,0 +1,62 @@
+"""What `vqatune compare` prints: tables, JSON or Markdown."""
+
+import argparse
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import pandas as pd
+from rich.console import Console
+
+from vqatune.cli.output_arguments import print_json, print_text
+from vqatune.errors import DataError
+from vqatune.evaluation.comparison.compare import Comparison
+from vqatune.report.terminal.markdown import comparison_markdown, versions_markdown
+from vqatune.report.terminal.scores import show_comparison, show_versions
+from vqatune.tables import write_csv
+
+
+def print_comparison(
+    found: Comparison, first: str, second: str, chosen: argparse.Namespace, notes: Sequence[str] | None = None
+) -> None:
+    """Print two versions or files side by side, and write the pairs that changed where `chosen` says so.
+
+    notes: lines on the files of predictions; None for versions. Raises DataError where the file cannot be written.
+    """
+    if chosen.metric is not None:
+        found = replace(found, metrics=found.metrics[found.metrics["metric"].isin(chosen.metric)])
+    if chosen.changed:
+        try:
+            write_csv(found.changed, chosen.changed)
+        except OSError as error:
+            reason = error.strerror or error
+            raise DataError(f"{chosen.changed} cannot be written ({reason}): name another file") from error
+    every_slice = chosen.by is not None
+    if chosen.json:
+        content = {"first": first, "second": second, "metrics": found.metrics, "absent": found.absent}
+        content |= {"slices": found.slices, "changed": found.changed}
+        print_json(content | ({} if notes is None else {"notes": notes}))
+    elif chosen.markdown:
+        print_text(comparison_markdown(found, first, second, notes or (), every_slice))
+    else:
+        console = Console()
+        _print_notes(notes, console)
+        show_comparison(found, first, second, console, every_slice)
+
+
+def print_versions(
+    tables: Mapping[str, pd.DataFrame], chosen: argparse.Namespace, notes: Sequence[str] | None = None
+) -> None:
+    """Print the scores of several versions or files: name → VersionScores.intervals(). `notes` as above."""
+    if chosen.json:
+        print_json(tables if notes is None else {"files": tables, "notes": notes})
+    elif chosen.markdown:
+        print_text(versions_markdown(tables, notes or ()))
+    else:
+        console = Console()
+        _print_notes(notes, console)
+        show_versions(tables, console, "versions" if notes is None else "files")
+
+
+def _print_notes(notes: Sequence[str] | None, console: Console) -> None:
+    for line in notes or ():
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
