@@ -133,7 +133,10 @@ def test_two_versions_as_markdown_are_tables_of_differences_and_losses(vqatune, 
     assert blocks[2] == "Largest losses of exact match, of slices with 20 pairs or more:"
     assert "| slice | value | pairs | difference | 95 % interval |" in blocks[3]
     assert any(line.startswith("| product type | LAMP | 20 | -0.100 | ") for line in blocks[3].splitlines())
-    assert blocks[4] == "20 questions are answered rightly only by v2, 2 only by v1.\n"
+    assert blocks[4] == "20 questions are answered rightly only by v2, 2 only by v1."
+    assert (
+        blocks[5].startswith("One training of each: ") and "do not cover the noise of training" in blocks[5]
+    )
     assert "absent" not in done.out
     assert (
         r"- sbert\_cosine is absent: no model is configured"

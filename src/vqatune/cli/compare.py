@@ -10,7 +10,8 @@ from vqatune.cli.prediction_arguments import FILE_OPTIONS, FORMATS, add_predicti
 from vqatune.cli.print_comparison import print_comparison, print_versions
 from vqatune.errors import DataError, VqatuneError
 from vqatune.evaluation.comparison.compare import CHANGE, check_same_test, compare
-from vqatune.evaluation.comparison.revisions import read_version
+from vqatune.evaluation.comparison.revisions import read_version, runs_of
+from vqatune.evaluation.comparison.runs import compare_runs
 from vqatune.evaluation.scoring.slices import SLICES
 from vqatune.evaluation.scoring.version import VersionScores, score_version
 from vqatune.params import Params, load_params
@@ -24,7 +25,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "versions",
         nargs="+",
         metavar="VERSION",
-        help="two or more: v7, base, or REVISION:v7 of a git revision or a DVC experiment; or two or more files of "
+        help="two or more: v7, base, or REVISION:v7 of a git revision or a DVC experiment (REVISION,REVISION,…:v7: several "
+        "trainings of a version, as a mean); or two or more files of "
         f"predictions ({FORMATS}), of which the pairs that all have are compared",
     )
     parser.add_argument(
@@ -76,6 +78,8 @@ def run(chosen: argparse.Namespace) -> None:
     if chosen.by is not None and chosen.by not in SLICES:
         raise DataError(f"{chosen.by!r} is no slice of versions: --by takes {', '.join(SLICES)}")
     params = load_params()
+    if len(names) > 2 and (several := next((name for name in names if len(runs_of(name)) > 1), None)):
+        raise DataError(f"several trainings go with two versions, and with {several} there are {len(names)}")
     if len(names) > 2:
         _compare_several(names, params, chosen)
     else:
@@ -84,9 +88,17 @@ def run(chosen: argparse.Namespace) -> None:
 
 def _compare_two(first: str, second: str, params: Params, chosen: argparse.Namespace) -> None:
     metrics = None if chosen.metric is None else [CHANGE, *chosen.metric]
-    scored = _score_versions([first, second], params, metrics)
+    ours, theirs = runs_of(first), runs_of(second)
+    if chosen.changed and len(ours) + len(theirs) > 2:
+        raise DataError("--changed goes with one run of each version: leave it out, or name one run")
+    scored = [version for _, version in _score_versions([*ours, *theirs], params, metrics)]
     slices = list(SLICES) if chosen.by is None else [chosen.by]
-    found = compare(*(version for _, version in scored), params.eval.resamples, params.seed, slices)
+    if len(scored) == 2:
+        found = compare(scored[0], scored[1], params.eval.resamples, params.seed, slices)
+    else:
+        sides = ([each.scores for each in scored[: len(ours)]], [each.scores for each in scored[len(ours) :]])
+        same = [name.rpartition(":")[0] for name in ours] == [name.rpartition(":")[0] for name in theirs]
+        found = compare_runs(*sides, params.eval.resamples, params.seed, slices, paired=same)
     print_comparison(found, first, second, chosen)
 
 

@@ -34,6 +34,7 @@ def print_comparison(
     if chosen.json:
         content = {"first": first, "second": second, "metrics": found.metrics, "absent": found.absent}
         content |= {"slices": found.slices, "changed": found.changed}
+        content |= {} if found.trainings is None else {"trainings": list(found.trainings)}
         print_json(content | ({} if notes is None else {"notes": notes}))
     elif chosen.markdown:
         print_text(comparison_markdown(found, first, second, notes or (), every_slice))

@@ -10,7 +10,7 @@ import pytest
 
 from vqatune import tables
 from vqatune.errors import DataError
-from vqatune.evaluation.comparison.revisions import read_version
+from vqatune.evaluation.comparison.revisions import read_version, runs_of
 
 STAGE = """
 stages:
@@ -149,6 +149,12 @@ def test_reading_leaves_no_trace(root, tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
     assert _run(root, "git", "status", "--porcelain") == ""
     assert _run(root, "dvc", "status").startswith("Data and pipelines are up to date")
+
+
+def test_several_trainings_of_a_version_are_named_at_once():
+    assert runs_of("exp-a,exp-b, HEAD:v13") == ["exp-a:v13", "exp-b:v13", "HEAD:v13"]
+    for name in ("v13", "HEAD~1:v13", "topic/first:base"):
+        assert runs_of(name) == [name]
 
 
 @pytest.mark.parametrize("name", ["w1", "v", "HEAD", "HEAD:x", "v1:", ":v1", "v-1", "V1", "v1.parquet", ""])

@@ -4,7 +4,7 @@ Differences are those of the same questions, with an interval by the paired boot
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -34,12 +34,15 @@ class Comparison:
     slices: a row a slice of two pairs or more: slice, value, pairs, images, first, second, difference, low, high in
         exact match, the largest loss first.
     absent: metric → why one of the versions does not have it.
+    trainings: how many runs each version's values are means over; None for files of predictions. With more than one,
+        no pairs are listed as changed.
     """
 
     metrics: pd.DataFrame
     changed: pd.DataFrame
     slices: pd.DataFrame
     absent: dict[str, str]
+    trainings: tuple[int, int] | None = None
 
 
 def compare(
@@ -55,7 +58,8 @@ def compare(
     """
     check_same_test(first.scores.pairs, second.scores.pairs)
     identity = ["qa_id", "image_id", "question"]
-    return compare_pairs(first.scores, second.scores, resamples, seed, slices, identity)
+    found = compare_pairs(first.scores, second.scores, resamples, seed, slices, identity)
+    return replace(found, trainings=(1, 1))
 
 
 def compare_pairs(

@@ -14,6 +14,14 @@ from vqatune.tables import PREDICTIONS, read_table, table_columns
 _TABLES = ("data/test.parquet", "data/train.parquet", "data/sampled.parquet")
 
 
+def runs_of(name: str) -> list[str]:
+    """Return the runs that a name stands for: exp-a,exp-b:v13 are exp-a:v13 and exp-b:v13; any other name is one run."""
+    revisions, colon, version = name.rpartition(":")
+    if not colon or "," not in revisions:
+        return [name]
+    return [f"{revision.strip()}:{version}" for revision in revisions.split(",")]
+
+
 def read_version(name: str, root: Path) -> tuple[pd.DataFrame, TestSet]:
     """Return a version's predictions (tables.PREDICTIONS) and its test set.
 

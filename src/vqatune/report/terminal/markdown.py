@@ -9,7 +9,7 @@ import pandas as pd
 from vqatune.evaluation.comparison.compare import CHANGE, Comparison
 from vqatune.evaluation.metrics import METRICS
 from vqatune.evaluation.scoring.slices import SMALLEST_SLICE, slice_label
-from vqatune.report.terminal.scores import largest_losses
+from vqatune.report.terminal.scores import about_trainings, largest_losses, several_trainings
 
 _SPECIAL = re.compile(r"([\\`*_\[\]<>|#~@])")
 
@@ -42,8 +42,10 @@ def comparison_markdown(
         parts += [title, _table(columns, slices, left=2)]
     counts = found.changed["change"].value_counts()
     gained, lost = counts.get("gained", 0), counts.get("lost", 0)
-    parts.append(f"{gained:,} questions are answered rightly only by {_escape(second)}, ")
-    parts[-1] += f"{lost:,} only by {_escape(first)}."
+    if not several_trainings(found):
+        parts.append(f"{gained:,} questions are answered rightly only by {_escape(second)}, ")
+        parts[-1] += f"{lost:,} only by {_escape(first)}."
+    parts += [f"{line}." for line in about_trainings(found)]
     return "\n\n".join([*parts, *_absent(found.absent)]) + "\n"
 
 

@@ -82,15 +82,35 @@ def show_comparison(
     _show_absent(found.absent, console)
     _show_slices(found.slices, console, every_slice)
     counts = found.changed["change"].value_counts()
-    console.print(
+    changed = (
         f"{counts.get('gained', 0):,} questions that {first} got wrong {second} got right; "
-        f"{counts.get('lost', 0):,} the other way round",
-        markup=False,
-        highlight=False,
-        soft_wrap=True,
+        f"{counts.get('lost', 0):,} the other way round"
     )
+    lines = [] if several_trainings(found) else [changed]
+    for line in [*lines, *about_trainings(found)]:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
     if len(found.changed):
         _show_changes(found.changed, first, second, console)
+
+
+def several_trainings(found: Comparison) -> bool:
+    """Whether a version's values are means over several trainings."""
+    return found.trainings is not None and max(found.trainings) > 1
+
+
+def about_trainings(found: Comparison) -> list[str]:
+    """Return the lines that say whether the intervals cover the noise of training."""
+    if found.trainings is None:
+        return []
+    if not several_trainings(found):
+        line = (
+            "One training of each: the intervals are over the test images, and do not cover the noise of training "
+            "itself (train again with other values of train.seed, and name the runs: REVISION,REVISION:v13)"
+        )
+        return [line]
+    few = ", too narrow for so few trainings" if min(found.trainings) < 5 else ""
+    counts = " and ".join(map(str, found.trainings))
+    return [f"Means of {counts} trainings; the intervals are over the test images and the trainings{few}"]
 
 
 def largest_losses(slices: pd.DataFrame) -> pd.DataFrame:
