@@ -67,7 +67,9 @@ def test_a_shorter_chain_leaves_no_scores_and_predictions_of_the_versions_that_a
 
 def test_a_longer_chain_is_one_edit(checkout):
     chain = {f"v{n}": {"previous": f"v{n - 1}" if n > 1 else "base", "batch": f"{n:02d}"} for n in (1, 2, 3)}
-    checkout.set_params({"versions": chain, "measured": {"base": {}} | chain})
+    checkout.set_params(
+        {"versions": chain, "predicted": {"base": {}} | chain, "evaluated": {"blind": {}, "base": {}} | chain}
+    )
     assert {"train@v3", "predict@v3", "eval@v3", "report"} <= set(checkout.run("dvc", "repro").ran)
     assert list(pd.read_csv(checkout.root / "metrics/history.csv")["version"]) == ["base", "v1", "v2", "v3"]
 

@@ -4,6 +4,8 @@ from vqatune.params.section import Section
 
 BASE = "base"
 """The base model's name among the versions."""
+BLIND = "blind"
+"""The name of the blind guess, which is evaluated as a version is."""
 
 
 class VersionParams(Section):

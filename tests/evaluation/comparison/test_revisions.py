@@ -138,7 +138,7 @@ def test_a_version_comes_with_the_test_set_of_its_revision(copied, make_version)
     tables.write_table(other.pairs, copied / "data/test.parquet", tables.PAIRS)
     assert list(read_version("v1", copied)[1].pairs["answer"]) == ["green"]
     _, test = read_version("HEAD:v1", copied)
-    assert list(test.pairs["answer"]) == list(test.training_answers) == ["red", "two"]
+    assert list(test.pairs["answer"]) == list(test.training["answer"]) == ["red", "two"]
     assert list(test.tiers["product_type"]) == ["CHAIR"]
 
 

@@ -36,7 +36,7 @@ def read_answers(root: Path, versions: Sequence[str]) -> Answers:
     Raises DataError where one of them has not been made yet, or predictions are not those of this test set.
     """
     test_set = read_test(root)
-    pairs = add_slices(test_set.pairs, test_set.training_answers, test_set.tiers)
+    pairs = add_slices(test_set.pairs, test_set.training["answer"], test_set.tiers)
     pairs = pairs.sort_values("qa_id", ignore_index=True)
     if pairs.empty:
         raise DataError(
