@@ -63,6 +63,19 @@ def _predict(folder: Path, version: str, names, said: list[str]) -> None:
     tables.write_table(frame, folder / f"data/predictions/{version}.parquet", tables.PREDICTIONS)
 
 
+def test_the_blind_guess_is_compared_like_a_version(vqatune, checkout):
+    assert (
+        "data/predictions/blind.parquet does not exist: run `dvc repro blind`"
+        in vqatune("compare", "blind", "v2").error
+    )
+    names = [f"q{number:02}" for number in range(40)]
+    _predict(checkout, "blind", names, ["red"] * 20 + ["blue"] * 20)
+    found = vqatune("compare", "blind", "v2", "--json").json
+    assert found["first"] == "blind"
+    exact = next(row for row in found["metrics"] if row["metric"] == "exact_match")
+    assert (exact["first"], exact["second"]) == (0.5, 0.95)
+
+
 def test_two_versions_are_compared(vqatune, checkout):
     done = vqatune("compare", "v1", "v2")
     assert done.status == 0 and done.err == "" and "v2 − v1" in done.out

@@ -116,8 +116,10 @@ def test_the_front_matter_names_no_base_and_no_licence_that_are_not_known(root):
 def test_the_card_says_scores_weaknesses_and_lineage(root):
     card = _card(root)
     for line in (
-        "| score | base | v2 |",
-        "| exact_match | 0.5932 | 0.5932 (0.5812 … 0.6046) |",
+        "| score | blind | base | v2 |",
+        "| exact_match | 0.25 | 0.5932 | 0.5932 (0.5812 … 0.6046) |",
+        "| grounding | – | 0.7 | 0.7 |",
+        "`blind` is a guess without the image, the most",
         "- questions about count (25% of 30), color (75% of 40)",
         "- difficulty 3 (50% of 30)",
         "9 images of 2 product types, in 2 batches",

@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "versions",
         nargs="+",
         metavar="VERSION",
-        help="two or more: v7, base, or REVISION:v7 of a git revision or a DVC experiment",
+        help="two or more: v7, base, blind, or REVISION:v7 of a git revision or a DVC experiment",
     )
     parser.add_argument(
         "--changed", metavar="FILE", type=Path, help="write the pairs that changed to a CSV (two versions)"

@@ -26,6 +26,11 @@ def chain(count: int) -> dict[str, VersionParams]:
     }
 
 
+def predicting_stage(name: str) -> str:
+    """Return the stage that makes the predictions of a version or of the blind guess."""
+    return BLIND if name == BLIND else f"predict@{name}"
+
+
 def check_chain(versions: dict[str, VersionParams]) -> dict[str, VersionParams]:
     """Return the versions in order; raises ValueError where they are no chain from base."""
     if not versions:

@@ -55,7 +55,9 @@ def lines(spec: dict) -> list[dict]:
 
 
 def test_every_chart_is_valid_and_as_wide_as_its_place(figures):
-    families = {f"{name}_scores" for name in ("lexical", "structural", "difficulty", "image")}
+    families = {
+        f"{name}_scores" for name in ("lexical", "structural", "difficulty", "image", "blind", "yes_no")
+    }
     slices = {"by_difficulty", "by_question_type", "by_product_type"}
     assert families | slices | {"loss"} == set(figures)
     for figure in figures.values():
@@ -66,7 +68,7 @@ def test_every_chart_is_valid_and_as_wide_as_its_place(figures):
 
 
 def test_scores_and_bands_are_those_of_the_metrics_files(small_run, figures):
-    for place, version in enumerate(small_run.versions):
+    for place, version in zip([None, 0, 1, 2], small_run.versions, strict=True):
         table = read_csv(small_run.root / f"metrics/intervals/{version}.csv").set_index("metric")
         drawn = [row for row in lines(figures["lexical_scores"].views["All"]) if row["number"] == place]
         assert {row["metric"] for row in drawn} == {"exact_match", "bleu1", "token_overlap", "jaccard_clean"}
@@ -106,6 +108,24 @@ def test_the_alternative_text_has_the_first_and_the_last_score(small_run, figure
     assert f"exact_match goes from {first:.3f} (base) to {last:.3f} (v2)" in figures["lexical_scores"].alt
 
 
+def test_the_blind_guess_is_a_dashed_line_across_and_no_point_of_the_chain(small_run, figures):
+    blind = json.loads((small_run.root / "metrics/blind.json").read_text())
+    view = figures["lexical_scores"].views["All"]
+    across, line = view["layer"][1]["layer"][1:]
+    assert across["mark"]["type"] == "rule" and across["mark"]["strokeDash"] and "x" not in across["encoding"]
+    assert across["transform"] == [{"filter": "!isValid(datum.number)"}]
+    assert line["transform"] == [{"filter": "isValid(datum.number)"}]
+    [row] = [row for row in lines(view) if row["number"] is None and row["metric"] == "exact_match"]
+    assert row["value"] == pytest.approx(blind["exact_match"], rel=1e-5)
+    assert [row["version"] for row in view["layer"][-1]["data"]["values"]] == small_run.versions[1:]
+    assert f"; a blind guess has {blind['exact_match']:.3f}" in figures["lexical_scores"].alt
+    assert list(figures["lexical_scores"].table["version"]) == small_run.versions
+    # It has no grounding, which is no news.
+    assert list(figures["image_scores"].table["version"]) == small_run.versions[1:]
+    assert "absent" not in figures["image_scores"].note
+    assert "is the blind guess" in version_sections(small_run.root, small_run.versions)[0].text
+
+
 def test_a_metric_that_is_absent_is_named_with_the_reason(run, small_run):
     path = run / "metrics/intervals/v2.csv"
     table = read_csv(path).astype({"absent": object})
@@ -139,7 +159,7 @@ def test_a_metric_of_a_scale_of_its_own_has_a_chart_of_its_own(run, small_run):
         table.loc[len(table), ["metric", "value", "low", "high"]] = ["bartscore", -4.5, -5.0, -4.0]
         write_csv(table, path)
     figures = shown(run, small_run.versions)
-    assert [row["value"] for row in lines(figures["bartscore"].views["All"])] == [-4.5] * 3
+    assert [row["value"] for row in lines(figures["bartscore"].views["All"])] == [-4.5] * 4
     assert "-4.5" not in json.dumps(figures["lexical_scores"].views)
 
 

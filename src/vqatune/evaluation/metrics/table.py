@@ -36,8 +36,9 @@ class Metric:
     columns `needs` of pairs that have been scored. With `weights`, pairs that have a difficulty count, each by its
     weight.
 
-    `lowest` and `highest` bound a pair's score. Where it is displayed: `headline` metrics are those of their family that the report shows at first; `in_table` and
-    `in_slices` rank what `vqatune table` and the tables by slice show as far as there is room, 1 first.
+    `lowest` and `highest` bound a pair's score; `higher_is_better` is None where neither is. Where it is displayed:
+    `headline` metrics are those of their family that the report shows at first; `in_table` and `in_slices` rank what
+    `vqatune table` and the tables by slice show as far as there is room, 1 first.
     """
 
     name: str
@@ -48,7 +49,7 @@ class Metric:
     needs: tuple[str, ...] = ()
     weights: Mapping[int, float] | None = None
     over: Counted | None = None
-    higher_is_better: bool = True
+    higher_is_better: bool | None = True
     lowest: float = 0.0
     highest: float = 1.0
     headline: bool = False
@@ -156,7 +157,12 @@ _ROWS = (
         headline=True,
         in_table=15,
     ),
-    Metric("yes_share", "yes_no", derive=lambda pairs, params: answer_kinds.says_yes(pairs)),
+    Metric(
+        "yes_share",
+        "yes_no",
+        derive=lambda pairs, params: answer_kinds.says_yes(pairs),
+        higher_is_better=None,
+    ),
 )
 
 

@@ -12,7 +12,7 @@ import pandas as pd
 import yaml
 
 from vqatune.errors import DataError
-from vqatune.params import load_params
+from vqatune.params import BASE, BLIND, load_params
 from vqatune.tables import BATCH, read_csv, read_table
 from vqatune.training.chain_state import ChainState
 
@@ -156,13 +156,13 @@ def parameter_sections(facts: Facts) -> list[str]:
 
 
 def score_section(facts: Facts) -> str:
-    """Return the scores of the base model and the version, side by side, with 95 % intervals where they are known.
+    """Return the scores of the blind guess, the base model and the version, side by side, with 95 % intervals where they are known.
 
     Raises DataError where a file of scores is damaged.
     """
     if not (facts.metrics / f"{facts.version}.json").exists():
         return "This version has not been measured where this card was written."
-    names = [name for name in ("base", facts.version) if (facts.metrics / f"{name}.json").exists()]
+    names = [name for name in (BLIND, BASE, facts.version) if (facts.metrics / f"{name}.json").exists()]
     columns = {name: _scores_and_intervals(facts.metrics, name) for name in names}
     rows = (
         [metric, *(column.get(metric) for column in columns.values())] for metric in columns[facts.version]

@@ -10,6 +10,7 @@ from rich.table import Table
 
 from vqatune.errors import DataError
 from vqatune.evaluation.metrics import METRICS, ranked
+from vqatune.report.history import in_chain
 from vqatune.report.terminal.scores import best_in_bold
 from vqatune.report.terminal.tables import widest
 from vqatune.runtime.stage import timings
@@ -51,7 +52,9 @@ def show_timings(console: Console | None = None) -> None:
 
 
 def _table(history: pd.DataFrame, metrics: Sequence[str]) -> Table:
-    table = Table(title=f"{len(history)} versions on {history['pairs'].iloc[0]:,} test questions")
+    count = len(in_chain(history["version"]))
+    shown = f"{count} version{'s' * (count != 1)}{' and a blind guess' * (count < len(history))}"
+    table = Table(title=f"{shown} on {history['pairs'].iloc[0]:,} test questions")
     table.add_column("version", no_wrap=True)
     metrics = [name for name in METRICS if name in metrics]
     for name in metrics:

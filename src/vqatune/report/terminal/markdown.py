@@ -54,9 +54,10 @@ def versions_markdown(versions: Mapping[str, pd.DataFrame]) -> str:
     values = values.reindex(list(METRICS)).dropna(how="all")
     rows = []
     for metric, scores in values.iterrows():
-        best = scores.max() if METRICS[str(metric)].higher_is_better else scores.min()
+        higher = METRICS[str(metric)].higher_is_better
+        best = "" if higher is None else f"{scores.max() if higher else scores.min():.4f}"
         texts = ["" if pd.isna(score) else f"{score:.4f}" for score in scores]
-        rows.append((metric, *(f"**{text}**" if text == f"{best:.4f}" else text for text in texts)))
+        rows.append((metric, *(f"**{text}**" if text and text == best else text for text in texts)))
     reasons = [table.loc[table["absent"].notna(), "absent"] for table in tables.values()]
     absent = {metric: reason for column in reasons for metric, reason in column.items()}
     return "\n\n".join([_table(["metric", *versions], rows), *_absent(absent)]) + "\n"

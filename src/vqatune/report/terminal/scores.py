@@ -164,8 +164,11 @@ def _plus_minus(half: float) -> str:
 
 def best_in_bold(metric: str, values: pd.Series) -> dict[Any, str]:
     """Return the scores of a metric as they are shown, by their index: the best in bold, a missing one as nothing."""
-    best = f"{values.max() if METRICS[metric].higher_is_better else values.min():.3f}"
     texts = {name: "" if pd.isna(value) else f"{value:.3f}" for name, value in values.items()}
+    higher = METRICS[metric].higher_is_better
+    if higher is None:
+        return texts
+    best = f"{values.max() if higher else values.min():.3f}"
     return {name: f"[bold]{text}[/bold]" if text == best else text for name, text in texts.items()}
 
 

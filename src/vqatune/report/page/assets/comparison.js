@@ -66,6 +66,7 @@
       const difference = after - before;
       const shown = signed(difference);
       const better = difference > 0 === row.higher_is_better;
+      if (row.higher_is_better === null) return [spaced(row.name), withInterval(row, a), withInterval(row, b), shown];
       const overlap = row.low[a] === null || row.low[b] === null || (row.low[a] <= row.high[b] && row.low[b] <= row.high[a]);
       const [kind, said] = overlap ? ["faint", shown] : better ? ["better", `▲ better ${shown}`] : ["worse", `▼ worse ${shown}`];
       return [spaced(row.name), withInterval(row, a), withInterval(row, b), make("span", { class: kind }, said)];
@@ -108,7 +109,7 @@
   }
 
   const options = versions.map((name) => [name, name]);
-  fill(first, options, versions[Math.min(1, versions.length - 2)]);
+  fill(first, options, firstShown(versions));
   fill(second, options, versions.at(-1));
   for (const select of [first, second]) select.addEventListener("change", show);
   find("#swap-versions").addEventListener("click", () => {
