@@ -132,6 +132,22 @@ def test_the_card_says_scores_weaknesses_and_lineage(root):
     assert "shape (" not in card, "five pairs say nothing"
 
 
+def test_of_scores_that_are_equal_everywhere_the_card_has_one(root):
+    for name in ("blind", "base", "v2"):
+        path = root / "metrics" / f"{name}.json"
+        scores = json.loads(path.read_text())
+        write_json({"exact_match": scores["exact_match"], "bleu1": scores["exact_match"], "fuzzy": 0.5}, path)
+    card = _card(root)
+    assert "| fuzzy | 0.5 | 0.5 | 0.5 |" in card and "| bleu1 |" not in card
+    assert "\n\nEqual to exact_match here: bleu1.\n\n" in card
+    # What programs read has all.
+    assert {each.metric_type for each in ModelCard(card).data.eval_results} == {
+        "exact_match",
+        "bleu1",
+        "fuzzy",
+    }
+
+
 def test_the_folder_holds_the_scores_and_the_log_and_the_training_state_where_asked_for(root):
     model = _prepare(root)
     for name, kept in (

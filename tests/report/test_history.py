@@ -85,12 +85,12 @@ def test_the_table_shows_every_version_with_its_scores(metrics, tmp_path):
 ALL = {
     "exact_match": 0.25,
     "rouge_l": 0.5,
-    "fuzzy": 0.5,
-    "sbert_cosine": 0.5,
+    "fuzzy": 0.51,
+    "sbert_cosine": 0.52,
     "bertscore_f1": 0.75,
-    "average_mark": 0.5,
-    "grounding": 0.5,
-    "wups_weighted": 0.5,
+    "average_mark": 0.53,
+    "grounding": 0.54,
+    "wups_weighted": 0.55,
 }
 
 
@@ -109,6 +109,20 @@ def test_the_table_shows_as_many_scores_as_there_is_room_for_and_says_where_the_
     left = len(ALL) - row.count("0.")
     assert (left > 0) == (width < 100) and "0.250" in row
     assert (f"{left} more scores are in" in lines[-1]) == (left > 0)
+
+
+def test_of_scores_that_are_equal_in_all_versions_the_table_shows_one_and_names_the_others(tmp_path):
+    rows = [{"version": name, "number": 0, "pairs": 10} for name in ("v1", "v2")]
+    for row, value in zip(rows, (0.25, 0.5), strict=True):
+        row |= {"exact_match": value, "bleu1": value, "vqa_accuracy": value, "rouge_l": 0.5, "jaccard": 0.7}
+    write_csv(pd.DataFrame(rows), tmp_path / "history.csv")
+    show_history(tmp_path / "history.csv", console := Console(width=100, record=True, file=StringIO()))
+    lines = console.export_text().splitlines()
+    [row] = [line for line in lines if line.startswith("│ v1")]
+    assert row.split() == ["│", "v1", "│", "0.250", "│", "0.500", "│"]
+    assert "Equal to exact_match here: vqa_accuracy, bleu1." in lines
+    # The others of a metric without a rank are not shown, and counted.
+    assert lines[-1].startswith("1 more score is in ")
 
 
 def test_a_score_that_a_version_does_not_have_is_empty_in_the_table(tmp_path):

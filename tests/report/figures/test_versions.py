@@ -145,11 +145,12 @@ def test_lines_that_lie_on_each_other_are_named(run, small_run):
         table = read_csv(path).set_index("metric", drop=False)
         table.loc["bleu1", "value"] = table.loc["exact_match", "value"]
         write_csv(table, path)
-    note = shown(run, small_run.versions)["lexical_scores"].note
-    named = next(
-        group for group in note.removeprefix("Lines that lie on each other: ").split("; ") if "bleu1" in group
-    )
-    assert "exact_match" in named
+    figure = shown(run, small_run.versions)["lexical_scores"]
+    head, groups = figure.note.removesuffix(".").split(": ")
+    assert head == "Lines that lie on each other (the table has the first)"
+    named = next(group for group in groups.split("; ") if "bleu1" in group)
+    assert named.startswith("exact_match, ")
+    assert "exact_match" in figure.table and "bleu1" not in figure.table
 
 
 def test_a_metric_of_a_scale_of_its_own_has_a_chart_of_its_own(run, small_run):

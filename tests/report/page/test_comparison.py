@@ -83,3 +83,10 @@ def test_one_image_says_nothing_about_certainty_and_values_are_in_their_own_orde
     difficulties = [int(row["value"]) for row in rows if row["slice"] == "difficulty"]
     assert difficulties == sorted(difficulties) and len(difficulties) > 1
     assert not np.isnan([row["right"] for row in rows]).any()
+
+
+def test_of_metrics_that_are_equal_in_all_versions_there_is_one(data):
+    rows = {row["name"]: row["equal"] for row in data["totals"]}
+    # The made-up answers are of one word.
+    assert {"bleu1", "token_overlap", "lcs_ratio", "jaccard_clean"} == set(rows["exact_match"])
+    assert rows["fuzzy"] == [] and "bleu1" not in rows

@@ -1,10 +1,11 @@
 """The scores over the versions: a chart for each family of metrics, with 95 % bands."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
 
+from vqatune.evaluation.comparison.equal_metrics import equal_metrics
 from vqatune.evaluation.metrics import METRICS
 from vqatune.params.versions import BLIND
 from vqatune.report.charts.common import page_spec, rows
@@ -63,7 +64,8 @@ def _family(
     views = {"All": _chart(curves, names, names, versions)}
     if headline != there:
         views = {"The most telling": _chart(curves, names, headline, versions)} | views
-    notes = [_NOTES.get(family, ""), _same(curves, there)]
+    groups = equal_metrics(curves.pivot(index="metric", columns="version", values="value").loc[there])
+    notes = [_NOTES.get(family, ""), _same(groups)]
     for name, reason in absent.items():
         if METRICS[name].family == family:
             notes.append(f"{name} is absent: {reason}.")
@@ -74,7 +76,7 @@ def _family(
         _alt(curves, headline, versions),
         views,
         note,
-        _table(curves, there, versions),
+        _table(curves, list(groups), versions),
     )
 
 
@@ -141,14 +143,12 @@ def _alt(curves: pd.DataFrame, names: Sequence[str], versions: Sequence[str]) ->
     return f"Scores of {len(in_chain(versions))} versions with 95 % intervals: {'; '.join(parts)}."
 
 
-def _same(curves: pd.DataFrame, names: Sequence[str]) -> str:
-    """Return a sentence on the metrics whose lines coincide."""
-    values = curves.pivot(index="version", columns="metric", values="value").round(6)
-    groups: dict[tuple, list[str]] = {}
-    for name in names:
-        groups.setdefault(tuple(values[name].fillna(-9)), []).append(name)
-    shared = [", ".join(group) for group in groups.values() if len(group) > 1]
-    return f"Lines that lie on each other: {'; '.join(shared)}." if shared else ""
+def _same(groups: Mapping[str, Sequence[str]]) -> str:
+    """Return a sentence on the metrics whose lines coincide, of which the table has the first."""
+    shared = [", ".join([name, *others]) for name, others in groups.items() if others]
+    if not shared:
+        return ""
+    return f"Lines that lie on each other (the table has the first): {'; '.join(shared)}."
 
 
 def _table(curves: pd.DataFrame, names: Sequence[str], versions: Sequence[str]) -> pd.DataFrame:
