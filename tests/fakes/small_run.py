@@ -76,6 +76,7 @@ def make_run(root: Path, params: Params) -> None:
             write_json(scored.values, f"metrics/{version}.json")
             write_csv(scored.intervals(), f"metrics/intervals/{version}.csv")
             write_csv(scored.by(), f"metrics/by/{version}.csv")
+            write_csv(scored.confusion(), f"metrics/confusion/{version}.csv")
         for version in VERSIONS[1:]:
             write_csv(_log(), f"models/{version}/log.csv")
         write_csv(score_history(Path("metrics"), EVALUATED), "metrics/history.csv")

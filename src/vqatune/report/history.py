@@ -102,6 +102,7 @@ def remove_gone_versions(root: Path, versions: Sequence[str]) -> list[Path]:
     folders = {
         "metrics": "json",
         "metrics/by": "csv",
+        "metrics/confusion": "csv",
         "metrics/intervals": "csv",
         "data/predictions": "parquet",
     }

@@ -59,7 +59,7 @@ def test_every_chart_is_valid_and_as_wide_as_its_place(figures):
         f"{name}_scores" for name in ("lexical", "structural", "difficulty", "image", "blind", "yes_no")
     }
     slices = {"by_difficulty", "by_question_type", "by_product_type"}
-    assert families | slices | {"loss"} == set(figures)
+    assert families | slices | {"loss", "confusion"} == set(figures)
     for figure in figures.values():
         assert figure.alt and not figure.table.empty
         for spec in figure.views.values():
@@ -285,7 +285,9 @@ def test_a_single_tuned_version_is_enough(small_run):
     assert "of 1 version." in figures["loss"].alt
 
 
-@pytest.mark.parametrize("path", ["metrics/v2.json", "metrics/intervals/v2.csv", "metrics/by/v2.csv"])
+@pytest.mark.parametrize(
+    "path", [f"metrics/{name}" for name in ("v2.json", "intervals/v2.csv", "by/v2.csv", "confusion/v2.csv")]
+)
 def test_a_version_without_scores_is_named_with_what_to_run(run, small_run, path):
     (run / path).unlink()
     with pytest.raises(DataError, match="does not exist: run `dvc repro eval@v2`") as raised:

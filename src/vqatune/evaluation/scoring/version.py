@@ -10,6 +10,7 @@ import pandas as pd
 from vqatune.errors import DataError
 from vqatune.evaluation.metrics import METRICS
 from vqatune.evaluation.scoring.blind import blind_exact_match
+from vqatune.evaluation.scoring.confusion import confusion_table
 from vqatune.evaluation.scoring.score import Scores, score, score_into_store
 from vqatune.evaluation.scoring.slices import SLICES, add_slices, by_part_of_speech, by_slice
 from vqatune.evaluation.scoring.test_set import TestSet, check_predictions, check_test
@@ -48,6 +49,10 @@ class VersionScores:
         if "token_overlap" not in metrics:
             return table
         return pd.concat([table, by_part_of_speech(self.scores.pairs)], ignore_index=True)
+
+    def confusion(self) -> pd.DataFrame:
+        """Return how many pairs of each reference have which prediction, by question type (confusion.confusion_table)."""
+        return confusion_table(self.scores.pairs)
 
 
 def score_version(
