@@ -1,4 +1,4 @@
-"""eval: one version's scores, in total and by slice: `eval.py v7` (or `base`).
+"""eval: one version's scores, in total and by slice, and its confusions: `eval.py v7` (or `base`).
 
 Run by `dvc repro eval@v7`.
 """
@@ -25,6 +25,7 @@ def main(params: Params, version: str) -> None:
     write_json(scored.values, f"metrics/{version}.json")
     write_csv(scored.intervals(), f"metrics/intervals/{version}.csv")
     write_csv(scored.by(), f"metrics/by/{version}.csv")
+    write_csv(scored.confusion(), f"metrics/confusion/{version}.csv")
     if not scored.scores.all_stored:
         # The models are loaded: score the pairs of the evaluations that follow, too.
         others = sorted(Path("data/predictions").glob("*.parquet"))

@@ -21,7 +21,7 @@ from vqatune.tables import write_csv
 
 
 def main(params: Params) -> None:
-    metrics, versions = Path("metrics"), params.version_names
+    metrics, versions = Path("metrics"), params.evaluated_names
     for path in remove_gone_versions(Path(), versions):
         print(f"{path} is removed: the chain has no version {path.stem} any more")
     write_csv(score_history(metrics, versions), "metrics/history.csv")

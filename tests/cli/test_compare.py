@@ -63,10 +63,23 @@ def _predict(folder: Path, version: str, names, said: list[str]) -> None:
     tables.write_table(frame, folder / f"data/predictions/{version}.parquet", tables.PREDICTIONS)
 
 
+def test_the_blind_guess_is_compared_like_a_version(vqatune, checkout):
+    assert (
+        "data/predictions/blind.parquet does not exist: run `dvc repro blind`"
+        in vqatune("compare", "blind", "v2").error
+    )
+    names = [f"q{number:02}" for number in range(40)]
+    _predict(checkout, "blind", names, ["red"] * 20 + ["blue"] * 20)
+    found = vqatune("compare", "blind", "v2", "--json").json
+    assert found["first"] == "blind"
+    exact = next(row for row in found["metrics"] if row["metric"] == "exact_match")
+    assert (exact["first"], exact["second"]) == (0.5, 0.95)
+
+
 def test_two_versions_are_compared(vqatune, checkout):
     done = vqatune("compare", "v1", "v2")
     assert done.status == 0 and done.err == "" and "v2 − v1" in done.out
-    [line] = [line for line in done.out.splitlines() if "exact_match" in line]
+    [line] = [line for line in done.out.splitlines() if re.match("│ ?exact_match", line)]
     assert "0.5000" in line and "0.9500" in line and "+0.4500" in line
     assert "20 questions that v1 got wrong v2 got right; 2 the other way round" in done.out
     assert "LAMP" in done.out and "-0.100" in done.out
@@ -110,9 +123,13 @@ def test_only_the_chosen_metric_is_compared(vqatune, checkout):
 
 def test_three_versions_are_a_table_of_all_scores(vqatune, checkout):
     done = vqatune("compare", "base", "v1", "v2")
-    [line] = [line for line in done.out.splitlines() if "exact_match" in line]
+    [line] = [line for line in done.out.splitlines() if re.match("│ ?exact_match", line)]
     assert re.search(r"│0\.000 *│0\.500 ±\.\d{3}│0\.950 ±\.\d{3}│", line)
-    assert "rouge_l" in done.out and "bertscore_f1 are absent: no model is configured" in done.out
+    # Of equal metrics there is one row; a line names the others.
+    assert not any(re.match("│ ?rouge_l", line) for line in done.out.splitlines())
+    [equal] = [line for line in done.out.splitlines() if line.startswith("Equal to exact_match here: ")]
+    assert "rouge_l" in equal and "fuzzy" not in equal
+    assert "bertscore_f1 are absent: no model is configured" in done.out
     found = vqatune("compare", "base", "v1", "v2", "--json").json
     assert list(found) == ["base", "v1", "v2"]
     rows = {row["metric"]: row for row in found["v2"]}
@@ -149,6 +166,8 @@ def test_several_versions_as_markdown_are_one_table_with_the_best_in_bold(vqatun
     lines = done.out.splitlines()
     assert lines[0] == "| metric | base | v1 | v2 |"
     assert r"| exact\_match | 0.0000 | 0.5000 | **0.9500** |" in lines
+    assert not any(line.startswith(r"| rouge\_l") for line in lines)
+    assert any(line.startswith(r"Equal to exact\_match here: ") and r"rouge\_l" in line for line in lines)
 
 
 def test_the_slices_may_be_those_of_one_column(vqatune, checkout):

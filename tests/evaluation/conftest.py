@@ -43,7 +43,8 @@ def make_version() -> Callable[..., Version]:
         test = pd.DataFrame(pairs, columns=tables.PAIRS.names).astype({"difficulty": "Int8"})
         answered = pd.DataFrame(predictions, columns=tables.PREDICTIONS.names).astype({"grounding": float})
         sampled = pd.DataFrame((tiers or {}).items(), columns=["product_type", "tier"])
-        return answered, TestSet(test, pd.Series(list(training), dtype=object), sampled)
+        train = pd.DataFrame({"question": "What is it?", "answer": list(training), "question_type": "color"})
+        return answered, TestSet(test, train, sampled)
 
     return make
 

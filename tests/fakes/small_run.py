@@ -1,4 +1,7 @@
-"""A finished run of some forty listings in a folder: real data and scores, made-up answers of three versions."""
+"""A finished run of some forty listings in a folder: real data and scores, made-up answers of three versions.
+
+The blind guess beside them is a real one.
+"""
 
 from contextlib import chdir
 from pathlib import Path
@@ -12,6 +15,7 @@ from vqatune.catalogue.sample import sample_images
 from vqatune.catalogue.sources.abo import extract
 from vqatune.dataset.master_batches import make_master_batches
 from vqatune.dataset.split import describe_split, split_pairs
+from vqatune.evaluation.scoring.blind import blind_predictions
 from vqatune.evaluation.scoring.test_set import read_test
 from vqatune.evaluation.scoring.version import score_version
 from vqatune.generation.generate import generate
@@ -33,6 +37,7 @@ from vqatune.tables import (
 from vqatune.tables.hash_ranks import unit
 
 VERSIONS = ["base", "v1", "v2"]
+EVALUATED = ["blind", *VERSIONS]
 SHARES = {"base": 0.1, "v1": 0.6, "v2": 0.7}
 """Of right answers, by version."""
 CHANGES = {
@@ -44,8 +49,10 @@ CHANGES = {
 }
 METRICS = [
     *("exact_match", "bleu1", "token_overlap", "lcs_ratio", "fuzzy"),
-    *("average_mark", "grounding", "vccs", "jaccard_clean"),
+    *("average_mark", "grounding", "vccs", "jaccard_clean", "skill", "yes_no_f1", "yes_share"),
 ]
+OF_MODELS = ("grounding", "vccs")
+"""Metrics that the blind guess does not have."""
 HOSTILE = "</script><script>document.title = 'taken'</script><img src=x onerror=\"document.title = 'taken'\"> \u2028 &amp;"
 """What a catalogue or a model may say."""
 
@@ -55,20 +62,24 @@ def make_run(root: Path, params: Params) -> None:
     root.mkdir()
     with chdir(root):
         _make_data(params)
-        for version in VERSIONS:
-            write_table(_predictions(version), f"data/predictions/{version}.parquet", PREDICTIONS)
+        test_set = read_test(Path())
+        guesses = blind_predictions(test_set.training, test_set.pairs)
+        for version in EVALUATED:
+            predictions = guesses if version == "blind" else _predictions(version)
+            write_table(predictions, f"data/predictions/{version}.parquet", PREDICTIONS)
             scored = score_version(
                 pd.read_parquet(f"data/predictions/{version}.parquet"),
-                read_test(Path()),
+                test_set,
                 params,
-                metrics=METRICS,
+                metrics=[name for name in METRICS if version != "blind" or name not in OF_MODELS],
             )
             write_json(scored.values, f"metrics/{version}.json")
             write_csv(scored.intervals(), f"metrics/intervals/{version}.csv")
             write_csv(scored.by(), f"metrics/by/{version}.csv")
+            write_csv(scored.confusion(), f"metrics/confusion/{version}.csv")
         for version in VERSIONS[1:]:
             write_csv(_log(), f"models/{version}/log.csv")
-        write_csv(score_history(Path("metrics"), VERSIONS), "metrics/history.csv")
+        write_csv(score_history(Path("metrics"), EVALUATED), "metrics/history.csv")
 
 
 def _make_data(params: Params) -> None:

@@ -25,7 +25,11 @@ def archives(tmp_path_factory) -> Path:
 def keep_versions(values: dict, count: int) -> dict:
     """Return the parameters of a chain that is cut to its first versions."""
     versions = dict(list(values["versions"].items())[:count])
-    return {"versions": versions, "measured": {"base": {}} | versions}
+    return {
+        "versions": versions,
+        "predicted": {"base": {}} | versions,
+        "evaluated": {"blind": {}, "base": {}} | versions,
+    }
 
 
 def _outputs(archives: Path, params, folder: Path, shuffle: bool) -> dict[str, bytes]:

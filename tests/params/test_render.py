@@ -4,8 +4,10 @@ import pytest
 import yaml
 from ruamel.yaml import YAML
 
-from vqatune.params import LoraParams, Params, check_params
+from vqatune.errors import ParameterError
+from vqatune.params import LoraParams, Params, check_params, load_params
 from vqatune.params.render import WIDTH, params_yaml, read_values, reference
+from vqatune.params.versions import chain
 
 HINT = "differs from the classes in src/vqatune/params: run `python -m vqatune.params.render`"
 
@@ -17,7 +19,7 @@ def _comments(text: str) -> list[str]:
 def _names(values: dict, prefix: str = "") -> list[str]:
     names = []
     for name, value in values.items():
-        inner = isinstance(value, dict) and name not in ("versions", "measured")
+        inner = isinstance(value, dict) and name not in ("versions", "predicted", "evaluated")
         names += _names(value, f"{prefix}{name}.") if inner else [prefix + name]
     return names
 
@@ -88,7 +90,33 @@ def test_no_digit_of_a_number_is_lost(rate):
 def test_a_file_with_a_number_of_batches_gets_a_chain_of_that_length(tmp_path):
     path = tmp_path / "params.yaml"
     old = yaml.safe_load(params_yaml())
-    del old["versions"], old["measured"]
+    del old["versions"], old["predicted"], old["evaluated"]
     old["batch"]["count"] = 3
     path.write_text(yaml.safe_dump(old))
     assert read_values(path).version_names == ["base", "v1", "v2", "v3"]
+
+
+def test_a_file_with_one_list_of_what_is_measured_is_refused_in_a_line_and_brought_over(tmp_path, capsys):
+    path = tmp_path / "params.yaml"
+    old = yaml.safe_load(params_yaml(Params().model_copy(update={"versions": chain(3)})))
+    del old["evaluated"]
+    old["measured"] = old.pop("predicted")
+    old["lora"]["r"] = 16
+    path.write_text(yaml.safe_dump(old))
+    with pytest.raises(ParameterError) as caught:
+        load_params(path)
+    [line] = str(caught.value).splitlines()
+    assert line.startswith(f"{path}: measured is now two lists") and "python -m vqatune.params.render" in line
+    params = read_values(path)
+    assert capsys.readouterr().err == ""
+    assert params.evaluated_names == ["blind", "base", "v1", "v2", "v3"] and params.lora.r == 16
+
+
+def test_one_edit_of_the_versions_changes_what_is_predicted_and_evaluated():
+    text = "".join(
+        line for line in params_yaml().splitlines(keepends=True) if not re.match(r"  v\d\d?: ", line)
+    )
+    text = text.replace("&versions\n", '&versions\n  v1: {previous: base, batch: "01"}\n')
+    for read in (yaml.safe_load, YAML(typ="safe").load):
+        params = check_params(read(text), "params.yaml")
+        assert params.evaluated_names == ["blind", "base", "v1"] and set(params.predicted) == {"base", "v1"}

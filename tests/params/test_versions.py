@@ -10,7 +10,11 @@ def _chain(count: int) -> dict:
         for number, name in enumerate(names)
         if number
     }
-    return {"versions": versions, "measured": {"base": {}} | versions}
+    return {
+        "versions": versions,
+        "predicted": {"base": {}} | versions,
+        "evaluated": {"blind": {}, "base": {}} | versions,
+    }
 
 
 @pytest.mark.parametrize("count", [1, 3, 20])
@@ -36,7 +40,7 @@ def test_a_chain_with_a_gap_or_a_fork_is_refused(make_params, change, said):
     chain = _chain(2)
     chain["versions"] |= change
     with pytest.raises(ParameterError, match="versions") as caught:
-        make_params(chain | {"measured": {"base": {}} | chain["versions"]})
+        make_params(chain)
     assert said in str(caught.value)
 
 
@@ -47,8 +51,21 @@ def test_an_unknown_key_of_a_version_is_named(make_params):
         make_params(chain)
 
 
-def test_what_is_measured_is_base_and_every_version(make_params):
+@pytest.mark.parametrize(
+    ("name", "left_out", "said"),
+    [
+        ("predicted", "base", "predicted must be base and every version"),
+        ("predicted", "v2", "predicted must be base and every version"),
+        ("evaluated", "blind", "evaluated must be blind, base and every version"),
+        ("evaluated", "v1", "evaluated must be blind, base and every version"),
+    ],
+)
+def test_what_is_predicted_and_evaluated_follows_from_the_versions(make_params, name, left_out, said):
     chain = _chain(2)
-    del chain["measured"]["base"]
-    with pytest.raises(ParameterError, match="measured must be base and every version"):
+    del chain[name][left_out]
+    with pytest.raises(ParameterError, match=said):
         make_params(chain)
+
+
+def test_the_blind_guess_and_the_base_model_are_evaluated_before_the_versions(make_params):
+    assert make_params(_chain(2)).evaluated_names == ["blind", "base", "v1", "v2"]

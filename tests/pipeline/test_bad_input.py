@@ -81,13 +81,17 @@ def test_no_listing_in_the_wanted_language(checkout):
 def test_fewer_images_than_batches(checkout):
     chain = {"v1": {"previous": "base", "batch": "01"}}
     chain |= {f"v{n}": {"previous": f"v{n - 1}", "batch": f"{n:02d}"} for n in range(2, 201)}
-    checkout.set_params({"versions": chain, "measured": {"base": {}} | chain})
+    checkout.set_params(
+        {"versions": chain, "predicted": {"base": {}} | chain, "evaluated": {"blind": {}, "base": {}} | chain}
+    )
     assert "are too few for 200 batches" in refused(checkout, "batch")
 
 
 def test_a_chain_with_a_gap(checkout):
     chain = {"v1": {"previous": "base", "batch": "01"}, "v3": {"previous": "v2", "batch": "03"}}
-    checkout.set_params({"versions": chain, "measured": {"base": {}} | chain})
+    checkout.set_params(
+        {"versions": chain, "predicted": {"base": {}} | chain, "evaluated": {"blind": {}, "base": {}} | chain}
+    )
     assert "v3 stands where the chain goes on with v2" in refused(checkout, "batch")
 
 

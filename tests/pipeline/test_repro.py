@@ -4,7 +4,8 @@ import pandas as pd
 
 WHOLE = [
     *["raw", "extract", "filter", "sample", "generate", "split", "batch", "base", "train@v1", "train@v2"],
-    *["predict@base", "predict@v1", "predict@v2", "eval@base", "eval@v1", "eval@v2", "report"],
+    *["blind", "predict@base", "predict@v1", "predict@v2"],
+    *["eval@blind", "eval@base", "eval@v1", "eval@v2", "report"],
 ]
 
 
@@ -16,7 +17,7 @@ def test_two_clones_give_the_same_bytes_whatever_the_workers_and_the_hash_seed(f
 def test_one_repro_makes_and_measures_every_version(finished):
     assert sorted(finished.stages()) == sorted(WHOLE)
     history = pd.read_csv(finished.root / "metrics/history.csv")
-    assert list(history["version"]) == ["base", "v1", "v2"]
+    assert list(history["version"]) == ["blind", "base", "v1", "v2"]
     for version, exact_match in zip(history["version"], history["exact_match"], strict=True):
         assert (
             json.loads((finished.root / f"metrics/{version}.json").read_text())["exact_match"] == exact_match
@@ -67,9 +68,13 @@ def test_a_shorter_chain_leaves_no_scores_and_predictions_of_the_versions_that_a
 
 def test_a_longer_chain_is_one_edit(checkout):
     chain = {f"v{n}": {"previous": f"v{n - 1}" if n > 1 else "base", "batch": f"{n:02d}"} for n in (1, 2, 3)}
-    checkout.set_params({"versions": chain, "measured": {"base": {}} | chain})
+    checkout.set_params(
+        {"versions": chain, "predicted": {"base": {}} | chain, "evaluated": {"blind": {}, "base": {}} | chain}
+    )
     assert {"train@v3", "predict@v3", "eval@v3", "report"} <= set(checkout.run("dvc", "repro").ran)
-    assert list(pd.read_csv(checkout.root / "metrics/history.csv")["version"]) == ["base", "v1", "v2", "v3"]
+    assert list(pd.read_csv(checkout.root / "metrics/history.csv")["version"]) == [
+        *("blind", "base", "v1", "v2", "v3")
+    ]
 
 
 def test_a_file_outside_of_the_repository_is_watched(checkout, tmp_path):

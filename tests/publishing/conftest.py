@@ -55,6 +55,8 @@ def made(tiny_params, tiny_base, pairs, places, repository, tmp_path_factory) ->
 
     for version in ("base", "v1", "v2"):
         write_json(SCORES, root / "metrics" / f"{version}.json")
+    guessed = {name: value for name, value in SCORES.items() if name != "grounding"} | {"exact_match": 0.25}
+    write_json(guessed, root / "metrics" / "blind.json")
     for kind, text in (("intervals", INTERVALS), ("by", BY)):
         (root / "metrics" / kind).mkdir()
         (root / "metrics" / kind / "v2.csv").write_text(text)

@@ -116,8 +116,10 @@ def test_the_front_matter_names_no_base_and_no_licence_that_are_not_known(root):
 def test_the_card_says_scores_weaknesses_and_lineage(root):
     card = _card(root)
     for line in (
-        "| score | base | v2 |",
-        "| exact_match | 0.5932 | 0.5932 (0.5812 … 0.6046) |",
+        "| score | blind | base | v2 |",
+        "| exact_match | 0.25 | 0.5932 | 0.5932 (0.5812 … 0.6046) |",
+        "| grounding | – | 0.7 | 0.7 |",
+        "`blind` is a guess without the image, the most",
         "- questions about count (25% of 30), color (75% of 40)",
         "- difficulty 3 (50% of 30)",
         "9 images of 2 product types, in 2 batches",
@@ -128,6 +130,22 @@ def test_the_card_says_scores_weaknesses_and_lineage(root):
     ):
         assert line in card, line
     assert "shape (" not in card, "five pairs say nothing"
+
+
+def test_of_scores_that_are_equal_everywhere_the_card_has_one(root):
+    for name in ("blind", "base", "v2"):
+        path = root / "metrics" / f"{name}.json"
+        scores = json.loads(path.read_text())
+        write_json({"exact_match": scores["exact_match"], "bleu1": scores["exact_match"], "fuzzy": 0.5}, path)
+    card = _card(root)
+    assert "| fuzzy | 0.5 | 0.5 | 0.5 |" in card and "| bleu1 |" not in card
+    assert "\n\nEqual to exact_match here: bleu1.\n\n" in card
+    # What programs read has all.
+    assert {each.metric_type for each in ModelCard(card).data.eval_results} == {
+        "exact_match",
+        "bleu1",
+        "fuzzy",
+    }
 
 
 def test_the_folder_holds_the_scores_and_the_log_and_the_training_state_where_asked_for(root):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from small_run import CHANGES, VERSIONS, make_run
+from small_run import CHANGES, EVALUATED, make_run
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ def small_run(tmp_path_factory, make_params) -> Run:
         # Processes that draw eighty listings would take longer to start.
         patch.setenv("VQATUNE_WORKERS", "1")
         make_run(root, params)
-    return Run(root, params, VERSIONS)
+    return Run(root, params, EVALUATED)
 
 
 @pytest.fixture(scope="session")

@@ -45,7 +45,7 @@ def drawn(small_run, repository, tmp_path_factory):
     (root / "dvc.yaml").write_text(
         yaml.safe_dump({"plots": [plot for plot in plots if isinstance(plot, dict)]})
     )
-    write(small_run.versions[:2])
+    write(small_run.versions[:3])
     run("git", "init", "--quiet")
     run("git", "add", "--all")
     run("git", "commit", "--quiet", "--message", "two versions")
@@ -105,5 +105,7 @@ def test_the_plots_hold_for_vega_lite_5(drawn):
         vega = vl_convert.vegalite_to_vega(spec, vl_version=OLDEST)
         kinds = json.dumps(vega["marks"])
         assert '"line"' in kinds, name
-        assert ('"area"' in kinds) == (name in {"lexical", "structural", "semantic", "average_mark", "image"})
+        assert ('"area"' in kinds) == (
+            name in {"lexical", "structural", "average_mark", "image", "skill", "yes_no"}
+        )
         assert vega["scales"] and vega["legends"], name

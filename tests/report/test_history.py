@@ -40,6 +40,21 @@ def test_the_history_has_a_row_a_version_in_the_order_of_the_chain(metrics):
     assert history["exact_match"].tolist() == [0, 0.25, 0.5]
 
 
+def test_the_blind_guess_comes_first_and_has_no_number(metrics):
+    (metrics / "blind.json").write_text(json.dumps({"exact_match": 0.25, "pairs": 1200}))
+    history = score_history(metrics, ["blind", *VERSIONS])
+    assert history["version"].tolist() == ["blind", *VERSIONS]
+    assert history["number"].tolist() == [pd.NA, 0, 1, 2]
+    # Scores keep their order, whichever of them the first row has.
+    assert list(history.columns) == ["version", "number", "exact_match", "fuzzy", "pairs", "images"]
+    write_csv(history, metrics / "history.csv")
+    assert (metrics / "history.csv").read_text().splitlines()[1] == "blind,,0.25,,1200,"
+    console = Console(width=100, record=True, file=StringIO())
+    show_history(metrics / "history.csv", console)
+    shown = console.export_text()
+    assert "3 versions and a blind guess on 1,200 test questions" in " ".join(shown.split())
+
+
 def test_a_version_without_scores_is_named_with_what_to_run(metrics):
     with pytest.raises(DataError, match="v3.json does not exist: run `dvc repro eval@v3`"):
         score_history(metrics, [*VERSIONS, "v3"])
@@ -70,12 +85,12 @@ def test_the_table_shows_every_version_with_its_scores(metrics, tmp_path):
 ALL = {
     "exact_match": 0.25,
     "rouge_l": 0.5,
-    "fuzzy": 0.5,
-    "sbert_cosine": 0.5,
+    "fuzzy": 0.51,
+    "sbert_cosine": 0.52,
     "bertscore_f1": 0.75,
-    "average_mark": 0.5,
-    "grounding": 0.5,
-    "wups_weighted": 0.5,
+    "average_mark": 0.53,
+    "grounding": 0.54,
+    "wups_weighted": 0.55,
 }
 
 
@@ -94,6 +109,20 @@ def test_the_table_shows_as_many_scores_as_there_is_room_for_and_says_where_the_
     left = len(ALL) - row.count("0.")
     assert (left > 0) == (width < 100) and "0.250" in row
     assert (f"{left} more scores are in" in lines[-1]) == (left > 0)
+
+
+def test_of_scores_that_are_equal_in_all_versions_the_table_shows_one_and_names_the_others(tmp_path):
+    rows = [{"version": name, "number": 0, "pairs": 10} for name in ("v1", "v2")]
+    for row, value in zip(rows, (0.25, 0.5), strict=True):
+        row |= {"exact_match": value, "bleu1": value, "vqa_accuracy": value, "rouge_l": 0.5, "jaccard": 0.7}
+    write_csv(pd.DataFrame(rows), tmp_path / "history.csv")
+    show_history(tmp_path / "history.csv", console := Console(width=100, record=True, file=StringIO()))
+    lines = console.export_text().splitlines()
+    [row] = [line for line in lines if line.startswith("│ v1")]
+    assert row.split() == ["│", "v1", "│", "0.250", "│", "0.500", "│"]
+    assert "Equal to exact_match here: vqa_accuracy, bleu1." in lines
+    # The others of a metric without a rank are not shown, and counted.
+    assert lines[-1].startswith("1 more score is in ")
 
 
 def test_a_score_that_a_version_does_not_have_is_empty_in_the_table(tmp_path):
@@ -175,7 +204,7 @@ def plotted(small_run, repository, tmp_path_factory):
     places = {f"DVC_{name}_DIR": str(own / name) for name in ("GLOBAL_CONFIG", "SYSTEM_CONFIG", "SITE_CACHE")}
     environment = kept | places | {"GIT_CONFIG_GLOBAL": os.devnull, "DVC_NO_ANALYTICS": "1"}
     values = yaml.safe_load((repository / "params.yaml").read_text())
-    for section in ("versions", "measured"):
+    for section in ("versions", "predicted", "evaluated"):
         of_run = {name: entry for name, entry in values[section].items() if name in small_run.versions}
         values[section] = of_run
     (root / "params.yaml").write_text(yaml.safe_dump(values))
@@ -205,7 +234,7 @@ def _encodings(specification: dict) -> list[dict]:
 
 
 def test_every_plot_is_filled_with_fields_that_its_data_have(plotted):
-    bands = {"lexical", "structural", "average_mark", "image"}
+    bands = {"lexical", "structural", "average_mark", "image", "skill", "yes_no"}
     assert bands | {"by_difficulty", "loss", "loss_log", "loss_smoothed"} <= set(plotted)
     for name, specification in plotted.items():
         assert "<DVC_METRIC" not in json.dumps(specification)
@@ -214,9 +243,12 @@ def test_every_plot_is_filled_with_fields_that_its_data_have(plotted):
             used = {part["field"] for part in encoding.values() if isinstance(part, dict) and "field" in part}
             used |= {part["field"] for part in encoding.get("tooltip", ())}
             assert used and all(used <= set(row) for row in rows), name
-            assert {"x", "y", "color"} <= set(encoding)
+            assert {"y", "color"} <= set(encoding)
         if name in bands:
-            band, line = _encodings(specification)
+            band, across, line = _encodings(specification)
+            # The blind guess, which is at no version's place.
+            assert across["y"]["field"] == "value" and "x" not in across
+            assert {row["number"] for row in rows if row["version"] == "blind"} <= {""}
             assert (band["y"]["field"], band["y2"]["field"], line["y"]["field"]) == ("low", "high", "value")
             assert band["y"]["title"] == line["y"]["title"]
 

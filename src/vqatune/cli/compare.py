@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "versions",
         nargs="+",
         metavar="VERSION",
-        help="two or more: v7, base, or REVISION:v7 of a git revision or a DVC experiment (REVISION,REVISION,…:v7: several "
+        help="two or more: v7, base, blind, or REVISION:v7 of a git revision or a DVC experiment (REVISION,REVISION,…:v7: several "
         "trainings of a version, as a mean); or two or more files of "
         f"predictions ({FORMATS}), of which the pairs that all have are compared",
     )

@@ -27,10 +27,11 @@ from vqatune.params.sample import SampleParams, TierParams
 from vqatune.params.section import UNSET, Section
 from vqatune.params.split import SplitParams
 from vqatune.params.train import TrainParams
-from vqatune.params.versions import BASE, VersionParams, chain, check_chain
+from vqatune.params.versions import BASE, BLIND, VersionParams, chain, check_chain
 
 __all__ = [
     "BASE",
+    "BLIND",
     "ArchiveParams",
     "BatchParams",
     "BertscoreParams",
@@ -61,6 +62,7 @@ __all__ = [
 ]
 
 _CHAIN = chain(13)
+_LISTED = {name: version.model_dump() for name, version in _CHAIN.items()}
 
 
 class Params(Section):
@@ -89,9 +91,12 @@ class Params(Section):
         description="The chain of versions: the version that each is tuned from, and its master batch. For another "
         "number of versions, shorten the list or continue it; nothing else needs a change.",
     )
-    measured: dict[str, dict[str, str]] = Field(
-        {BASE: {}} | {name: version.model_dump() for name, version in _CHAIN.items()},
-        description="What predict and eval run for: the base model, and all versions.",
+    predicted: dict[str, dict[str, str]] = Field(
+        {BASE: {}} | _LISTED, description="What predict runs for: the base model, and all versions."
+    )
+    evaluated: dict[str, dict[str, str]] = Field(
+        {BLIND: {}, BASE: {}} | _LISTED,
+        description="What eval runs for: the blind guess, and what predict runs for.",
     )
 
     @field_validator("versions")
@@ -100,15 +105,26 @@ class Params(Section):
         return check_chain(versions)
 
     @model_validator(mode="after")
-    def _all_are_measured(self) -> "Params":
-        if set(self.measured) != {BASE, *self.versions}:
-            raise ValueError("measured must be base and every version: measured: {base: {}, <<: *versions}")
+    def _all_are_evaluated(self) -> "Params":
+        if set(self.predicted) != {BASE, *self.versions}:
+            raise ValueError(
+                "predicted must be base and every version: predicted: &predicted {base: {}, <<: *versions}"
+            )
+        if set(self.evaluated) != {BLIND, *self.predicted}:
+            raise ValueError(
+                "evaluated must be blind, base and every version: evaluated: {blind: {}, <<: *predicted}"
+            )
         return self
 
     @property
     def version_names(self) -> list[str]:
         """Base and every version, in the order of the chain."""
         return [BASE, *self.versions]
+
+    @property
+    def evaluated_names(self) -> list[str]:
+        """What has scores: the blind guess, base and every version, in the order of the chain."""
+        return [BLIND, *self.version_names]
 
 
 WATCHED_PATHS = ("raw.path", "generate.path", "generate.prompt_file", "predict.candidates")
@@ -146,6 +162,11 @@ def check_params(values: Any, where: str) -> Params:
     """
     if not isinstance(values, dict):
         raise ParameterError(f"{where} holds no parameters: restore it with `git checkout params.yaml`")
+    if "measured" in values and "evaluated" not in values:
+        raise ParameterError(
+            f"{where}: measured is now two lists, predicted and evaluated: run `python -m vqatune.params.render`, which "
+            "writes them and keeps all values"
+        )
     problems = [f"{name} is missing" for name in missing_keys(values, Params)]
     try:
         params = Params.model_validate(values)

@@ -20,7 +20,7 @@ from pydantic.fields import FieldInfo
 from vqatune.params import Params, check_params
 from vqatune.params.explain import section_of
 from vqatune.params.section import Section, path_or_none
-from vqatune.params.versions import BASE, chain
+from vqatune.params.versions import BASE, BLIND, chain
 
 WIDTH = 110
 """Columns of params.yaml."""
@@ -30,6 +30,9 @@ _YAML_HEAD = """\
 # `dvc exp run -S lora.r=16` tries a value without editing this file; `vqatune profile abo` sets all for ABO.
 # Types and choices: docs/params.md.
 """
+
+_LISTS = ("versions", "predicted", "evaluated")
+"""What is listed by name and is no section."""
 
 _REFERENCE_HEAD = """\
 # Parameters
@@ -48,8 +51,10 @@ def params_yaml(params: Params | None = None) -> str:
         if name == "versions":
             lines = [f"  {key}: {_flow(_plain(value))}\n" for key, value in params.versions.items()]
             parts.append(f"{comment}versions: &versions\n{''.join(lines)}")
-        elif name == "measured":
-            parts.append(f"{comment}measured:\n  {BASE}: {{}}\n  <<: *versions\n")
+        elif name == "predicted":
+            parts.append(f"{comment}predicted: &predicted\n  {BASE}: {{}}\n  <<: *versions\n")
+        elif name == "evaluated":
+            parts.append(f"{comment}evaluated:\n  {BLIND}: {{}}\n  <<: *predicted\n")
         else:
             parts.append(
                 comment + "".join(_yaml_lines(name, _plain(getattr(params, name)), "", field, set()))
@@ -66,7 +71,7 @@ def reference() -> str:
             rows = "".join(_rows(section, field.default, ""))
             head = "| parameter | type | default | meaning |\n|---|---|---|---|\n"
             parts.append(f"## {name}\n\n{' '.join((section.__doc__ or '').split())}\n\n{head}{rows}")
-        elif name in ("versions", "measured"):
+        elif name in _LISTS:
             parts.append(f"## {name}\n\n{field.description}\n")
         else:
             parts.append(
@@ -211,7 +216,11 @@ def read_values(path: Path) -> Params:
     if count and "versions" not in values:
         # As the number of versions was set before there was a list.
         versions = {name: version.model_dump() for name, version in chain(count).items()}
-        values |= {"versions": versions, "measured": {BASE: {}} | versions}
+        values["versions"] = versions
+    # Both follow from the versions, as did the one list that was in their place.
+    values.pop("measured", None)
+    values["predicted"] = {BASE: {}} | (values.get("versions") or {})
+    values["evaluated"] = {BLIND: {}} | values["predicted"]
     for name in sorted(_names(values) - _names(defaults) - {"batch.count"}):
         print(f"{name} is not a parameter: it is left out", file=sys.stderr)
     return check_params(_known(values, defaults), str(path))
@@ -220,7 +229,7 @@ def read_values(path: Path) -> Params:
 def _names(values: dict[str, Any], prefix: str = "") -> set[str]:
     names: set[str] = set()
     for name, value in values.items():
-        inner = isinstance(value, dict) and name not in ("versions", "measured")
+        inner = isinstance(value, dict) and name not in _LISTS
         names |= _names(value, f"{prefix}{name}.") if inner else {prefix + name}
     return names
 

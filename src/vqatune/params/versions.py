@@ -4,6 +4,8 @@ from vqatune.params.section import Section
 
 BASE = "base"
 """The base model's name among the versions."""
+BLIND = "blind"
+"""The name of the blind guess, which is evaluated as a version is."""
 
 
 class VersionParams(Section):
@@ -22,6 +24,11 @@ def chain(count: int) -> dict[str, VersionParams]:
         names[number]: VersionParams(previous=names[number - 1], batch=f"{number:02d}")
         for number in range(1, count + 1)
     }
+
+
+def predicting_stage(name: str) -> str:
+    """Return the stage that makes the predictions of a version or of the blind guess."""
+    return BLIND if name == BLIND else f"predict@{name}"
 
 
 def check_chain(versions: dict[str, VersionParams]) -> dict[str, VersionParams]:

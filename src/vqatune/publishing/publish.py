@@ -4,6 +4,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from vqatune.errors import ArchiveError, DataError
+from vqatune.params import BASE, BLIND
 from vqatune.publishing.cards.dataset import Origin, dataset_card, gather_origin
 from vqatune.publishing.cards.sections import Facts
 from vqatune.publishing.dataset import SPLITS, write_dataset
@@ -107,9 +108,11 @@ def _archives(root: Path) -> list[list[str | int]]:
 
 def _model_key(facts: Facts, request: Request, root: Path) -> str:
     numbers = range(1, len(facts.batches) + 1)
-    files = [f"metrics/{name}.json" for name in ("base", *(f"v{number}" for number in numbers))]
+    files = [f"metrics/{name}.json" for name in (BLIND, BASE, *(f"v{number}" for number in numbers))]
     files += [
-        f"metrics/{kind}/{name}.csv" for kind in ("intervals", "by") for name in ("base", request.version)
+        f"metrics/{kind}/{name}.csv"
+        for kind in ("intervals", "by")
+        for name in (BLIND, BASE, request.version)
     ]
     files += [f"data/batches/{number:02}.parquet" for number in numbers] + ["metrics/data/batches.csv"]
     return make_key(

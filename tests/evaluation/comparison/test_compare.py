@@ -115,7 +115,7 @@ def test_what_is_gained_and_lost_comes_with_both_answers_and_its_slices(score_tw
         "three",
         "i2",
     )
-    slices = (2, "count", "SOFA", 100, "up to 3 characters", "unseen")
+    slices = (2, "count", "SOFA", 100, "number", "up to 3 characters", "unseen")
     assert tuple(lost[list(SLICES)]) == slices
     assert changed["first"].iloc[3] == "" and changed["second"].iloc[3] == "None"
 

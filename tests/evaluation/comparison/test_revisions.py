@@ -138,7 +138,7 @@ def test_a_version_comes_with_the_test_set_of_its_revision(copied, make_version)
     tables.write_table(other.pairs, copied / "data/test.parquet", tables.PAIRS)
     assert list(read_version("v1", copied)[1].pairs["answer"]) == ["green"]
     _, test = read_version("HEAD:v1", copied)
-    assert list(test.pairs["answer"]) == list(test.training_answers) == ["red", "two"]
+    assert list(test.pairs["answer"]) == list(test.training["answer"]) == ["red", "two"]
     assert list(test.tiers["product_type"]) == ["CHAIR"]
 
 
@@ -159,12 +159,14 @@ def test_several_trainings_of_a_version_are_named_at_once():
 
 @pytest.mark.parametrize("name", ["w1", "v", "HEAD", "HEAD:x", "v1:", ":v1", "v-1", "V1", "v1.parquet", ""])
 def test_what_names_no_version_is_an_error(root, name):
-    assert _error(name, root) == f"{name!r} names no version: give base, v1 … v13, or REVISION:v13"
+    assert _error(name, root) == f"{name!r} names no version: give blind, base, v1 … v13, or REVISION:v13"
 
 
 def test_a_version_that_was_not_predicted_here_is_an_error_that_says_what_to_run(root):
     said = _error("v2", root)
     assert said == "data/predictions/v2.parquet does not exist: run `dvc repro predict@v2` or `dvc pull`"
+    said = _error("blind", root)
+    assert said == "data/predictions/blind.parquet does not exist: run `dvc repro blind` or `dvc pull`"
 
 
 def test_a_version_that_a_revision_does_not_have_is_an_error(root):

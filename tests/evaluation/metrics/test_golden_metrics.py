@@ -73,10 +73,13 @@ def test_a_metric_gives_its_golden_values(name):
 def test_a_metric_of_models_or_of_other_metrics_gives_its_golden_values(name, scored):
     _skip_without_wordnet(name)
     cases = pd.DataFrame(_golden(name)["pairs"])
-    values = scored(name, cases.drop(columns="value")).pairs[name]
+    whole = scored(name, cases.drop(columns="value"))
+    values = whole.pairs[name]
     within = 1e-5 if METRICS[name].group in _MODELS else 1e-12
     for case, value in zip(cases.to_dict("records"), values, strict=True):
         assert value == pytest.approx(case["value"], abs=within, rel=0, nan_ok=True), case
+    if "total" in _golden(name):
+        assert whole.totals["value"].tolist() == [_close(_golden(name)["total"])]
 
 
 @pytest.mark.parametrize("case", _golden("average_mark")["cases"])

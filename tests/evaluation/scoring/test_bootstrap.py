@@ -21,7 +21,7 @@ from vqatune.evaluation.scoring.bootstrap import (
 def _interval(images, values, weights=None, resamples=1000, seed=3) -> tuple[float, float]:
     values = np.asarray(values, dtype=np.float64)[:, None]
     weights = np.ones_like(values) if weights is None else np.asarray(weights, dtype=np.float64)[:, None]
-    sums = image_sums(np.asarray(images), values, weights)
+    sums = image_sums(np.asarray(images), values * weights, weights)
     low, high = interval(resampled_means(*sums, resamples, seed))
     return low.item(), high.item()
 
@@ -60,8 +60,8 @@ def test_more_images_make_the_interval_narrower():
 
 
 def test_resamples_are_those_of_counting_every_possible_draw():
-    images, values, weights = [0, 0, 1, 2], [1.0, 0.0, np.nan, 0.25], [2.0, 1.0, 1.0, 4.0]
-    sums, totals = image_sums(np.array(images), np.array(values)[:, None], np.array(weights)[:, None])
+    images, earned, possible = [0, 0, 1, 2], [2.0, 0.0, 0.0, 1.0], [2.0, 1.0, 0.0, 4.0]
+    sums, totals = image_sums(np.array(images), np.array(earned)[:, None], np.array(possible)[:, None])
     assert sums.ravel().tolist() == [2.0, 0.0, 1.0] and totals.ravel().tolist() == [3.0, 0.0, 4.0]
     drawn = resampled_means(sums, totals, 40_000, 2).ravel()
     possible = []
@@ -80,10 +80,10 @@ def test_the_ends_are_the_percentiles_that_leave_out_one_in_twenty():
     assert (low.item(), high.item()) == (25.0, 975.0)
 
 
-def test_a_value_that_is_nan_or_weighs_nothing_does_not_count():
+def test_a_value_that_weighs_nothing_does_not_count():
     images, values = np.repeat(np.arange(40), 2), np.tile([1.0, 0.0, 0.5, 0.25], 20)
-    spoiled = np.concatenate([values, [np.nan, np.nan, 1.0]])
-    weights = np.concatenate([np.ones(80), [1.0, 0.0, 0.0]])
+    spoiled = np.concatenate([values, [0.75, 0.0, 1.0]])
+    weights = np.concatenate([np.ones(80), [0.0, 0.0, 0.0]])
     assert _interval(np.concatenate([images, [0, 7, 39]]), spoiled, weights) == _interval(images, values)
 
 
@@ -99,9 +99,9 @@ def test_all_that_is_known_of_one_image_is_its_mean():
 
 
 def test_a_column_without_a_value_has_no_interval():
-    assert np.isnan(_interval([0, 1], [np.nan, np.nan])).all()
-    both = np.array([[1.0, np.nan], [0.0, np.nan]])
-    low, high = interval(resampled_means(*image_sums(np.array([0, 1]), both, np.ones((2, 2))), 100, 0))
+    assert np.isnan(_interval([0, 1], [0.0, 0.0], weights=[0.0, 0.0])).all()
+    both, counted = np.array([[1.0, 0.0], [0.0, 0.0]]), np.array([[1.0, 0.0], [1.0, 0.0]])
+    low, high = interval(resampled_means(*image_sums(np.array([0, 1]), both, counted), 100, 0))
     assert (low[0], high[0]) == (0.0, 1.0) and np.isnan([low[1], high[1]]).all()
 
 

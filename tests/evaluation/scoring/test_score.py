@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from vqatune.errors import DataError, ParameterError
 from vqatune.evaluation import score
-from vqatune.evaluation.metrics import METRICS, aggregate, pair_weights
+from vqatune.evaluation.metrics import METRICS, aggregate, total_terms
 from vqatune.params import EvalParams
 
 _TEXT = [name for name, metric in METRICS.items() if metric.group == "text"]
@@ -227,13 +227,51 @@ def test_a_mean_has_the_same_bits_in_any_order(scores, random):
     )
 
 
-def test_a_mean_of_nothing_is_none_and_pairs_without_a_mark_weigh_nothing():
-    correct, difficulty = np.array([1.0, 0.0, 1.0]), pd.array([2, 1, None], dtype="Int8")
-    weights = pair_weights(METRICS["average_mark"], pd.DataFrame({"difficulty": difficulty}))
-    assert weights.tolist() == [4.0, 2.0, 0.0]
-    assert aggregate(correct, weights) == pytest.approx(4 / 6)
-    assert aggregate(correct, np.zeros(3)) is None
-    assert aggregate(np.full(3, np.nan), np.ones(3)) is None
+def test_a_mean_of_nothing_is_none_and_pairs_without_a_mark_or_a_score_weigh_nothing():
+    marks, difficulty = [1.0, 0.0, 1.0, np.nan], pd.array([2, 1, None, 5], dtype="Int8")
+    pairs = pd.DataFrame({"average_mark": marks, "difficulty": difficulty})
+    earned, possible = total_terms(METRICS["average_mark"], pairs)
+    assert (earned.tolist(), possible.tolist()) == ([4.0, 0.0, 0.0, 0.0], [4.0, 2.0, 0.0, 0.0])
+    assert aggregate(earned, possible) == pytest.approx(4 / 6)
+    assert aggregate(earned, np.zeros(4)) is None
+
+
+def test_a_ratio_has_the_scores_of_pairs_that_are_not_in_its_denominator():
+    # The blind guess is right in the first two, the answer in the second and third.
+    frame = _frame(
+        ["a", "red", "blue", "b"], ["red", "red", "blue", "blue"], blind_exact_match=[1.0, 1.0, 0.0, 0.0]
+    )
+    scored = score(frame, ["exact_match", "skill"], params=_FEW)
+    assert scored.pairs["skill"].tolist() == [-1.0, 0.0, 1.0, 0.0]
+    [_, skill] = scored.totals.to_dict("records")
+    assert skill["value"] == (0.5 - 0.5) / (1 - 0.5) == 0.0 and skill["pairs"] == 4
+    assert skill["low"] < 0 < skill["high"]
+
+
+@pytest.mark.parametrize(
+    ("blind", "said"),
+    [
+        ([1.0, 1.0], "skill cannot be computed: the blind guess is always right"),
+        ([None, None], "skill cannot be computed: there are no training pairs here"),
+    ],
+)
+def test_there_is_no_skill_where_a_blind_guess_is_always_right_or_not_there(blind, said):
+    frame = _frame(["red", "blue"], ["red", "red"], blind_exact_match=blind)
+    with pytest.raises(ParameterError, match=said):
+        score(frame, ["skill"], params=_FEW)
+    assert (
+        "skill"
+        in score(
+            frame, params=EvalParams(resamples=2, bertscore={"model": None}, sbert={"model": None})
+        ).absent
+    )
+
+
+def test_a_blind_match_that_is_no_number_is_an_error():
+    with pytest.raises(
+        DataError, match="the column 'blind_exact_match' holds 'red': it needs numbers from 0 to 1"
+    ):
+        score(_frame(["red"], ["red"], blind_exact_match=["red"]), ["exact_match"])
 
 
 _ROW = st.tuples(

@@ -45,6 +45,8 @@ def test_there_is_a_row_for_every_value_in_order_within_its_slice(table, scored)
         ("product_type", "SOFA", 2, 2),
         ("tier", "0", 3, 2),
         ("tier", "100", 2, 2),
+        ("answer_kind", "number", 1, 1),
+        ("answer_kind", "other", 4, 3),
         ("answer_length", "up to 3 characters", 3, 2),
         ("answer_length", "4 to 6", 1, 1),
         ("answer_length", "7 to 9", 1, 1),
@@ -59,7 +61,8 @@ def test_there_is_a_row_for_every_value_in_order_within_its_slice(table, scored)
 
 
 def test_a_slice_scores_as_its_pairs_alone(table, make_version, text_params):
-    alone = score_version(*make_version(*[row for row in _ROWS if row[4] == "CHAIR"]), text_params)
+    chairs = [row for row in _ROWS if row[4] == "CHAIR"]
+    alone = score_version(*make_version(*chairs, training=_TRAINING), text_params)
     for slice_, value in (("product_type", "CHAIR"), ("tier", "0")):
         row = _row(table, slice_, value)
         totals = alone.scores.totals
@@ -108,6 +111,26 @@ def test_lengths_are_in_their_own_order_and_tiers_in_that_of_numbers(make_versio
     assert values["answer_length"] == ["up to 3 characters", "4 to 6", "7 to 9", "10 to 14", "15 or more"]
     # A product type that was not sampled is in no tier.
     assert values["tier"] == ["0", "50", "200", "1000"]
+
+
+def test_scores_against_the_blind_guess_are_by_slice_too(make_version, text_params):
+    rows = [
+        ("yes", "yes", None, "size", "A"),
+        ("yes", "no", None, "size", "A"),
+        ("no", "yes", None, "size", "B"),
+        ("red", "red", None, "color", "B"),
+        ("blue", "red", None, "color", "B"),
+    ]
+    # The blind guess is yes.
+    table = score_version(*make_version(*rows, training=["yes", "yes", "red"]), text_params).by()
+    yes_no, other = (_row(table, "answer_kind", value) for value in ("yes/no", "other"))
+    # One right of three, of which the guess has two; one right of two, of which it has none.
+    assert yes_no["skill"] == pytest.approx((1 / 3 - 2 / 3) / (1 - 2 / 3)) and other["skill"] == 0.5
+    assert yes_no["yes_no_precision"] == yes_no["yes_no_recall"] == yes_no["yes_no_f1"] == 0.5
+    assert yes_no["yes_share"] == pytest.approx(2 / 3) and np.isnan(other["yes_share"])
+    assert _row(table, "product_type", "B")["skill"] == pytest.approx(1 / 3)
+    # In A the guess is always right.
+    assert np.isnan(_row(table, "product_type", "A")["skill"])
 
 
 def test_an_answer_is_seen_where_training_has_its_plain_form(make_version, text_params):

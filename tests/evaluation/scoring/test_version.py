@@ -146,7 +146,7 @@ def test_the_order_of_rows_changes_no_bit(make_version, text_params, random):
     predictions["grounding"] = [(np.nan, 0.25, 0.875)[i % 3] for i in range(60)]
     first = score_version(predictions, test, text_params)
     one, other = (random.sample(range(60), 60) for _ in range(2))
-    turned = replace(test, pairs=test.pairs.iloc[other], training_answers=test.training_answers[::-1])
+    turned = replace(test, pairs=test.pairs.iloc[other], training=test.training[::-1])
     again = score_version(predictions.iloc[one], turned, text_params)
     assert _texts(again) == _texts(first)
     pd.testing.assert_frame_equal(again.scores.pairs, first.scores.pairs, check_exact=True)

@@ -55,9 +55,11 @@ def lines(spec: dict) -> list[dict]:
 
 
 def test_every_chart_is_valid_and_as_wide_as_its_place(figures):
-    families = {f"{name}_scores" for name in ("lexical", "structural", "difficulty", "image")}
+    families = {
+        f"{name}_scores" for name in ("lexical", "structural", "difficulty", "image", "blind", "yes_no")
+    }
     slices = {"by_difficulty", "by_question_type", "by_product_type"}
-    assert families | slices | {"loss"} == set(figures)
+    assert families | slices | {"loss", "confusion"} == set(figures)
     for figure in figures.values():
         assert figure.alt and not figure.table.empty
         for spec in figure.views.values():
@@ -66,7 +68,7 @@ def test_every_chart_is_valid_and_as_wide_as_its_place(figures):
 
 
 def test_scores_and_bands_are_those_of_the_metrics_files(small_run, figures):
-    for place, version in enumerate(small_run.versions):
+    for place, version in zip([None, 0, 1, 2], small_run.versions, strict=True):
         table = read_csv(small_run.root / f"metrics/intervals/{version}.csv").set_index("metric")
         drawn = [row for row in lines(figures["lexical_scores"].views["All"]) if row["number"] == place]
         assert {row["metric"] for row in drawn} == {"exact_match", "bleu1", "token_overlap", "jaccard_clean"}
@@ -106,6 +108,24 @@ def test_the_alternative_text_has_the_first_and_the_last_score(small_run, figure
     assert f"exact_match goes from {first:.3f} (base) to {last:.3f} (v2)" in figures["lexical_scores"].alt
 
 
+def test_the_blind_guess_is_a_dashed_line_across_and_no_point_of_the_chain(small_run, figures):
+    blind = json.loads((small_run.root / "metrics/blind.json").read_text())
+    view = figures["lexical_scores"].views["All"]
+    across, line = view["layer"][1]["layer"][1:]
+    assert across["mark"]["type"] == "rule" and across["mark"]["strokeDash"] and "x" not in across["encoding"]
+    assert across["transform"] == [{"filter": "!isValid(datum.number)"}]
+    assert line["transform"] == [{"filter": "isValid(datum.number)"}]
+    [row] = [row for row in lines(view) if row["number"] is None and row["metric"] == "exact_match"]
+    assert row["value"] == pytest.approx(blind["exact_match"], rel=1e-5)
+    assert [row["version"] for row in view["layer"][-1]["data"]["values"]] == small_run.versions[1:]
+    assert f"; a blind guess has {blind['exact_match']:.3f}" in figures["lexical_scores"].alt
+    assert list(figures["lexical_scores"].table["version"]) == small_run.versions
+    # It has no grounding, which is no news.
+    assert list(figures["image_scores"].table["version"]) == small_run.versions[1:]
+    assert "absent" not in figures["image_scores"].note
+    assert "is the blind guess" in version_sections(small_run.root, small_run.versions)[0].text
+
+
 def test_a_metric_that_is_absent_is_named_with_the_reason(run, small_run):
     path = run / "metrics/intervals/v2.csv"
     table = read_csv(path).astype({"absent": object})
@@ -125,11 +145,12 @@ def test_lines_that_lie_on_each_other_are_named(run, small_run):
         table = read_csv(path).set_index("metric", drop=False)
         table.loc["bleu1", "value"] = table.loc["exact_match", "value"]
         write_csv(table, path)
-    note = shown(run, small_run.versions)["lexical_scores"].note
-    named = next(
-        group for group in note.removeprefix("Lines that lie on each other: ").split("; ") if "bleu1" in group
-    )
-    assert "exact_match" in named
+    figure = shown(run, small_run.versions)["lexical_scores"]
+    head, groups = figure.note.removesuffix(".").split(": ")
+    assert head == "Lines that lie on each other (the table has the first)"
+    named = next(group for group in groups.split("; ") if "bleu1" in group)
+    assert named.startswith("exact_match, ")
+    assert "exact_match" in figure.table and "bleu1" not in figure.table
 
 
 def test_a_metric_of_a_scale_of_its_own_has_a_chart_of_its_own(run, small_run):
@@ -139,7 +160,7 @@ def test_a_metric_of_a_scale_of_its_own_has_a_chart_of_its_own(run, small_run):
         table.loc[len(table), ["metric", "value", "low", "high"]] = ["bartscore", -4.5, -5.0, -4.0]
         write_csv(table, path)
     figures = shown(run, small_run.versions)
-    assert [row["value"] for row in lines(figures["bartscore"].views["All"])] == [-4.5] * 3
+    assert [row["value"] for row in lines(figures["bartscore"].views["All"])] == [-4.5] * 4
     assert "-4.5" not in json.dumps(figures["lexical_scores"].views)
 
 
@@ -264,7 +285,9 @@ def test_a_single_tuned_version_is_enough(small_run):
     assert "of 1 version." in figures["loss"].alt
 
 
-@pytest.mark.parametrize("path", ["metrics/v2.json", "metrics/intervals/v2.csv", "metrics/by/v2.csv"])
+@pytest.mark.parametrize(
+    "path", [f"metrics/{name}" for name in ("v2.json", "intervals/v2.csv", "by/v2.csv", "confusion/v2.csv")]
+)
 def test_a_version_without_scores_is_named_with_what_to_run(run, small_run, path):
     (run / path).unlink()
     with pytest.raises(DataError, match="does not exist: run `dvc repro eval@v2`") as raised:

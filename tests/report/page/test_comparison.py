@@ -49,7 +49,7 @@ def test_the_shares_are_those_that_eval_wrote(small_run, data):
 
 def test_the_interval_is_about_that_of_the_bootstrap_over_images(answers, data):
     pairs = answers.pairs[["image_id"]].copy()
-    for place, (first, second) in enumerate(combinations(range(3), 2)):
+    for place, (first, second) in enumerate(combinations(range(4), 2)):
         pairs["exact_match"] = answers.right[:, second].astype(float) - answers.right[:, first]
         low, high = interval(resampled_means(*mean_sums(pairs, ["exact_match"]), 4000, 1))
         assert data["slices"][0]["half"][place] == pytest.approx(float(high[0] - low[0]) / 2, rel=0.1)
@@ -61,12 +61,12 @@ def test_few_images_widen_the_interval_as_students_t_does_and_too_few_have_none(
         assert _t_975(freedom) == pytest.approx(quantile, rel=0.003)
     # Twenty pairs of four images, all of which the second version has right and the first has not.
     pairs = answers.pairs.iloc[:20].assign(image_id=[f"i{place // 5}" for place in range(20)])
-    right = np.zeros((20, 3), dtype=bool)
+    right = np.zeros((20, 4), dtype=bool)
     right[:, 1] = True
     few = replace(answers, pairs=pairs, right=right)
-    assert comparison_data(small_run.root, few)["slices"][0]["half"] == [None] * 3
+    assert comparison_data(small_run.root, few)["slices"][0]["half"] == [None] * 6
     more = replace(few, pairs=pairs.assign(image_id=[f"i{place // 4}" for place in range(20)]))
-    assert comparison_data(small_run.root, more)["slices"][0]["half"] == [0.0] * 3
+    assert comparison_data(small_run.root, more)["slices"][0]["half"] == [0.0] * 6
 
 
 def test_one_image_says_nothing_about_certainty_and_values_are_in_their_own_order(small_run, answers):
@@ -79,7 +79,14 @@ def test_one_image_says_nothing_about_certainty_and_values_are_in_their_own_orde
         right=answers.right[some],
     )
     rows = comparison_data(small_run.root, one)["slices"]
-    assert all(row["half"] == [None] * 3 for row in rows)
+    assert all(row["half"] == [None] * 6 for row in rows)
     difficulties = [int(row["value"]) for row in rows if row["slice"] == "difficulty"]
     assert difficulties == sorted(difficulties) and len(difficulties) > 1
     assert not np.isnan([row["right"] for row in rows]).any()
+
+
+def test_of_metrics_that_are_equal_in_all_versions_there_is_one(data):
+    rows = {row["name"]: row["equal"] for row in data["totals"]}
+    # The made-up answers are of one word.
+    assert {"bleu1", "token_overlap", "lcs_ratio", "jaccard_clean"} == set(rows["exact_match"])
+    assert rows["fuzzy"] == [] and "bleu1" not in rows

@@ -62,9 +62,10 @@ def test_an_example_has_all_its_questions_and_every_versions_answer(small_run, c
         assert answers == rows[f"{version}_answer"].tolist() and right == rows[version].tolist()
         predicted = pd.read_parquet(copied / f"data/predictions/{version}.parquet").set_index("qa_id")
         probabilities = np.exp(predicted.loc[rows["qa_id"], "log_probability"])
-        assert [question[5][place] for question in image["questions"]] == pytest.approx(
-            probabilities * 1000, abs=0.51
-        )
+        shown = [question[5][place] for question in image["questions"]]
+        # The blind guess has no probability.
+        expected = [None] * len(rows) if version == "blind" else pytest.approx(probabilities * 1000, abs=0.51)
+        assert shown == expected
     picture = Image.open(BytesIO(base64.b64decode(image["source"].partition(",")[2])))
     assert picture.format == "JPEG" and max(picture.size) == 160
 
@@ -76,7 +77,10 @@ def test_an_answer_without_a_probability_has_none_in_the_examples(small_run, cop
     write_table(predictions, path, PREDICTIONS)
     data = example_data(copied, read_answers(copied, small_run.versions), 13)
     shown = [question[5] for image in data["images"] for question in image["questions"]]
-    assert all(v1 is None and 0 <= base <= 1000 and 0 <= v2 <= 1000 for base, v1, v2 in shown)
+    assert all(
+        blind is None and v1 is None and 0 <= base <= 1000 and 0 <= v2 <= 1000
+        for blind, base, v1, v2 in shown
+    )
 
 
 def test_a_picture_that_does_not_open_is_named_and_left_out(small_run, copied):

@@ -19,7 +19,7 @@ import yaml
 from vqatune.params import check_params
 from vqatune.report.page.page import write_page
 values = yaml.safe_load(sys.stdin.read())
-write_page(Path(), ["base", "v1", "v2"], check_params(values, "params"), sys.argv[1])
+write_page(Path(), ["blind", "base", "v1", "v2"], check_params(values, "params"), sys.argv[1])
 assert "torch" not in sys.modules
 """
 
@@ -99,5 +99,7 @@ def test_predictions_of_another_test_set_are_refused(small_run, tmp_path):
     with pytest.raises(
         DataError, match="base.parquet does not answer the questions .* `dvc repro predict@base`"
     ):
+        write_page(root, small_run.versions[1:], small_run.params, tmp_path / "page.html")
+    with pytest.raises(DataError, match="blind.parquet does not answer the questions .* `dvc repro blind`"):
         write_page(root, small_run.versions, small_run.params, tmp_path / "page.html")
     assert not (tmp_path / "page.html").exists()

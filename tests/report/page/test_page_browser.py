@@ -242,4 +242,4 @@ def test_a_link_leads_to_its_section_though_charts_above_it_are_not_drawn_yet(op
 def test_the_data_of_the_page_is_json_that_others_can_read(opened, pairs):
     data = json.loads(opened.text_content("#example-data"))
     assert {image["id"] for image in data["images"]} == set(pairs["image_id"])
-    assert data["versions"] == ["base", "v1", "v2"]
+    assert data["versions"] == ["blind", "base", "v1", "v2"]

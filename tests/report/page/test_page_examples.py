@@ -70,7 +70,9 @@ def test_cards_come_in_parts_with_all_their_questions_and_versions(opened, pairs
     until(opened, "document.querySelectorAll('.card img')[3].naturalWidth > 50")
     card.locator("summary", has_text="all versions").click()
     # What is folded is made once it has opened.
-    expect(card.locator("details thead th")).to_have_text(["question", "reference", "base", "v1", "v2"])
+    expect(card.locator("details thead th")).to_have_text(
+        ["question", "reference", "blind", "base", "v1", "v2"]
+    )
     opened.select_option("[name=difficulty]", "0")
     opened.wait_for_timeout(50)
     opened.locator(".card summary", has_text="more question").first.click()

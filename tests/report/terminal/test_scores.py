@@ -75,7 +75,11 @@ def test_empty_texts_are_counted_where_there_are_any(scores, predictions, refere
 def by() -> pd.DataFrame:
     rows = {"slice": "kind", "value": ["[red]", ""], "pairs": [1500, 2], "images": [30, 1]}
     metrics = ["exact_match", "vqa_accuracy", "bleu", "bleu1", "rouge_l", "meteor", "fuzzy", "sbert_cosine"]
-    return pd.DataFrame(rows | {name: [0.5, np.nan] for name in metrics})
+    return pd.DataFrame(
+        rows
+        | {name: [0.5 + place / 10_000, np.nan] for place, name in enumerate(metrics[:4])}
+        | {name: [0.5 - place / 10_000, np.nan] for place, name in enumerate(metrics[4:], 1)}
+    )
 
 
 def test_slices_are_shown_with_counts_and_nothing_where_there_is_no_score(by):
@@ -93,6 +97,13 @@ def test_slices_show_as_many_metrics_as_there_is_room_for(by, width):
     assert max(map(len, lines)) <= width and "…" not in "".join(lines)
     [line] = _lines(console, "[red]")
     assert line.count("0.500") == {25: 0, 40: 2, 60: 4, 80: 5, 100: 5}[width]
+    assert "Equal" not in _text(console)
+
+
+def test_of_metrics_that_are_equal_in_all_rows_of_a_slice_the_first_is_shown(by):
+    show_slices(by.assign(vqa_accuracy=by["exact_match"]), console := _console(100))
+    [line] = _lines(console, "[red]")
+    assert line.count("0.500") == 4 and "Equal to exact_match here: vqa_accuracy." in _text(console)
 
 
 @pytest.fixture

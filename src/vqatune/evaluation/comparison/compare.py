@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from vqatune.errors import DataError
-from vqatune.evaluation.metrics import METRICS, aggregate, pair_weights
+from vqatune.evaluation.metrics import METRICS, aggregate, total_terms
 from vqatune.evaluation.scoring.bootstrap import interval, resampled_means
 from vqatune.evaluation.scoring.score import Scores, mean_sums
 from vqatune.evaluation.scoring.slices import SLICES
@@ -111,7 +111,7 @@ def _metrics(first: Scores, second: Scores, resamples: int, seed: int) -> pd.Dat
     low, high = _difference(mean_sums(ours, names), mean_sums(theirs, names), resamples, seed)
     before, after = (
         np.array(
-            [aggregate(frame[name].to_numpy(), pair_weights(METRICS[name], frame)) for name in names],
+            [aggregate(*total_terms(METRICS[name], frame)) for name in names],
             dtype=np.float64,
         )
         for frame in (ours, theirs)

@@ -9,6 +9,7 @@ import pandas as pd
 
 from vqatune.errors import DataError
 from vqatune.evaluation.scoring.test_set import TestSet, read_test
+from vqatune.params.versions import predicting_stage
 from vqatune.tables import PREDICTIONS, read_table, table_columns
 
 _TABLES = ("data/test.parquet", "data/train.parquet", "data/sampled.parquet")
@@ -26,7 +27,7 @@ def read_version(name: str, root: Path) -> tuple[pd.DataFrame, TestSet]:
     """Return a version's predictions (tables.PREDICTIONS) and its test set.
 
     Args:
-        name: a version, after the name of a git revision or a DVC experiment and a colon where it is not this
+        name: a version or blind, after the name of a git revision or a DVC experiment and a colon where it is not this
             checkout's.
         root: the repository.
 
@@ -34,12 +35,14 @@ def read_version(name: str, root: Path) -> tuple[pd.DataFrame, TestSet]:
         DataError: there is no such version or revision, or its data are neither here nor in a remote.
     """
     revision, colon, version = name.rpartition(":")
-    if not re.fullmatch(r"base|v[0-9]+", version) or (colon and not revision):
-        raise DataError(f"{name!r} names no version: give base, v1 … v13, or REVISION:v13")
+    if not re.fullmatch(r"blind|base|v[0-9]+", version) or (colon and not revision):
+        raise DataError(f"{name!r} names no version: give blind, base, v1 … v13, or REVISION:v13")
     path = f"data/predictions/{version}.parquet"
     if not revision:
         if not (root / path).exists():
-            raise DataError(f"{path} does not exist: run `dvc repro predict@{version}` or `dvc pull`")
+            raise DataError(
+                f"{path} does not exist: run `dvc repro {predicting_stage(version)}` or `dvc pull`"
+            )
         return _read(root, path)
     with tempfile.TemporaryDirectory() as folder:
         _fetch(revision, [path, *_TABLES], root, Path(folder))

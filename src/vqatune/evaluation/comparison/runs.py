@@ -11,7 +11,7 @@ import pandas as pd
 
 from vqatune.errors import DataError
 from vqatune.evaluation.comparison.compare import CHANGE, Comparison
-from vqatune.evaluation.metrics import METRICS, aggregate, pair_weights
+from vqatune.evaluation.metrics import METRICS, aggregate, total_terms
 from vqatune.evaluation.scoring.bootstrap import interval, resampled_means_over_runs
 from vqatune.evaluation.scoring.score import Scores, mean_sums
 
@@ -94,10 +94,7 @@ def _differences(
     """Return both means of the metrics over the runs, and the ends of the intervals of their differences."""
     means, resampled = [], []
     for place, side in enumerate(frames):
-        values = [
-            [aggregate(frame[name].to_numpy(), pair_weights(METRICS[name], frame)) for name in names]
-            for frame in side
-        ]
+        values = [[aggregate(*total_terms(METRICS[name], frame)) for name in names] for frame in side]
         means.append(np.mean(np.array(values, dtype=np.float64), axis=0))
         sums, totals = zip(*(mean_sums(frame, names) for frame in side), strict=True)
         label = "both" if paired else str(place)

@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from vqatune.evaluation.metrics import lexical, structural
+from vqatune.evaluation.metrics import answer_kinds, lexical, structural
 from vqatune.evaluation.metrics.meteor import meteor
 from vqatune.evaluation.metrics.text import PairScore
 from vqatune.evaluation.metrics.vqa import vqa_accuracy
@@ -18,22 +18,27 @@ from vqatune.params import EvalParams
 MARKS: Mapping[int, float] = {0: 1.0, 1: 2.0, 2: 4.0, 3: 8.0, 5: 20.0}
 """The weight of a question in the average mark, by its difficulty."""
 
-Family = Literal["lexical", "structural", "semantic", "difficulty", "image"]
+Family = Literal["lexical", "structural", "semantic", "difficulty", "image", "blind", "yes_no"]
 Group = Literal["text", "wordnet", "bertscore", "sbert", "bartscore"]
 """Metrics that are scored together: those of texts alone, of WordNet, and of one model each."""
 Derived = Callable[[pd.DataFrame, EvalParams], pd.Series]
+Counted = Callable[[pd.DataFrame], np.ndarray]
+"""How much each of some scored pairs counts in a ratio's denominator: float64, at least 0."""
 
 
 @dataclass(frozen=True)
 class Metric:
     """A metric. Its total is the mean over the pairs where it is defined.
 
+    With `over`, it is a ratio instead: the sum of the scores over the sum of what `over` returns, of the same pairs.
+
     A score comes either from its group (`group`; by `pair`, or from the group's model) or, by `derive`, from the
     columns `needs` of pairs that have been scored. With `weights`, pairs that have a difficulty count, each by its
     weight.
 
-    Where it is displayed: `headline` metrics are those of their family that the report shows at first; `in_table` and
-    `in_slices` rank what `vqatune table` and the tables by slice show as far as there is room, 1 first.
+    `lowest` and `highest` bound a pair's score; `higher_is_better` is None where neither is. Where it is displayed:
+    `headline` metrics are those of their family that the report shows at first; `in_table` and `in_slices` rank what
+    `vqatune table` and the tables by slice show as far as there is room, 1 first.
     """
 
     name: str
@@ -43,7 +48,8 @@ class Metric:
     derive: Derived | None = None
     needs: tuple[str, ...] = ()
     weights: Mapping[int, float] | None = None
-    higher_is_better: bool = True
+    over: Counted | None = None
+    higher_is_better: bool | None = True
     lowest: float = 0.0
     highest: float = 1.0
     headline: bool = False
@@ -63,12 +69,24 @@ def _vccs(pairs: pd.DataFrame, params: EvalParams) -> pd.Series:
     return pairs["grounding"] * pairs["jaccard_clean"]
 
 
+def _above_blind(pairs: pd.DataFrame, params: EvalParams) -> pd.Series:
+    return pairs["exact_match"] - pairs["blind_exact_match"]
+
+
+def _wrong_blindly(pairs: pd.DataFrame) -> np.ndarray:
+    return 1.0 - pairs["blind_exact_match"].to_numpy(dtype=np.float64)
+
+
+def _yes_no_hits(pairs: pd.DataFrame, params: EvalParams) -> pd.Series:
+    return answer_kinds.yes_no_hits(pairs)
+
+
 _ROWS = (
     Metric("exact_match", "lexical", "text", lexical.exact_match, headline=True, in_table=1, in_slices=1),
     Metric("vqa_accuracy", "lexical", "text", vqa_accuracy, in_table=2, in_slices=2),
     Metric("bleu", "lexical", "text", lexical.bleu, headline=True, in_table=3),
     Metric("bleu1", "lexical", "text", lexical.bleu1),
-    Metric("rouge_l", "lexical", "text", lexical.rouge_l, in_table=4, in_slices=3),
+    Metric("rouge_l", "lexical", "text", lexical.rouge_l, in_table=14, in_slices=3),
     Metric("meteor", "lexical", "wordnet", meteor, headline=True, in_table=11),
     Metric("jaccard", "lexical", "text", lexical.jaccard),
     Metric("dice", "lexical", "text", lexical.dice),
@@ -115,6 +133,37 @@ _ROWS = (
         in_table=8,
     ),
     Metric("jaccard_clean", "lexical", "text", lexical.jaccard_clean),
+    Metric(
+        "skill",
+        "blind",
+        derive=_above_blind,
+        needs=("exact_match", "blind_exact_match"),
+        over=_wrong_blindly,
+        lowest=-1.0,
+        in_table=4,
+    ),
+    Metric(
+        "yes_no_precision",
+        "yes_no",
+        derive=_yes_no_hits,
+        over=answer_kinds.counts_in_precision,
+        headline=True,
+    ),
+    Metric("yes_no_recall", "yes_no", derive=_yes_no_hits, over=answer_kinds.counts_in_recall, headline=True),
+    Metric(
+        "yes_no_f1",
+        "yes_no",
+        derive=_yes_no_hits,
+        over=answer_kinds.counts_in_f1,
+        headline=True,
+        in_table=15,
+    ),
+    Metric(
+        "yes_share",
+        "yes_no",
+        derive=lambda pairs, params: answer_kinds.says_yes(pairs),
+        higher_is_better=None,
+    ),
 )
 
 
@@ -135,22 +184,27 @@ PUBLISHED: dict[str, PairScore] = {
 """Metrics as the code behind published tables computed them, where that differs."""
 
 
-def pair_weights(metric: Metric, pairs: pd.DataFrame) -> np.ndarray:
-    """Return each pair's weight in a metric's total: float64 of shape (pairs,), 0 for one that does not.
+def total_terms(metric: Metric, pairs: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Return what each pair adds to the numerator and to the denominator of a metric's total: float64 of shape (pairs,).
 
-    pairs: with `difficulty`, for a metric with weights.
+    Both are 0 for a pair where the metric is not defined, and for one without a weight.
+
+    pairs: scored, with the metric's column and what its weights or its `over` are made from.
     """
-    if metric.weights is None:
-        return np.ones(len(pairs))
-    return pairs["difficulty"].map(metric.weights).fillna(0.0).to_numpy(dtype=np.float64)
+    scores = pairs[metric.name].to_numpy(dtype=np.float64)
+    weights = np.ones(len(pairs)) if metric.over is None else metric.over(pairs)
+    if metric.weights is not None:
+        weights = pairs["difficulty"].map(metric.weights).fillna(0.0).to_numpy(dtype=np.float64)
+    counted = np.where(np.isnan(scores), 0.0, weights)
+    if metric.over is not None:
+        return np.where(np.isnan(scores), 0.0, scores), counted
+    return np.where(counted > 0, scores * weights, 0.0), counted
 
 
-def aggregate(scores: np.ndarray, weights: np.ndarray) -> float | None:
-    """Return the weighted mean of the scores that are defined (not NaN), or None where there are none.
+def aggregate(numerators: np.ndarray, denominators: np.ndarray) -> float | None:
+    """Return the ratio of the sums of what pairs add to them (total_terms), or None where the denominator is 0.
 
     The sums are exactly rounded, so that the order of the pairs does not change the last bit.
     """
-    defined = ~np.isnan(scores) & (weights > 0)
-    if not defined.any():
-        return None
-    return math.fsum((scores * weights)[defined].tolist()) / math.fsum(weights[defined].tolist())
+    denominator = math.fsum(denominators.tolist())
+    return math.fsum(numerators.tolist()) / denominator if denominator else None

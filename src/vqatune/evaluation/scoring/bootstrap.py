@@ -19,24 +19,24 @@ _DIGITS = 6
 """Further digits are below the noise of the resampling, and would differ between processors."""
 
 
-def image_sums(images: np.ndarray, values: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return each image's sum of weighted values, and of weights: both float64 of shape (images, columns).
+def image_sums(
+    images: np.ndarray, numerators: np.ndarray, denominators: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return each image's sums of what its pairs add to ratios: both float64 of shape (images, columns).
 
     Args:
         images: (pairs,), which image a pair is of, from 0.
-        values: (pairs, columns) float64, NaN where a value does not count.
-        weights: (pairs, columns) float64.
+        numerators: (pairs, columns) float64, 0 where a pair does not count; for a mean, weighted values.
+        denominators: (pairs, columns) float64, at least 0; for a mean, weights.
     """
     count = int(images.max()) + 1
-    counted = np.where(np.isnan(values), 0.0, weights)
-    products = np.where(counted > 0, values * weights, 0.0)
-    sums = [np.bincount(images, column, count) for column in products.T]
-    totals = [np.bincount(images, column, count) for column in counted.T]
+    sums = [np.bincount(images, column, count) for column in numerators.T]
+    totals = [np.bincount(images, column, count) for column in denominators.T]
     return np.stack(sums, 1), np.stack(totals, 1)
 
 
 def resampled_means(sums: np.ndarray, totals: np.ndarray, resamples: int, seed: int) -> np.ndarray:
-    """Return the means of all columns in every resample of the images: (resamples, columns), NaN where none counts.
+    """Return the ratios of all columns in every resample of the images: (resamples, columns), NaN where one is over 0.
 
     The draws depend on the number of images and the seed alone.
     """

@@ -13,7 +13,8 @@ from vqatune.evaluation.scoring.store import Pair
 def distinct_pairs(frame: pd.DataFrame) -> tuple[pd.DataFrame, np.ndarray, list[Pair]]:
     """Return the frame with a new index, the number of each row's distinct pair, and the distinct pairs, sorted.
 
-    `frame` has prediction and references (a text, or a list of texts), and optionally difficulty, grounding, image_id.
+    `frame` has prediction and references (a text, or a list of texts), and optionally difficulty, grounding,
+    blind_exact_match, image_id.
 
     Raises DataError where there is no pair, a column is missing, or one holds invalid values.
     """
@@ -69,7 +70,7 @@ def _pair(row: int, prediction: Any, references: Any) -> Pair:
 def _check_columns(frame: pd.DataFrame) -> None:
     if repeated := list(frame.columns[frame.columns.duplicated()]):
         raise DataError(f"there are several columns {repeated[0]!r}: keep one of them")
-    for name, highest in (("difficulty", np.inf), ("grounding", 1)):
+    for name, highest in (("difficulty", np.inf), ("grounding", 1), ("blind_exact_match", 1)):
         for value in frame[name].dropna().unique().tolist() if name in frame.columns else ():
             number = isinstance(value, Real) and not isinstance(value, bool)
             if not number or not 0 <= value <= highest:

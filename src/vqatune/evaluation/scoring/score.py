@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from vqatune.errors import ParameterError
-from vqatune.evaluation.metrics import METRICS, PUBLISHED, aggregate, pair_weights
+from vqatune.evaluation.metrics import METRICS, PUBLISHED, aggregate, total_terms
 from vqatune.evaluation.metrics.table import MARKS
 from vqatune.evaluation.metrics.text import tokens
 from vqatune.evaluation.scoring.bootstrap import image_sums, interval, resampled_means
@@ -61,7 +61,8 @@ def score(
     Args:
         frame: a row a pair: `prediction` (text) and `references` (a text or a list of texts); optionally `image_id`
             (intervals are by image; without it every pair is one of its own), `difficulty` (for average_mark),
-            `grounding` (for grounding and vccs); other columns are kept.
+            `grounding` (for grounding and vccs), `blind_exact_match` (whether the blind guess is right, for skill); other
+            columns are kept.
         metrics: names in METRICS; all that can be computed by default.
         params: models, weights, resamples; the defaults of `EvalParams` where not given.
         compute: what models that are not embedded run on; None for a GPU where there is one.
@@ -91,8 +92,8 @@ def score(
         else:
             scored[name] = derive(scored, params).astype(np.float64)
     for name in chosen:
-        if name not in absent and scored[name].isna().all():
-            absent[name] = "it is defined for none of the pairs"
+        if name not in absent and not total_terms(METRICS[name], scored)[1].any():
+            absent[name] = _undefined(name, scored)
     absent = {name: absent[name] for name in chosen if name in absent}
     if metrics is not None and absent:
         raise ParameterError("; ".join(f"{name} cannot be computed: {why}" for name, why in absent.items()))
@@ -128,10 +129,10 @@ def _counts(pairs: pd.DataFrame, rows: np.ndarray, distinct: list[Pair]) -> dict
 
 
 def mean_sums(pairs: pd.DataFrame, metrics: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-    """Return each image's sums of weighted scores and of weights, (images, metrics), images in order of their id."""
-    values = pairs[list(metrics)].to_numpy(dtype=np.float64)
-    weights = np.stack([pair_weights(METRICS[name], pairs) for name in metrics], 1)
-    return image_sums(_images(pairs), values, weights)
+    """Return each image's sums of what its pairs add to the metrics' totals, (images, metrics), images by their id."""
+    terms = [total_terms(METRICS[name], pairs) for name in metrics]
+    numerators, denominators = (np.stack(columns, 1) for columns in zip(*terms, strict=True))
+    return image_sums(_images(pairs), numerators, denominators)
 
 
 def _own_order(pairs: pd.DataFrame, rows: np.ndarray) -> np.ndarray:
@@ -153,9 +154,10 @@ def _totals(pairs: pd.DataFrame, metrics: list[str], resamples: int, seed: int) 
     low, high = interval(resampled_means(*mean_sums(pairs, metrics), resamples, seed))
     rows = []
     for place, name in enumerate(metrics):
-        scores, weights = pairs[name].to_numpy(dtype=np.float64), pair_weights(METRICS[name], pairs)
-        counted = int((~np.isnan(scores) & (weights > 0)).sum())
-        rows.append((name, aggregate(scores, weights), low[place], high[place], counted))
+        numerators, denominators = total_terms(METRICS[name], pairs)
+        # Every pair where a ratio is defined counts in it, in its numerator at least.
+        counted = (denominators > 0).sum() if METRICS[name].over is None else pairs[name].notna().sum()
+        rows.append((name, aggregate(numerators, denominators), low[place], high[place], int(counted)))
     totals = pd.DataFrame(rows, columns=columns)
     return totals.astype({"value": np.float64})
 
@@ -180,8 +182,18 @@ def _hindered(name: str, pairs: pd.DataFrame, absent: dict[str, str]) -> str | N
 
 _MISSING = {
     "difficulty": "no pair has a difficulty",
-    "grounding": "no prediction has a grounding: `predict` measures it, with predict.grounding_questions above 0",
+    "grounding": "no prediction has a grounding: `predict` measures it, with predict.grounding_questions above 0; a blind "
+    "guess has none",
+    "blind_exact_match": "there are no training pairs here to make the blind guess from",
 }
+
+
+def _undefined(name: str, pairs: pd.DataFrame) -> str:
+    """Return why a metric of scored pairs has no total."""
+    if pairs[name].isna().all():
+        yes_no = METRICS[name].family == "yes_no"
+        return "no reference is yes or no" if yes_no else "it is defined for none of the pairs"
+    return "the blind guess is always right" if name == "skill" else "no prediction or reference counts in it"
 
 
 def _chosen(names: Iterable[str] | None) -> list[str]:

@@ -10,7 +10,8 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from vqatune.evaluation.metrics import METRICS, pair_weights
+from vqatune.evaluation.metrics import METRICS, total_terms
+from vqatune.evaluation.metrics.answer_kinds import answer_kind
 from vqatune.evaluation.metrics.parts_of_speech import PARTS_OF_SPEECH, overlap_by_part_of_speech
 from vqatune.evaluation.metrics.text import plain
 
@@ -34,6 +35,7 @@ _ROWS = (
     Slice("question_type", "question type", in_report=True, order="pairs"),
     Slice("product_type", "product type", in_report=True, order="pairs"),
     Slice("tier", "tier"),
+    Slice("answer_kind", "answer kind"),
     Slice("answer_length", "answer length"),
     Slice("answer_in_training", "answer in training"),
 )
@@ -61,7 +63,8 @@ def add_slices(test: pd.DataFrame, training_answers: pd.Series, tiers: pd.DataFr
         tiers: product_type and tier (its lower bound in images) of the sampled images.
 
     Returns:
-        The pairs with tier, answer_length (in characters of the plain form) and answer_in_training (seen or unseen).
+        The pairs with tier, answer_kind (answer_kinds.AnswerKind), answer_length (in characters of the plain form) and
+        answer_in_training (seen or unseen).
     """
     tier_of = tiers.drop_duplicates("product_type").set_index("product_type")["tier"]
     seen = {plain(answer) for answer in training_answers.unique()}
@@ -70,16 +73,18 @@ def add_slices(test: pd.DataFrame, training_answers: pd.Series, tiers: pd.DataFr
     lengths = pd.cut(answers.str.len(), [*_LENGTHS, np.inf], right=False, labels=_LENGTH_NAMES)
     return test.assign(
         tier=test["product_type"].map(tier_of).astype("Int64"),
+        answer_kind=pd.Series(list(map(answer_kind, distinct)), dtype="str").take(codes).set_axis(test.index),
         answer_length=lengths,
         answer_in_training=np.where(answers.isin(seen), "seen", "unseen"),
     )
 
 
 def by_slice(pairs: pd.DataFrame, slices: Iterable[str], metrics: Sequence[str]) -> pd.DataFrame:
-    """Return the mean scores of the pairs by each value of some columns.
+    """Return the scores of the pairs by each value of some columns.
 
     Args:
-        pairs: the columns of `slices` and of `metrics`, and image_id where pairs share images.
+        pairs: the columns of `slices` and of `metrics`, what the metrics' totals are made from (metrics.total_terms),
+            and image_id where pairs share images.
         slices: columns; a pair without a value is in no row.
         metrics: names in METRICS.
 
@@ -96,10 +101,9 @@ def _one_slice(pairs: pd.DataFrame, slice_: str, metrics: Sequence[str]) -> pd.D
     pairs, codes = pairs[codes >= 0], codes[codes >= 0]
     table = _heads(slice_, list(map(str, values)), pairs, codes)
     for name in metrics:
-        scores = pairs[name].to_numpy(dtype=np.float64)
-        weights = np.where(np.isnan(scores), 0.0, pair_weights(METRICS[name], pairs))
-        sums = np.bincount(codes, np.where(weights > 0, scores * weights, 0.0), len(values))
-        totals = np.bincount(codes, weights, len(values))
+        numerators, denominators = total_terms(METRICS[name], pairs)
+        sums = np.bincount(codes, numerators, len(values))
+        totals = np.bincount(codes, denominators, len(values))
         table[name] = np.divide(sums, totals, out=np.full(len(values), np.nan), where=totals > 0)
     return table
 

@@ -20,8 +20,8 @@ class TestSet:
 
     pairs: pd.DataFrame
     """tables.PAIRS of the test set."""
-    training_answers: pd.Series
-    """The answers of all training pairs."""
+    training: pd.DataFrame
+    """question, answer and question_type of all training pairs."""
     tiers: pd.DataFrame
     """product_type and tier of the sampled images."""
 
@@ -31,7 +31,7 @@ def read_test(root: Path) -> TestSet:
     data = root / "data"
     return TestSet(
         read_table(data / "test.parquet", PAIRS),
-        read_table(data / "train.parquet", PAIRS, ["answer"])["answer"],
+        read_table(data / "train.parquet", PAIRS, ["question", "answer", "question_type"]),
         read_table(data / "sampled.parquet", SAMPLED, ["product_type", "tier"]),
     )
 

@@ -9,6 +9,8 @@ import pandas as pd
 
 from vqatune.errors import DataError
 from vqatune.evaluation.metrics import METRICS
+from vqatune.evaluation.scoring.blind import blind_exact_match
+from vqatune.evaluation.scoring.confusion import confusion_table
 from vqatune.evaluation.scoring.score import Scores, score, score_into_store
 from vqatune.evaluation.scoring.slices import SLICES, add_slices, by_part_of_speech, by_slice
 from vqatune.evaluation.scoring.test_set import TestSet, check_predictions, check_test
@@ -24,7 +26,8 @@ class VersionScores:
 
     values: metric → value, then the counts pairs, images, empty_predictions and empty_references; without the metrics
     that are absent.
-    scores: of the pairs, sorted by qa_id, with qa_id, image_id, question, the slice columns, prediction and references.
+    scores: of the pairs, sorted by qa_id, with qa_id, image_id, question, the slice columns, prediction, references and,
+    where there are training pairs, blind_exact_match (whether the blind guess is right).
     """
 
     values: dict[str, float | int]
@@ -41,6 +44,10 @@ class VersionScores:
         if "token_overlap" not in metrics:
             return table
         return pd.concat([table, by_part_of_speech(self.scores.pairs)], ignore_index=True)
+
+    def confusion(self) -> pd.DataFrame:
+        """Return how many pairs of each reference have which prediction, by question type (confusion.confusion_table)."""
+        return confusion_table(self.scores.pairs)
 
 
 def interval_table(scores: Scores) -> pd.DataFrame:
@@ -72,9 +79,12 @@ def score_version(
         ParameterError, ModelError: as `score`.
     """
     check_test(test.pairs)
-    pairs = add_slices(test.pairs, test.training_answers, test.tiers)
-    columns = ["qa_id", "image_id", "question", *SLICES]
-    pairs = pairs.sort_values("qa_id", ignore_index=True)[[*columns, "answer"]]
+    pairs = add_slices(test.pairs, test.training["answer"], test.tiers)
+    columns = ["qa_id", "image_id", "question", *SLICES, "answer"]
+    if len(test.training):
+        pairs["blind_exact_match"] = blind_exact_match(test.training, test.pairs)
+        columns.append("blind_exact_match")
+    pairs = pairs.sort_values("qa_id", ignore_index=True)[columns]
     pairs = _join(predictions, test.pairs, pairs)
     scores = score(pairs, metrics, params=params.eval, compute=params.compute, store=store, seed=params.seed)
     values = dict(scores.totals[["metric", "value"]].itertuples(index=False)) | scores.counts

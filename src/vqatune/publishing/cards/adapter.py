@@ -50,10 +50,13 @@ _SAMPLE = (
     "knows drawn pictures only."
 )
 _METRICS = """\
-`exact_match` is the share of answers that are the reference's word. A perfect answer of one word has 1 in every score but
-`bleu` (0.178) and `meteor` (0.5). `average_mark` counts hard questions for more; `grounding` is how often an answer is more
-probable under its own picture than under another (0.5 without looking), and `vccs` is that of right answers only;
-`bertscore`, `sbert_cosine`, `bartscore` and `wups` compare meanings, by models that other tables may not have used."""
+`exact_match` is the share of answers that are the reference's word. `blind` is a guess without the image, the most
+frequent answer to the question in training; `skill` is how far an exact match is from that guess (0) to always being right
+(1). A perfect answer of one word has 1 in every score of words and meanings but `bleu` (0.178) and `meteor` (0.5).
+`average_mark` counts hard questions for more; the `yes_no` scores are of the questions whose answer is yes or no, and
+`yes_share` is how often yes is said; `grounding` is how often an answer is more probable under its own picture than under
+another (0.5 without looking), and `vccs` is that of right answers only; `bertscore`, `sbert_cosine`, `bartscore` and `wups`
+compare meanings, by models that other tables may not have used."""
 _PROCESSOR = (
     "Take the processor from here, not the base model's: it begins a question with the token that this adapter was "
     "trained with."

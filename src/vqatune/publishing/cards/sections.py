@@ -12,7 +12,8 @@ import pandas as pd
 import yaml
 
 from vqatune.errors import DataError
-from vqatune.params import load_params
+from vqatune.evaluation.comparison.equal_metrics import equal_metrics, equality_sentences
+from vqatune.params import BASE, BLIND, load_params
 from vqatune.tables import BATCH, read_csv, read_table
 from vqatune.training.chain_state import ChainState
 
@@ -156,21 +157,28 @@ def parameter_sections(facts: Facts) -> list[str]:
 
 
 def score_section(facts: Facts) -> str:
-    """Return the scores of the base model and the version, side by side, with 95 % intervals where they are known.
+    """Return the scores of the blind guess, the base model and the version, side by side, with 95 % intervals where they are known.
+
+    Of scores that are equal in all of them it has the first.
 
     Raises DataError where a file of scores is damaged.
     """
     if not (facts.metrics / f"{facts.version}.json").exists():
         return "This version has not been measured where this card was written."
-    names = [name for name in ("base", facts.version) if (facts.metrics / f"{name}.json").exists()]
+    names = [name for name in (BLIND, BASE, facts.version) if (facts.metrics / f"{name}.json").exists()]
     columns = {name: _scores_and_intervals(facts.metrics, name) for name in names}
+    values = pd.DataFrame({name: read_scores(facts.metrics, name) for name in names}, dtype=float)
+    groups = equal_metrics(values.loc[[name for name in columns[facts.version] if name not in COUNTS]])
     rows = (
-        [metric, *(column.get(metric) for column in columns.values())] for metric in columns[facts.version]
+        [metric, *(column.get(metric) for column in columns.values())]
+        for metric in columns[facts.version]
+        if metric in groups or metric in COUNTS
     )
     text = "On the test set, whose images are in no batch"
     if any((facts.metrics / "intervals" / f"{name}.csv").exists() for name in names):
         text += "; in brackets the 95 % interval, by drawing the test images again"
-    return f"{text}:\n\n{markdown_table(['score', *names], rows)}"
+    table = markdown_table(["score", *names], rows)
+    return "\n\n".join([f"{text}:", table, *equality_sentences(groups)])
 
 
 def read_scores(metrics: Path, version: str) -> dict[str, Any]:

@@ -83,6 +83,8 @@ def heat_map(
     *,
     title: str,
     counts: Mapping[str, str],
+    columns: Sequence[str] | None = None,
+    angle: int = 0,
 ) -> alt.LayerChart:
     """Return cells in the order of their rows and columns, each with a number in it.
 
@@ -96,6 +98,8 @@ def heat_map(
         hover: what hovering shows, as for `tooltip`.
         title: above the columns.
         counts: a row's name → what stands behind it, such as its number of pairs.
+        columns: the names of the columns in their order; None for that of the rows.
+        angle: of the columns' names, in degrees, for names that are long.
     """
     # A name that is cut must not take its count with it; on a telephone, that stands in a line of its own.
     behind = f"({json.dumps(dict(counts))}[datum.value] || '')"
@@ -104,17 +108,18 @@ def heat_map(
     narrow = f"[truncate(datum.value, 11), {behind}]"
     size, middle = alt.ExprRef(f"{NARROW} ? 10 : 12"), alt.ExprRef(f"{NARROW} ? -6 : 0")
     # Where columns are narrow, v1, v2, … are 1, 2, …
-    columns = distinct(data, column)
+    columns = distinct(data, column) if columns is None else list(columns)
     short = (
         f"width < {_COLUMN * len(columns)} ? replace(datum.label, regexp('^v(?=[0-9])'), '') : datum.label"
     )
+    slanted = {"labelAlign": "left", "labelLimit": 90} if angle else {}
     plain = {"ticks": False, "domain": False, "labelFontSize": size}
     base = alt.Chart().encode(
         x=alt.X(
             field=column,
             type="nominal",
             sort=columns,
-            axis=alt.Axis(title=title, orient="top", labelAngle=0, labelExpr=short, **plain),
+            axis=alt.Axis(title=title, orient="top", labelAngle=angle, labelExpr=short, **slanted, **plain),
         ),
         y=alt.Y(
             field=row,

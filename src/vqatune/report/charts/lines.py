@@ -13,6 +13,10 @@ from vqatune.report.charts.common import Data, hovering, inline, legend, rows, t
 
 _BAND = 0.16
 """The opacity of a band."""
+_ACROSS = {"strokeDash": [8, 4]}
+"""The dashes of the blind guess's line."""
+_IN_CHAIN = "isValid(datum.number)"
+"""Whether a row is of a version of the chain, as a Vega expression; the blind guess has no number."""
 
 
 @dataclass(frozen=True)
@@ -39,9 +43,11 @@ def score_lines(
 ) -> alt.LayerChart:
     """Return a chart with a line for each value of a field, points on it, and a band from `low` to `high` below it.
 
+    A row without a number, which is the blind guess, is a line across the chart: dashed, unless dashes tell a field apart.
+
     Args:
         data: rows with the fields of the axes, of the group and, with a band, low and high.
-        axes: x is a version's number.
+        axes: x is a version's number, the field `number`.
         group: the field that tells the lines apart, by colour and by the shape of their points.
         names: its values, in the legend's order; a click on one there keeps that line and dims the others. None where
             they are not known yet, as in DVC's plots.
@@ -51,7 +57,8 @@ def score_lines(
         dash: the field that the dashes tell apart; where there is none, they help to tell the lines apart.
         hover: what hovering over a point shows, as for `tooltip`.
     """
-    base = alt.Chart(inline(data)) if isinstance(data, str) else alt.Chart()
+    every = alt.Chart(inline(data)) if isinstance(data, str) else alt.Chart()
+    base = every.transform_filter(_IN_CHAIN)
     x = alt.X(
         field=axes.x,
         type="quantitative",
@@ -75,6 +82,9 @@ def score_lines(
     )
     if hover:
         line = line.encode(tooltip=tooltip(hover))
+    across = every.transform_filter(f"!{_IN_CHAIN}").mark_rule(strokeWidth=1.2, **({} if dash else _ACROSS))
+    told_apart = {name: channels[name] for name in ("color", *(["strokeDash"] if dash else []))}
+    layers.append(across.encode(y=y, **told_apart, **_dimmed(chosen, 0.8, 0.08)))
     layers.append(line.add_params(chosen) if chosen else line)
     return alt.layer(*layers) if isinstance(data, str) else alt.layer(*layers, data=inline(data))
 

@@ -1,15 +1,17 @@
 """The scores over the versions: a chart for each family of metrics, with 95 % bands."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
 
+from vqatune.evaluation.comparison.equal_metrics import equal_metrics
 from vqatune.evaluation.metrics import METRICS
+from vqatune.params.versions import BLIND
 from vqatune.report.charts.common import page_spec, rows
 from vqatune.report.charts.lines import Axes, score_lines, with_hover
 from vqatune.report.figures.figure import Figure
-from vqatune.report.history import score_curves
+from vqatune.report.history import in_chain, score_curves, version_numbers
 from vqatune.report.stage_outputs import read_rows
 
 _TITLES = {
@@ -18,12 +20,16 @@ _TITLES = {
     "semantic": "Semantic scores: what the answer means",
     "difficulty": "Average mark: right answers, harder questions counting more",
     "image": "Do answers come from the image?",
+    "blind": "Skill: how far from the blind guess to always being right",
+    "yes_no": "Yes/no questions",
 }
 _NOTES = {
     "difficulty": "A question of difficulty 0, 1, 2, 3 or 5 is worth 1, 2, 4, 8 or 20 marks; the score is the share of "
     "them that right answers earn.",
     "image": "grounding is how often an answer is more probable under its own image than under another: 0.5 is a model "
     "that does not look. vccs multiplies it with the overlap of the words.",
+    "blind": "0 is no better than the blind guess, 1 is always right.",
+    "yes_no": "Of the questions whose answer is yes or no, yes being the positive answer; yes_share is how often it is said.",
 }
 _COLUMNS = ["number", "metric", "value", "low", "high"]
 _HEIGHT = 320
@@ -35,7 +41,8 @@ def score_figures(root: Path, versions: Sequence[str]) -> list[Figure]:
     It reads metrics/intervals. Raises DataError where a version has no scores yet.
     """
     metrics = root / "metrics"
-    absent = _absent(metrics, versions)
+    # That the blind guess, which has no model, lacks some is no news.
+    absent = _absent(metrics, in_chain(versions))
     figures = [_family(score_curves(metrics, versions, name), name, versions, absent) for name in _TITLES]
     unbounded = [
         _unbounded(metrics, versions, name)
@@ -57,7 +64,8 @@ def _family(
     views = {"All": _chart(curves, names, names, versions)}
     if headline != there:
         views = {"The most telling": _chart(curves, names, headline, versions)} | views
-    notes = [_NOTES.get(family, ""), _same(curves, there)]
+    groups = equal_metrics(curves.pivot(index="metric", columns="version", values="value").loc[there])
+    notes = [_NOTES.get(family, ""), _same(groups)]
     for name, reason in absent.items():
         if METRICS[name].family == family:
             notes.append(f"{name} is absent: {reason}.")
@@ -68,7 +76,7 @@ def _family(
         _alt(curves, headline, versions),
         views,
         note,
-        _table(curves, there),
+        _table(curves, list(groups), versions),
     )
 
 
@@ -78,9 +86,9 @@ def _unbounded(metrics: Path, versions: Sequence[str], name: str) -> Figure | No
         read_rows(metrics / "intervals" / f"{version}.csv", f"eval@{version}", "metric", "value").assign(
             version=version, number=number
         )
-        for number, version in enumerate(versions)
+        for version, number in version_numbers(versions).items()
     ]
-    curves = pd.concat(tables, ignore_index=True)
+    curves = pd.concat(tables, ignore_index=True).astype({"number": "Int64"})
     curves = curves[(curves["metric"] == name) & curves["value"].notna()]
     if curves.empty:
         return None
@@ -91,17 +99,20 @@ def _unbounded(metrics: Path, versions: Sequence[str], name: str) -> Figure | No
         _alt(curves, [name], versions),
         {"All": _chart(curves, [name], [name], versions)},
         note,
-        _table(curves, [name]),
+        _table(curves, [name], versions),
     )
 
 
 def _chart(curves: pd.DataFrame, names: Sequence[str], shown: Sequence[str], versions: Sequence[str]) -> dict:
     curves = curves[curves["metric"].isin(shown)]
     axes = Axes("number", "value", "version", "score")
-    chart = score_lines(rows(curves[_COLUMNS]), axes, "metric", names, shown=shown, versions=versions)
-    texts = curves.assign(text=_with_interval(curves)).pivot(index="number", columns="metric", values="text")
-    texts = texts.reindex(range(len(versions)))[list(shown)].fillna("–").reset_index()
-    texts.insert(0, "version", list(versions))
+    chart = score_lines(
+        rows(curves[_COLUMNS]), axes, "metric", names, shown=shown, versions=in_chain(versions)
+    )
+    chain = in_chain(versions)
+    texts = curves.assign(text=_with_interval(curves)).pivot(index="version", columns="metric", values="text")
+    texts = texts.reindex(index=chain, columns=list(shown)).fillna("–").rename_axis("version").reset_index()
+    texts.insert(0, "number", range(len(chain)))
     hover = {name: "" for name in ("version", *shown)}
     return page_spec(with_hover(chart, axes, texts, hover), _HEIGHT)
 
@@ -117,27 +128,31 @@ def _alt(curves: pd.DataFrame, names: Sequence[str], versions: Sequence[str]) ->
     parts = []
     for name in names:
         values = curves[curves["metric"] == name].set_index("version")["value"]
+        blind = values.get(BLIND)
+        values = values.drop(BLIND, errors="ignore")
+        if values.empty:
+            continue
         first, last = values.index[0], values.index[-1]
-        best = values.idxmax() if METRICS[name].higher_is_better else values.idxmin()
+        best = values.idxmin() if METRICS[name].higher_is_better is False else values.idxmax()
         part = f"{name} goes from {values[first]:.3f} ({first}) to {values[last]:.3f} ({last})"
-        if best != last:
+        if best != last and METRICS[name].higher_is_better is not None:
             part += f", best {values[best]:.3f} ({best})"
+        if blind is not None:
+            part += f"; a blind guess has {blind:.3f}"
         parts.append(part)
-    return f"Scores of {len(versions)} versions with 95 % intervals: {'; '.join(parts)}."
+    return f"Scores of {len(in_chain(versions))} versions with 95 % intervals: {'; '.join(parts)}."
 
 
-def _same(curves: pd.DataFrame, names: Sequence[str]) -> str:
-    """Return a sentence on the metrics whose lines coincide."""
-    values = curves.pivot(index="number", columns="metric", values="value").round(6)
-    groups: dict[tuple, list[str]] = {}
-    for name in names:
-        groups.setdefault(tuple(values[name].fillna(-9)), []).append(name)
-    shared = [", ".join(group) for group in groups.values() if len(group) > 1]
-    return f"Lines that lie on each other: {'; '.join(shared)}." if shared else ""
+def _same(groups: Mapping[str, Sequence[str]]) -> str:
+    """Return a sentence on the metrics whose lines coincide, of which the table has the first."""
+    shared = [", ".join([name, *others]) for name, others in groups.items() if others]
+    if not shared:
+        return ""
+    return f"Lines that lie on each other (the table has the first): {'; '.join(shared)}."
 
 
-def _table(curves: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
-    order = curves.drop_duplicates("number").sort_values("number")["version"]
+def _table(curves: pd.DataFrame, names: Sequence[str], versions: Sequence[str]) -> pd.DataFrame:
+    order = [version for version in versions if (curves["version"] == version).any()]
     texts = curves.assign(text=_with_interval(curves)).pivot(index="version", columns="metric", values="text")
     return texts.loc[order, list(names)].fillna("").rename_axis(columns=None).reset_index()
 

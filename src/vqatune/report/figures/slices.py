@@ -13,7 +13,7 @@ from vqatune.report.charts.common import page_spec, rows
 from vqatune.report.charts.counts import CELL, heat_map
 from vqatune.report.charts.lines import Axes, score_lines, with_hover
 from vqatune.report.figures.figure import Figure
-from vqatune.report.history import difficulty_curves
+from vqatune.report.history import difficulty_curves, in_chain
 from vqatune.report.stage_outputs import read_rows
 
 LARGEST = 24
@@ -69,7 +69,7 @@ def _figure(table: pd.DataFrame, slice_: str, versions: Sequence[str], highest: 
     last = some[some["version"] == versions[-1]].sort_values("exact_match", kind="stable")
     worst, best = last.iloc[0], last.iloc[-1]
     alt_text = (
-        f"Exact match of {len(versions)} versions by {name}. {versions[-1]} is best at {best['value']} "
+        f"Exact match of {len(in_chain(versions))} versions by {name}. {versions[-1]} is best at {best['value']} "
         f"({best['exact_match']:.1%} of {best['pairs']:,} pairs) and worst at {worst['value']} "
         f"({worst['exact_match']:.1%} of {worst['pairs']:,})."
     )
@@ -148,13 +148,15 @@ def _curves(curves: pd.DataFrame, versions: Sequence[str]) -> dict:
     curves = curves.dropna(subset=["exact_match"])
     curves = curves.assign(difficulty=[f"difficulty {value}" for value in curves["difficulty"]])
     names = list(dict.fromkeys(curves["difficulty"]))
-    axes = Axes("number", "exact_match", "version", "exact match")
+    axes, chain = Axes("number", "exact_match", "version", "exact match"), in_chain(versions)
     columns = ["number", "exact_match", "difficulty"]
-    chart = score_lines(rows(curves[columns]), axes, "difficulty", names, versions=versions, band=False)
+    chart = score_lines(rows(curves[columns]), axes, "difficulty", names, versions=chain, band=False)
     texts = curves.assign(text=[f"{value:.3f}" for value in curves["exact_match"]])
-    texts = texts.pivot(index="number", columns="difficulty", values="text").reindex(range(len(versions)))
-    texts = texts[names].fillna("–").reset_index()
-    texts.insert(0, "version", list(versions))
+    texts = texts.pivot(index="version", columns="difficulty", values="text").reindex(
+        index=chain, columns=names
+    )
+    texts = texts.fillna("–").rename_axis("version").reset_index()
+    texts.insert(0, "number", range(len(chain)))
     hover = {name: "" for name in ("version", *names)}
     return page_spec(with_hover(chart, axes, texts, hover), 320)
 

@@ -1,37 +1,47 @@
-"""The report's figures of the versions: their scores, the loss within each, and exact match by slice."""
+"""The report's figures of the versions: their scores, the loss within each, exact match by slice, and confusions."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
+from vqatune.params.versions import BLIND
+from vqatune.report.figures.confusion import confusion_figure
 from vqatune.report.figures.figure import Section
 from vqatune.report.figures.loss import loss_figure
 from vqatune.report.figures.scores import score_figures
 from vqatune.report.figures.slices import slice_figures
-from vqatune.report.history import score_history
+from vqatune.report.history import in_chain, score_history
 
 
 def version_sections(root: Path, versions: Sequence[str]) -> list[Section]:
-    """Return the sections on the versions: scores, losses, and exact match by slice.
+    """Return the sections on the versions: scores, losses, exact match by slice, and the last one's confusions.
 
-    root: a checkout, of which metrics/<version>.json, metrics/intervals, metrics/by and models/<version>/log.csv are
-    read. versions: in the order of the chain, the base first.
+    root: a checkout, of which metrics/<version>.json, metrics/intervals, metrics/by, metrics/confusion and models/<version>/log.csv are
+    read. versions: in the order of the chain, the base first; the blind guess may stand before it.
 
     Raises DataError where a version has no scores, or none was tuned.
     """
     history = score_history(root / "metrics", versions)
     pairs, images = history["pairs"].iloc[-1], history["images"].iloc[-1]
-    tuned = f"{len(versions) - 1} version{'s' * (len(versions) > 2)} tuned from it"
+    count = len(in_chain(versions)) - 1
+    tuned = f"{count} version{'s' * (count > 1)} tuned from it"
     scores = (
         f"The base model and {tuned}, measured on {pairs:,} questions about {images:,} test images. Bands are 95 % "
         "intervals; a dotted line marks the base model, which has not been tuned. A click on a name in the legend keeps "
         "that line and dims the others; another click takes it back."
     )
+    if BLIND in versions:
+        scores += (
+            " A dashed line across, in the colour of its score, is the blind guess: the most frequent training answer to the "
+            "question, by one who sees no image."
+        )
     learning = "Each version is tuned from the one before by one batch, step by step."
     right = (
         "The share of the test questions that are answered exactly as the reference is, version by version."
     )
+    confused = "Which answers the last version gives where another one is right."
     return [
         Section("scores", "The versions", scores, score_figures(root, versions)),
         Section("learning", "How they learned", learning, [loss_figure(root, versions)]),
         Section("slices", "Where they are right", right, slice_figures(root, versions)),
+        Section("confusions", "What is taken for what", confused, [confusion_figure(root, versions[-1])]),
     ]

@@ -11,6 +11,7 @@ from vqatune.errors import DataError
 from vqatune.evaluation.metrics import METRICS
 from vqatune.evaluation.scoring.slices import SLICES, add_slices
 from vqatune.evaluation.scoring.test_set import read_test
+from vqatune.params.versions import predicting_stage
 from vqatune.tables import PREDICTIONS, read_table
 
 
@@ -18,9 +19,9 @@ from vqatune.tables import PREDICTIONS, read_table
 class Answers:
     """The answers of some versions to a test set.
 
-    versions: their names, base first. pairs: tables.PAIRS and the columns of SLICES, sorted by qa_id. texts: the
+    versions: their names, the blind guess and base first. pairs: tables.PAIRS and the columns of SLICES, sorted by qa_id. texts: the
     answers, object of shape (pairs, versions). probabilities: float64 of that shape, in [0, 1], NaN where an image
-    did not open. right: whether an answer is the reference (exact match), bool of that shape.
+    did not open, and for the blind guess. right: whether an answer is the reference (exact match), bool of that shape.
     """
 
     versions: list[str]
@@ -36,7 +37,7 @@ def read_answers(root: Path, versions: Sequence[str]) -> Answers:
     Raises DataError where one of them has not been made yet, or predictions are not those of this test set.
     """
     test_set = read_test(root)
-    pairs = add_slices(test_set.pairs, test_set.training_answers, test_set.tiers)
+    pairs = add_slices(test_set.pairs, test_set.training["answer"], test_set.tiers)
     pairs = pairs.sort_values("qa_id", ignore_index=True)
     if pairs.empty:
         raise DataError(
@@ -53,9 +54,8 @@ def _read_predictions(path: Path, pairs: pd.DataFrame) -> pd.DataFrame:
     columns = ["qa_id", "prediction", "log_probability"]
     table = read_table(path, PREDICTIONS, columns).sort_values("qa_id", ignore_index=True)
     if not table["qa_id"].equals(pairs["qa_id"]) or table["prediction"].isna().any():
-        raise DataError(
-            f"{path} does not answer the questions of data/test.parquet: run `dvc repro predict@{path.stem}`"
-        )
+        stage = predicting_stage(path.stem)
+        raise DataError(f"{path} does not answer the questions of data/test.parquet: run `dvc repro {stage}`")
     return table
 
 

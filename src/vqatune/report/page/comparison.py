@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from vqatune.errors import DataError
+from vqatune.evaluation.comparison.equal_metrics import equal_metrics
 from vqatune.evaluation.metrics import METRICS
 from vqatune.evaluation.scoring.slices import SLICES, SMALLEST_SLICE
 from vqatune.report.page.answers import Answers, slice_values
@@ -27,8 +28,9 @@ def comparison_data(root: Path, answers: Answers) -> dict[str, Any]:
     """Return the data by which the page compares any two versions, as JSON can hold it.
 
     Returns:
-        versions: their names; smallest: SMALLEST_SLICE; fewest_images: FEWEST_IMAGES; totals: a dict a metric (name,
-        higher_is_better, and value, low, high: lists with a number or None a version); slices: a dict a slice, the
+        versions: their names; smallest: SMALLEST_SLICE; fewest_images: FEWEST_IMAGES; totals: a dict a metric, of
+        those that are equal in all versions the first (name, equal: the others, higher_is_better, and value, low, high:
+        lists with a number or None a version); slices: a dict a slice, the
         first being all pairs (slice, value, pairs, images, right: a count a version; gained, lost, half: a list with a
         value for every two versions, the first with the second, the first with the third, …). half is half the width
         of the 95 % interval of the difference in exact match, or None where there are fewer than FEWEST_IMAGES.
@@ -121,7 +123,9 @@ def _totals(folder: Path, versions: list[str]) -> list[dict[str, Any]]:
             row[end] = [_number(tables[version], name, end) for version in versions]
         if any(value is not None for value in row["value"]):
             rows.append(row)
-    return rows
+    values = pd.DataFrame({row["name"]: row["value"] for row in rows}, dtype=np.float64).T
+    groups = equal_metrics(values)
+    return [row | {"equal": groups[row["name"]]} for row in rows if row["name"] in groups]
 
 
 def _number(table: pd.DataFrame, metric: str, column: str) -> float | None:

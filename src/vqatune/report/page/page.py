@@ -16,6 +16,7 @@ from markupsafe import Markup
 from vqatune.params import Params
 from vqatune.report.figures.data import data_section
 from vqatune.report.figures.versions import version_sections
+from vqatune.report.history import in_chain
 from vqatune.report.page.answers import read_answers
 from vqatune.report.page.comparison import comparison_data
 from vqatune.report.page.examples import example_data
@@ -35,7 +36,7 @@ def write_page(
 
     Args:
         root: the checkout of the run.
-        versions: their names, base first.
+        versions: their names, base first; the blind guess may stand before it.
         params: those of the run.
         path: of the page.
         made: facts on this run and machine; without it the page explains how to see them.
@@ -59,7 +60,7 @@ def write_page(
             scripts=[Markup(script) for script in scripts],
             policy=_policy(scripts),
             summary=summarize(root, comparison),
-            versions=list(versions),
+            versions=in_chain(versions),
             charts=charts,
             comparison=comparison,
             examples=example_data(root, answers, params.seed),

@@ -6,6 +6,8 @@ from typing import Any
 import pandas as pd
 
 from vqatune.evaluation.scoring.slices import SLICES, SMALLEST_SLICE
+from vqatune.params.versions import BLIND
+from vqatune.report.history import in_chain
 from vqatune.report.page.comparison import FEWEST_IMAGES
 from vqatune.report.stage_outputs import read_counts, read_rows
 
@@ -28,7 +30,7 @@ def summarize(root: Path, comparison: dict[str, Any]) -> dict[str, Any]:
     sampled = read_rows(data / "sample.csv", "sample", "sampled")
     generated = read_counts(data / "generate.json", "generate", "kept")
     split = read_counts(data / "split.json", "split", "test")
-    tuned = len(comparison["versions"]) - 1
+    tuned = len(in_chain(comparison["versions"])) - 1
     counts = [
         (f"{filtered['listings_kept']:,}", f"of {extracted['listings']:,} listings pass the filter"),
         (f"{int(sampled['sampled'].sum()):,}", f"images in the sample, of {filtered['images_kept']:,}"),
@@ -47,12 +49,24 @@ def _sentences(comparison: dict[str, Any]) -> list[str]:
     if row is None or None in row["value"]:
         return []
     versions, values = comparison["versions"], row["value"]
-    first, last = (f"{versions[place]} {_with_interval(row, place)}" for place in (0, -1))
+    chain = [place for place, name in enumerate(versions) if name != BLIND]
+    first, last = (f"{versions[place]} {_with_interval(row, place)}" for place in (chain[0], chain[-1]))
     sentences = [f"Exact match, the share of answers that are the reference: {first}, {last}."]
-    best = max(range(len(values)), key=values.__getitem__)
+    best = max(chain, key=values.__getitem__)
     if values[best] > values[-1]:
         sentences.append(f"The best of all is {versions[best]} with {values[best]:.3f}.")
+    if BLIND in versions:
+        sentences.append(_on_blind(comparison, values[versions.index(BLIND)]))
     return sentences
+
+
+def _on_blind(comparison: dict[str, Any], blind: float) -> str:
+    text = f"A blind guess, the most frequent training answer to the question, scores {blind:.3f}"
+    row = next((row for row in comparison["totals"] if row["name"] == "skill"), None)
+    if row is None or row["value"][-1] is None:
+        return f"{text}."
+    last = f"{comparison['versions'][-1]} has a skill of {_with_interval(row, -1)}"
+    return f"{text}; {last}, where 0 is that guess and 1 is always right."
 
 
 def _with_interval(row: dict[str, Any], place: int) -> str:

@@ -9,7 +9,9 @@ from rich.console import Console
 from rich.table import Table
 
 from vqatune.errors import DataError
+from vqatune.evaluation.comparison.equal_metrics import equal_metrics, equality_sentences
 from vqatune.evaluation.metrics import METRICS, ranked
+from vqatune.report.history import in_chain
 from vqatune.report.terminal.scores import best_in_bold
 from vqatune.report.terminal.tables import widest
 from vqatune.runtime.stage import timings
@@ -19,18 +21,27 @@ from vqatune.tables import read_csv
 def show_history(path: Path, console: Console | None = None) -> None:
     """Print metrics/history.csv: a row a version, the best of each score in bold, as many scores as there is room for.
 
+    Of scores that are equal in all versions it shows one.
+
     Raises DataError where there is no history yet.
     """
     if not path.exists():
         raise DataError(f"{path} does not exist: run `dvc repro`")
     console = console or Console()
     history = read_csv(path)
-    columns = [name for name in ranked("in_table") if name in history.columns]
+    # The ranked ones first, so that of equal scores it shows the one that comes first in the table.
+    scores = [name for name in dict.fromkeys([*ranked("in_table"), *METRICS]) if name in history.columns]
+    groups = equal_metrics(history.set_index("version")[scores].T)
+    columns = [name for name in ranked("in_table") if name in groups]
     table = widest(partial(_table, history), columns, console)
     console.print(table)
-    more = sum(name in METRICS for name in history.columns) - (len(table.columns) - 1)
+    shown = {name: groups[name] for name in columns[: len(table.columns) - 1]}
+    for line in equality_sentences(shown):
+        console.print(line, style="dim", highlight=False, soft_wrap=True)
+    more = len(scores) - sum(1 + len(others) for others in shown.values())
     if more:
-        console.print(f"{more} more scores are in {path}", style="dim", highlight=False, soft_wrap=True)
+        found = "scores are" if more > 1 else "score is"
+        console.print(f"{more} more {found} in {path}", style="dim", highlight=False, soft_wrap=True)
 
 
 def show_timings(console: Console | None = None) -> None:
@@ -51,7 +62,9 @@ def show_timings(console: Console | None = None) -> None:
 
 
 def _table(history: pd.DataFrame, metrics: Sequence[str]) -> Table:
-    table = Table(title=f"{len(history)} versions on {history['pairs'].iloc[0]:,} test questions")
+    count = len(in_chain(history["version"]))
+    shown = f"{count} version{'s' * (count != 1)}{' and a blind guess' * (count < len(history))}"
+    table = Table(title=f"{shown} on {history['pairs'].iloc[0]:,} test questions")
     table.add_column("version", no_wrap=True)
     metrics = [name for name in METRICS if name in metrics]
     for name in metrics:

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from vqatune.evaluation.comparison.compare import CHANGE, Comparison
+from vqatune.evaluation.comparison.equal_metrics import equal_metrics, equality_sentences
 from vqatune.evaluation.metrics import METRICS
 from vqatune.evaluation.scoring.slices import SMALLEST_SLICE, slice_label
 from vqatune.report.terminal.scores import about_trainings, largest_losses, several_trainings
@@ -19,16 +20,19 @@ def comparison_markdown(
 ) -> str:
     """Return two versions as Markdown: the differences of all metrics, and the slices that lost most.
 
-    A difference is bold where its 95 % interval excludes 0. `notes` are listed under the title; with `every_slice`
-    all slices are shown, whatever they gained or lost and however few pairs they have.
+    A difference is bold where its 95 % interval excludes 0. Of metrics that are equal in both it has the first. `notes` are listed
+    under the title; with `every_slice` all slices are shown, whatever they gained or lost and however few pairs they have.
     """
+    groups = equal_metrics(found.metrics.set_index("metric"))
     metrics = [
         (row.metric, f"{row.first:.4f}", f"{row.second:.4f}", *_difference(row, 4))
         for row in found.metrics.itertuples(index=False)
+        if row.metric in groups
     ]
     header = ["metric", first, second, "difference", "95 % interval"]
     title = f"### {_escape(second)} compared with {_escape(first)}"
     parts = [title, *_list(notes), _table(header, metrics)]
+    parts += map(_escape, equality_sentences(groups))
     shown = found.slices if every_slice else largest_losses(found.slices)
     slices = [
         (slice_label(row.slice), row.value, f"{row.pairs:,}", *_difference(row, 3))
@@ -50,21 +54,24 @@ def comparison_markdown(
 
 
 def versions_markdown(versions: Mapping[str, pd.DataFrame], notes: Sequence[str] = ()) -> str:
-    """Return the scores of several versions as a Markdown table: a row a metric, the best in bold.
+    """Return the scores of several versions as a Markdown table: a row a metric, of equal ones the first, the best in bold.
 
     versions: name → VersionScores.intervals(); `notes` are listed above.
     """
     tables = {name: table.set_index("metric") for name, table in versions.items()}
     values = pd.DataFrame({name: table["value"] for name, table in tables.items()})
     values = values.reindex(list(METRICS)).dropna(how="all")
+    groups = equal_metrics(values)
     rows = []
-    for metric, scores in values.iterrows():
-        best = scores.max() if METRICS[str(metric)].higher_is_better else scores.min()
+    for metric, scores in values.loc[list(groups)].iterrows():
+        higher = METRICS[str(metric)].higher_is_better
+        best = "" if higher is None else f"{scores.max() if higher else scores.min():.4f}"
         texts = ["" if pd.isna(score) else f"{score:.4f}" for score in scores]
-        rows.append((metric, *(f"**{text}**" if text == f"{best:.4f}" else text for text in texts)))
+        rows.append((metric, *(f"**{text}**" if text and text == best else text for text in texts)))
     reasons = [table.loc[table["absent"].notna(), "absent"] for table in tables.values()]
     absent = {metric: reason for column in reasons for metric, reason in column.items()}
-    return "\n\n".join([*_list(notes), _table(["metric", *versions], rows), *_absent(absent)]) + "\n"
+    equal = map(_escape, equality_sentences(groups))
+    return "\n\n".join([*_list(notes), _table(["metric", *versions], rows), *equal, *_absent(absent)]) + "\n"
 
 
 def _difference(row: Any, digits: int) -> tuple[str, str]:

@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from vqatune.evaluation.comparison.compare import CHANGE, Comparison
+from vqatune.evaluation.comparison.equal_metrics import equal_metrics, equality_sentences
 from vqatune.evaluation.metrics import METRICS, ranked
 from vqatune.evaluation.scoring.score import Scores
 from vqatune.evaluation.scoring.slices import SMALLEST_SLICE, slice_label
@@ -23,7 +24,11 @@ _NARROWEST_QUESTION, _LONGEST_QUESTION, _LONGEST_CELL = 24, 120, 30
 
 
 def show_scores(scores: Scores, title: str, console: Console) -> None:
-    """Print a row a metric (value, 95 % interval, number of pairs that count), and counts of empty texts and absent metrics."""
+    """Print a row a metric (value, 95 % interval, number of pairs that count), and counts of empty texts and absent metrics.
+
+    Of metrics that are equal it shows the first.
+    """
+    groups = equal_metrics(scores.totals.set_index("metric"))
     rows = [
         {
             "metric": row.metric,
@@ -32,8 +37,10 @@ def show_scores(scores: Scores, title: str, console: Console) -> None:
             "pairs": f"{row.pairs:,}",
         }
         for row in scores.totals.itertuples(index=False)
+        if row.metric in groups
     ]
     console.print(widest(_maker(title, rows), ["metric", "value", "95 % interval", "pairs"], console))
+    _show_equal(groups, console)
     empty = {name: scores.counts[f"empty_{name}s"] for name in ("prediction", "reference")}
     if parts := [
         f"{count:,} empty {name}{'' if count == 1 else 's'}" for name, count in empty.items() if count
@@ -43,19 +50,24 @@ def show_scores(scores: Scores, title: str, console: Console) -> None:
 
 
 def show_slices(by: pd.DataFrame, console: Console) -> None:
-    """Print the scores by slice (slices.by_slice), of some metrics where there are many or there is little room."""
+    """Print the scores by slice (slices.by_slice), of some metrics where there are many or there is little room.
+
+    Of metrics that are equal in all rows of a slice it shows the first.
+    """
     metrics = [name for name in by.columns if name in METRICS]
     preferred = ranked("in_slices")
     if len(metrics) > len(preferred):
         metrics = [name for name in preferred if name in metrics]
     for slice_, table in by.groupby("slice", sort=False):
+        groups = equal_metrics(table[metrics].T)
         rows = [
             {"value": _cell(row["value"]) or "[dim](empty)[/dim]", "pairs": f"{row['pairs']:,}"}
-            | {name: "" if pd.isna(row[name]) else f"{row[name]:.3f}" for name in metrics}
+            | {name: "" if pd.isna(row[name]) else f"{row[name]:.3f}" for name in groups}
             for row in table.to_dict("records")
         ]
-        columns = ["value", "pairs", *metrics]
+        columns = ["value", "pairs", *groups]
         console.print(widest(_maker(f"by {slice_}", rows), columns, console))
+        _show_equal(groups, console)
 
 
 def show_comparison(
@@ -63,8 +75,9 @@ def show_comparison(
 ) -> None:
     """Print the differences of all metrics, the slices that lost most, and some of the pairs that changed.
 
-    every_slice: print all slices, whatever they gained or lost and however few pairs they have.
+    Of metrics that are equal in both versions it shows the first. every_slice: print all slices, whatever they gained or lost and however few pairs they have.
     """
+    groups = equal_metrics(found.metrics.set_index("metric"))
     rows = [
         {
             "metric": row.metric,
@@ -75,10 +88,12 @@ def show_comparison(
             "style": _style(row.low, row.high),
         }
         for row in found.metrics.itertuples(index=False)
+        if row.metric in groups
     ]
     columns = ["metric", "difference", "95 % interval", second, first]
     title = f"{second} − {first}; bold where the interval leaves 0 out"
     console.print(widest(_maker(title, rows), columns, console))
+    _show_equal(groups, console)
     _show_absent(found.absent, console)
     _show_slices(found.slices, console, every_slice)
     counts = found.changed["change"].value_counts()
@@ -168,13 +183,16 @@ def _joined(references: Any) -> str:
 def show_versions(versions: Mapping[str, pd.DataFrame], console: Console, what: str = "versions") -> None:
     """Print a row a metric and a column a version (or what the title calls `what`), the best in bold, in several tables where there is little room.
 
-    Beside a value stands half the width of its interval, where that has a width.
+    Beside a value stands half the width of its interval, where that has a width. Of metrics that are equal in all
+    versions it shows the first.
 
     versions: name → VersionScores.intervals().
     """
     tables = {name: table.set_index("metric") for name, table in versions.items()}
     together = pd.DataFrame({name: table["value"] for name, table in tables.items()})
     together = together.reindex(list(METRICS)).dropna(how="all")
+    groups = equal_metrics(together)
+    together = together.loc[list(groups)]
     halves = pd.DataFrame({name: (table["high"] - table["low"]) / 2 for name, table in tables.items()})
     rows = []
     for metric, values in together.iterrows():
@@ -187,6 +205,7 @@ def show_versions(versions: Mapping[str, pd.DataFrame], console: Console, what: 
     make = _maker(title, rows, *versions, padding=(0, 0), collapse_padding=True)
     for table in in_parts(lambda names: make(["metric", *names]), list(versions), console):
         console.print(table)
+    _show_equal(groups, console)
     reasons = [table.dropna(subset="absent").set_index("metric")["absent"] for table in versions.values()]
     _show_absent({metric: why for table in reasons for metric, why in table.items()}, console)
 
@@ -199,8 +218,11 @@ def _plus_minus(half: float) -> str:
 
 def best_in_bold(metric: str, values: pd.Series) -> dict[Any, str]:
     """Return the scores of a metric as they are shown, by their index: the best in bold, a missing one as nothing."""
-    best = f"{values.max() if METRICS[metric].higher_is_better else values.min():.3f}"
     texts = {name: "" if pd.isna(value) else f"{value:.3f}" for name, value in values.items()}
+    higher = METRICS[metric].higher_is_better
+    if higher is None:
+        return texts
+    best = f"{values.max() if higher else values.min():.3f}"
     return {name: f"[bold]{text}[/bold]" if text == best else text for name, text in texts.items()}
 
 
@@ -236,6 +258,11 @@ def _header(name: str) -> str:
 
 def _style(low: float, high: float) -> str | None:
     return "bold" if low > 0 or high < 0 else None
+
+
+def _show_equal(groups: Mapping[str, Sequence[str]], console: Console) -> None:
+    for line in equality_sentences(groups):
+        console.print(line, style="dim", markup=False, highlight=False, soft_wrap=True)
 
 
 def _show_absent(absent: Mapping[str, str], console: Console) -> None:

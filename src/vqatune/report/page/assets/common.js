@@ -30,6 +30,12 @@ function fill(select, options, chosen) {
   select.value = chosen;
 }
 
+/** The version that is compared with the last one at first: the first that was tuned, or base where there is but one. */
+function firstShown(versions) {
+  const chain = versions.filter((name) => name !== "blind");
+  return chain[Math.max(0, Math.min(1, chain.length - 2))];
+}
+
 /** Make a table in a box of its own; columns: [title, is it a number]; rows: lists of elements or text. */
 function makeTable(caption, columns, rows, { hideCaption = false, kind = "" } = {}) {
   const head = columns.map(([title, number]) => make("th", { scope: "col", class: number ? "number" : null }, title));

@@ -59,16 +59,23 @@
     return make("span", {}, value.toFixed(3), ...interval);
   };
 
+  /** A metric's name, and the names of those that equal it in all versions. */
+  function named(row) {
+    if (!row.equal.length) return spaced(row.name);
+    return make("span", {}, spaced(row.name), make("span", { class: "faint" }, ` and, equal to it, ${row.equal.map(spaced).join(", ")}`));
+  }
+
   function totalsTable(a, b) {
     const rows = totals.map((row) => {
       const [before, after] = [row.value[a], row.value[b]];
-      if (before === null || after === null) return [spaced(row.name), withInterval(row, a), withInterval(row, b), "–"];
+      if (before === null || after === null) return [named(row), withInterval(row, a), withInterval(row, b), "–"];
       const difference = after - before;
       const shown = signed(difference);
       const better = difference > 0 === row.higher_is_better;
+      if (row.higher_is_better === null) return [named(row), withInterval(row, a), withInterval(row, b), shown];
       const overlap = row.low[a] === null || row.low[b] === null || (row.low[a] <= row.high[b] && row.low[b] <= row.high[a]);
       const [kind, said] = overlap ? ["faint", shown] : better ? ["better", `▲ better ${shown}`] : ["worse", `▼ worse ${shown}`];
-      return [spaced(row.name), withInterval(row, a), withInterval(row, b), make("span", { class: kind }, said)];
+      return [named(row), withInterval(row, a), withInterval(row, b), make("span", { class: kind }, said)];
     });
     const columns = [["metric", false], [versions[a], true], [versions[b], true], ["difference", true]];
     return makeTable("Every metric over the whole test set, with 95 % intervals; better or worse where these do not overlap", columns, rows, { kind: "totals" });
@@ -108,7 +115,7 @@
   }
 
   const options = versions.map((name) => [name, name]);
-  fill(first, options, versions[Math.min(1, versions.length - 2)]);
+  fill(first, options, firstShown(versions));
   fill(second, options, versions.at(-1));
   for (const select of [first, second]) select.addEventListener("change", show);
   find("#swap-versions").addEventListener("click", () => {

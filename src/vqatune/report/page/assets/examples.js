@@ -22,7 +22,7 @@
   const plain = (text) => text.normalize("NFD").replace(/\p{Mn}/gu, "").toLowerCase();
   const plainTexts = new Map(texts.map((text) => [text, plain(text)]));
   const distinct = (values) => [...new Set(values)].filter((value) => value !== "").sort((x, y) => x.localeCompare(y, "en", { numeric: true }));
-  const defaults = { difficulty: "", kind: "", type: "", a: versions[Math.max(0, Math.min(1, versions.length - 2))], ar: "", b: versions.at(-1), br: "", q: "" };
+  const defaults = { difficulty: "", kind: "", type: "", a: firstShown(versions), ar: "", b: versions.at(-1), br: "", q: "" };
 
   function fillForm() {
     const any = (values) => [["", "any"], ...values.map((value) => [value, value])];
@@ -62,7 +62,7 @@
       );
   }
 
-  /** A probability in thousandths as text; there is none where the picture did not open. */
+  /** A probability in thousandths as text; there is none where the picture did not open, and for the blind guess. */
   function percentage(thousandths) {
     if (thousandths === null) return "";
     return ` ${thousandths < 5 ? "<1" : Math.round(thousandths / 10)}\u00a0%`;

@@ -1,0 +1,124 @@
+"""What the last version takes for what: a heat map of references and predictions for each question type."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import altair as alt
+import pandas as pd
+
+from vqatune.evaluation.scoring.confusion import MOST, OTHER
+from vqatune.report.charts import palette
+from vqatune.report.charts.common import page_spec, rows
+from vqatune.report.charts.counts import CELL, heat_map
+from vqatune.report.figures.figure import Figure
+from vqatune.report.stage_outputs import read_rows
+
+TYPES = 12
+"""So many question types, those with most pairs, have a heat map."""
+
+_COLUMNS = ["question_type", "reference", "prediction"]
+_HOVER = {"reference": "", "prediction": "", "pairs": ",", "share": ".1%"}
+
+
+def confusion_figure(root: Path, version: str) -> Figure:
+    """Return the figure of a version's confusions.
+
+    It reads metrics/confusion. Raises DataError where the version has not been evaluated.
+    """
+    path = root / "metrics" / "confusion" / f"{version}.csv"
+    table = read_rows(path, f"eval@{version}", *_COLUMNS, "pairs").astype(dict.fromkeys(_COLUMNS, str))
+    sizes = table.groupby("question_type")["pairs"].sum()
+    types = sorted(sizes.index, key=lambda name: (-sizes[name], name))
+    parts = {name: _in_order(table[table["question_type"] == name]) for name in types[:TYPES]}
+    note = (
+        f"Rows are references with their number of pairs, columns are what {version} says; a number is of pairs, the "
+        f"colour its share of the row. The {MOST} most frequent of each have a row or a column, the rest is {OTHER}."
+    )
+    if len(types) > TYPES:
+        note += f" {len(types) - TYPES} more question types, with fewer pairs, are in metrics/confusion/{version}.csv."
+    return Figure(
+        "confusion",
+        f"What {version} takes for what, by question type",
+        _alt(parts, version),
+        {name: _chart(part) for name, part in parts.items()},
+        note,
+        _table(parts),
+    )
+
+
+def _in_order(part: pd.DataFrame) -> pd.DataFrame:
+    """Return a type's rows with their share: references from the most frequent on, predictions in the same order."""
+    sizes = part.groupby("reference")["pairs"].sum()
+    said = part.groupby("prediction")["pairs"].sum()
+    references = _by_frequency(sizes)
+    predictions = [name for name in references if name in said.index]
+    predictions += [name for name in _by_frequency(said) if name not in predictions]
+    part = part.assign(
+        share=part["pairs"] / part["reference"].map(sizes),
+        row=part["reference"].map(references.index),
+        column=part["prediction"].map(_last(predictions).index),
+    )
+    return part.sort_values(["row", "column"], ignore_index=True)
+
+
+def _by_frequency(sizes: pd.Series) -> list[str]:
+    return _last(sorted(sizes.index, key=lambda name: (-sizes[name], name)))
+
+
+def _last(names: Sequence[str]) -> list[str]:
+    """Return the names with OTHER at the end, if it is among them."""
+    return sorted(names, key=lambda name: name == OTHER)
+
+
+def _chart(part: pd.DataFrame) -> dict:
+    cells = part.assign(text=[f"{count:,}" for count in part["pairs"]])
+    sizes = part.groupby("reference")["pairs"].sum()
+    colour = alt.Color(
+        field="share",
+        type="quantitative",
+        scale=alt.Scale(domain=[0, 1], scheme=palette.SEQUENTIAL),
+        legend=alt.Legend(
+            title=None,
+            orient="bottom",
+            format=".0%",
+            gradientLength=alt.ExprRef("min(240, width)"),
+            values=[0, 0.5, 1],
+        ),
+    )
+    chart = heat_map(
+        rows(cells[["reference", "prediction", "pairs", "share", "text"]]),
+        "reference",
+        "prediction",
+        colour,
+        "text",
+        f"datum.share < {palette.SEQUENTIAL_TURN}",
+        _HOVER,
+        title="prediction",
+        counts={name: f"{count:,}" for name, count in sizes.items()},
+        columns=part.sort_values("column")["prediction"].unique().tolist(),
+        angle=-40,
+    )
+    return page_spec(chart, CELL * len(sizes))
+
+
+def _alt(parts: dict[str, pd.DataFrame], version: str) -> str:
+    together = pd.concat(parts.values())
+    named = together[(together[["reference", "prediction"]] != OTHER).all(axis=1)]
+    wrong = named[named["reference"] != named["prediction"]]
+    text = f"References and predictions of {version} for {len(parts)} question types."
+    if wrong.empty:
+        return text
+    most = wrong.sort_values(["pairs", *_COLUMNS], ascending=[False, True, True, True]).iloc[0]
+    return (
+        f"{text} The most frequent confusion is {most['prediction']} for {most['reference']} in questions of type "
+        f"{most['question_type']} ({most['pairs']:,} pairs, {most['share']:.1%} of that reference's)."
+    )
+
+
+def _table(parts: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    together = pd.concat(parts.values(), ignore_index=True)
+    names = together["question_type"] + ": " + together["reference"] + " → " + together["prediction"]
+    shares = [f"{share:.1%}" for share in together["share"]]
+    return pd.DataFrame(
+        {"reference → prediction": names, "pairs": together["pairs"], "of the reference": shares}
+    )
