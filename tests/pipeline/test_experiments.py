@@ -32,7 +32,11 @@ def _check_metrics_commands(checkout) -> None:
     """Whether `dvc metrics show` and `dvc metrics diff` say what metrics/ holds now and held at the last commit."""
     shown = json.loads(checkout.run("dvc", "metrics", "show", "--json").stdout)[""]["data"]
     compared = json.loads(checkout.run("dvc", "metrics", "diff", "--all", "--json").stdout)
-    assert set(shown) == set(compared) == {f"metrics/{version}.json" for version in ("blind", "base", "v1", "v2")}
+    assert (
+        set(shown)
+        == set(compared)
+        == {f"metrics/{version}.json" for version in ("blind", "base", "v1", "v2")}
+    )
     for path in shown:
         now = json.loads((checkout.root / path).read_text())
         before = json.loads(checkout.run("git", "show", f"HEAD:{path}").stdout)
