@@ -63,7 +63,7 @@ def test_an_unknown_key_of_a_version_is_named(make_params):
 def test_what_is_predicted_and_evaluated_follows_from_the_versions(make_params, name, left_out, said):
     chain = _chain(2)
     del chain[name][left_out]
-    with pytest.raises(ParameterError, match=said):
+    with pytest.raises(ParameterError, match=f"^params.yaml: {said}"):
         make_params(chain)
 
 

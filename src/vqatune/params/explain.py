@@ -26,7 +26,7 @@ def explain(problem: Mapping[str, Any], model: type[BaseModel]) -> str:
         return f"{name} is {problem['input']!r}, but must be {problem['ctx']['expected']}"
     message = problem["msg"].removeprefix("Value error, ")
     if problem["type"] == "value_error":
-        return f"{name}: {message}"
+        return f"{name}: {message}" if name else message
     return f"{name}: {message} (it is {problem['input']!r})"
 
 
