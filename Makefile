@@ -1,6 +1,6 @@
 # make repro   everything, from the archives to the table of versions (twice: the second time takes seconds)
 # make test    the test suite
-# make check   lint and the quick tests, four minutes on two cores: before every commit
+# make check   lint and the tests that were quick here the last time, a minute or two: before every commit
 # make emulated  all stages on two emulated processors, which must write the same bytes (needs qemu-user)
 # make lint    formatting, lint, types of the packages that others import, layers
 # make lock    requirements.txt and requirements-demo.txt, made anew from pyproject.toml; pins stay where they can
@@ -26,7 +26,7 @@ test: $(DEMO) browser
 	python -m pytest -n 2 --dist worksteal
 
 check: lint
-	python -m pytest -n 2 --dist worksteal -m "not slow and not browser and not emulated" --ignore tests/pipeline
+	python -m pytest -n 2 --dist worksteal --quick -m "not slow and not browser and not emulated" --ignore tests/pipeline
 
 # Whether other makes of x86-64 processor compute the same bytes; needs qemu-user.
 emulated: setup
