@@ -27,7 +27,7 @@ def made(tiny_params, tiny_base, pairs, places, repository, tmp_path_factory) ->
 
     root = tmp_path_factory.mktemp("published")
     params = tiny_params.model_copy(
-        update={"train": tiny_params.train.model_copy(update={"learning_rate": 0.01})}
+        update={"train": tiny_params.train.model_copy(update={"learning_rate": 0.01, "seed": 3})}
     )
     models = root / "models"
     shutil.copytree(tiny_base, models / "base")

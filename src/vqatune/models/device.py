@@ -12,6 +12,7 @@ from accelerate import PartialState
 
 from vqatune.errors import ParameterError
 from vqatune.params import ComputeParams
+from vqatune.runtime.arithmetic import PORTABLE, arithmetic_in_use
 from vqatune.runtime.launch import launched
 from vqatune.tables.hash_ranks import hash_rank
 
@@ -46,6 +47,12 @@ def start(compute: ComputeParams, seed: int, *purpose: str) -> torch.device:
         ) from error
     if compute.compile and not any(map(shutil.which, (os.environ.get("CXX", "c++"), "g++", "clang++"))):
         raise ParameterError("compute.compile needs a C++ compiler: install g++, or set it to false")
+    if compute.compile and device.type == "cpu" and arithmetic_in_use() == PORTABLE:
+        # torch compiles for the processor's widest vectors, and computed NaN where the libraries take narrower ones.
+        raise ParameterError(
+            "compute.compile makes code for this processor, and compute.arithmetic is portable: set one to false, or the "
+            "other to native"
+        )
     if launched() and processes.num_processes == 1:
         _logger.warning(
             "the launcher has started one process only; accelerate takes --multi_gpu for several, on CPUs too"

@@ -29,6 +29,6 @@ class ComputeParams(Section):
     compile: bool = Field(
         False,
         description="Compile the vision tower with torch.compile: needs a C++ compiler, and time before the first "
-        "step.",
+        "step; on a CPU arithmetic must be native.",
     )
     loader_processes: Amount = Field(0, description="Processes that read and prepare images; 0: a thread.")

@@ -58,14 +58,14 @@ def _counts(text: str) -> bool:
 
 @pytest.mark.slow
 def test_many_pairs_score_what_one_batch_of_bert_score_gives(embedded, pairs):
-    pairs = pairs[::2]
+    pairs = pairs[::3]
     # 64 go together; beside a longer text the others are padded, so that no match is below the padding's 0.
     expected = np.concatenate(
         [_by_library([*pairs[n : n + 63], (_LONGER, _LONGER)])[:-1] for n in range(0, len(pairs), 63)]
     )
     scores = _score(embedded, pairs)
     counted = np.array([_counts(prediction) and _counts(reference) for prediction, reference in pairs])
-    assert counted.sum() > 125 and not counted.all()
+    assert counted.sum() > 80 and not counted.all()
     np.testing.assert_allclose(scores[counted], expected[counted], rtol=0, atol=1e-5)
     assert not scores[~counted].any()
 
@@ -84,6 +84,8 @@ def test_a_similarity_below_zero_counts_as_zero(embedded):
 
 
 def test_in_a_gpus_precision_scores_are_near_and_depend_on_no_company(embedded, pairs):
+    # bfloat16 is slow without the processor's own instructions for it.
+    pairs = pairs[:40]
     coarse = TokenEncoder(find_model("embedded", None), golden_models.LAYER, _CPU, torch.bfloat16)
     scores, exact = _score(coarse, pairs), _score(embedded, pairs)
     assert np.isfinite(scores).all() and (scores >= 0).all() and (scores <= 1).all()

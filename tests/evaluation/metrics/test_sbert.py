@@ -32,13 +32,13 @@ def _score(encoder: SentenceEncoder, pairs: list[tuple[str, str]]) -> np.ndarray
 def pairs() -> list[tuple[str, str]]:
     draw = random.Random(11)
     texts = [
-        " ".join(draw.choices(_SIGNS.split(" "), k=draw.choice([1, 1, 2, 3, 5, 30]))) for _ in range(600)
+        " ".join(draw.choices(_SIGNS.split(" "), k=draw.choice([1, 1, 2, 3, 5, 30]))) for _ in range(300)
     ]
     return list(zip(texts[::2], texts[1::2], strict=True))
 
 
 @pytest.mark.slow
-def test_hundreds_of_pairs_score_what_sentence_transformers_gives(embedded, pairs):
+def test_many_pairs_score_what_sentence_transformers_gives(embedded, pairs):
     from sentence_transformers.util import pairwise_cos_sim
 
     encode = golden_models.sentence_encoder().encode
@@ -49,6 +49,8 @@ def test_hundreds_of_pairs_score_what_sentence_transformers_gives(embedded, pair
 
 
 def test_in_a_gpus_precision_scores_are_near_and_depend_on_no_company(embedded, pairs):
+    # bfloat16 is slow without the processor's own instructions for it.
+    pairs = pairs[:40]
     coarse = SentenceEncoder(find_model("embedded", None), torch.device("cpu"), torch.bfloat16)
     asked = [*pairs, *[(ours, ours) for ours, _ in pairs[:20]]]
     scores, exact = _score(coarse, asked), _score(embedded, asked)

@@ -172,9 +172,9 @@ def test_of_one_run_the_resamples_are_those_of_its_images():
 def test_the_interval_over_runs_holds_the_true_mean_where_that_of_one_run_does_not():
     generator = np.random.default_rng(8)
     over_runs, of_one = [], []
-    for number in range(200):
+    for number in range(100):
         sums, totals = zip(*_trained(generator, 8, 0.5, 0.05), strict=True)
-        low, high = interval(resampled_means_over_runs(sums, totals, 300, number, "v1"))
+        low, high = interval(resampled_means_over_runs(sums, totals, 150, number, "v1"))
         over_runs.append(low <= 0.5 <= high)
         low, high = interval(resampled_means(sums[0], totals[0], 300, number))
         of_one.append(low <= 0.5 <= high)

@@ -1,8 +1,8 @@
 """Models that read texts for the metrics: loaded, and run on blocks of texts of one shape.
 
 A text's states differ in the last digits with the shape of the batch that it is in, and with the number of threads that
-share a product. So texts of one length go through a model together, unpadded, always as many of them, and on a CPU by
-one thread: a score then depends on its texts alone.
+share a product. So texts of one length go through a model together, unpadded, always as many of them, a multiple of four,
+and on a CPU by one thread: a score then depends on its texts alone.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -22,6 +22,8 @@ LONGEST = 512
 """Tokens of a text that BERTScore reads."""
 _TEXTS_AT_ONCE = 1024
 _TOKENS = {"cpu": 128, "cuda": 1024}
+_ROWS = 4
+"""With portable arithmetic the rows of a product are computed by fours, and a rest of them with other last digits."""
 
 
 def load_from(source: Source, load: Callable[[str], tuple[_Model, Any]]) -> tuple[_Model, Any]:
@@ -62,7 +64,7 @@ def same_shape_blocks(lengths: Sequence[tuple[int, ...]], device: torch.device) 
         by_shape.setdefault(shape, []).append(place)
     tokens = _TOKENS.get(device.type, _TOKENS["cpu"])
     for shape, places in sorted(by_shape.items()):
-        size = max(1, tokens // sum(shape))
+        size = max(_ROWS, tokens // sum(shape) // _ROWS * _ROWS)
         for start in range(0, len(places), size):
             block = places[start : start + size]
             yield block + block[:1] * (size - len(block))
