@@ -18,8 +18,8 @@ class ComputeParams(Section):
     )
     arithmetic: Literal["portable", "native"] = Field(
         "portable",
-        description="portable: the same bytes on every x86-64 processor with AVX2, for about a tenth more time; native: "
-        "the processor's fastest instructions. On a GPU or ARM it changes nothing.",
+        description="portable: the same bytes on every x86-64 processor with AVX2, for about half as much time "
+        "again; native: the processor's fastest instructions. On a GPU or ARM it changes nothing.",
     )
     threads: Count = Field(
         1,
