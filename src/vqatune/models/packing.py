@@ -48,21 +48,18 @@ class RowLayout:
     """(rows · width,), int64: the index of the token in each slot; any token on padding."""
     mask: Tensor
     """(rows, width), bool: False on padding."""
-
-    @property
-    def full(self) -> bool:
-        """Whether all rows are equally long, so that there is no padding."""
-        return len(self.slot) == self.mask.numel()
+    in_order: bool
+    """Whether the tokens, one after the other, are the rows: there is no padding, and no text changes its place."""
 
     def pad(self, flat: Tensor) -> Tensor:
         """(tokens, features) → (rows, width, features); padding holds arbitrary values and must be masked."""
-        padded = flat if self.full else _Pad.apply(flat, self.token, self.slot)
+        padded = flat if self.in_order else _Pad.apply(flat, self.token, self.slot)
         return padded.view(*self.mask.shape, -1)
 
     def unpad(self, padded: Tensor) -> Tensor:
         """(rows, width, features) → (tokens, features)."""
         flat = padded.flatten(0, 1)
-        return flat if self.full else _Unpad.apply(flat, self.slot)
+        return flat if self.in_order else _Unpad.apply(flat, self.slot)
 
     def total(self, values: Tensor) -> Tensor:
         """Return the sum of the values in each row: (tokens,) → (rows,)."""
@@ -79,8 +76,9 @@ def make_row_layout(lengths: Sequence[int]) -> RowLayout:
 
 def _layout(slot: Tensor, mask: Tensor) -> RowLayout:
     token = torch.zeros(mask.numel(), dtype=torch.int64)
-    token[slot] = torch.arange(len(slot))
-    return RowLayout(slot, token, mask)
+    tokens = torch.arange(len(slot))
+    token[slot] = tokens
+    return RowLayout(slot, token, mask, len(slot) == mask.numel() and bool((slot == tokens).all()))
 
 
 @dataclass(frozen=True)

@@ -234,8 +234,10 @@ def _next(model: nn.Module, token: Tensor, step: int, cross_kv: KeysAndValues, p
     """Return the log-probabilities of each text's next token, (texts, vocabulary), float32."""
     texts, pairs = len(token), len(cross_kv.layers[0][0])
     index = torch.arange(texts, device=token.device)
-    one_each = RowLayout(index, index, torch.ones(texts, 1, dtype=torch.bool, device=token.device))
-    by_pair = RowLayout(index, index, one_each.mask.view(pairs, -1))
+    one_each = RowLayout(
+        index, index, torch.ones(texts, 1, dtype=torch.bool, device=token.device), in_order=True
+    )
+    by_pair = RowLayout(index, index, one_each.mask.view(pairs, -1), in_order=True)
     logits = decode(model, Texts(token, torch.full_like(token, step), one_each), cross_kv, by_pair, past)
     return logits.float().log_softmax(-1)
 

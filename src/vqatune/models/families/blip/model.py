@@ -174,7 +174,7 @@ def keys_and_values(model: nn.Module, question_states: Tensor, rows: RowLayout) 
                 for part in (inner.key, inner.value)
             )
         )
-    return KeysAndValues(layers, None if rows.full else rows.mask[:, None, None, :])
+    return KeysAndValues(layers, None if rows.in_order else rows.mask[:, None, None, :])
 
 
 def decode(
