@@ -40,7 +40,7 @@ STAGES = {
     "filter": ["data/filtered.parquet"],
     "sample": ["data/sampled.parquet"],
     "generate": ["data/qa.parquet"],
-    "split": ["data/train.parquet", "data/test.parquet"],
+    "split": ["data/train.parquet", "data/validation.parquet", "data/test.parquet"],
     "batch": ["data/batches"],
 }
 _rng = random.Random(13)

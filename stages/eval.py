@@ -8,28 +8,33 @@ from pathlib import Path
 
 from common import run
 
-from vqatune.evaluation.scoring.test_set import read_test
-from vqatune.evaluation.scoring.version import score_version, store_scores
+from vqatune.evaluation.scoring.evaluation_set import read_evaluation_set
+from vqatune.evaluation.scoring.version import score_validation, score_version, store_scores
 from vqatune.params import Params
 from vqatune.tables import PREDICTIONS, read_table, write_csv, write_json
 
 STORE = Path(".work/scores")
+PREDICTED = Path("data/predictions")
 
 
 def main(params: Params, version: str) -> None:
-    predictions = read_table(f"data/predictions/{version}.parquet", PREDICTIONS)
-    test = read_test(Path())
-    scored = score_version(predictions, test, params, store=STORE)
+    test, validation = (read_evaluation_set(Path(), name) for name in ("test", "validation"))
+    scored = score_version(
+        read_table(PREDICTED / f"{version}.parquet", PREDICTIONS), test, params, store=STORE
+    )
     for name, reason in scored.scores.absent.items():
         print(f"{name} is absent: {reason}", file=sys.stderr)
+    answers = read_table(PREDICTED / "validation" / f"{version}.parquet", PREDICTIONS)
+    validated = score_validation(answers, validation, params, store=STORE)
     write_json(scored.values, f"metrics/{version}.json")
+    write_json(validated, f"metrics/validation/{version}.json")
     write_csv(scored.intervals(), f"metrics/intervals/{version}.csv")
     write_csv(scored.by(), f"metrics/by/{version}.csv")
     write_csv(scored.confusion(), f"metrics/confusion/{version}.csv")
     if not scored.scores.all_stored:
         # The models are loaded: score the pairs of the evaluations that follow, too.
-        others = sorted(Path("data/predictions").glob("*.parquet"))
-        store_scores(others, test, params, STORE)
+        store_scores(sorted(PREDICTED.glob("*.parquet")), test, params, STORE)
+        store_scores(sorted(PREDICTED.glob("validation/*.parquet")), validation, params, STORE)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""predict: one version's answers to the test set: `predict.py v7` (or `base`).
+"""predict: one version's answers to the test and the validation set: `predict.py v7` (or `base`).
 
 Run by `dvc repro predict@v7`.
 """
@@ -13,17 +13,21 @@ from vqatune.tables import IMAGES, PAIRS, PLACE, PREDICTIONS, read_table, write_
 
 
 def main(params: Params, version: str) -> None:
+    test, validation = (read_table(f"data/{name}.parquet", PAIRS) for name in ("test", "validation"))
     predictions = predict(
         params,
         version,
         base=Path("models/base"),
         adapter=None if version == "base" else Path("models") / version,
-        pairs=read_table("data/test.parquet", PAIRS),
+        pairs=test,
         places=read_table("data/extracted/images.parquet", IMAGES, PLACE),
         candidates=read_candidates(params.predict, Path("data/train.parquet")),
         work=Path(".work"),
+        ungrounded=validation,
     )
-    write_table(predictions, f"data/predictions/{version}.parquet", PREDICTIONS)
+    tested = predictions["qa_id"].isin(test["qa_id"])
+    write_table(predictions[tested], f"data/predictions/{version}.parquet", PREDICTIONS)
+    write_table(predictions[~tested], f"data/predictions/validation/{version}.parquet", PREDICTIONS)
     remove_partial_results(version, Path(".work"))
 
 

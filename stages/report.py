@@ -24,7 +24,7 @@ def main(params: Params) -> None:
     metrics, versions = Path("metrics"), params.evaluated_names
     for path in remove_gone_versions(Path(), versions):
         print(f"{path} is removed: the chain has no version {path.stem} any more")
-    write_csv(score_history(metrics, versions), "metrics/history.csv")
+    write_csv(score_history(metrics, versions, params.eval.best_by), "metrics/history.csv")
     write_csv(loss_history(Path("models"), versions), "metrics/loss.csv")
     for family in FAMILIES:
         write_csv(score_curves(metrics, versions, family), f"metrics/curves/{family}.csv")

@@ -1,7 +1,9 @@
-"""split: training and test set, without common listings (or images).
+"""split: training set, and validation and test set without common listings (or images).
 
 Run by `dvc repro split`.
 """
+
+import sys
 
 from common import run
 
@@ -11,11 +13,12 @@ from vqatune.tables import PAIRS, read_table, write_json, write_table
 
 
 def main(params: Params) -> None:
-    pairs = read_table("data/qa.parquet", PAIRS)
-    train, test = split_pairs(pairs, params.split, params.seed)
-    write_table(train, "data/train.parquet", PAIRS)
-    write_table(test, "data/test.parquet", PAIRS)
-    write_json(describe_split(train, test), "metrics/data/split.json")
+    sets = split_pairs(read_table("data/qa.parquet", PAIRS), params.split, params.seed)
+    for name, pairs in sets._asdict().items():
+        write_table(pairs, f"data/{name}.parquet", PAIRS)
+    write_json(describe_split(sets), "metrics/data/split.json")
+    if sets.validation.empty:
+        print("the validation set is empty: no version will be chosen as the best", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -279,7 +279,16 @@ def stage_folder(
             for n in range(copies)
         ]
         write_table(pd.concat(views), root / "data/test.parquet", PAIRS)
-        where = [places, *(places.assign(image_id=places["image_id"] + f"-{n}") for n in range(copies))]
+        # The validation set: other names of the first two images.
+        names = {name: pairs[name] + "-validation" for name in ("qa_id", "image_id")}
+        validation = pairs[pairs["image_id"].isin(places["image_id"][:2])].assign(**names)
+        write_table(validation, root / "data/validation.parquet", PAIRS)
+        again = places[:2].assign(image_id=places["image_id"][:2] + "-validation")
+        where = [
+            places,
+            again,
+            *(places.assign(image_id=places["image_id"] + f"-{n}") for n in range(copies)),
+        ]
         where = pd.concat(where).assign(path="", height=48, width=48)
         write_table(where, root / "data/extracted/images.parquet", IMAGES)
         return StageFolder(root, warm_server)

@@ -24,35 +24,47 @@ def make_pairs(listings: list[tuple[str, str, int]], questions: int = 2) -> pd.D
     return pd.DataFrame(rows, columns=["qa_id", "image_id", "item_id", "product_type"])
 
 
-def test_a_type_gives_a_fifth_of_its_images_and_a_small_one_none():
+def test_a_type_gives_a_fifth_of_its_images_to_test_a_tenth_to_validation_and_a_small_one_none():
     listings = [(f"A{number}", "A", 1) for number in range(40)] + [
         (f"B{number}", "B", 1) for number in range(20)
     ]
-    train, test = split_pairs(make_pairs(listings), make_params(), seed=3)
-    assert describe_split(train, test) == {
-        "train": {"types": 2, "listings": 52, "images": 52, "pairs": 104},
+    sets = split_pairs(make_pairs(listings), make_params(), seed=3)
+    assert describe_split(sets) == {
+        "train": {"types": 2, "listings": 48, "images": 48, "pairs": 96},
+        "validation": {"types": 1, "listings": 4, "images": 4, "pairs": 8},
         "test": {"types": 1, "listings": 8, "images": 8, "pairs": 16},
     }
+
+
+def test_the_test_set_does_not_depend_on_the_validation_set():
+    pairs = make_pairs([(f"A{number}", "A", number % 3 + 1) for number in range(60)])
+    without = split_pairs(pairs, make_params(validation_fraction=0.0), seed=1)
+    assert without.validation.empty
+    for fraction in (0.1, 0.5):
+        sets = split_pairs(pairs, make_params(validation_fraction=fraction), seed=1)
+        pd.testing.assert_frame_equal(sets.test, without.test)
+        assert len(sets.validation) and set(sets.validation["qa_id"]) < set(without.train["qa_id"])
 
 
 def test_a_listing_that_does_not_fit_is_passed_over_for_smaller_ones():
     listings = [("LARGE", "A", 70)] + [(f"A{number}", "A", 3) for number in range(10)]
     for seed in range(10):
-        train, test = split_pairs(make_pairs(listings), make_params(), seed)
+        train, _, test = split_pairs(make_pairs(listings), make_params(), seed)
         assert "LARGE" in set(train["item_id"])
         assert test["image_id"].nunique() == 18  # 6 listings of 3 images within round(0.2·100) = 20
 
 
 def test_a_listing_under_two_types_stays_on_one_side():
     listings = [(f"A{number}", kind, 2) for number in range(30) for kind in ("SHOES", "BOOT")]
-    train, test = split_pairs(make_pairs(listings), make_params(), seed=1)
-    assert set(test["product_type"]) == {"SHOES", "BOOT"}
-    assert not set(train["item_id"]) & set(test["item_id"])
+    train, validation, test = split_pairs(make_pairs(listings), make_params(), seed=1)
+    assert set(test["product_type"]) == set(validation["product_type"]) == {"SHOES", "BOOT"}
+    sides = [set(side["item_id"]) for side in (train, validation, test)]
+    assert len(set.union(*sides)) == sum(map(len, sides))
 
 
 def test_by_image_the_views_of_a_listing_may_part():
     pairs = make_pairs([("ONLY", "A", 50)])
-    train, test = split_pairs(pairs, make_params(by="image"), seed=1)
+    train, _, test = split_pairs(pairs, make_params(by="image"), seed=1)
     assert test["image_id"].nunique() == 10 and set(train["item_id"]) == set(test["item_id"])
     with pytest.raises(DataError, match="the test set is empty"):
         split_pairs(pairs, make_params(), seed=1)
@@ -71,7 +83,7 @@ def test_an_image_under_two_listings_is_named():
 
 def test_another_seed_tests_on_other_images():
     pairs = make_pairs([(f"A{number}", "A", 1) for number in range(100)])
-    tested = [set(split_pairs(pairs, make_params(), seed)[1]["item_id"]) for seed in (1, 2)]
+    tested = [set(split_pairs(pairs, make_params(), seed).test["item_id"]) for seed in (1, 2)]
     assert tested[0] != tested[1]
 
 
@@ -83,31 +95,35 @@ def test_another_seed_tests_on_other_images():
         min_size=1,
     ),
     by=st.sampled_from(["listing", "image"]),
-    fraction=st.sampled_from([0.05, 0.2, 0.5, 1.0]),
+    fractions=st.tuples(st.sampled_from([0.05, 0.2, 0.5, 1.0]), st.sampled_from([0.0, 0.1, 0.5, 1.0])),
     minimum=st.integers(0, 12),
     seed=st.integers(0, 3),
 )
 def test_every_split_is_disjoint_within_its_shares_and_the_same_in_any_order(
-    listings, by, fraction, minimum, seed
+    listings, by, fractions, minimum, seed
 ):
     pairs = make_pairs(listings)
-    params = make_params(by=by, test_fraction=fraction, minimum_images=minimum)
+    shares = dict(zip(("test_fraction", "validation_fraction"), fractions, strict=True))
+    params = make_params(by=by, minimum_images=minimum, **shares)
     try:
-        train, test = split_pairs(pairs, params, seed)
+        sets = split_pairs(pairs, params, seed)
     except DataError:
         assume(False)
     shuffled = split_pairs(pairs.sample(frac=1, random_state=seed), params, seed)
-    pd.testing.assert_frame_equal(train, shuffled[0])
-    pd.testing.assert_frame_equal(test, shuffled[1])
+    for side, other in zip(sets, shuffled, strict=True):
+        pd.testing.assert_frame_equal(side, other)
 
-    assert sorted([*train["qa_id"], *test["qa_id"]]) == sorted(pairs["qa_id"])
-    assert not set(train["image_id"]) & set(test["image_id"])
-    if by == "listing":
-        assert not set(train["item_id"]) & set(test["item_id"])
-    assert set(train["product_type"]) == set(pairs["product_type"])
+    assert sorted(pd.concat(sets)["qa_id"]) == sorted(pairs["qa_id"])
+    for unit in ["image_id", "item_id"][: 1 + (by == "listing")]:
+        sides = [set(side[unit]) for side in sets]
+        assert len(set.union(*sides)) == sum(map(len, sides))
+    assert set(sets.train["product_type"]) == set(pairs["product_type"])
     images = pairs.groupby("product_type")["image_id"].nunique()
-    for product_type, tested in test.groupby("product_type")["image_id"].nunique().items():
-        assert images[product_type] > minimum
-        assert tested <= round(fraction * images[product_type])
-        if by == "image":
-            assert tested == min(round(fraction * images[product_type]), images[product_type] - 1)
+    taken = dict.fromkeys(images.index, 0)
+    for side, fraction in zip((sets.test, sets.validation), fractions, strict=True):
+        chosen = side.groupby("product_type")["image_id"].nunique()
+        for product_type, count in images.items():
+            most = min(round(fraction * count), count - 1 - taken[product_type]) if count > minimum else 0
+            found = chosen.get(product_type, 0)
+            assert found == most if by == "image" else found <= most
+            taken[product_type] += found

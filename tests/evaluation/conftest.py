@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 
 from vqatune import tables
-from vqatune.evaluation.scoring.test_set import TestSet
+from vqatune.evaluation.scoring.evaluation_set import EvaluationSet
 
-Version = tuple[pd.DataFrame, TestSet]
+Version = tuple[pd.DataFrame, EvaluationSet]
 
 
 @pytest.fixture(scope="session")
@@ -44,7 +44,7 @@ def make_version() -> Callable[..., Version]:
         answered = pd.DataFrame(predictions, columns=tables.PREDICTIONS.names).astype({"grounding": float})
         sampled = pd.DataFrame((tiers or {}).items(), columns=["product_type", "tier"])
         train = pd.DataFrame({"question": "What is it?", "answer": list(training), "question_type": "color"})
-        return answered, TestSet(test, train, sampled)
+        return answered, EvaluationSet(test, train, sampled)
 
     return make
 

@@ -40,13 +40,13 @@ def _outputs(archives: Path, params, folder: Path, shuffle: bool) -> dict[str, b
     filtered, _ = filter_images(mixed(extracted.listings), mixed(extracted.images), params.filter)
     sampled, _ = sample_images(mixed(filtered), params.sample, params.seed)
     pairs, _, _ = generate_pairs(mixed(sampled), params.generate, params.compute, params.seed)
-    train, test = split_pairs(mixed(pairs), params.split, params.seed)
+    sets = split_pairs(mixed(pairs), params.split, params.seed)
     batches, _ = make_master_batches(
-        mixed(train), mixed(sampled), params.batch, len(params.versions), params.seed
+        mixed(sets.train), mixed(sampled), params.batch, len(params.versions), params.seed
     )
     write_table(sampled, folder / "sampled.parquet", SAMPLED)
-    write_table(train, folder / "train.parquet", PAIRS)
-    write_table(test, folder / "test.parquet", PAIRS)
+    for name, side in sets._asdict().items():
+        write_table(side, folder / f"{name}.parquet", PAIRS)
     for number, batch in enumerate(batches):
         write_table(batch, folder / f"{number}.parquet", BATCH)
     return {path.name: path.read_bytes() for path in folder.iterdir()}
@@ -59,7 +59,7 @@ def test_shuffled_rows_and_other_workers_give_the_same_samples_split_and_batches
     params = make_params(keep_versions(parameter_values, 3) | {"split.minimum_images": 5})
     monkeypatch.setenv("VQATUNE_WORKERS", "1")
     expected = _outputs(archives, params, tmp_path / "one", shuffle=False)
-    assert len(expected) == 6
+    assert len(expected) == 7
     monkeypatch.setenv("VQATUNE_WORKERS", "3")
     assert _outputs(archives, params, tmp_path / "three", shuffle=True) == expected
     other = params.model_copy(update={"seed": 99})

@@ -34,7 +34,7 @@ def test_every_default_named_in_the_documents_is_the_one_in_the_file(make_params
     [
         ("lora.rr", 8, "lora.rr is not a parameter; did you mean r?"),
         ("model.tiny.step", 3, "model.tiny.step is not a parameter; did you mean steps?"),
-        ("split.zzz", 3, "split.zzz is not a parameter; known here: by, test_fraction, minimum_images"),
+        ("eval.sbert.zzz", 3, "eval.sbert.zzz is not a parameter; known here: model, revision"),
         (
             "sample.tiers",
             [{"at_least": 0, "ratios": 1}],

@@ -22,7 +22,7 @@ difficulty,3,30,9,0.5
 
 @pytest.fixture(scope="session")
 def made(tiny_params, tiny_base, pairs, places, repository, tmp_path_factory) -> Path:
-    """A repository whose images 00 to 08 are trained on, and 09 to 11 tested."""
+    """A repository whose images 00 to 07 are trained on, 08 is for validation, and 09 to 11 are tested."""
     from vqatune.training.loop import train_version
 
     root = tmp_path_factory.mktemp("published")
@@ -38,9 +38,9 @@ def made(tiny_params, tiny_base, pairs, places, repository, tmp_path_factory) ->
     archive = Path(places["archive"].iloc[0])
     (root / "data" / "raw").mkdir(parents=True)
     shutil.copyfile(archive, root / "data" / "raw" / "pictures.tar")
-    trained = pairs["image_id"] < "image09"
-    write_table(pairs[trained], root / "data" / "train.parquet", PAIRS)
-    write_table(pairs[~trained], root / "data" / "test.parquet", PAIRS)
+    trained = pairs["image_id"] < "image08"
+    for split, some in _split(pairs).items():
+        write_table(some, root / "data" / f"{split}.parquet", PAIRS)
     for number in (1, 2):
         write_table(pairs[trained], root / "data" / "batches" / f"{number:02}.parquet", BATCH)
     described = pairs.drop_duplicates("image_id")[["image_id", "item_id", "product_type", "language"]]
@@ -81,5 +81,13 @@ def content(places):
 @pytest.fixture
 def tables(pairs) -> dict[str, pd.DataFrame]:
     """The pairs of each split."""
-    trained = pairs["image_id"] < "image09"
-    return {"train": pairs[trained], "test": pairs[~trained]}
+    return _split(pairs)
+
+
+def _split(pairs: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    names = pairs["image_id"]
+    return {
+        "train": pairs[names < "image08"],
+        "validation": pairs[names == "image08"],
+        "test": pairs[names > "image08"],
+    }

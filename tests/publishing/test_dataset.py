@@ -113,7 +113,7 @@ def test_the_same_data_give_the_same_bytes(root, tmp_path):
 
     first = digests("first")
     shuffled = read_table(root / "data" / "train.parquet", PAIRS).sample(frac=1, random_state=1)
-    assert len(first) == 4 and digests("second") == first
+    assert len(first) == 6 and digests("second") == first
     write_table(shuffled, root / "data" / "train.parquet", PAIRS)
     again = digests("third")
     assert again["train-00000-of-00001.parquet"] == first["train-00000-of-00001.parquet"]
@@ -129,6 +129,14 @@ def test_a_pair_without_a_difficulty_has_none(root, pairs, tmp_path):
     assert "of the pairs have no difficulty" in (folder / "README.md").read_text()
 
 
+def test_a_validation_set_without_pairs_is_no_split(root, pairs):
+    write_table(pairs.head(0), root / "data" / "validation.parquet", PAIRS)
+    folder = root / "without"
+    folder.mkdir()
+    assert set(write_dataset(folder, root).tables) == {"train", "test"}
+    assert not list(folder.rglob("*validation*")) and "validation" not in _card(root)
+
+
 def test_the_card_is_valid_and_says_what_is_there(root):
     write_json(CHECKS, root / "metrics" / "data" / "generate.json")
     card = _card(root)
@@ -137,12 +145,13 @@ def test_the_card_is_valid_and_says_what_is_there(root):
     assert front.size_categories == ["n<1K"] and front.license is None
     assert 'load_dataset("me/abo-vqa", "pairs")' in card
     for line in (
-        "| train | 2 | 9 | 9 | 18 |",
+        "| train | 2 | 8 | 8 | 15 |",
+        "| validation | 1 | 1 | 1 | 3 |",
         "| test | 2 | 3 | 3 | 6 |",
-        "All pictures of a listing are on one side",
+        "All pictures of a listing are in one split",
         "of 1,000, 990 were kept",
         "| answer in question | 10 | 1.00% |",
-        "| red | 9 (50.0%) | 3 (50.0%) |",
+        "| red | 8 (53.3%) | 1 (33.3%) | 3 (50.0%) |",
         "The pictures were drawn",
     ):
         assert line in card, line
@@ -161,7 +170,7 @@ def test_pictures_of_abo_are_credited_and_the_model_that_wrote_the_pairs_is_name
     assert "Credit for the data, including all images: Amazon.com." in card
     assert "written by the model `gemini-x`" in card and "`varied-v1`" in card
     assert "No human has checked the pairs" in card
-    assert "other pictures of a product of the test split may be in training" in card
+    assert "other pictures of a product may be in training" in card
 
 
 def test_of_a_catalogue_of_ones_own_no_licence_is_claimed_and_no_path_told(root):
@@ -181,7 +190,7 @@ def test_of_a_catalogue_of_ones_own_no_licence_is_claimed_and_no_path_told(root)
 def test_answers_that_would_break_a_table_do_not(root, pairs):
     odd = pairs[pairs["image_id"] >= "image09"].assign(answer="a|b<i>\nc")
     write_table(odd, root / "data" / "test.parquet", PAIRS)
-    assert "| a\\|b&lt;i> c | 0 (0.0%) | 6 (100.0%) |" in _card(root)
+    assert "| a\\|b&lt;i> c | 0 (0.0%) | 0 (0.0%) | 6 (100.0%) |" in _card(root)
 
 
 def _no_archive(root: Path) -> None:

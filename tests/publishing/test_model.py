@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import yaml
 from huggingface_hub import ModelCard
@@ -13,7 +14,7 @@ from vqatune.errors import DataError, ModelError
 from vqatune.inference.prediction.predict import predict
 from vqatune.publishing.publish import prepare
 from vqatune.publishing.request import Request
-from vqatune.tables import write_json
+from vqatune.tables import write_csv, write_json
 
 BLIP = {"name": "Salesforce/blip-vqa-base", "revision": "787b3d35d57e49572baabd22884b3d5a05acf072"}
 
@@ -122,14 +123,28 @@ def test_the_card_says_scores_weaknesses_and_lineage(root):
         "`blind` is a guess without the image, the most",
         "- questions about count (25% of 30), color (75% of 40)",
         "- difficulty 3 (50% of 30)",
-        "9 images of 2 product types, in 2 batches",
-        "| v1 | base | 9 | 18 | 24 | 2 | 0.5932 |",
-        "| v2 | v1 | 9 | 18 | 33 | 3 | 0.5932 |",
+        "8 images of 2 product types, in 2 batches",
+        "| v1 | base | 8 | 15 | 24 | 2 | 0.5932 |",
+        "| v2 | v1 | 8 | 15 | 33 | 3 | 0.5932 |",
         "| variant | lora |",
         "it is here, in the folder `base`",
     ):
         assert line in card, line
     assert "shape (" not in card, "five pairs say nothing"
+
+
+def test_the_card_names_the_version_that_validation_chooses(root):
+    assert "validation" not in _card(root)
+    history = pd.DataFrame(
+        {"version": ["base", "v1", "v2"], "validation_exact_match": [0.1, 0.6, 0.5], "validation_pairs": 40}
+    )
+    write_csv(history, root / "metrics" / "history.csv")
+    assert "Of the chain, `v1` is the best by `exact_match` on the validation set, 40 other" in _card(root)
+    write_csv(history.assign(validation_exact_match=[0.1, 0.6, 0.7]), root / "metrics" / "history.csv")
+    assert "Of the chain, this version is the best" in _card(root)
+    (root / "metrics" / "history.csv").write_text("no,table\n1\n1,2,3\n")
+    with pytest.raises(DataError, match=r"history.csv is damaged .*dvc repro -s -f report"):
+        _card(root)
 
 
 def test_of_scores_that_are_equal_everywhere_the_card_has_one(root):

@@ -11,9 +11,11 @@ import pytest
 import yaml
 from rich.console import Console
 
-from vqatune.errors import DataError
+from vqatune.errors import DataError, ParameterError
 from vqatune.report.history import (
     FAMILIES,
+    Best,
+    best_version,
     difficulty_curves,
     loss_history,
     score_curves,
@@ -30,11 +32,19 @@ def metrics(tmp_path):
     for number, version in enumerate(VERSIONS):
         scores = {"exact_match": number / 4, "fuzzy": 0.5, "pairs": 1200, "images": 100}
         (tmp_path / f"{version}.json").write_text(json.dumps(scores))
+        _validate(tmp_path, version, exact_match=number % 2 / 4, fuzzy=0.5)
     return tmp_path
 
 
+def _validate(folder: Path, version: str, pairs: int = 360, **scores: float) -> None:
+    """Write a version's scores on the validation set."""
+    (folder / "validation").mkdir(exist_ok=True)
+    text = json.dumps(scores | {"pairs": pairs, "images": pairs // 10})
+    (folder / "validation" / f"{version}.json").write_text(text)
+
+
 def test_the_history_has_a_row_a_version_in_the_order_of_the_chain(metrics):
-    history = score_history(metrics, VERSIONS)
+    history = score_history(metrics, VERSIONS, "exact_match")
     assert history["version"].tolist() == VERSIONS
     assert history["number"].tolist() == [0, 1, 2]
     assert history["exact_match"].tolist() == [0, 0.25, 0.5]
@@ -42,22 +52,70 @@ def test_the_history_has_a_row_a_version_in_the_order_of_the_chain(metrics):
 
 def test_the_blind_guess_comes_first_and_has_no_number(metrics):
     (metrics / "blind.json").write_text(json.dumps({"exact_match": 0.25, "pairs": 1200}))
-    history = score_history(metrics, ["blind", *VERSIONS])
+    _validate(metrics, "blind", exact_match=0.75)
+    history = score_history(metrics, ["blind", *VERSIONS], "exact_match")
     assert history["version"].tolist() == ["blind", *VERSIONS]
     assert history["number"].tolist() == [pd.NA, 0, 1, 2]
     # Scores keep their order, whichever of them the first row has.
-    assert list(history.columns) == ["version", "number", "exact_match", "fuzzy", "pairs", "images"]
+    validation = ["validation_exact_match", "validation_pairs"]
+    assert list(history.columns) == [
+        *("version", "number", "exact_match", "fuzzy", "pairs", "images"),
+        *validation,
+    ]
     write_csv(history, metrics / "history.csv")
-    assert (metrics / "history.csv").read_text().splitlines()[1] == "blind,,0.25,,1200,"
+    assert (metrics / "history.csv").read_text().splitlines()[1] == "blind,,0.25,,1200,,0.75,360"
     console = Console(width=100, record=True, file=StringIO())
     show_history(metrics / "history.csv", console)
     shown = console.export_text()
     assert "3 versions and a blind guess on 1,200 test questions" in " ".join(shown.split())
 
 
+def test_the_best_version_is_chosen_by_validation_whatever_the_test_set_says(metrics):
+    # v2 has the highest exact match on the test set, and the blind guess on the validation set.
+    (metrics / "blind.json").write_text(json.dumps({"exact_match": 1.0, "pairs": 1200}))
+    _validate(metrics, "blind", exact_match=1.0)
+    history = score_history(metrics, ["blind", *VERSIONS], "exact_match")
+    assert best_version(history) == Best("v1", "exact_match", 0.25, 360)
+    write_csv(history, metrics / "history.csv")
+    assert best_version(pd.read_csv(metrics / "history.csv")) == best_version(history)
+    # Of equal ones the earliest, which had least training.
+    assert best_version(score_history(metrics, VERSIONS, "fuzzy")).version == "base"
+
+
+def test_the_table_has_the_best_version_in_bold_and_says_why(metrics):
+    write_csv(score_history(metrics, VERSIONS, "exact_match"), metrics / "history.csv")
+    console = Console(width=100, record=True, file=StringIO(), force_terminal=True)
+    show_history(metrics / "history.csv", console)
+    said = console.export_text(clear=False)
+    assert "in bold: v1, the best by validation (exact_match 0.250 on 360 questions)" in said
+    bold = [line for line in console.export_text(styles=True).splitlines() if "\x1b[1m0." in line]
+    assert len(bold) == 1 and "v1" in bold[0]
+
+
+def test_without_a_validation_set_no_version_is_chosen(metrics):
+    for version in VERSIONS:
+        _validate(metrics, version, pairs=0)
+    history = score_history(metrics, VERSIONS, "exact_match")
+    assert best_version(history) is None
+    write_csv(history, metrics / "history.csv")
+    console = Console(width=100, record=True, file=StringIO())
+    show_history(metrics / "history.csv", console)
+    assert "no version is chosen as the best: there is no validation set" in console.export_text()
+
+
+@pytest.mark.parametrize("metric", ["exact", "grounding", "yes_share"])
+def test_a_metric_that_cannot_choose_is_an_error_that_names_those_that_can(metrics, metric):
+    _validate(metrics, "v1", exact_match=0.5, yes_share=0.5)
+    message = (
+        f"eval.best_by: '{metric}' is not a score of v?.* on the validation set: choose from exact_match"
+    )
+    with pytest.raises(ParameterError, match=message):
+        score_history(metrics, VERSIONS, metric)
+
+
 def test_a_version_without_scores_is_named_with_what_to_run(metrics):
     with pytest.raises(DataError, match="v3.json does not exist: run `dvc repro eval@v3`"):
-        score_history(metrics, [*VERSIONS, "v3"])
+        score_history(metrics, [*VERSIONS, "v3"], "exact_match")
 
 
 def test_the_losses_of_the_tuned_versions_stand_under_each_other(tmp_path):
@@ -72,7 +130,7 @@ def test_the_losses_of_the_tuned_versions_stand_under_each_other(tmp_path):
 
 
 def test_the_table_shows_every_version_with_its_scores(metrics, tmp_path):
-    write_csv(score_history(metrics, VERSIONS), tmp_path / "history.csv")
+    write_csv(score_history(metrics, VERSIONS, "exact_match"), tmp_path / "history.csv")
     console = Console(width=100, record=True, file=StringIO())
     show_history(tmp_path / "history.csv", console)
     shown = console.export_text()

@@ -50,8 +50,8 @@ def start(compute: ComputeParams, seed: int, *purpose: str) -> torch.device:
     if compute.compile and device.type == "cpu" and arithmetic_in_use() == PORTABLE:
         # torch compiles for the processor's widest vectors, and computed NaN where the libraries take narrower ones.
         raise ParameterError(
-            "compute.compile makes code for this processor, and compute.arithmetic is portable: set one to false, or the "
-            "other to native"
+            "compute.compile makes code for this processor alone, and compute.arithmetic is portable: set compute.compile "
+            "to false, or compute.arithmetic to native"
         )
     if launched() and processes.num_processes == 1:
         _logger.warning(

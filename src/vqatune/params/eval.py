@@ -45,6 +45,10 @@ class EvalParams(Section):
     bartscore: ScoringModelParams = Field(
         ScoringModelParams(), description="facebook/bart-large-cnn in published work."
     )
+    best_by: str = Field(
+        "exact_match",
+        description="The metric on the validation set by which the best version is chosen (docs/metrics.md lists all).",
+    )
     wups_weight: Fraction = Field(
         0.7, description="Weight of wups_09 in wups_weighted; that of wups_00 is the rest."
     )

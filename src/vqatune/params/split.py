@@ -1,4 +1,4 @@
-"""The parameters of split: training and test set."""
+"""The parameters of split: training, validation and test set."""
 
 from typing import Literal
 
@@ -8,7 +8,7 @@ from vqatune.params.section import Amount, Fraction, Section
 
 
 class SplitParams(Section):
-    """The test set."""
+    """The validation and the test set."""
 
     by: Literal["listing", "image"] = Field(
         "listing",
@@ -16,6 +16,11 @@ class SplitParams(Section):
         "other views of a test product leak into training).",
     )
     test_fraction: Fraction = Field(0.2, description="Maximum share of a type's images in the test set.")
+    validation_fraction: Fraction = Field(
+        0.1,
+        description="Maximum share of a type's images in the validation set, by which the best version is chosen. 0: "
+        "none is chosen.",
+    )
     minimum_images: Amount = Field(
-        20, description="Only types with more images than this are in the test set."
+        20, description="Only types with more images than this are in the validation and the test set."
     )

@@ -25,7 +25,8 @@ from vqatune.publishing.features import IMAGE, with_features
 from vqatune.runtime.progress import track
 from vqatune.tables import PAIRS, SAMPLED, read_table, write_table
 
-SPLITS = ("train", "test")
+SPLITS = ("train", "validation", "test")
+"""The splits of a dataset, where each has pairs."""
 SHARD_BYTES = 400_000_000
 """Images in a Parquet file: files of this size are cheap to send again, and there are few of them."""
 _GROUP_BYTES, _GROUP_ROWS = 32_000_000, 1000
@@ -69,9 +70,11 @@ class Written:
 def write_dataset(folder: Path, root: Path, shard_bytes: int = SHARD_BYTES) -> Written:
     """Write `data/<split>-00000-of-00001.parquet` (IMAGES_CONFIG) and `pairs/<split>.parquet` (tables.PAIRS).
 
+    A validation set without pairs is left out.
+
     Args:
         folder: empty.
-        root: the repository, of which data/train.parquet, test.parquet, sampled.parquet and the archives are read.
+        root: the repository, of which data/train.parquet, validation.parquet, test.parquet, sampled.parquet and the archives are read.
         shard_bytes: images in a file, about.
 
     Raises:
@@ -79,6 +82,8 @@ def write_dataset(folder: Path, root: Path, shard_bytes: int = SHARD_BYTES) -> W
         ArchiveError: an archive is missing, or is not the one that the tables were made from.
     """
     tables = {split: read_table(root / "data" / f"{split}.parquet", PAIRS) for split in SPLITS}
+    if tables["validation"].empty:
+        del tables["validation"]
     columns = ["image_id", "language", "metadata", "path", "archive", "offset", "length"]
     sampled = read_table(root / "data" / "sampled.parquet", SAMPLED, columns)
     images, pairs = {}, {}

@@ -114,7 +114,8 @@ def _model_key(facts: Facts, request: Request, root: Path) -> str:
         for kind in ("intervals", "by")
         for name in (BLIND, BASE, request.version)
     ]
-    files += [f"data/batches/{number:02}.parquet" for number in numbers] + ["metrics/data/batches.csv"]
+    files += [f"data/batches/{number:02}.parquet" for number in numbers]
+    files += ["metrics/data/batches.csv", "metrics/history.csv"]
     return make_key(
         request=asdict(request),
         chain=[asdict(position) for position in facts.chain],

@@ -3,17 +3,19 @@
 import json
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
-from vqatune.errors import DataError
+from vqatune.errors import DataError, ParameterError
 from vqatune.evaluation.metrics import METRICS
 from vqatune.params.versions import BLIND
 from vqatune.tables import read_csv
 
 FAMILIES = tuple(dict.fromkeys(metric.family for metric in METRICS.values()))
 """The families of metrics, each of which has a plot with bands."""
+_VALIDATION, _VALIDATION_PAIRS = "validation_", "validation_pairs"
 
 
 def in_chain(versions: Sequence[str]) -> list[str]:
@@ -26,20 +28,62 @@ def version_numbers(versions: Sequence[str]) -> dict[str, int | None]:
     return {name: None for name in versions} | {name: place for place, name in enumerate(in_chain(versions))}
 
 
-def score_history(folder: Path, versions: Sequence[str]) -> pd.DataFrame:
-    """Return a row a version with all its scores: version, number (its place in the chain, 0 for the base), the metrics.
+def score_history(folder: Path, versions: Sequence[str], best_by: str) -> pd.DataFrame:
+    """Return a row a version with all its scores.
 
-    The blind guess stands in no chain and has no number. Raises DataError where a version has no scores yet.
+    The columns are version, number (its place in the chain, 0 for the base), the metrics and counts on the test set and,
+    where there is a validation set, validation_<best_by> and validation_pairs. The blind guess stands in no chain and
+    has no number.
+
+    Raises:
+        DataError: a version has no scores yet.
+        ParameterError: `best_by` is not a score on the validation set, or one of which neither end is the better.
     """
     rows = []
     for version, number in version_numbers(versions).items():
-        path = _existing(folder / f"{version}.json", version)
-        rows.append({"version": version, "number": number} | json.loads(path.read_text(encoding="utf-8")))
+        scores = _read_scores(folder / f"{version}.json", version)
+        validation = _read_scores(folder / "validation" / f"{version}.json", version)
+        if validation["pairs"]:
+            scores |= {
+                _VALIDATION + best_by: validation.get(best_by),
+                _VALIDATION_PAIRS: validation["pairs"],
+            }
+            _check_chooses(best_by, version, validation)
+        rows.append({"version": version, "number": number} | scores)
     history = pd.DataFrame(rows).astype({"number": "Int64"})
     # A version may have scores that the first one has not.
     scores = [name for name in METRICS if name in history.columns]
     others = [name for name in history.columns if name not in (*scores, "version", "number")]
+    others.sort(key=lambda name: name.startswith(_VALIDATION))
     return history[["version", "number", *scores, *others]]
+
+
+@dataclass(frozen=True)
+class Best:
+    """The version that the validation set chooses."""
+
+    version: str
+    metric: str
+    """The metric that it is the best by."""
+    value: float
+    """Its value of the metric on the validation set."""
+    pairs: int
+    """Of the validation set."""
+
+
+def best_version(history: pd.DataFrame) -> Best | None:
+    """Return the best of base and the versions by validation, the earliest of equal ones; None without a validation set.
+
+    history: of `score_history`. The test set has no part in it.
+    """
+    names = [name for name in history.columns if name.startswith(_VALIDATION) and name != _VALIDATION_PAIRS]
+    chain = history[history["version"] != BLIND]
+    if not names or chain[names[0]].isna().all():
+        return None
+    column, values = names[0], chain[names[0]]
+    metric = column.removeprefix(_VALIDATION)
+    row = chain.loc[values.idxmax() if METRICS[metric].higher_is_better else values.idxmin()]
+    return Best(row["version"], metric, float(row[column]), int(row[_VALIDATION_PAIRS]))
 
 
 def score_curves(folder: Path, versions: Sequence[str], family: str) -> pd.DataFrame:
@@ -104,7 +148,9 @@ def remove_gone_versions(root: Path, versions: Sequence[str]) -> list[Path]:
         "metrics/by": "csv",
         "metrics/confusion": "csv",
         "metrics/intervals": "csv",
+        "metrics/validation": "json",
         "data/predictions": "parquet",
+        "data/predictions/validation": "parquet",
     }
     gone = [
         path
@@ -121,3 +167,18 @@ def _existing(path: Path, version: str) -> Path:
     if not path.exists():
         raise DataError(f"{path} does not exist: run `dvc repro eval@{version}`")
     return path
+
+
+def _read_scores(path: Path, version: str) -> dict[str, float | int]:
+    scores: dict[str, float | int] = json.loads(_existing(path, version).read_text(encoding="utf-8"))
+    return scores
+
+
+def _check_chooses(best_by: str, version: str, validation: dict[str, float | int]) -> None:
+    """Raise ParameterError where a version cannot be the best by a score on the validation set; the blind guess never is."""
+    choices = [name for name, metric in METRICS.items() if metric.higher_is_better is not None]
+    known = [name for name in choices if name in validation]
+    if best_by not in known and version != BLIND:
+        raise ParameterError(
+            f"eval.best_by: {best_by!r} is not a score of {version} on the validation set: choose from {', '.join(known)}"
+        )

@@ -16,9 +16,9 @@ from vqatune import tables
 from vqatune.errors import DataError, ParameterError
 from vqatune.evaluation import score
 from vqatune.evaluation.metrics import METRICS
+from vqatune.evaluation.scoring.evaluation_set import read_evaluation_set
 from vqatune.evaluation.scoring.slices import SLICES
-from vqatune.evaluation.scoring.test_set import read_test
-from vqatune.evaluation.scoring.version import VersionScores, score_version, store_scores
+from vqatune.evaluation.scoring.version import VersionScores, score_validation, score_version, store_scores
 
 _ROWS = (
     ("red", "Red", 0, "color", "CHAIR", "i1"),
@@ -206,7 +206,9 @@ def test_what_is_read_from_a_checkout_scores_like_what_is_in_memory(make_version
     sampled = test.tiers.reindex(columns=tables.SAMPLED.names)
     tables.write_table(sampled, data / "sampled.parquet", tables.SAMPLED)
     read = score_version(
-        tables.read_table(data / "predictions.parquet", tables.PREDICTIONS), read_test(tmp_path), text_params
+        tables.read_table(data / "predictions.parquet", tables.PREDICTIONS),
+        read_evaluation_set(tmp_path),
+        text_params,
     )
     assert _texts(read) == _texts(score_version(predictions, test, text_params))
     assert read.scores.pairs["references"].tolist()[-1] == "None"
@@ -215,7 +217,20 @@ def test_what_is_read_from_a_checkout_scores_like_what_is_in_memory(make_version
 
 def test_a_checkout_without_a_test_set_is_an_error(tmp_path):
     with pytest.raises(DataError, match="test.parquet does not exist: run the stage that writes it"):
-        read_test(tmp_path)
+        read_evaluation_set(tmp_path)
+
+
+def test_the_validation_set_is_scored_as_the_test_set_and_may_be_empty(make_version, text_params, tmp_path):
+    predictions, test = make_version(*_ROWS)
+    validation = replace(test, name="validation")
+    assert score_validation(predictions, validation, text_params) == (
+        score_version(predictions, test, text_params).values
+    )
+    empty = replace(validation, pairs=test.pairs.head(0))
+    assert score_validation(predictions.head(0), empty, text_params) == {"pairs": 0, "images": 0}
+    store_scores([], empty, text_params, tmp_path)
+    with pytest.raises(DataError, match=r"this validation set \(2 × validation pairs without a prediction\)"):
+        score_validation(predictions.iloc[2:], validation, text_params)
 
 
 @pytest.mark.parametrize(

@@ -248,9 +248,13 @@ def undisturbed():
     """What predict makes of a folder of stages, in this process."""
 
     def run(root) -> pd.DataFrame:
-        test = read_table(root / "data/test.parquet", PAIRS)
+        test, validation = (
+            read_table(root / f"data/{name}.parquet", PAIRS) for name in ("test", "validation")
+        )
         places = read_table(root / "data/extracted/images.parquet", IMAGES, PLACE)
-        return predict(load_params(root / "params.yaml"), "base", root / "models/base", None, test, places)
+        params = load_params(root / "params.yaml")
+        found = predict(params, "base", root / "models/base", None, test, places, ungrounded=validation)
+        return found[found["qa_id"].isin(test["qa_id"])].reset_index(drop=True)
 
     return run
 
@@ -268,7 +272,7 @@ def test_stopped_while_it_is_measured_and_started_again_it_ends_with_the_same(st
     assert "(grounding base)" in said and "Traceback" not in said
     assert not (stages.root / "data/predictions/base.parquet").exists()
     # The answers stay, so that they are not asked for again.
-    assert len(_kept(stages, "*")) == 120
+    assert len(_kept(stages, "*")) == 121
     _kept(stages, "grounding/*")[2].write_bytes(b"damaged")
     assert "what comes after it is done again" in stages.run("predict", "base")
     expected = undisturbed(stages.root)
@@ -281,6 +285,18 @@ def test_stopped_while_it_is_measured_and_started_again_it_ends_with_the_same(st
 
 def _kept(stages, key: str) -> list:
     return sorted(stages.root.glob(f".work/predictions/base/{key}/0/[0-9]*"))
+
+
+def test_pairs_whose_grounding_is_not_measured_change_nothing_for_the_others(
+    tiny_params, tiny_base, pairs, places
+):
+    grounded = pairs["image_id"] < "image09"
+    alone = predict(tiny_params, "base", tiny_base, None, pairs[grounded], places)
+    both = predict(tiny_params, "base", tiny_base, None, pairs[grounded], places, ungrounded=pairs[~grounded])
+    own = both["qa_id"].isin(alone["qa_id"])
+    assert set(both["qa_id"]) == set(pairs["qa_id"])
+    assert both.loc[~own, "grounding"].isna().all() and both.loc[~own, "prediction"].notna().all()
+    pd.testing.assert_frame_equal(both[own].reset_index(drop=True), alone, rtol=1e-5)
 
 
 @pytest.mark.slow

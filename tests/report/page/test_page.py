@@ -42,6 +42,13 @@ def test_the_page_is_one_file_that_names_no_other(small_page):
     assert not list(small_page.parent.glob(".*"))
 
 
+def test_the_page_says_which_version_validation_chooses_and_its_score_on_the_test_set(small_page):
+    page = " ".join(small_page.read_text(encoding="utf-8").split())
+    # v2 is better on the test set, which has no say.
+    chosen = r"The 40 validation questions choose v1, whose exact match on them is 0.750; on the test set it is 0\.[56]"
+    assert re.search(chosen, page)
+
+
 def test_no_text_of_the_data_ends_a_script_or_begins_an_element(small_page):
     page = small_page.read_text(encoding="utf-8")
     # Vega's own script, which is between the two, writes pictures into tooltips.

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from vqatune.errors import DataError
-from vqatune.evaluation.scoring.test_set import TestSet, read_test
+from vqatune.evaluation.scoring.evaluation_set import EvaluationSet, read_evaluation_set
 from vqatune.params.versions import predicting_stage
 from vqatune.tables import PREDICTIONS, read_table, table_columns
 
@@ -23,7 +23,7 @@ def runs_of(name: str) -> list[str]:
     return [f"{revision.strip()}:{version}" for revision in revisions.split(",")]
 
 
-def read_version(name: str, root: Path) -> tuple[pd.DataFrame, TestSet]:
+def read_version(name: str, root: Path) -> tuple[pd.DataFrame, EvaluationSet]:
     """Return a version's predictions (tables.PREDICTIONS) and its test set.
 
     Args:
@@ -52,13 +52,13 @@ def read_version(name: str, root: Path) -> tuple[pd.DataFrame, TestSet]:
             raise DataError(f"at {revision}, {str(error).removeprefix(f'{folder}/')}") from error
 
 
-def _read(root: Path, predictions: str) -> tuple[pd.DataFrame, TestSet]:
+def _read(root: Path, predictions: str) -> tuple[pd.DataFrame, EvaluationSet]:
     path = root / predictions
     if "grounding" in table_columns(path):
-        return read_table(path, PREDICTIONS), read_test(root)
+        return read_table(path, PREDICTIONS), read_evaluation_set(root)
     # As versions were predicted before it was measured.
     columns = [name for name in PREDICTIONS.names if name != "grounding"]
-    return read_table(path, PREDICTIONS, columns).assign(grounding=np.nan), read_test(root)
+    return read_table(path, PREDICTIONS, columns).assign(grounding=np.nan), read_evaluation_set(root)
 
 
 def _fetch(revision: str, paths: list[str], root: Path, folder: Path) -> None:

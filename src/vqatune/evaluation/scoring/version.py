@@ -1,4 +1,4 @@
-"""The scores of a version on the test set: totals with intervals, and by slice."""
+"""The scores of a version on the test or the validation set: totals with intervals, and by slice."""
 
 import logging
 from collections.abc import Iterable
@@ -11,9 +11,9 @@ from vqatune.errors import DataError
 from vqatune.evaluation.metrics import METRICS
 from vqatune.evaluation.scoring.blind import blind_exact_match
 from vqatune.evaluation.scoring.confusion import confusion_table
+from vqatune.evaluation.scoring.evaluation_set import EvaluationSet, check_pairs, check_predictions
 from vqatune.evaluation.scoring.score import Scores, score, score_into_store
 from vqatune.evaluation.scoring.slices import SLICES, add_slices, by_part_of_speech, by_slice
-from vqatune.evaluation.scoring.test_set import TestSet, check_predictions, check_test
 from vqatune.params import Params
 from vqatune.tables import PREDICTIONS, read_table
 
@@ -60,7 +60,7 @@ def interval_table(scores: Scores) -> pd.DataFrame:
 
 def score_version(
     predictions: pd.DataFrame,
-    test: TestSet,
+    evaluated: EvaluationSet,
     params: Params,
     store: Path | None = None,
     metrics: Iterable[str] | None = None,
@@ -68,49 +68,63 @@ def score_version(
     """Score a version's predictions (tables.PREDICTIONS), in any order of rows.
 
     Args:
-        predictions: exactly one for each pair of the test set.
-        test: the test set.
+        predictions: exactly one for each pair of the set.
+        evaluated: the set.
         params: uses eval, compute and seed.
         store: as for `score`.
         metrics: as for `score`.
 
     Raises:
-        DataError: the predictions are not those of this test set, or the test set cannot be scored.
+        DataError: the predictions are not those of this set, or the set cannot be scored.
         ParameterError, ModelError: as `score`.
     """
-    check_test(test.pairs)
-    pairs = add_slices(test.pairs, test.training["answer"], test.tiers)
+    check_pairs(evaluated)
+    pairs = add_slices(evaluated.pairs, evaluated.training["answer"], evaluated.tiers)
     columns = ["qa_id", "image_id", "question", *SLICES, "answer"]
-    if len(test.training):
-        pairs["blind_exact_match"] = blind_exact_match(test.training, test.pairs)
+    if len(evaluated.training):
+        pairs["blind_exact_match"] = blind_exact_match(evaluated.training, evaluated.pairs)
         columns.append("blind_exact_match")
     pairs = pairs.sort_values("qa_id", ignore_index=True)[columns]
-    pairs = _join(predictions, test.pairs, pairs)
+    pairs = _join(predictions, evaluated, pairs)
     scores = score(pairs, metrics, params=params.eval, compute=params.compute, store=store, seed=params.seed)
     values = dict(scores.totals[["metric", "value"]].itertuples(index=False)) | scores.counts
     return VersionScores(values, scores)
 
 
-def store_scores(files: Iterable[Path], test: TestSet, params: Params, store: Path) -> None:
+def score_validation(
+    predictions: pd.DataFrame, validation: EvaluationSet, params: Params, store: Path | None = None
+) -> dict[str, float | int]:
+    """Return a version's values on the validation set: metric → value, then the counts, as VersionScores.values.
+
+    Takes and raises what `score_version` does, but the set may be empty: then there are no metrics, and 0 pairs.
+    """
+    if validation.pairs.empty:
+        return {"pairs": 0, "images": 0}
+    return score_version(predictions, validation, params, store).values
+
+
+def store_scores(files: Iterable[Path], evaluated: EvaluationSet, params: Params, store: Path) -> None:
     """Score the pairs of prediction files into a store, so that `score_version` finds them there and loads no model.
 
     Args:
-        files: of any versions (tables.PREDICTIONS). One that is damaged or belongs to another test set is skipped with
-            a message in the log: the evaluation of that version raises the error.
-        test: the test set.
+        files: of any versions (tables.PREDICTIONS). One that is damaged or belongs to another set is skipped with a
+            message in the log: the evaluation of that version raises the error.
+        evaluated: the set; nothing is done where it is empty.
         params: uses eval and compute.
         store: the folder of the store.
 
     Raises:
-        DataError: the test set cannot be scored, or the store cannot be used.
+        DataError: the set cannot be scored, or the store cannot be used.
         ModelError: as `score`.
     """
-    check_test(test.pairs)
+    if evaluated.pairs.empty:
+        return
+    check_pairs(evaluated)
     distinct = []
     for file in files:
         try:
             predictions = read_table(file, PREDICTIONS, ["qa_id", "prediction"])
-            pairs = _join(predictions, test.pairs, test.pairs[["qa_id", "answer"]])
+            pairs = _join(predictions, evaluated, evaluated.pairs[["qa_id", "answer"]])
         except DataError as error:
             _log.info("%s is not scored ahead: %s", file, error)
         else:
@@ -119,11 +133,11 @@ def store_scores(files: Iterable[Path], test: TestSet, params: Params, store: Pa
         score_into_store(pd.concat(distinct).drop_duplicates(), params.eval, params.compute, store)
 
 
-def _join(predictions: pd.DataFrame, test: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
-    """Return test pairs with their answer as `references`, and the columns of their predictions but its probability.
+def _join(predictions: pd.DataFrame, evaluated: EvaluationSet, pairs: pd.DataFrame) -> pd.DataFrame:
+    """Return pairs of a set with their answer as `references`, and the columns of their predictions but its probability.
 
-    Raises DataError where the predictions are not exactly one for each test pair.
+    Raises DataError where the predictions are not exactly one for each pair of the set.
     """
-    check_predictions(predictions, test)
+    check_predictions(predictions, evaluated)
     answered = predictions.set_index("qa_id").drop(columns="log_probability", errors="ignore")
     return pairs.rename(columns={"answer": "references"}).join(answered, on="qa_id")

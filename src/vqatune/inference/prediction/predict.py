@@ -1,4 +1,4 @@
-"""Predictions of a version for the test set, with their grounding; interrupted work resumes."""
+"""Predictions of a version for questions about images, with their grounding; interrupted work resumes."""
 
 import logging
 import shutil
@@ -42,6 +42,7 @@ def predict(
     places: pd.DataFrame,
     candidates: list[str] | None = None,
     work: Path | None = None,
+    ungrounded: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Return one version's predictions: tables.PREDICTIONS, a row per pair, sorted by image_id and qa_id.
 
@@ -54,6 +55,7 @@ def predict(
         places: image_id, archive, offset, length of at least the pairs' images.
         candidates: the answers to choose from, with predict.mode rank.
         work: the folder of partial results, kept until `remove_partial_results`; None for none.
+        ungrounded: more pairs, whose grounding is not measured, nor by whose images.
 
     Returns:
         A pair whose image does not open has an empty prediction and no log-probability or grounding. Grounding is also
@@ -76,8 +78,10 @@ def predict(
         model = adapted.merge_and_unload()
     prepare_model(model.requires_grad_(False), device, params.compute.precision)
     model.eval()
-    pairs = pairs.sort_values(["image_id", "qa_id"], ignore_index=True)
     items = choose_items(pairs, params.seed, params.predict.grounding_questions)
+    if ungrounded is not None:
+        pairs = pd.concat([pairs, ungrounded])
+    pairs = pairs.sort_values(["image_id", "qa_id"], ignore_index=True)
     states: Path | None = None
     folder: Path | None = None
     if work is not None and params.predict.keep_vision_states and same_vision:

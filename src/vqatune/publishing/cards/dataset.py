@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from vqatune.errors import DataError
 from vqatune.publishing.cards.sections import front_matter, markdown_table, stage_params
-from vqatune.publishing.dataset import IMAGES_CONFIG, SPLITS, Split, Written
+from vqatune.publishing.dataset import IMAGES_CONFIG, Split, Written
 from vqatune.publishing.features import feature_list
 from vqatune.publishing.rights import Rights, data_rights
 from vqatune.tables import PAIRS
@@ -135,11 +135,15 @@ def _front_matter(written: Written, rights: Rights, everything: pd.DataFrame, re
             {
                 "config_name": "images",
                 "default": True,
-                "data_files": [{"split": split, "path": f"data/{split}-*.parquet"} for split in SPLITS],
+                "data_files": [
+                    {"split": split, "path": f"data/{split}-*.parquet"} for split in written.tables
+                ],
             },
             {
                 "config_name": "pairs",
-                "data_files": [{"split": split, "path": f"pairs/{split}.parquet"} for split in SPLITS],
+                "data_files": [
+                    {"split": split, "path": f"pairs/{split}.parquet"} for split in written.tables
+                ],
             },
         ],
         "dataset_info": [
@@ -187,15 +191,18 @@ def _splits(written: Written, origin: Origin) -> str:
         for split, table in written.tables.items()
     ]
     if origin.split["by"] == "listing":
-        rule = "All pictures of a listing are on one side: no product of the test split was seen in training."
+        rule = "All pictures of a listing are in one split: no product of another one was seen in training."
     else:
         rule = (
-            "The split is by picture: other pictures of a product of the test split may be in training, which makes the "
-            "test split easier than products never seen."
+            "The splits are by picture: other pictures of a product may be in training, which makes the others easier than "
+            "products never seen."
         )
+    validation = ""
+    if "validation" in written.tables:
+        validation = f" and up to {origin.split['validation_fraction']:.0%} to the validation split"
     share = (
         f"Product types with more than {origin.split['minimum_images']} images gave up to "
-        f"{origin.split['test_fraction']:.0%} of them to the test split; smaller ones are in training only."
+        f"{origin.split['test_fraction']:.0%} of them to the test split{validation}; smaller ones are in training only."
     )
     return f"{markdown_table(['split', *units], rows)}\n\n{rule} {share}"
 
@@ -249,7 +256,7 @@ def _counts(written: Written, column: str, most: int | None) -> str:
     """Return a table of a column's values, with how many pairs of each split have them, in the order of that or of the value."""
     counts = pd.DataFrame({split: table[column].value_counts() for split, table in written.tables.items()})
     counts = counts.fillna(0).astype("int64").rename_axis("value").reset_index()
-    counts["total"], counts["text"] = counts[list(SPLITS)].sum(axis=1), counts["value"].astype(str)
+    counts["total"], counts["text"] = counts[list(written.tables)].sum(axis=1), counts["value"].astype(str)
     if column == "difficulty":
         counts = counts.sort_values("value")
     else:
@@ -257,11 +264,11 @@ def _counts(written: Written, column: str, most: int | None) -> str:
     rows = [
         [
             row["value"],
-            *(f"{row[split]:,} ({row[split] / len(written.tables[split]):.1%})" for split in SPLITS),
+            *(f"{row[split]:,} ({row[split] / len(table):.1%})" for split, table in written.tables.items()),
         ]
         for row in counts.to_dict("records")
     ]
-    return markdown_table([column.replace("_", " "), *SPLITS], rows)
+    return markdown_table([column.replace("_", " "), *written.tables], rows)
 
 
 def _limits(everything: pd.DataFrame, origin: Origin) -> str:

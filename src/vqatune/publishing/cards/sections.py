@@ -14,6 +14,7 @@ import yaml
 from vqatune.errors import DataError
 from vqatune.evaluation.comparison.equal_metrics import equal_metrics, equality_sentences
 from vqatune.params import BASE, BLIND, load_params
+from vqatune.report.history import best_version
 from vqatune.tables import BATCH, read_csv, read_table
 from vqatune.training.chain_state import ChainState
 
@@ -178,7 +179,26 @@ def score_section(facts: Facts) -> str:
     if any((facts.metrics / "intervals" / f"{name}.csv").exists() for name in names):
         text += "; in brackets the 95 % interval, by drawing the test images again"
     table = markdown_table(["score", *names], rows)
-    return "\n\n".join([f"{text}:", table, *equality_sentences(groups)])
+    return "\n\n".join([f"{text}:", table, *equality_sentences(groups), *_chosen(facts)])
+
+
+def _chosen(facts: Facts) -> list[str]:
+    """Return the sentence on the version that the validation set chooses, where metrics/history.csv knows it."""
+    path = facts.metrics / "history.csv"
+    if not path.exists():
+        return []
+    try:
+        best = best_version(read_csv(path))
+    except (ValueError, KeyError) as error:
+        raise DataError(f"{path} is damaged ({error}): run `dvc repro -s -f report`") from error
+    if best is None:
+        return []
+    which = "this version" if best.version == facts.version else f"`{best.version}`"
+    sentence = (
+        f"Of the chain, {which} is the best by `{best.metric}` on the validation set, {best.pairs:,} other questions that "
+        f"no version was trained on: {best.value:.4g}."
+    )
+    return [sentence]
 
 
 def read_scores(metrics: Path, version: str) -> dict[str, Any]:

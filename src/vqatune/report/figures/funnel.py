@@ -42,12 +42,13 @@ def funnel_figures(root: Path) -> list[Figure | str]:
     """
     left, dropped = funnel_tables(root)
     first, last = left.iloc[0], left.set_index("stage")
-    tested, trained = last.loc["split: test"], last.loc["split: training"]
+    tested, validated, trained = (last.loc[f"split: {name}"] for name in ("test", "validation", "training"))
     kept = Figure(
         "funnel",
         "From the catalogue to the batches",
         f"{first['listings']:,} listings with {first['images']:,} images become {trained['pairs']:,} training pairs "
-        f"about {trained['images']:,} images and {tested['pairs']:,} test pairs about {tested['images']:,}.",
+        f"about {trained['images']:,} images, {validated['pairs']:,} validation pairs about {validated['images']:,} and "
+        f"{tested['pairs']:,} test pairs about {tested['images']:,}.",
         {"Listings and images": _stages(left, ["listings", "images"]), "Pairs": _stages(left, ["pairs"])},
         "A bar is what is left after a stage. In the batches an image counts as often as training sees it.",
         left.rename(columns={"pairs": "question-answer pairs"}),
@@ -68,7 +69,7 @@ def _read(root: Path) -> dict[str, Any]:
         "generate": read_counts(
             data / "generate.json", "generate", "images", "images_with_pairs", "pairs", "kept", "dropped"
         ),
-        "split": read_counts(data / "split.json", "split", "train", "test"),
+        "split": read_counts(data / "split.json", "split", "train", "validation", "test"),
         "batches": read_rows(data / "batches.csv", "batch", "images", "pairs"),
         "sampled_listings": int(
             read_table(root / "data/sampled.parquet", SAMPLED, ["item_id"]).nunique().item()
@@ -89,7 +90,8 @@ def _left(counts: dict[str, Any]) -> pd.DataFrame:
         ("generate", asked, generate["images"], generate["pairs"]),
         ("checks", counts["paired_listings"], generate["images_with_pairs"], generate["kept"]),
     ]
-    for name, side in (("training", split["train"]), ("test", split["test"])):
+    for name, key in (("training", "train"), ("validation", "validation"), ("test", "test")):
+        side = split[key]
         table.append((f"split: {name}", side["listings"], side["images"], side["pairs"]))
     batches = counts["batches"]
     table.append(

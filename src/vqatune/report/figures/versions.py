@@ -9,7 +9,8 @@ from vqatune.report.figures.figure import Section
 from vqatune.report.figures.loss import loss_figure
 from vqatune.report.figures.scores import score_figures
 from vqatune.report.figures.slices import slice_figures
-from vqatune.report.history import in_chain, score_history
+from vqatune.report.history import in_chain
+from vqatune.report.stage_outputs import read_counts
 
 
 def version_sections(root: Path, versions: Sequence[str]) -> list[Section]:
@@ -20,8 +21,9 @@ def version_sections(root: Path, versions: Sequence[str]) -> list[Section]:
 
     Raises DataError where a version has no scores, or none was tuned.
     """
-    history = score_history(root / "metrics", versions)
-    pairs, images = history["pairs"].iloc[-1], history["images"].iloc[-1]
+    last = versions[-1]
+    counts = read_counts(root / f"metrics/{last}.json", f"eval@{last}", "pairs", "images")
+    pairs, images = counts["pairs"], counts["images"]
     count = len(in_chain(versions)) - 1
     tuned = f"{count} version{'s' * (count > 1)} tuned from it"
     scores = (
@@ -43,5 +45,5 @@ def version_sections(root: Path, versions: Sequence[str]) -> list[Section]:
         Section("scores", "The versions", scores, score_figures(root, versions)),
         Section("learning", "How they learned", learning, [loss_figure(root, versions)]),
         Section("slices", "Where they are right", right, slice_figures(root, versions)),
-        Section("confusions", "What is taken for what", confused, [confusion_figure(root, versions[-1])]),
+        Section("confusions", "What is taken for what", confused, [confusion_figure(root, last)]),
     ]

@@ -9,8 +9,8 @@ import pandas as pd
 
 from vqatune.errors import DataError
 from vqatune.evaluation.metrics import METRICS
+from vqatune.evaluation.scoring.evaluation_set import read_evaluation_set
 from vqatune.evaluation.scoring.slices import SLICES, add_slices
-from vqatune.evaluation.scoring.test_set import read_test
 from vqatune.params.versions import predicting_stage
 from vqatune.tables import PREDICTIONS, read_table
 
@@ -36,7 +36,7 @@ def read_answers(root: Path, versions: Sequence[str]) -> Answers:
 
     Raises DataError where one of them has not been made yet, or predictions are not those of this test set.
     """
-    test_set = read_test(root)
+    test_set = read_evaluation_set(root)
     pairs = add_slices(test_set.pairs, test_set.training["answer"], test_set.tiers)
     pairs = pairs.sort_values("qa_id", ignore_index=True)
     if pairs.empty:

@@ -16,7 +16,7 @@ from markupsafe import Markup
 from vqatune.params import Params
 from vqatune.report.figures.data import data_section
 from vqatune.report.figures.versions import version_sections
-from vqatune.report.history import in_chain
+from vqatune.report.history import best_version, in_chain, score_history
 from vqatune.report.page.answers import read_answers
 from vqatune.report.page.comparison import comparison_data
 from vqatune.report.page.examples import example_data
@@ -43,7 +43,9 @@ def write_page(
 
     Raises:
         DataError: something that the page shows has not been made yet. ArchiveError: the images are missing.
+        ParameterError: eval.best_by chooses by no score.
     """
+    best = best_version(score_history(root / "metrics", versions, params.eval.best_by))
     answers = read_answers(root, versions)
     comparison = comparison_data(root, answers)
     # The charts' tests validate them; doing it again here takes a third of the time.
@@ -59,7 +61,7 @@ def write_page(
             style=Markup((FOLDER / "report.css").read_text(encoding="utf-8")),
             scripts=[Markup(script) for script in scripts],
             policy=_policy(scripts),
-            summary=summarize(root, comparison),
+            summary=summarize(root, comparison, best),
             versions=in_chain(versions),
             charts=charts,
             comparison=comparison,

@@ -7,15 +7,15 @@ import pandas as pd
 
 from vqatune.evaluation.scoring.slices import SLICES, SMALLEST_SLICE
 from vqatune.params.versions import BLIND
-from vqatune.report.history import in_chain
+from vqatune.report.history import Best, in_chain
 from vqatune.report.page.comparison import FEWEST_IMAGES
 from vqatune.report.stage_outputs import read_counts, read_rows
 
 
-def summarize(root: Path, comparison: dict[str, Any]) -> dict[str, Any]:
+def summarize(root: Path, comparison: dict[str, Any], best: Best | None) -> dict[str, Any]:
     """Return the page's first lines.
 
-    comparison: what comparison_data returns.
+    comparison: what comparison_data returns. best: the version that the validation set chooses.
 
     Returns:
         counts: (number, what) pairs of text; sentences: a list of text; extremes: a dict a kind of slice (kind, best,
@@ -41,10 +41,10 @@ def summarize(root: Path, comparison: dict[str, Any]) -> dict[str, Any]:
             "versions, each tuned from the one before" if tuned > 1 else "version, tuned from the base model",
         ),
     ]
-    return {"counts": counts, "sentences": _sentences(comparison), "extremes": _extremes(comparison)}
+    return {"counts": counts, "sentences": _sentences(comparison, best), "extremes": _extremes(comparison)}
 
 
-def _sentences(comparison: dict[str, Any]) -> list[str]:
+def _sentences(comparison: dict[str, Any], best: Best | None) -> list[str]:
     row = next((row for row in comparison["totals"] if row["name"] == "exact_match"), None)
     if row is None or None in row["value"]:
         return []
@@ -52,12 +52,21 @@ def _sentences(comparison: dict[str, Any]) -> list[str]:
     chain = [place for place, name in enumerate(versions) if name != BLIND]
     first, last = (f"{versions[place]} {_with_interval(row, place)}" for place in (chain[0], chain[-1]))
     sentences = [f"Exact match, the share of answers that are the reference: {first}, {last}."]
-    best = max(chain, key=values.__getitem__)
-    if values[best] > values[-1]:
-        sentences.append(f"The best of all is {versions[best]} with {values[best]:.3f}.")
+    if best is not None:
+        sentences.append(_chosen(comparison, best))
     if BLIND in versions:
         sentences.append(_on_blind(comparison, values[versions.index(BLIND)]))
     return sentences
+
+
+def _chosen(comparison: dict[str, Any], best: Best) -> str:
+    name = best.metric.replace("_", " ")
+    text = f"The {best.pairs:,} validation questions choose {best.version}, whose {name} on them is {best.value:.3f}"
+    row = next((row for row in comparison["totals"] if row["name"] == best.metric), None)
+    place = comparison["versions"].index(best.version)
+    if row is None or row["value"][place] is None:
+        return f"{text}."
+    return f"{text}; on the test set it is {_with_interval(row, place)}."
 
 
 def _on_blind(comparison: dict[str, Any], blind: float) -> str:

@@ -11,15 +11,14 @@ from rich.table import Table
 from vqatune.errors import DataError
 from vqatune.evaluation.comparison.equal_metrics import equal_metrics, equality_sentences
 from vqatune.evaluation.metrics import METRICS, ranked
-from vqatune.report.history import in_chain
-from vqatune.report.terminal.scores import best_in_bold
+from vqatune.report.history import Best, best_version, in_chain
 from vqatune.report.terminal.tables import widest
 from vqatune.runtime.stage import timings
 from vqatune.tables import read_csv
 
 
 def show_history(path: Path, console: Console | None = None) -> None:
-    """Print metrics/history.csv: a row a version, the best of each score in bold, as many scores as there is room for.
+    """Print metrics/history.csv: a row a version, the best by validation in bold, as many scores as there is room for.
 
     Of scores that are equal in all versions it shows one.
 
@@ -33,8 +32,14 @@ def show_history(path: Path, console: Console | None = None) -> None:
     scores = [name for name in dict.fromkeys([*ranked("in_table"), *METRICS]) if name in history.columns]
     groups = equal_metrics(history.set_index("version")[scores].T)
     columns = [name for name in ranked("in_table") if name in groups]
-    table = widest(partial(_table, history), columns, console)
+    best = best_version(history)
+    table = widest(partial(_table, history, best), columns, console)
     console.print(table)
+    if best is None:
+        line = "no version is chosen as the best: there is no validation set (split.validation_fraction)"
+    else:
+        line = f"in bold: {best.version}, the best by validation ({best.metric} {best.value:.3f} on {best.pairs:,} questions)"
+    console.print(line, style="dim", highlight=False, soft_wrap=True)
     shown = {name: groups[name] for name in columns[: len(table.columns) - 1]}
     for line in equality_sentences(shown):
         console.print(line, style="dim", highlight=False, soft_wrap=True)
@@ -61,7 +66,7 @@ def show_timings(console: Console | None = None) -> None:
     (console or Console()).print(table)
 
 
-def _table(history: pd.DataFrame, metrics: Sequence[str]) -> Table:
+def _table(history: pd.DataFrame, best: Best | None, metrics: Sequence[str]) -> Table:
     count = len(in_chain(history["version"]))
     shown = f"{count} version{'s' * (count != 1)}{' and a blind guess' * (count < len(history))}"
     table = Table(title=f"{shown} on {history['pairs'].iloc[0]:,} test questions")
@@ -69,7 +74,8 @@ def _table(history: pd.DataFrame, metrics: Sequence[str]) -> Table:
     metrics = [name for name in METRICS if name in metrics]
     for name in metrics:
         table.add_column(name.replace("_", "\n"), justify="right", no_wrap=True)
-    scores = [best_in_bold(name, history[name]) for name in metrics]
-    for place, version in enumerate(history["version"]):
-        table.add_row(version, *(column[place] for column in scores))
+    for row in history.to_dict("records"):
+        chosen = best is not None and row["version"] == best.version
+        texts = ("" if pd.isna(row[name]) else f"{row[name]:.3f}" for name in metrics)
+        table.add_row(row["version"], *texts, style="bold" if chosen else None)
     return table
