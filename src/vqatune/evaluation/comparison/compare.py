@@ -10,16 +10,13 @@ import numpy as np
 import pandas as pd
 
 from vqatune.errors import DataError
-from vqatune.evaluation.metrics import METRICS, aggregate, total_terms
-from vqatune.evaluation.scoring.bootstrap import interval, resampled_means
-from vqatune.evaluation.scoring.score import Scores, mean_sums
+from vqatune.evaluation.comparison.differences import Resampling, metric_differences, slice_differences
+from vqatune.evaluation.scoring.score import Scores
 from vqatune.evaluation.scoring.slices import SLICES
 from vqatune.evaluation.scoring.version import VersionScores
 
 CHANGE = "exact_match"
 """The metric by which a pair is called right or wrong, and slices are compared."""
-
-_Sums = tuple[np.ndarray, np.ndarray]
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,11 +72,11 @@ def compare_pairs(
         slices: columns by whose values exact match is compared.
         identity: columns that tell a pair, for the pairs that changed.
     """
-    ours, theirs = first.pairs, second.pairs
+    resampling = Resampling(resamples, seed, paired=True)
     return Comparison(
-        _metrics(first, second, resamples, seed),
-        _changed(ours, theirs, slices, identity),
-        _slices(ours, theirs, resamples, seed, slices),
+        metric_differences([first], [second], resampling),
+        _changed(first.pairs, second.pairs, slices, identity),
+        slice_differences([first], [second], resampling, slices, CHANGE),
         second.absent | first.absent,
     )
 
@@ -102,41 +99,6 @@ def check_same_test(
         )
 
 
-def _metrics(first: Scores, second: Scores, resamples: int, seed: int) -> pd.DataFrame:
-    names = [name for name in first.totals["metric"] if name in set(second.totals["metric"])]
-    ours, theirs = first.pairs, second.pairs
-    # Otherwise a metric that the versions have on different questions would differ for that reason alone.
-    in_both = ours[names].notna() & theirs[names].notna()
-    ours, theirs = (frame.assign(**frame[names].where(in_both)) for frame in (ours, theirs))
-    low, high = _difference(mean_sums(ours, names), mean_sums(theirs, names), resamples, seed)
-    before, after = (
-        np.array(
-            [aggregate(*total_terms(METRICS[name], frame)) for name in names],
-            dtype=np.float64,
-        )
-        for frame in (ours, theirs)
-    )
-    return pd.DataFrame(
-        {
-            "metric": names,
-            "first": before,
-            "second": after,
-            "difference": after - before,
-            "low": low,
-            "high": high,
-            "pairs": in_both.sum().to_numpy(),
-        }
-    )
-
-
-def _difference(ours: _Sums, theirs: _Sums, resamples: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the ends of the intervals of the differences, from the images' sums (scoring.mean_sums)."""
-    # Side by side, so that both versions have the same draws of images.
-    sums, counts = (np.concatenate(both, axis=1) for both in zip(ours, theirs, strict=True))
-    before, after = np.split(resampled_means(sums, counts, resamples, seed), 2, axis=1)
-    return interval(after - before)
-
-
 def _changed(
     ours: pd.DataFrame, theirs: pd.DataFrame, slices: Sequence[str], identity: Sequence[str]
 ) -> pd.DataFrame:
@@ -149,26 +111,3 @@ def _changed(
     table.insert(len(columns) + 1, "second", theirs["prediction"])
     table.insert(0, "change", np.where(difference > 0, "gained", "lost"))
     return table[difference != 0].reset_index(drop=True)
-
-
-def _slices(
-    ours: pd.DataFrame, theirs: pd.DataFrame, resamples: int, seed: int, slices: Sequence[str]
-) -> pd.DataFrame:
-    columns = ["slice", "value", "pairs", "images", "first", "second", "difference", "low", "high"]
-    needed = [name for name in ("image_id", CHANGE) if name in ours.columns]
-    scored = [frame[needed] for frame in (ours, theirs)]
-    rows = []
-    for slice_ in slices:
-        codes, values = pd.factorize(ours[slice_], sort=True)
-        for code, value in enumerate(values):
-            chosen = np.flatnonzero(codes == code)
-            if len(chosen) < 2:
-                continue
-            before, after = (mean_sums(frame.iloc[chosen], [CHANGE]) for frame in scored)
-            first, second = (float(sums.sum() / counts.sum()) for sums, counts in (before, after))
-            low, high = (float(end[0]) for end in _difference(before, after, resamples, seed))
-            images = len(before[0])
-            rows.append((slice_, str(value), len(chosen), images, first, second, second - first, low, high))
-    return pd.DataFrame(rows, columns=columns).sort_values(
-        ["difference", "slice", "value"], ignore_index=True
-    )
