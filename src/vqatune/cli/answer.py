@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from vqatune.cli.model_arguments import add_model_arguments
+from vqatune.cli.model_arguments import add_model_arguments, add_version_argument
 from vqatune.errors import DataError, Stopped
 from vqatune.inference.answering.answer import parse_choices
 from vqatune.inference.answering.answer_file import answer_file
@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=Path("answers.csv"),
         help="a new file (default: answers.csv)",
     )
-    parser.add_argument("--version", metavar="NAME", help="such as v13 or base (default: the last one)")
+    add_version_argument(parser)
     parser.add_argument(
         "--image", metavar="NAME", help="the column that names the image (default: found by its name)"
     )

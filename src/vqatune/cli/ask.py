@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from PIL import Image
 from rich.console import Console
 
-from vqatune.cli.model_arguments import add_model_arguments
+from vqatune.cli.model_arguments import add_model_arguments, add_version_argument
 from vqatune.errors import DataError, ImageError
 from vqatune.inference.answering.answer import check_question, parse_choices
 from vqatune.inference.answering.image_input import images_in, is_url, open_image
@@ -56,7 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("picture", metavar="PICTURE", help="a file, a folder of images, or an http(s) URL")
     parser.add_argument("questions", metavar="QUESTION", nargs="*", help='such as "What colour is it?"')
     which = parser.add_mutually_exclusive_group()
-    which.add_argument("--version", metavar="NAME", help="such as v13 or base (default: the last one)")
+    add_version_argument(which)
     which.add_argument("--versions", metavar="NAMES", help="side by side: v1,v7,v13, or all")
     add_model_arguments(parser)
     parser.add_argument("--choices", metavar="LIST", help='rank these answers: "red,blue,green"')

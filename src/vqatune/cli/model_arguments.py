@@ -4,6 +4,11 @@ import argparse
 from pathlib import Path
 
 
+def add_version_argument(parser: argparse._ActionsContainer) -> None:
+    """Add --version, to a parser or a group."""
+    parser.add_argument("--version", metavar="NAME", help="such as v13 or base (default: the last one)")
+
+
 def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     """Add --models and --device."""
     parser.add_argument(
