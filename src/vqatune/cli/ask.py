@@ -11,6 +11,7 @@ from PIL import Image
 from rich.console import Console
 
 from vqatune.cli.model_arguments import add_model_arguments, add_version_argument
+from vqatune.cli.terminal_encoding import is_unicode
 from vqatune.errors import DataError, ImageError
 from vqatune.inference.answering.answer import check_question, parse_choices
 from vqatune.inference.answering.image_input import images_in, is_url, open_image
@@ -156,5 +157,4 @@ def _print_json(answer_rows: Sequence[AnswerRow], ranked: bool) -> None:
             ]
         rows.append(row)
     # Escape characters that the terminal's encoding lacks.
-    unicode = (sys.stdout.encoding or "utf-8").lower().replace("-", "") == "utf8"
-    print(json.dumps(rows, indent=2, ensure_ascii=not unicode, allow_nan=False))
+    print(json.dumps(rows, indent=2, ensure_ascii=not is_unicode(), allow_nan=False))

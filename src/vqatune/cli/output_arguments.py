@@ -1,9 +1,12 @@
-"""Output of the commands that print scores: their arguments, JSON and plain text."""
+"""Output of the commands that print scores: their arguments, JSON and notes."""
 
 import argparse
-import sys
+from collections.abc import Iterable
 from typing import Any
 
+from rich.console import Console
+
+from vqatune.cli.terminal_encoding import is_unicode
 from vqatune.report.terminal.scores import to_json
 
 
@@ -21,11 +24,10 @@ def add_output_arguments(parser: argparse.ArgumentParser) -> None:
 def print_json(content: Any) -> None:
     """Print JSON that the terminal's encoding can show."""
     # JSON can escape characters that the terminal's encoding lacks.
-    unicode = (sys.stdout.encoding or "utf-8").lower().replace("-", "") == "utf8"
-    print(to_json(content, escape_all=not unicode))
+    print(to_json(content, escape_all=not is_unicode()))
 
 
-def print_text(text: str) -> None:
-    """Print text as it is; characters that the terminal's encoding lacks become question marks."""
-    encoding = sys.stdout.encoding or "utf-8"
-    print(text.encode(encoding, "replace").decode(encoding), end="")
+def print_notes(notes: Iterable[str], console: Console) -> None:
+    """Print notes on what was read as they are, a line each."""
+    for line in notes:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)

@@ -7,7 +7,8 @@ from dataclasses import replace
 import pandas as pd
 from rich.console import Console
 
-from vqatune.cli.output_arguments import print_json, print_text
+from vqatune.cli.output_arguments import print_json, print_notes
+from vqatune.cli.terminal_encoding import print_text
 from vqatune.errors import DataError
 from vqatune.evaluation.comparison.compare import Comparison
 from vqatune.report.terminal.markdown import comparison_markdown, versions_markdown
@@ -40,7 +41,7 @@ def print_comparison(
         print_text(comparison_markdown(found, first, second, notes or (), every_slice))
     else:
         console = Console()
-        _print_notes(notes, console)
+        print_notes(notes or (), console)
         show_comparison(found, first, second, console, every_slice)
 
 
@@ -54,10 +55,5 @@ def print_versions(
         print_text(versions_markdown(tables, notes or ()))
     else:
         console = Console()
-        _print_notes(notes, console)
+        print_notes(notes or (), console)
         show_versions(tables, console, "versions" if notes is None else "files")
-
-
-def _print_notes(notes: Sequence[str] | None, console: Console) -> None:
-    for line in notes or ():
-        console.print(line, markup=False, highlight=False, soft_wrap=True)

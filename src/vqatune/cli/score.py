@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 from rich.console import Console
 
-from vqatune.cli.output_arguments import add_output_arguments, print_json
+from vqatune.cli.output_arguments import add_output_arguments, print_json, print_notes
 from vqatune.cli.prediction_arguments import (
     FORMATS,
     add_prediction_arguments,
@@ -74,8 +74,7 @@ def run(chosen: argparse.Namespace) -> None:
         print_json(content | ({} if by is None else {"by": by}))
         return
     console = Console()
-    for line in (file.summary, *notes):
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+    print_notes((file.summary, *notes), console)
     title = f"{chosen.file.name}: {len(frame):,} pairs"
     show_scores(scores, title + (", as published" if chosen.published else ""), console)
     if by is not None:
