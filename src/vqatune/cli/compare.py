@@ -8,6 +8,7 @@ from vqatune.cli.compare_files import compare_files, is_predictions_file
 from vqatune.cli.output_arguments import add_output_arguments
 from vqatune.cli.prediction_arguments import FILE_OPTIONS, FORMATS, add_prediction_arguments
 from vqatune.cli.print_comparison import print_comparison, print_versions
+from vqatune.cli.score_settings import STORE
 from vqatune.errors import DataError, VqatuneError
 from vqatune.evaluation.comparison.compare import CHANGE, check_same_test, compare
 from vqatune.evaluation.comparison.revisions import read_version, runs_of
@@ -15,8 +16,6 @@ from vqatune.evaluation.comparison.runs import compare_runs
 from vqatune.evaluation.scoring.slices import SLICES
 from vqatune.evaluation.scoring.version import VersionScores, score_version
 from vqatune.params import Params, load_params
-
-STORE = Path(".work/scores")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -6,19 +6,17 @@ from pathlib import Path
 
 import pandas as pd
 
-from vqatune.cli.prediction_arguments import cell_texts, column_of, own_params, read_file, with_grounding
+from vqatune.cli.prediction_arguments import cell_texts, column_of, read_file, with_grounding
 from vqatune.cli.print_comparison import print_comparison, print_versions
+from vqatune.cli.score_settings import ScoreSettings, own_score_settings
 from vqatune.errors import VqatuneError
 from vqatune.evaluation.comparison.compare import CHANGE, compare_pairs
 from vqatune.evaluation.comparison.prediction_files import shared_pairs
 from vqatune.evaluation.prediction_files.formats import SUFFIXES
 from vqatune.evaluation.prediction_files.reading import PredictionsFile
-from vqatune.evaluation.scoring.score import SEED, Scores, score
+from vqatune.evaluation.scoring.score import Scores
 from vqatune.evaluation.scoring.slices import SLICES
 from vqatune.evaluation.scoring.version import interval_table
-from vqatune.params import EvalParams, Params
-
-STORE = Path(".work/scores")
 
 
 def is_predictions_file(name: str) -> bool:
@@ -43,17 +41,16 @@ def compare_files(names: list[str], chosen: argparse.Namespace) -> None:
     slices = [name for name in SLICES if name in frame.columns]
     if chosen.by is not None:
         slices = [column_of(chosen.by, frame, next(iter(files)))]
-    params = own_params()
-    settings, seed = (params.eval, params.seed) if params else (EvalParams(), SEED)
+    settings = own_score_settings()
     metrics = chosen.metric if chosen.metric is None or len(names) > 2 else [CHANGE, *chosen.metric]
-    scored = {name: _score(name, frame, metrics, params) for name, frame in shared.frames.items()}
+    scored = {name: _score(name, frame, metrics, settings) for name, frame in shared.frames.items()}
     if len(names) > 2:
         print_versions({name: interval_table(scores) for name, scores in scored.items()}, chosen, notes)
         return
     (first, ours), (second, theirs) = scored.items()
     if chosen.by is not None:
         ours = replace(ours, pairs=ours.pairs.assign(**{slices[0]: cell_texts(ours.pairs[slices[0]])}))
-    found = compare_pairs(ours, theirs, settings.resamples, seed, slices, shared.identity)
+    found = compare_pairs(ours, theirs, settings.params.resamples, settings.seed, slices, shared.identity)
     print_comparison(found, first, second, chosen, notes)
 
 
@@ -68,16 +65,9 @@ def _scorable(file: PredictionsFile) -> PredictionsFile:
     return replace(file, frame=frame, notes=notes)
 
 
-def _score(name: str, frame: pd.DataFrame, metrics: list[str] | None, params: Params | None) -> Scores:
+def _score(name: str, frame: pd.DataFrame, metrics: list[str] | None, settings: ScoreSettings) -> Scores:
     try:
-        return score(
-            frame,
-            metrics,
-            params=params.eval if params else None,
-            compute=params.compute if params else None,
-            store=STORE if params else None,
-            seed=params.seed if params else SEED,
-        )
+        return settings.score(frame, metrics)
     except VqatuneError as error:
         error.add_context(name)
         raise

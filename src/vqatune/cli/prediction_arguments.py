@@ -11,15 +11,14 @@ from vqatune.errors import DataError
 from vqatune.evaluation.metrics import METRICS
 from vqatune.evaluation.prediction_files.columns import ROLES, Columns
 from vqatune.evaluation.prediction_files.reading import PredictionsFile, read_predictions
-from vqatune.params import Params, load_params
 
 FILE_OPTIONS = ("prediction", "reference", "difficulty", "image", "references", "questions", "on")
 """The options that only files of predictions have."""
 FORMATS = "CSV, TSV, JSON Lines, JSON, Parquet or Excel's .xlsx"
 
 
-def add_prediction_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments that say what is where in files of predictions."""
+def add_prediction_arguments(parser: argparse._ActionsContainer) -> None:
+    """Add the arguments that say what is where in files of predictions, to a parser or a group."""
     parser.add_argument(
         "--prediction", metavar="NAME", help="the column of predictions; guessed if not given"
     )
@@ -94,9 +93,3 @@ def with_grounding(file: PredictionsFile) -> tuple[pd.DataFrame, list[str]]:
         note = f"column 'grounding' is not used: it holds {others.iloc[0][:40]!r}, which is no number from 0 to 1"
         return frame, [*file.notes, note]
     return frame.assign(grounding=numbers), file.notes
-
-
-def own_params() -> Params | None:
-    """Return the parameters of the repository that this is run in; None outside of it."""
-    # Other projects that use DVC have a params.yaml, too.
-    return load_params() if Path("stages/eval.py").exists() else None

@@ -12,19 +12,17 @@ from vqatune.cli.prediction_arguments import (
     add_prediction_arguments,
     cell_texts,
     column_of,
-    own_params,
     read_file,
     with_grounding,
 )
+from vqatune.cli.score_settings import own_score_settings
 from vqatune.evaluation.prediction_files.columns import IMAGE_ID
-from vqatune.evaluation.scoring.score import SEED, score
 from vqatune.evaluation.scoring.slices import by_slice
 from vqatune.report.terminal.scores import (
     show_scores,
     show_slices,
 )
 
-STORE = Path(".work/scores")
 FEWEST_IMAGES = 10
 """Intervals from fewer images come with a note."""
 
@@ -52,16 +50,7 @@ def run(chosen: argparse.Namespace) -> None:
     file = read_file(chosen.file, chosen, chosen.on)
     by_name = None if chosen.by is None else column_of(chosen.by, file.frame, str(chosen.file))
     frame, notes = with_grounding(file)
-    params = own_params()
-    scores = score(
-        frame,
-        chosen.metric,
-        params=params.eval if params else None,
-        compute=params.compute if params else None,
-        store=STORE if params else None,
-        seed=params.seed if params else SEED,
-        published=chosen.published,
-    )
+    scores = own_score_settings().score(frame, chosen.metric, chosen.published)
     by = None
     if by_name is not None:
         by = _by_column(scores.pairs, file.frame[by_name], scores.totals["metric"].tolist())
