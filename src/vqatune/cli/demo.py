@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from vqatune.cli.model_arguments import add_models_argument
 from vqatune.demo.server import serve
 
 
@@ -14,13 +15,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=7860,
         help="the port on 127.0.0.1 (default: 7860); 0 for any free one",
     )
-    parser.add_argument(
-        "--models",
-        metavar="DIR",
-        type=Path,
-        default=Path("models"),
-        help="the versions' folder (default: models)",
-    )
+    add_models_argument(parser)
     parser.add_argument("--open", action="store_true", help="open it in the browser")
 
 

@@ -9,15 +9,20 @@ def add_version_argument(parser: argparse._ActionsContainer) -> None:
     parser.add_argument("--version", metavar="NAME", help="such as v13 or base (default: the last one)")
 
 
-def add_model_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add --models and --device."""
+def add_models_argument(parser: argparse.ArgumentParser) -> None:
+    """Add --models."""
     parser.add_argument(
         "--models",
         metavar="DIR",
         type=Path,
         default=Path("models"),
-        help="the folder of the versions, or a single model, such as `vqatune export` writes",
+        help="the folder of the versions, or a single model, such as `vqatune export` writes (default: models)",
     )
+
+
+def add_model_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add --models and --device."""
+    add_models_argument(parser)
     parser.add_argument(
         "--device", metavar="NAME", help="overrides compute.device: cpu, cuda, cuda:1, mps, …"
     )
