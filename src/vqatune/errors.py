@@ -4,6 +4,10 @@
 class VqatuneError(Exception):
     """Any failure that is explained to the user in one line instead of a traceback."""
 
+    def __str__(self) -> str:
+        """Return the message as one line: what another library says, within it, may have several."""
+        return " ".join(line.strip() for line in super().__str__().splitlines() if line.strip())
+
     def add_context(self, context: str) -> None:
         """Put `context` and a colon before the message, whatever else the error holds."""
         self.args = (f"{context}: {self}", *self.args[1:])
