@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from vqatune import tables
-from vqatune.cli.compare import _score_versions
+from vqatune.cli.compare import _score_versions, _shared
 from vqatune.errors import DataError, Stopped
 from vqatune.params import load_params
 from vqatune.tables import read_csv
@@ -233,23 +233,46 @@ def test_a_version_is_named_in_every_kind_of_error(vqatune, checkout, monkeypatc
 
     monkeypatch.setattr("vqatune.cli.compare.score_version", fail)
     with pytest.raises(type(error), match="^v1: no pairs$") as raised:
-        list(_score_versions(["v1", "v2"], load_params(), None))
+        list(_score_versions(["v1", "v2"], load_params(), None, _shared(["v1", "v2"])))
     assert getattr(raised.value, "status", 143) == 143
 
 
-@pytest.mark.parametrize("versions", [("v1", "HEAD:v1"), ("v1", "v2", "HEAD:v1")])
-def test_versions_of_different_test_sets_are_one_line(vqatune, checkout, versions):
+def _commit(checkout: Path) -> None:
+    """Commit a checkout, data and all, so that it can be compared with itself as it was."""
     person = [f"-c user.{name}=tester@example.com" for name in ("name", "email")]
     (checkout / ".dvc").mkdir()
     (checkout / ".dvc/config").write_text("[core]\n    analytics = false\n")
     for command in ("init --quiet", "add --all", f"{' '.join(person)} commit --quiet --message one"):
         subprocess.run(["git", *command.split()], cwd=checkout, check=True)
+
+
+@pytest.mark.parametrize("versions", [("v1", "HEAD:v1"), ("v1", "v2", "HEAD:v1")])
+def test_versions_of_test_sets_that_share_no_question_are_one_line(vqatune, checkout, versions):
+    _commit(checkout)
     test = tables.read_table("data/test.parquet", tables.PAIRS)
     tables.write_table(test.assign(question="What is it?"), "data/test.parquet", tables.PAIRS)
     said = vqatune("compare", *versions).error
     assert said.startswith(
-        "v1 and HEAD:v1 were measured on different test sets (of 40 and 40 pairs, 0 are the same)"
+        "this checkout and HEAD were measured on different test sets (of 40 and 40 pairs, none is the same)"
     )
+
+
+def test_versions_of_different_test_sets_are_compared_on_the_questions_that_both_have(vqatune, checkout):
+    _commit(checkout)
+    # Here the test set has the last 30 questions alone: of these v1 had ten right, and has five more now.
+    test = tables.read_table("data/test.parquet", tables.PAIRS).iloc[10:]
+    tables.write_table(test, "data/test.parquet", tables.PAIRS)
+    said = ["red" if number < 25 else "blue" for number in range(10, 40)]
+    _predict(checkout, "v1", test["qa_id"], said)
+    line = "measured on different test sets: compared on the 30 questions that all have (40 of HEAD, 30 of this checkout)"
+    found = vqatune("compare", "HEAD:v1", "v1", *EXACT, "--json").json
+    assert found["notes"] == [line]
+    row = found["metrics"][0]
+    assert (row["pairs"], row["first"], row["second"]) == (30, 10 / 30, 15 / 30)
+    assert line in vqatune("compare", "HEAD:v1", "v1", *EXACT).out
+    assert line in vqatune("compare", "HEAD:v1", "v1", *EXACT, "--markdown").out
+    several = vqatune("compare", "HEAD:v1", "HEAD:v2", "v1", *EXACT, "--json").json
+    assert several["notes"] == [line] and list(several["versions"]) == ["HEAD:v1", "HEAD:v2", "v1"]
 
 
 def test_compare_is_for_the_root_of_the_repository(vqatune):

@@ -10,9 +10,10 @@ from vqatune.cli.prediction_arguments import FILE_OPTIONS, FORMATS, add_predicti
 from vqatune.cli.print_comparison import print_comparison, print_versions
 from vqatune.cli.score_settings import STORE
 from vqatune.errors import DataError, VqatuneError
-from vqatune.evaluation.comparison.compare import CHANGE, check_same_test, compare
-from vqatune.evaluation.comparison.revisions import read_version, runs_of
+from vqatune.evaluation.comparison.compare import CHANGE, compare
+from vqatune.evaluation.comparison.revisions import read_test_pairs, read_version, runs_of
 from vqatune.evaluation.comparison.runs import compare_runs
+from vqatune.evaluation.comparison.shared_questions import SharedQuestions, only_shared, shared_questions
 from vqatune.evaluation.scoring.slices import SLICES
 from vqatune.evaluation.scoring.version import VersionScores, score_version
 from vqatune.params import Params, load_params
@@ -90,7 +91,8 @@ def _compare_two(first: str, second: str, params: Params, chosen: argparse.Names
     ours, theirs = runs_of(first), runs_of(second)
     if chosen.changed and len(ours) + len(theirs) > 2:
         raise DataError("--changed goes with one run of each version: leave it out, or name one run")
-    scored = [version for _, version in _score_versions([*ours, *theirs], params, metrics)]
+    shared = _shared([*ours, *theirs])
+    scored = [version for _, version in _score_versions([*ours, *theirs], params, metrics, shared)]
     slices = list(SLICES) if chosen.by is None else [chosen.by]
     if len(scored) == 2:
         found = compare(scored[0], scored[1], params.eval.resamples, params.seed, slices)
@@ -98,24 +100,31 @@ def _compare_two(first: str, second: str, params: Params, chosen: argparse.Names
         sides = ([each.scores for each in scored[: len(ours)]], [each.scores for each in scored[len(ours) :]])
         same = [name.rpartition(":")[0] for name in ours] == [name.rpartition(":")[0] for name in theirs]
         found = compare_runs(*sides, params.eval.resamples, params.seed, slices, paired=same)
-    print_comparison(found, first, second, chosen)
+    print_comparison(found, first, second, chosen, shared.notes or None)
 
 
 def _compare_several(names: list[str], params: Params, chosen: argparse.Namespace) -> None:
     # Not the pairs, which of many versions would not fit into memory.
-    tables = {name: scored.intervals() for name, scored in _score_versions(names, params, chosen.metric)}
-    print_versions(tables, chosen)
+    shared = _shared(names)
+    scored = _score_versions(names, params, chosen.metric, shared)
+    tables = {name: version.intervals() for name, version in scored}
+    print_versions(tables, chosen, shared.notes or None)
+
+
+def _shared(names: list[str]) -> SharedQuestions:
+    """Return the questions that all versions have answered; raises DataError where there is none."""
+    by_revision = {name.rpartition(":")[0]: name for name in names}
+    return shared_questions(
+        {revision: read_test_pairs(name, Path()) for revision, name in by_revision.items()}
+    )
 
 
 def _score_versions(
-    names: list[str], params: Params, metrics: list[str] | None
+    names: list[str], params: Params, metrics: list[str] | None, shared: SharedQuestions
 ) -> Iterator[tuple[str, VersionScores]]:
-    """Yield every version's name and scores; raises DataError where one has another test set than the first."""
-    first = None
+    """Yield every version's name and its scores on the shared questions."""
     for name in names:
-        predictions, test = read_version(name, Path())
-        first = first or test
-        check_same_test(first.pairs, test.pairs, (names[0], name))
+        predictions, test = only_shared(*read_version(name, Path()), shared)
         try:
             scored = score_version(predictions, test, params, STORE, metrics)
         except VqatuneError as error:

@@ -45,7 +45,9 @@ def compare_files(names: list[str], chosen: argparse.Namespace) -> None:
     metrics = chosen.metric if chosen.metric is None or len(names) > 2 else [CHANGE, *chosen.metric]
     scored = {name: _score(name, frame, metrics, settings) for name, frame in shared.frames.items()}
     if len(names) > 2:
-        print_versions({name: interval_table(scores) for name, scores in scored.items()}, chosen, notes)
+        print_versions(
+            {name: interval_table(scores) for name, scores in scored.items()}, chosen, notes, "files"
+        )
         return
     (first, ours), (second, theirs) = scored.items()
     if chosen.by is not None:

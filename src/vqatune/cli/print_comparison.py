@@ -21,7 +21,7 @@ def print_comparison(
 ) -> None:
     """Print two versions or files side by side, and write the pairs that changed where `chosen` says so.
 
-    notes: lines on the files of predictions; None for versions. Raises DataError where the file cannot be written.
+    notes: lines on the files of predictions, or on the test sets of versions where they differ; None where they do not. Raises DataError where the file cannot be written.
     """
     if chosen.metric is not None:
         found = replace(found, metrics=found.metrics[found.metrics["metric"].isin(chosen.metric)])
@@ -46,14 +46,17 @@ def print_comparison(
 
 
 def print_versions(
-    tables: Mapping[str, pd.DataFrame], chosen: argparse.Namespace, notes: Sequence[str] | None = None
+    tables: Mapping[str, pd.DataFrame],
+    chosen: argparse.Namespace,
+    notes: Sequence[str] | None = None,
+    what: str = "versions",
 ) -> None:
-    """Print the scores of several versions or files: name → VersionScores.intervals(). `notes` as above."""
+    """Print the scores of several versions or files (`what`): name → VersionScores.intervals(). `notes` as above."""
     if chosen.json:
-        print_json(tables if notes is None else {"files": tables, "notes": notes})
+        print_json(tables if notes is None else {what: tables, "notes": notes})
     elif chosen.markdown:
         print_text(versions_markdown(tables, notes or ()))
     else:
         console = Console()
         print_notes(notes or (), console)
-        show_versions(tables, console, "versions" if notes is None else "files")
+        show_versions(tables, console, what)

@@ -81,10 +81,8 @@ def compare_pairs(
     )
 
 
-def check_same_test(
-    first: pd.DataFrame, second: pd.DataFrame, names: tuple[str, str] = ("the first version", "the second")
-) -> None:
-    """Raise DataError where two versions, called `names`, have different questions or images.
+def check_same_test(first: pd.DataFrame, second: pd.DataFrame) -> None:
+    """Raise DataError where two versions have different questions or images.
 
     first, second: qa_id, image_id, question, and answer or references; in any order of rows.
     """
@@ -94,7 +92,7 @@ def check_same_test(
     if not ours.equals(theirs):
         same = len(ours.merge(theirs, on=columns))
         raise DataError(
-            f"{names[0]} and {names[1]} were measured on different test sets (of {len(ours)} and {len(theirs)} pairs, "
+            f"the versions were measured on different test sets (of {len(ours)} and {len(theirs)} pairs, "
             f"{same} are the same): compare versions of one test set"
         )
 

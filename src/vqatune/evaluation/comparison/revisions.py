@@ -10,7 +10,7 @@ import pandas as pd
 from vqatune.errors import DataError
 from vqatune.evaluation.scoring.evaluation_set import EvaluationSet, read_evaluation_set
 from vqatune.params.versions import predicting_stage
-from vqatune.tables import PREDICTIONS, read_table, table_columns
+from vqatune.tables import PAIRS, PREDICTIONS, read_table, table_columns
 
 _TABLES = ("data/test.parquet", "data/train.parquet", "data/sampled.parquet")
 
@@ -50,6 +50,16 @@ def read_version(name: str, root: Path) -> tuple[pd.DataFrame, EvaluationSet]:
             return _read(Path(folder), path)
         except DataError as error:
             raise DataError(f"at {revision}, {str(error).removeprefix(f'{folder}/')}") from error
+
+
+def read_test_pairs(name: str, root: Path) -> pd.DataFrame:
+    """Return the test pairs (tables.PAIRS) that a version, named as in `read_version`, answered; raises as that does."""
+    revision, _, _ = name.rpartition(":")
+    if not revision:
+        return read_evaluation_set(root).pairs
+    with tempfile.TemporaryDirectory() as folder:
+        _fetch(revision, [_TABLES[0]], root, Path(folder))
+        return read_table(Path(folder) / _TABLES[0], PAIRS)
 
 
 def _read(root: Path, predictions: str) -> tuple[pd.DataFrame, EvaluationSet]:
