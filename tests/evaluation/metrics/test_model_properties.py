@@ -47,14 +47,20 @@ def test_a_score_by_models_lies_in_its_metric_s_range(pairs, scored):
         assert values[name].between(METRICS[name].lowest, METRICS[name].highest).all()
 
 
-@pytest.mark.parametrize("threads", [1, 2])
-def test_a_score_by_models_has_the_same_bits_alone_in_any_company_and_with_any_threads(
-    threads, scored, tiny_params
-):
+@pytest.fixture(scope="module")
+def together(scored) -> tuple[list[str], list[str], pd.DataFrame]:
+    """Predictions and references of several lengths, and their scores."""
     words = ["red", "dark", "sofa", "été", "2,5", "off-white", "كرسي", "🪑"]
     predictions = [" ".join(words[place % 8 :][: 1 + place % 5]) for place in range(51)]
     references = [" ".join(words[: 1 + place % 7]) for place in range(51)]
-    first = scored(predictions, references)
+    return predictions, references, scored(predictions, references)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_score_by_models_has_the_same_bits_alone_in_any_company_and_with_any_threads(
+    threads, scored, together, tiny_params
+):
+    predictions, references, first = together
     compute = tiny_params.compute.model_copy(update={"threads": threads})
     before = torch.get_num_threads()
     try:
