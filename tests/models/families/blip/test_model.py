@@ -7,10 +7,9 @@ import sys
 
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from asked_pairs import COUNTS, DEC, Asked, asked_model, tokens
 from transformers import BlipForQuestionAnswering
-from untrained_blip import PAD, SEP, untrained_blip
+from untrained_blip import PAD, SEP
 
 from vqatune.inference.prediction.decoding import (
     answer_log_probabilities,
@@ -27,39 +26,13 @@ from vqatune.models.families.blip import (
     patches_per_side,
 )
 from vqatune.models.lora import new_adapter
-from vqatune.models.packing import PackedBatch, pack_batch, pack_rows
+from vqatune.models.packing import PackedBatch, pack_batch
 from vqatune.runtime.arithmetic import IN_USE, NATIVE, PORTABLE, VARIABLES, arithmetic_in_use
-
-DEC, ENC = 58, 59
-COUNTS = (3, 1, 5)
 
 
 @pytest.fixture(scope="module")
 def model() -> BlipForQuestionAnswering:
-    return untrained_blip(32, 32, 60, DEC, label_smoothing=0.1)
-
-
-class Asked:
-    """Images, their questions and answers, as lists, to be put into one batch or asked one by one."""
-
-    def __init__(self, counts: tuple[int, ...], seed: int = 1) -> None:
-        words = random.Random(seed)
-
-        def text(first: int, low: int, high: int) -> list[int]:
-            return [first, *(words.randrange(5, 58) for _ in range(words.randrange(low, high))), SEP]
-
-        self.counts = counts
-        self.image = [image for image, count in enumerate(counts) for _ in range(count)]
-        self.pixels = torch.randn(len(counts), 3, 32, 32, generator=torch.Generator().manual_seed(seed))
-        self.questions = [text(ENC, 2, 9) for _ in self.image]
-        self.answers = [text(DEC, 1, 4) for _ in self.image]
-
-    def together(self) -> PackedBatch:
-        return pack_batch(self.pixels, self.counts, self.questions, self.answers)
-
-    def alone(self, pair: int, answer: list[int] | None = None) -> PackedBatch:
-        picture = self.pixels[self.image[pair]][None]
-        return pack_batch(picture, [1], [self.questions[pair]], [answer or self.answers[pair]])
+    return asked_model()
 
 
 @pytest.fixture(scope="module")
@@ -104,40 +77,9 @@ def _stock_answer(model: BlipForQuestionAnswering, asked: Asked, pair: int, **op
     return answer[answer != PAD].tolist()
 
 
-def _tokens(ids: torch.Tensor) -> list[int]:
-    return ids[ids != PAD].tolist()
-
-
 def test_a_pair_has_the_loss_that_transformers_gives_it_alone(model, asked):
     expected = torch.stack([_stock_loss(model, asked, pair) for pair in range(sum(COUNTS))])
     torch.testing.assert_close(pair_losses(model, asked.together()), expected, rtol=2e-6, atol=1e-5)
-
-
-@pytest.mark.parametrize("seed", [49, 59, 89, 96])
-def test_questions_that_fill_their_packed_rows_do_not_read_each_other(model, seed):
-    # Three questions in two rows without any padding, of which the first stands in the last row.
-    asked = Asked((3,), seed)
-    assert asked.together().packed.rows.mask.all() and not asked.together().packed.rows.in_order
-    losses = pair_losses(model, asked.together())
-    for pair in range(3):
-        alone = pair_losses(model, asked.alone(pair))[0]
-        torch.testing.assert_close(losses[pair], alone, rtol=2e-6, atol=1e-5)
-
-
-@pytest.mark.slow
-@settings(max_examples=15, deadline=None)
-@given(counts=st.lists(st.integers(1, 40), min_size=1, max_size=4).map(tuple), seed=st.integers(0, 99))
-def test_a_pair_has_the_same_loss_and_answer_whatever_is_beside_it(model, counts, seed):
-    asked = Asked(counts, seed)
-    batch = asked.together()
-    losses = pair_losses(model, batch)
-    ids, log_probability = greedy_answers(model, batch, max_tokens=6)
-    for pair in {0, len(asked.image) // 2, len(asked.image) - 1}:
-        alone = asked.alone(pair)
-        torch.testing.assert_close(losses[pair], pair_losses(model, alone)[0], rtol=2e-6, atol=1e-5)
-        alone_ids, alone_log_probability = greedy_answers(model, alone, max_tokens=6)
-        assert _tokens(ids[pair]) == _tokens(alone_ids[0])
-        torch.testing.assert_close(log_probability[pair], alone_log_probability[0], rtol=2e-6, atol=1e-4)
 
 
 def test_every_gradient_is_that_of_the_pairs_one_by_one(model, asked):
@@ -228,7 +170,7 @@ def test_an_untouched_vision_tower_runs_without_gradient(model, asked):
 def test_answers_are_those_of_stock_generation_one_at_a_time(model, asked):
     ids, _ = greedy_answers(model, asked.together(), max_tokens=6)
     for pair in range(sum(COUNTS)):
-        assert _tokens(ids[pair]) == _stock_answer(model, asked, pair)
+        assert tokens(ids[pair]) == _stock_answer(model, asked, pair)
 
 
 @pytest.mark.slow
@@ -238,7 +180,7 @@ def test_beams_find_what_stock_beam_search_finds_one_at_a_time(model, beams):
         asked = Asked(COUNTS, seed)
         ids, log_probability = beam_answers(model, asked.together(), max_tokens=6, beams=beams)
         for pair in range(sum(COUNTS)):
-            answer = _tokens(ids[pair])
+            answer = tokens(ids[pair])
             assert answer == _stock_answer(model, asked, pair, num_beams=beams)
             forced = _forced(model, asked.alone(pair, [DEC, *answer]), len(answer))
             torch.testing.assert_close(log_probability[pair], forced, rtol=2e-6, atol=1e-4)
@@ -247,7 +189,7 @@ def test_beams_find_what_stock_beam_search_finds_one_at_a_time(model, beams):
 def test_the_log_probability_is_that_of_the_answer_under_teacher_forcing(model, asked):
     ids, log_probability = greedy_answers(model, asked.together(), max_tokens=6)
     for pair in range(sum(COUNTS)):
-        answer = _tokens(ids[pair])
+        answer = tokens(ids[pair])
         forced = _forced(model, asked.alone(pair, [DEC, *answer]), len(answer))
         torch.testing.assert_close(log_probability[pair], forced, rtol=2e-6, atol=1e-4)
 
@@ -292,39 +234,3 @@ def test_images_are_encoded_once_whatever_is_asked_of_them(model, asked):
     pair_losses(model, asked.together())
     handle.remove(), other.remove()
     assert encoded == [len(COUNTS)] and keys == [len(COUNTS)]
-
-
-def test_the_share_of_padding_is_that_of_the_rows(asked):
-    assert pack_batch(asked.pixels[:1], [2], [[ENC, 5, SEP]] * 2, [[DEC, 6, SEP]] * 2).padding == 0
-    ragged = pack_batch(asked.pixels[:2], [1, 1], [[ENC, 5, SEP], [ENC, 5, 5, 5, 5, SEP]])
-    assert ragged.padding == pytest.approx(0.25)
-
-
-def test_nothing_is_computed_on_padding(model, asked):
-    computed = []
-    layers = [model.text_encoder.encoder.layer[0].intermediate.dense, model.text_decoder.cls]
-    handles = [
-        layer.register_forward_hook(lambda _, inputs, output: computed.append(len(inputs[0])))
-        for layer in layers
-    ]
-    pair_losses(model, asked.together())
-    for handle in handles:
-        handle.remove()
-    assert computed == [sum(map(len, asked.questions)), sum(len(answer) - 1 for answer in asked.answers)]
-
-
-@given(lengths=st.lists(st.integers(1, 30), min_size=1, max_size=60))
-def test_shared_rows_hold_every_text_whole_and_apart(lengths):
-    packed = pack_rows(lengths)
-    rows, width = packed.rows.mask.shape
-    assert width == max(lengths) and packed.rows.mask.sum() == sum(lengths)
-    assert rows <= len(lengths) and rows * width < 2 * sum(lengths) + width
-    padded = packed.rows.pad(torch.arange(sum(lengths), dtype=torch.float32)[:, None])
-    assert packed.rows.unpad(padded)[:, 0].tolist() == list(range(sum(lengths)))
-    text = torch.arange(len(lengths)).repeat_interleave(torch.tensor(lengths))
-    place = packed.rows.slot.view(-1)
-    mask = torch.ones(rows, 1, width, width, dtype=torch.bool) if packed.mask is None else packed.mask
-    for token in {0, sum(lengths) // 2, sum(lengths) - 1}:
-        row, column = divmod(int(place[token]), width)
-        looked_at = {row * width + int(other) for other in mask[row, 0, column].nonzero()[:, 0]}
-        assert looked_at == {int(place[other]) for other in (text == text[token]).nonzero()[:, 0]}
