@@ -14,7 +14,10 @@ from pathlib import Path
 from vqatune.runtime.arithmetic import IN_USE, NATIVE, choose_arithmetic
 
 ROOT = Path(__file__).resolve().parent.parent
-# Tests compute as stages do; it has to be said before numpy is imported.
+# As many processes run tests as there are cores. A second thread of a tiny product waits for its core, busily, fifteen
+# times as long as it computes; tests of threads ask for them. Both have to be said before numpy is imported.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Tests compute as stages do.
 if os.environ.get(IN_USE) != NATIVE:
     choose_arithmetic(ROOT / "params.yaml")
 
