@@ -30,6 +30,8 @@ from warm import Warm, WarmServer
 
 __all__ = ["browser", "page"]
 
+pytest_plugins = ["seconds"]
+
 # How long an example takes says how busy the machine is, not whether the code is right.
 settings.register_profile("vqatune", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("vqatune")
@@ -63,38 +65,6 @@ QUESTIONS = [("what color is it?", "red"), ("how many stars are there?", "3"), (
 gc.set_threshold(50_000, 20, 20)
 
 
-QUICK = 0.3
-"""Seconds up to which a test is one of `make check`."""
-SECONDS = "vqatune/seconds"
-"""Where pytest's cache keeps how long each test took the last time it ran here."""
-
-
-def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add --quick."""
-    help_ = f"leave out tests that took more than {QUICK} s when they last ran here"
-    parser.addoption("--quick", action="store_true", help=help_)
-
-
-class _Stopwatch:
-    """Keeps the seconds of every test in pytest's cache."""
-
-    def __init__(self, config: pytest.Config) -> None:
-        self._config = config
-        self._seconds: dict[str, float] = {}
-
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        self._seconds[report.nodeid] = round(self._seconds.get(report.nodeid, 0) + report.duration, 2)
-
-    def pytest_sessionfinish(self) -> None:
-        self._config.cache.set(SECONDS, self._config.cache.get(SECONDS, {}) | self._seconds)
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    """Time the tests, where pytest collects what its processes report."""
-    if not hasattr(config, "workerinput"):
-        config.pluginmanager.register(_Stopwatch(config))
-
-
 def pytest_collection_finish() -> None:
     """Leave what the imports of all tests have made out of garbage collection."""
     gc.collect()
@@ -102,16 +72,11 @@ def pytest_collection_finish() -> None:
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Mark tests that look at a page in Chromium; with --quick leave out those that take long."""
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark tests that look at a page in Chromium."""
     for item in items:
         if "browser" in getattr(item, "fixturenames", ()):
             item.add_marker("browser")
-    if config.getoption("quick"):
-        seconds = config.cache.get(SECONDS, {})
-        slow = [item for item in items if seconds.get(item.nodeid, 0) > QUICK]
-        config.hook.pytest_deselected(items=slow)
-        items[:] = [item for item in items if seconds.get(item.nodeid, 0) <= QUICK]
 
 
 @pytest.fixture(autouse=True)
