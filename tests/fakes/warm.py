@@ -19,6 +19,18 @@ RUN = [sys.executable, str(Path(__file__).resolve())]
 """What stands before a script that starts warm."""
 VQATUNE = [*RUN, str(Path(sys.executable).parent / "vqatune")]
 """The command vqatune, starting warm."""
+CHILDREN = "WARM_CHILDREN"
+"""The environment variable with the socket for stages that the script starts, which has handed over its own."""
+LIBRARIES = ("nltk", "sentence_transformers", "matplotlib.pyplot", "altair", "dvc.repo")
+"""What stages import later than the libraries of warm_start, and would here import again in every test."""
+_SERVE = f"""
+import sys
+from vqatune.runtime import warm_start
+from vqatune.runtime.arithmetic import choose_arithmetic
+choose_arithmetic()
+warm_start.LIBRARIES += {LIBRARIES}
+sys.exit(warm_start.run_command(sys.argv[1:]))
+"""
 
 
 class WarmServer:
@@ -26,14 +38,7 @@ class WarmServer:
 
     def __init__(self) -> None:
         # It lives as long as its command, which reads until its input is closed.
-        command = [
-            sys.executable,
-            "-m",
-            "vqatune.runtime.warm_start",
-            "sh",
-            "-c",
-            f"echo ${SOCKET}; exec cat",
-        ]
+        command = [sys.executable, "-c", _SERVE, "sh", "-c", f"echo ${SOCKET}; exec cat"]
         self._server = subprocess.Popen(
             command,
             env=os.environ | {"OMP_NUM_THREADS": "1"},
@@ -75,6 +80,8 @@ class Warm(subprocess.Popen):
 
 if __name__ == "__main__":
     hand_over()
+    if CHILDREN in os.environ:
+        os.environ[SOCKET] = os.environ.pop(CHILDREN)
     del sys.argv[0]
     script = Path(sys.argv[0]).absolute()
     sys.path[0] = str(script.parent)
