@@ -49,6 +49,7 @@ RUNS = {
 LONGEST = 600
 """Seconds after which a command is given up."""
 
+SAID = "said-by-repro.txt"
 OUTPUTS = ("data", "models", "metrics")
 UNUSED = ("tests", "benchmarks", "docs")
 """Folders that no stage or command reads; every file makes a copy slower."""
@@ -102,6 +103,10 @@ class Checkout:
         )
         assert (done.returncode != 0) == fails, shown
         return outcome
+
+    def said(self) -> Outcome:
+        """Return what `dvc repro` wrote when the checkout was made."""
+        return Outcome((self.root / ".git" / SAID).read_text(), "")
 
     def commit(self) -> None:
         self.run("git", "add", "--all")
@@ -251,11 +256,34 @@ def again(once, start) -> Checkout:
     return _repro(once, start, "again")
 
 
+@pytest.fixture(scope="session")
+def shorter(once, finished) -> Checkout:
+    """`finished` after its chain was cut to one version and `dvc repro` has said what it did; not to be written to."""
+
+    def make(root: Path) -> None:
+        shutil.copytree(finished.root, root, symlinks=True)
+        checkout = Checkout(root, finished.environment)
+        checkout.keep_versions(["v1"])
+        outcome = checkout.run("dvc", "repro")
+        checkout.commit()
+        # Beside the checkout's files, which it is none of.
+        (root / ".git" / SAID).write_text(outcome.stdout)
+
+    return Checkout(once("shorter", make), finished.environment)
+
+
 @pytest.fixture
 def checkout(finished, tmp_path) -> Checkout:
     """A copy of `finished`, with all data and DVC's cache, to do anything with."""
     shutil.copytree(finished.root, tmp_path / "vqatune", symlinks=True)
     return Checkout(tmp_path / "vqatune", finished.environment)
+
+
+@pytest.fixture
+def shortened(shorter, tmp_path) -> Checkout:
+    """A copy of `shorter`, to do anything with."""
+    shutil.copytree(shorter.root, tmp_path / "vqatune", symlinks=True)
+    return Checkout(tmp_path / "vqatune", shorter.environment)
 
 
 @pytest.fixture

@@ -6,13 +6,10 @@ import pytest
 
 
 @pytest.fixture
-def queued(checkout):
+def queued(shortened):
     """A checkout with one version, whose worker of the queue is gone after the test."""
-    checkout.keep_versions(["v1"])
-    checkout.run("dvc", "repro")
-    checkout.commit()
-    yield checkout
-    checkout.run("dvc", "queue", "stop", "--kill")
+    yield shortened
+    shortened.run("dvc", "queue", "stop", "--kill")
 
 
 def test_the_queue_runs_every_rank_and_shows_them_side_by_side(queued):
