@@ -215,18 +215,15 @@ def warm_server() -> Iterator[WarmServer]:
     server.stop()
 
 
-@pytest.fixture
-def stage_folder(
-    tmp_path, parameter_values, tiny_base, pairs, places, warm_server
-) -> Callable[..., StageFolder]:
+@pytest.fixture(scope="session")
+def make_stage_folder(parameter_values, tiny_base, pairs, places, warm_server) -> Callable[..., StageFolder]:
     """Make a folder with parameters, a base model, batches 01 and 02 (the same), and the test set.
 
-    stage_folder({"lora.r": 4}, name="other", copies=10): batches and test set have every image ten times.
+    make_stage_folder(root, {"lora.r": 4}, copies=10): batches and test set have every image ten times.
     """
     from vqatune.tables import BATCH, IMAGES, PAIRS, write_table
 
-    def make(changes: dict | None = None, name: str = "stages", copies: int = 1) -> StageFolder:
-        root = tmp_path / name
+    def make(root: Path, changes: dict | None = None, copies: int = 1) -> StageFolder:
         values = copy.deepcopy(parameter_values)
         for changed, value in (TINY | (changes or {})).items():
             section, *middle, key = changed.split(".")
@@ -260,6 +257,16 @@ def stage_folder(
         where = pd.concat(where).assign(path="", height=48, width=48)
         write_table(where, root / "data/extracted/images.parquet", IMAGES)
         return StageFolder(root, warm_server)
+
+    return make
+
+
+@pytest.fixture
+def stage_folder(make_stage_folder, tmp_path) -> Callable[..., StageFolder]:
+    """Make such a folder in tmp_path: stage_folder({"lora.r": 4}, name="other", copies=10)."""
+
+    def make(changes: dict | None = None, name: str = "stages", copies: int = 1) -> StageFolder:
+        return make_stage_folder(tmp_path / name, changes, copies)
 
     return make
 

@@ -20,7 +20,7 @@ from vqatune.errors import ParameterError
 from vqatune.tables import read_csv
 from vqatune.training.loop import train_version
 
-COPIES = 12
+COPIES = 8
 STEPS = 6 * COPIES
 MANY_STEPS = {"train.images_per_step": 2, "train.checkpoint_every": 7}
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 MANY_STEPS = {"train.images_per_step": 2, "train.checkpoint_every": 1}
-COPIES = 12
+COPIES = 8
 STEPS = 6 * COPIES
 
 
@@ -41,9 +41,9 @@ def _stop_after(stages, step: int, number: int, pause: float = 0.0, writing: boo
     return process.returncode, said
 
 
-@pytest.fixture
-def uninterrupted(stage_folder) -> dict[str, str]:
-    stages = stage_folder(MANY_STEPS, name="uninterrupted", copies=COPIES)
+@pytest.fixture(scope="module")
+def uninterrupted(make_stage_folder, tmp_path_factory) -> dict[str, str]:
+    stages = make_stage_folder(tmp_path_factory.mktemp("uninterrupted") / "stages", MANY_STEPS, COPIES)
     stages.run("train", "v1", "base", "01")
     assert not _checkpoints(stages.root)
     return _digests(stages.root / "models/v1")
@@ -53,15 +53,15 @@ def uninterrupted(stage_folder) -> dict[str, str]:
 def test_stopped_in_every_way_and_started_again_it_ends_with_the_same_bytes(stage_folder, uninterrupted):
     stages = stage_folder(MANY_STEPS, copies=COPIES)
     moments = random.Random(7)
-    for step in (3, 20):
+    for step in (3, 10):
         status, _ = _stop_after(stages, step, signal.SIGKILL, pause=moments.uniform(0, 0.1))
         assert status == -signal.SIGKILL
         assert not (stages.root / "models/v1").exists()
 
-    status, _ = _stop_after(stages, 28, signal.SIGKILL, writing=True)
+    status, _ = _stop_after(stages, 16, signal.SIGKILL, writing=True)
     assert status == -signal.SIGKILL
 
-    status, said = _stop_after(stages, 35, signal.SIGTERM)
+    status, said = _stop_after(stages, 22, signal.SIGTERM)
     assert status == 128 + signal.SIGTERM
     assert "train@v1: stopped after step" in said and "Traceback" not in said
     assert not (stages.root / "models/v1").exists()

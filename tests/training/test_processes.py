@@ -10,6 +10,7 @@ import pytest
 from safetensors.torch import load_file
 from two_processes import launcher
 
+from vqatune.runtime.warm_start import SOCKET
 from vqatune.tables import PREDICTIONS, read_csv, read_table
 
 ACCELERATE = (
@@ -51,9 +52,9 @@ def test_two_processes_give_the_losses_adapter_and_answers_of_one(made, warm_ser
 def test_two_processes_stopped_and_started_again_end_as_if_they_had_not_been(stage_folder, warm_server):
     changes = SAME | {"train.launcher": launcher(warm_server.variables)}
     changes |= {"train.images_per_step": 2, "train.checkpoint_every": 1}
-    whole = stage_folder(changes, name="whole", copies=12)
+    whole = stage_folder(changes, name="whole", copies=6)
     whole.run("train", "v1", "base", "01")
-    stages = stage_folder(changes, copies=12)
+    stages = stage_folder(changes, copies=6)
     process = stages.start("train", "v1", "base", "01")
     while not list(stages.root.glob(".work/training/v1/*/00000001?")):
         assert process.poll() is None, process.stderr.read()
@@ -69,8 +70,9 @@ def test_two_processes_stopped_and_started_again_end_as_if_they_had_not_been(sta
 
 
 @pytest.mark.slow
-def test_a_launcher_that_starts_one_process_only_is_told_of(stage_folder):
-    stages = stage_folder({"predict.launcher": shlex.quote(sys.executable)})
+def test_a_launcher_that_starts_one_process_only_is_told_of(stage_folder, warm_server):
+    variable = f"{SOCKET}={warm_server.variables[SOCKET]}"
+    stages = stage_folder({"predict.launcher": shlex.join(["env", variable, sys.executable])})
     assert "the launcher has started one process only" in stages.run("predict", "base")
 
 
