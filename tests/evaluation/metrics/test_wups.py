@@ -61,7 +61,7 @@ def nouns() -> list[str]:
 @needs_wordnet
 def test_any_two_nouns_are_as_similar_as_nltk_says(nouns):
     draw = random.Random(8)
-    assert differing([(draw.choice(nouns), draw.choice(nouns)) for _ in range(4000)]) == []
+    assert differing([(draw.choice(nouns), draw.choice(nouns)) for _ in range(2000)]) == []
 
 
 @needs_wordnet
@@ -84,7 +84,7 @@ def test_a_noun_and_what_is_above_it_are_as_similar_as_nltk_says(nouns):
 
 @needs_wordnet
 def test_common_words_of_many_senses_are_as_similar_as_nltk_says():
-    words = ["light", "black", "head", "line", "set", "plate", "glass", "case"]
+    words = ["light", "head", "line", "set", "plate", "case"]
     assert differing([(ours, theirs) for ours in words for theirs in words]) == []
 
 
@@ -201,41 +201,42 @@ def test_forked_processes_do_not_disturb_each_other():
     script = """
 from vqatune.evaluation.metrics.wups import wordnet
 score("sofa")
-nouns = sorted(wordnet().all_lemma_names("n"))[::90]
+nouns = sorted(wordnet().all_lemma_names("n"))[::150]
 print(json.dumps(get_context("fork").Pool(2).map(score, nouns, 10) == list(map(score, nouns))))
 """
     assert _printed(script) is True
 
 
-every_call = pytest.mark.parametrize("call", ["wups_00('red', ['blue'])", "meteor('red', ['red'])"])
-
-
-def _error(call: str, path: list[str]) -> str:
+def _errors(path: list[str]) -> list[str]:
+    """What each metric says in a new process that looks for WordNet in these folders."""
     script = f"""
 import nltk
 from vqatune.errors import DataError
 nltk.data.path[:] = {path}
-try:
-    {call}
-except DataError as error:
-    print(json.dumps(str(error)))
+errors = []
+for metric, texts in ((wups_00, ("red", ["blue"])), (meteor, ("red", ["red"]))):
+    try:
+        metric(*texts)
+    except DataError as error:
+        errors.append(str(error))
+print(json.dumps(errors))
 """
-    return _printed(script)
+    errors = _printed(script)
+    assert len(errors) == 2
+    return errors
 
 
-@every_call
-def test_without_wordnet_there_is_no_score_but_one_line_that_says_what_to_do(call):
-    message = _error(call, [])
-    assert "WordNet, which is not installed here" in message and "\n" not in message
-    assert "`make`" in message and "python -m vqatune.evaluation.metrics.wordnet" in message
+def test_without_wordnet_there_is_no_score_but_one_line_that_says_what_to_do():
+    for message in _errors([]):
+        assert "WordNet, which is not installed here" in message and "\n" not in message
+        assert "`make`" in message and "python -m vqatune.evaluation.metrics.wordnet" in message
 
 
-@every_call
 @pytest.mark.parametrize("whole", [False, True], ids=["files missing", "files of nonsense"])
-def test_a_damaged_wordnet_is_one_line_that_says_where_and_what_to_do(call, whole, tmp_path):
+def test_a_damaged_wordnet_is_one_line_that_says_where_and_what_to_do(whole, tmp_path):
     corpus = tmp_path / "corpora" / "wordnet"
     corpus.mkdir(parents=True)
     for file in FILES if whole else FILES[1:]:
         (corpus / file).write_text("nonsense\n")
-    message = _error(call, [str(tmp_path)])
-    assert f"is incomplete or cannot be read in {corpus}: run" in message and "\n" not in message
+    for message in _errors([str(tmp_path)]):
+        assert f"is incomplete or cannot be read in {corpus}: run" in message and "\n" not in message

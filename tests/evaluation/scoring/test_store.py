@@ -150,7 +150,7 @@ def test_a_row_that_is_no_row_of_scores_is_not_used(tmp_path):
         assert not store.read(pairs)[1].any()
 
 
-@settings(max_examples=60, deadline=None, derandomize=True, database=None)
+@settings(max_examples=30, deadline=None, derandomize=True, database=None)
 @given(data=st.data())
 def test_a_flipped_bit_changes_no_score(data, written, scored_with, fresh):
     damaged = bytearray(written)
@@ -168,7 +168,8 @@ def test_a_flipped_bit_in_what_describes_the_file_is_survived(tmp_path):
     content = path.read_bytes()
     table = content.index(b"CREATE TABLE")
     for place in [*range(100), *range(table - 20, content.index(b"ROWID", table) + 5)]:
-        for bit in range(8):
+        # Every place, and every bit, but not every bit of every place.
+        for bit in (place % 8, (place + 4) % 8):
             damaged = bytearray(content)
             damaged[place] ^= 1 << bit
             path.write_bytes(damaged)
@@ -274,7 +275,7 @@ _SCORE = """
 import sys, pandas
 from pathlib import Path
 from vqatune.evaluation import score
-frame = pandas.DataFrame({"prediction": map(str, range(60_000)), "references": ""})
+frame = pandas.DataFrame({"prediction": map(str, range(30_000)), "references": ""})
 score(frame, ["exact_match"], store=Path(sys.argv[1]))
 """
 
@@ -282,19 +283,19 @@ score(frame, ["exact_match"], store=Path(sys.argv[1]))
 def test_scoring_that_is_killed_goes_on_where_it_was(tmp_path):
     process = subprocess.Popen([sys.executable, "-c", _SCORE, str(tmp_path)])
     store, columns = _text_store(tmp_path)
-    pairs = [(str(number), ("",)) for number in range(60_000)]
+    pairs = [(str(number), ("",)) for number in range(30_000)]
     while not store.read(pairs[:1])[1].all():
         assert process.poll() is None
         time.sleep(0.02)
     process.kill()
     process.wait()
     known = store.read(pairs)[1]
-    assert 0 < known.sum() < 60_000
+    assert 0 < known.sum() < 30_000
     # Marked, so that it shows whether they are read or scored again.
     store.write(
         [pair for pair, is_ in zip(pairs, known, strict=True) if is_], np.full((known.sum(), columns), 0.5)
     )
-    frame = pd.DataFrame({"prediction": map(str, range(60_000)), "references": ""})
+    frame = pd.DataFrame({"prediction": map(str, range(30_000)), "references": ""})
     found = score(frame, ["exact_match"], store=tmp_path, params=_PARAMS).pairs["exact_match"]
     assert found.tolist() == np.where(known, 0.5, 0.0).tolist()
-    assert _rows(_file(tmp_path)) == 60_000
+    assert _rows(_file(tmp_path)) == 30_000
