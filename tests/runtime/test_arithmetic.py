@@ -30,13 +30,16 @@ torch.manual_seed(0)
 states, weight = torch.randn(4, 65, 96), torch.nn.Parameter(torch.randn(96, 96))
 image, patches = torch.randn(2, 3, 64, 64), torch.randn(96, 3, 8, 8)
 found = [F.conv2d(image, patches, stride=8), torch.linalg.svd(weight)[1], states.log_softmax(-1)]
-optimizer = torch.optim.AdamW([weight], lr=1e-3, fused=True)
+# What AdamW calls, without torch's compiler, which AdamW imports: a third of the time of this script.
+constants = dict(lr=1e-3, beta1=0.9, beta2=0.999, weight_decay=0.01, eps=1e-8, amsgrad=False, maximize=False)
+mean, square, step = torch.zeros_like(weight.data), torch.zeros_like(weight.data), torch.tensor(0.0)
 for _ in range(3):
-    optimizer.zero_grad()
+    weight.grad = None
     hidden = F.gelu(F.layer_norm(states @ weight, (96,)))
     attended = F.scaled_dot_product_attention(hidden[:, None], hidden[:, None], hidden[:, None])
     F.cross_entropy(attended.flatten(0, 2), torch.arange(260) % 96).backward()
-    optimizer.step()
+    step += 1
+    torch._fused_adamw_([weight.data], [weight.grad], [mean], [square], [], [step], **constants)
 found = [each.detach().numpy() for each in (*found, attended, weight.grad, weight)]
 numbers = np.random.default_rng(0).normal(size=10_000)
 found += [np.exp(numbers), np.log(abs(numbers)), numbers.mean(), np.percentile(numbers, 2.5)]
