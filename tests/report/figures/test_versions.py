@@ -1,8 +1,10 @@
 import json
 import os
+import runpy
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +13,10 @@ import pytest
 import vl_convert
 
 from vqatune.errors import DataError
-from vqatune.report.figures.loss import POINTS
+from vqatune.report.figures.figure import Figure
+from vqatune.report.figures.loss import POINTS, loss_figure
+from vqatune.report.figures.scores import score_figures
+from vqatune.report.figures.slices import slice_figures
 from vqatune.report.figures.versions import version_sections
 from vqatune.tables import read_csv, write_csv
 
@@ -41,7 +46,12 @@ def run(small_run, tmp_path):
 
 
 def shown(root: Path, versions: list[str]) -> dict:
-    return {figure.name: figure for section in version_sections(root, versions) for figure in section.figures}
+    return by_name(figure for section in version_sections(root, versions) for figure in section.figures)
+
+
+def by_name(figures: Iterable[Figure]) -> dict[str, Figure]:
+    """Figures by their names."""
+    return {figure.name: figure for figure in figures}
 
 
 def tables(spec: dict) -> list[list[dict]]:
@@ -133,7 +143,7 @@ def test_a_metric_that_is_absent_is_named_with_the_reason(run, small_run):
     table.loc[len(table), ["metric", "absent"]] = ["meteor", "WordNet is not installed."]
     table.loc[table["metric"] == "token_overlap", ["value", "low", "high"]] = np.nan
     write_csv(table, path)
-    figure = shown(run, small_run.versions)["lexical_scores"]
+    figure = by_name(score_figures(run, small_run.versions))["lexical_scores"]
     assert "meteor is absent: WordNet is not installed." in figure.note
     drawn = [(row["metric"], row["number"]) for row in lines(figure.views["All"])]
     assert ("token_overlap", 1) in drawn and ("token_overlap", 2) not in drawn
@@ -145,7 +155,7 @@ def test_lines_that_lie_on_each_other_are_named(run, small_run):
         table = read_csv(path).set_index("metric", drop=False)
         table.loc["bleu1", "value"] = table.loc["exact_match", "value"]
         write_csv(table, path)
-    figure = shown(run, small_run.versions)["lexical_scores"]
+    figure = by_name(score_figures(run, small_run.versions))["lexical_scores"]
     head, groups = figure.note.removesuffix(".").split(": ")
     assert head == "Lines that lie on each other (the table has the first)"
     named = next(group for group in groups.split("; ") if "bleu1" in group)
@@ -159,7 +169,7 @@ def test_a_metric_of_a_scale_of_its_own_has_a_chart_of_its_own(run, small_run):
         table = read_csv(path)
         table.loc[len(table), ["metric", "value", "low", "high"]] = ["bartscore", -4.5, -5.0, -4.0]
         write_csv(table, path)
-    figures = shown(run, small_run.versions)
+    figures = by_name(score_figures(run, small_run.versions))
     assert [row["value"] for row in lines(figures["bartscore"].views["All"])] == [-4.5] * 4
     assert "-4.5" not in json.dumps(figures["lexical_scores"].views)
 
@@ -173,7 +183,7 @@ def write_log(run: Path, version: str, loss: np.ndarray) -> None:
 def test_losses_stand_one_after_the_other_in_three_views(run, small_run):
     write_log(run, "v1", np.array([3.0, 2.0, 1.0]))
     write_log(run, "v2", np.array([0.9, 0.8]))
-    figure = shown(run, small_run.versions)["loss"]
+    figure = loss_figure(run, small_run.versions)
     assert list(figure.views) == ["Raw", "Log scale", "Smoothed"]
     drawn = {name: tables(spec)[0] for name, spec in figure.views.items()}
     assert [(row["version"], row["place"], row["loss"]) for row in drawn["Raw"]] == [
@@ -192,7 +202,7 @@ def test_long_losses_are_thinned_but_keep_their_peaks(run, small_run):
     loss = rng.random(5000) + 1
     loss[[1234, 4321]] = [50.0, 0.001]
     write_log(run, "v1", loss)
-    figure = shown(run, small_run.versions)["loss"]
+    figure = loss_figure(run, small_run.versions)
     drawn = [row for row in tables(figure.views["Raw"])[0] if row["version"] == "v1"]
     assert 200 < len(drawn) <= POINTS and {row["place"] for row in drawn} >= {1, 1235, 4322, 5000}
     assert f"at most {POINTS} steps" in figure.note
@@ -205,18 +215,18 @@ def test_a_training_that_went_astray_has_the_losses_that_are_numbers(run, small_
     loss[50] = np.inf
     write_log(run, "v1", loss)
     write_log(run, "v2", np.full(5, np.nan))
-    views = shown(run, small_run.versions)["loss"].views
+    views = loss_figure(run, small_run.versions).views
     for view in views.values():
         drawn = tables(view)[0]
         assert {row["version"] for row in drawn} == {"v1"} and len(drawn) > 2
         assert all(np.isfinite(row["loss"]) for row in drawn)
     write_log(run, "v1", np.full(5000, np.nan))
-    assert tables(shown(run, small_run.versions)["loss"].views["Raw"])[0] == []
+    assert tables(loss_figure(run, small_run.versions).views["Raw"])[0] == []
 
 
 def test_a_log_scale_leaves_out_a_loss_of_zero(run, small_run):
     write_log(run, "v1", np.array([1.0, 0.0, 0.5]))
-    views = shown(run, small_run.versions)["loss"].views
+    views = loss_figure(run, small_run.versions).views
     assert [row["loss"] for row in tables(views["Log scale"])[0] if row["version"] == "v1"] == [1.0, 0.5]
     assert [row["loss"] for row in tables(views["Raw"])[0] if row["version"] == "v1"] == [1.0, 0.0, 0.5]
 
@@ -263,7 +273,7 @@ def test_small_product_types_are_one_row_weighted_by_their_pairs(run, small_run)
             {"slice": "tier", "value": [0, 1000], "pairs": 9, "images": 3, "exact_match": 0.5}
         )
         write_csv(pd.concat([types, tiers]), run / f"metrics/by/{version}.csv")
-    figures = shown(run, small_run.versions)
+    figures = by_name(slice_figures(run, small_run.versions))
     assert "by_difficulty" not in figures
     views = figures["by_product_type"].views
     assert list(views) == ["Largest types", "Tiers of sampling"]
@@ -301,12 +311,17 @@ def test_versions_without_a_training_log_are_one_line(run, small_run):
         version_sections(run, small_run.versions)
 
 
-def test_the_same_run_gives_the_same_charts_in_every_process(small_run, repository):
-    def digest(seed: str) -> str:
-        command = [sys.executable, "-c", BUILD, str(small_run.root), *small_run.versions]
-        environment = os.environ | {"PYTHONHASHSEED": seed, "PYTHONPATH": str(repository / "src")}
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
-        return done.stdout
-
-    assert digest("1") == digest("4711")
+def test_the_same_run_gives_the_same_charts_in_every_process(
+    small_run, repository, tmp_path, monkeypatch, capsys
+):
+    script = tmp_path / "build.py"
+    script.write_text(BUILD)
+    command = [str(script), str(small_run.root), *small_run.versions]
+    environment = os.environ | {"PYTHONHASHSEED": "4711", "PYTHONPATH": str(repository / "src")}
+    done = subprocess.run(
+        [sys.executable, *command], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    monkeypatch.setattr(sys, "argv", command)
+    runpy.run_path(str(script))
+    assert capsys.readouterr().out == done.stdout
