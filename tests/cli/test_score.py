@@ -32,8 +32,8 @@ def test_a_file_is_scored_outside_of_any_repository_and_nothing_is_written(proce
 
 
 @pytest.mark.slow
-def test_all_metrics_come_with_intervals_and_what_is_absent_with_the_reason(process, file):
-    found = process("score", "answers.csv", "--json").json
+def test_all_metrics_come_with_intervals_and_what_is_absent_with_the_reason(vqatune, file):
+    found = vqatune("score", "answers.csv", "--json").json
     assert found["pairs"] == 5 and found["columns"]["references"] == ["answer"]
     assert found["notes"] == ["intervals from 3 images say little"]
     assert found["counts"] == {"pairs": 5, "images": 3, "empty_predictions": 0, "empty_references": 0}
