@@ -1,5 +1,6 @@
 """Shared by the tests of the demo: a folder with a base, two versions and a test set, its server, and pictures."""
 
+import importlib.util
 import os
 import re
 import shutil
@@ -75,6 +76,9 @@ class Server:
 
 @pytest.fixture(scope="session")
 def server(demo_root, tmp_path_factory):
+    # Looked for and not imported, which takes a second or two.
+    if importlib.util.find_spec("gradio") is None:
+        pytest.skip("gradio is not installed: pip install -e '.[demo]'")
     temporary = tmp_path_factory.mktemp("server")
     process = subprocess.Popen(
         [sys.executable, "-c", WATCHED, str(temporary / "calls")],

@@ -8,8 +8,6 @@ import time
 import pytest
 import requests
 
-pytest.importorskip("gradio", reason="gradio is not installed: pip install -e '.[demo]'")
-
 
 @pytest.mark.parametrize(
     "path",

@@ -12,7 +12,6 @@ from vqatune.demo.overlay import LONGEST
 from vqatune.inference.answering.answerer import Answerer
 from vqatune.inference.answering.settings import own_settings
 
-pytest.importorskip("gradio", reason="gradio is not installed: pip install -e '.[demo]'")
 expect = pytest.importorskip("playwright.sync_api", reason="playwright is not installed").expect
 
 QUESTION = "how many stars are there?"
