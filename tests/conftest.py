@@ -26,7 +26,7 @@ import pytest
 import yaml
 from chromium import browser, page
 from hypothesis import HealthCheck, settings
-from warm import Warm, WarmServer
+from warm import RUN, Warm, WarmServer
 
 __all__ = ["browser", "page"]
 
@@ -181,18 +181,12 @@ class StageFolder:
     """A folder in which stages/train.py and stages/predict.py find what they need, as DVC would have it."""
 
     root: Path
-    server: WarmServer | None
-    """Where stages start warm; without it each imports its libraries, in the environment of the test."""
-
-    def command(self, stage: str, *arguments: str) -> list[str]:
-        return [sys.executable, str(ROOT / "stages" / f"{stage}.py"), *arguments]
+    server: WarmServer
 
     def start(self, stage: str, *arguments: str) -> subprocess.Popen:
-        """Start a stage; what it says on standard error is text in a pipe."""
-        options = {"cwd": self.root, "stderr": subprocess.PIPE, "text": True}
-        if self.server is None:
-            return subprocess.Popen(self.command(stage, *arguments), **options)
-        return Warm(self.server, self.command(stage, *arguments), **options)
+        """Start a stage, warm; what it says on standard error is text in a pipe."""
+        command = [*RUN, str(ROOT / "stages" / f"{stage}.py"), *arguments]
+        return Warm(self.server, command, cwd=self.root, stderr=subprocess.PIPE, text=True)
 
     def run(self, stage: str, *arguments: str) -> str:
         """Run a stage that must go well and return what it says on standard error."""

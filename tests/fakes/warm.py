@@ -84,5 +84,7 @@ if __name__ == "__main__":
         os.environ[SOCKET] = os.environ.pop(CHILDREN)
     del sys.argv[0]
     script = Path(sys.argv[0]).absolute()
-    sys.path[0] = str(script.parent)
+    # As Python does when it starts, which the warm process did long before.
+    added = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
+    sys.path[:1] = [str(script.parent), *(path for path in added if path not in sys.path)]
     runpy.run_path(str(script), run_name="__main__")

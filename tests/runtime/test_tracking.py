@@ -8,7 +8,6 @@ import struct
 import subprocess
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -250,7 +249,7 @@ def wandb(tmp_path, monkeypatch):
 
 @pytest.mark.slow
 def test_weights_and_biases_is_given_every_row_in_a_run_named_after_the_version(stage_folder, wandb):
-    stages = replace(stage_folder({"train.images_per_step": 2, "train.report_to": ["wandb"]}), server=None)
+    stages = stage_folder({"train.images_per_step": 2, "train.report_to": ["wandb"]})
     stages.run("train", "v1", "base", "01")
     (_, begun), (_, told), *rows, (last, _) = map(
         json.loads, (stages.root / "wandb.jsonl").read_text().splitlines()
@@ -266,7 +265,7 @@ def test_weights_and_biases_without_an_account_is_one_line_that_says_what_to_do(
     stage_folder, wandb, monkeypatch
 ):
     monkeypatch.delenv("WANDB_MODE")
-    stages = replace(stage_folder({"train.report_to": ["wandb"]}), server=None)
+    stages = stage_folder({"train.report_to": ["wandb"]})
     process = stages.start("train", "v1", "base", "01")
     said = process.communicate(timeout=120)[1]
     assert process.returncode == 1 and said.count("\n") == 1, said
