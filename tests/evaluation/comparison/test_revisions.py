@@ -10,7 +10,7 @@ import pytest
 
 from vqatune import tables
 from vqatune.errors import DataError
-from vqatune.evaluation.comparison.revisions import read_version, runs_of
+from vqatune.evaluation.comparison.revisions import read_test_pairs, read_version, runs_of
 
 STAGE = """
 stages:
@@ -227,7 +227,29 @@ def test_data_that_are_neither_in_the_cache_nor_in_a_remote_are_an_error_that_sa
     )
     wanted = " ".join(["data/predictions/v1.parquet", *(f"data/{name}.parquet" for name in TABLES)])
     assert f"`dvc fetch --all-commits {wanted}`" in said and "`dvc exp pull`" in said
+    assert said.endswith("if nobody has pushed it, run `dvc repro predict@v1` at that commit")
     assert _said("v1", copied) == "second"
+
+
+def test_missing_test_pairs_are_the_same_error_with_all_that_the_version_needs(copied):
+    shutil.rmtree(copied / ".dvc/cache")
+    shutil.rmtree(copied.parent / "remote")
+    with pytest.raises(DataError) as error:
+        read_test_pairs("HEAD~1:v1", copied)
+    wanted = " ".join(["data/predictions/v1.parquet", *(f"data/{name}.parquet" for name in TABLES)])
+    assert f"`dvc fetch --all-commits {wanted}`" in str(error.value)
+
+
+def test_a_name_that_experiments_of_two_commits_have_is_an_error_that_asks_for_a_hash(copied):
+    (reference,) = _run(
+        copied, "git", "for-each-ref", "--format=%(refname)", "refs/exps/*/*/exp-tried"
+    ).split()
+    first = _run(copied, "git", "rev-parse", "HEAD~1").strip()
+    _run(copied, "git", "update-ref", f"refs/exps/{first[:2]}/{first[2:]}/exp-tried", reference)
+    _run(copied, "git", "commit", "--quiet", "--allow-empty", "--message", "newer")
+    said = _error("exp-tried:v1", copied)
+    assert said.startswith("'exp-tried' names several experiments or commits: give a hash instead")
+    assert _said(f"{_run(copied, 'git', 'rev-parse', reference).strip()}:v1", copied) == "tried"
 
 
 def test_a_damaged_cache_is_an_error_that_names_the_table(copied):

@@ -37,7 +37,7 @@ def read_version(name: str, root: Path) -> tuple[pd.DataFrame, EvaluationSet]:
     revision, colon, version = name.rpartition(":")
     if not re.fullmatch(r"blind|base|v[0-9]+", version) or (colon and not revision):
         raise DataError(f"{name!r} names no version: give blind, base, v1 … v13, or REVISION:v13")
-    path = f"data/predictions/{version}.parquet"
+    path = _predictions(version)
     if not revision:
         if not (root / path).exists():
             raise DataError(
@@ -45,7 +45,7 @@ def read_version(name: str, root: Path) -> tuple[pd.DataFrame, EvaluationSet]:
             )
         return _read(root, path)
     with tempfile.TemporaryDirectory() as folder:
-        _fetch(revision, [path, *_TABLES], root, Path(folder))
+        _fetch(revision, version, [path, *_TABLES], root, Path(folder))
         try:
             return _read(Path(folder), path)
         except DataError as error:
@@ -54,12 +54,16 @@ def read_version(name: str, root: Path) -> tuple[pd.DataFrame, EvaluationSet]:
 
 def read_test_pairs(name: str, root: Path) -> pd.DataFrame:
     """Return the test pairs (tables.PAIRS) that a version, named as in `read_version`, answered; raises as that does."""
-    revision, _, _ = name.rpartition(":")
+    revision, _, version = name.rpartition(":")
     if not revision:
         return read_evaluation_set(root).pairs
     with tempfile.TemporaryDirectory() as folder:
-        _fetch(revision, [_TABLES[0]], root, Path(folder))
+        _fetch(revision, version, [_TABLES[0]], root, Path(folder))
         return read_table(Path(folder) / _TABLES[0], PAIRS)
+
+
+def _predictions(version: str) -> str:
+    return f"data/predictions/{version}.parquet"
 
 
 def _read(root: Path, predictions: str) -> tuple[pd.DataFrame, EvaluationSet]:
@@ -71,8 +75,8 @@ def _read(root: Path, predictions: str) -> tuple[pd.DataFrame, EvaluationSet]:
     return read_table(path, PREDICTIONS, columns).assign(grounding=np.nan), read_evaluation_set(root)
 
 
-def _fetch(revision: str, paths: list[str], root: Path, folder: Path) -> None:
-    """Copy files that DVC tracks at a revision into a folder, from the cache or a remote."""
+def _fetch(revision: str, version: str, paths: list[str], root: Path, folder: Path) -> None:
+    """Copy files of a version that DVC tracks at a revision into a folder, from the cache or a remote."""
     from dvc.api import DVCFileSystem
     from dvc.exceptions import DvcException
     from dvc.scm import SCMError
@@ -90,12 +94,19 @@ def _fetch(revision: str, paths: list[str], root: Path, folder: Path) -> None:
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
             files.get_file((place / path).as_posix(), str(folder / path))
     except SCMError as error:
+        if "ambiguous" in str(error):
+            raise DataError(
+                f"{revision!r} names several experiments or commits: give a hash instead, see "
+                "`dvc exp list --all-commits` or `git log`"
+            ) from error
         raise DataError(
             f"{revision!r} is no revision or experiment of a git repository here: see `git log` or `dvc exp show`"
         ) from error
     except (DvcException, OSError) as error:
         reason = " ".join(str(error).split())
+        wanted = " ".join([_predictions(version), *_TABLES])
         raise DataError(
             f"{path} of {revision} is neither in DVC's cache nor in a remote that can be reached ({reason}): run "
-            f"`dvc fetch --all-commits {' '.join(paths)}`, or `dvc exp pull` for an experiment"
+            f"`dvc fetch --all-commits {wanted}`, or `dvc exp pull` for an experiment; if nobody has pushed it, run "
+            f"`dvc repro {predicting_stage(version)}` at that commit"
         ) from error
