@@ -176,7 +176,7 @@ class ModelServer:
         mine = [entry for entry in self.asked() if entry.key == key and entry.kind != "batch"]
         return worst_window(mine, self.minute)
 
-    def wait_until(self, condition: Callable[["ModelServer"], bool], seconds: float = 10.0) -> None:
+    def wait_until(self, condition: Callable[["ModelServer"], bool], seconds: float = 120.0) -> None:
         """Wait until condition(server) holds; raises TimeoutError after so many seconds."""
         end = time.monotonic() + seconds
         while not condition(self):

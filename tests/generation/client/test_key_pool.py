@@ -1,6 +1,9 @@
 """The key pool against a server over sockets: back-off, rests, retirement and failover of keys."""
 
+import io
 import json
+import re
+import sys
 import threading
 import time
 
@@ -36,20 +39,27 @@ def test_where_a_days_quota_is_used_up_the_next_key_takes_over(ask, keys, capfd)
     with ModelServer(quotas=quotas, minute=1.0, latency=0.01) as server:
         asked = ask(server, 250, concurrency=8)
         assert asked.kinds == {"as_asked": 250} and set(server.answered().values()) == {1}
-        taken = [server.worst_window(key).accepted for key in keys]
-        order = [entry.key for entry in server.asked() if entry.answered]
-    assert taken[0] + taken[1] + taken[2] == 250 and order == sorted(order)
+        order = [entry.key for entry in server.asked() if entry.accepted]
+    assert order == [FIRST] * 100 + [SECOND] * 100 + [THIRD] * 50
     said = capfd.readouterr().err
-    assert "key 1 rests until" in said and "key 2 rests until" in said and "key 3" not in said.split("\n")[0]
+    assert "key 1 rests until" in said and "key 2 rests until" in said and "key 3 rests" not in said
 
 
-def test_where_all_keys_rest_asking_waits_for_the_first_and_says_until_when(ask, keys, capfd):
+def test_where_all_keys_rest_asking_waits_for_the_first_and_says_until_when(ask, keys, monkeypatch):
     quotas = {key: Quota(requests_per_day=40) for key in keys}
-    with ModelServer(quotas=quotas, minute=0.5, day=2.0, latency=0.01) as server:
-        asked = ask(server, 200, concurrency=8)
-        assert asked.kinds == {"as_asked": 200} and set(server.answered().values()) == {1}
-        assert asked.seconds > 1
-    assert "all keys rest; goes on at " in capfd.readouterr().err
+    monkeypatch.setattr(sys, "stderr", said := io.StringIO())
+    # Where the server does not say for how long, a key rests for sixty minutes, which are 0.6 seconds here.
+    with ModelServer(quotas=quotas, minute=0.01, day=3600, tell_delay=False) as server:
+
+        def begin_a_day_when_all_rest():
+            server.wait_until(lambda server: "all keys rest; goes on at " in said.getvalue())
+            server.day = 0
+
+        threading.Thread(target=begin_a_day_when_all_rest).start()
+        asked = ask(server, 150, concurrency=8)
+        assert asked.kinds == {"as_asked": 150} and set(server.answered().values()) == {1}
+        order = [entry.key for entry in server.asked() if entry.accepted]
+    assert order[:120] == [FIRST] * 40 + [SECOND] * 40 + [THIRD] * 40
 
 
 def test_after_its_attempts_a_key_rests_and_the_next_one_takes_over(ask, keys):
@@ -58,7 +68,7 @@ def test_after_its_attempts_a_key_rests_and_the_next_one_takes_over(ask, keys):
     with ModelServer(quotas=quotas, minute=1.0, tell_delay=False, tell_quota=False) as server:
         asked = ask(server, 50, attempts=4)
         assert asked.kinds == {"as_asked": 50}
-        assert 4 <= server.worst_window(FIRST).sent <= 8
+        assert 4 <= [entry.key for entry in server.asked()].index(SECOND) <= 8
         assert {entry.key for entry in server.asked() if entry.answered} == {SECOND}
 
 
@@ -87,6 +97,7 @@ def test_a_server_that_is_down_for_a_while_is_waited_for_and_no_image_pays_for_i
             server.wait_until(lambda server: len(server.ledger) > 60)
             server.plans = {"*": "503"}
             time.sleep(1)
+            server.wait_until(lambda server: server.requests("status")[503] >= 3)
             server.plans = {}
 
         threading.Thread(target=go_down_for_a_second).start()
@@ -94,17 +105,18 @@ def test_a_server_that_is_down_for_a_while_is_waited_for_and_no_image_pays_for_i
         assert asked.kinds == {"as_asked": 300} and set(server.answered().values()) == {1}
         down = [entry for entry in server.asked() if entry.status == 503]
         # Nobody hammers at a closed door.
-        assert 3 <= len(down) < 60
+        assert len(down) < 60
 
 
 @pytest.mark.slow
-def test_fewer_requests_are_under_way_while_the_server_fails(ask, keyed):
-    with ModelServer(latency=0.1) as server:
+def test_fewer_requests_are_under_way_while_the_server_fails(ask, keyed, capfd):
+    with ModelServer() as server:
         ask(server, 120, concurrency=24)
-        assert server.max_in_flight == 24
-    with ModelServer(latency=0.1, chaos={"503": 0.5}) as server:
+    # How many are at the server at once depends on how fast they are sent, how many may be does not.
+    assert re.findall(r"in flight 0 of up to (\d+)", capfd.readouterr().err)[-1] == "24"
+    with ModelServer(latency=0.05, chaos={"503": 0.5}) as server:
         images = make_sampled(keyed, 40, metadata=json.dumps({"item_name": ["Another"]}))
-        assert ask(server, images, concurrency=24, attempts=12).kinds == {"as_asked": 40}
+        assert ask(server, images, concurrency=24, attempts=12, backoff=0.001).kinds == {"as_asked": 40}
         assert server.max_in_flight < 12
 
 
@@ -127,10 +139,16 @@ def test_a_server_that_fails_most_requests_costs_no_image(ask):
 
 
 def test_images_that_wait_long_do_not_hold_up_the_others(ask):
-    plans = {f"image{number:05d}": ["503 1"] for number in range(2, 200, 10)}
-    with ModelServer(latency=0.01, plans=plans) as server:
-        asked = ask(server, 400, concurrency=4)
-        assert asked.kinds == {"as_asked": 400} and asked.seconds < 6
+    plans = {f"image{number:05d}": ["503 1"] for number in range(2, 60, 5)}
+    with ModelServer(plans=plans) as server:
+        assert ask(server, 60, concurrency=2).kinds == {"as_asked": 60}
+        waiting = 0
+        at_once = [
+            waiting := waiting + 1 if entry.status == 503 else waiting - (entry.try_number > 1)
+            for entry in server.asked()
+        ]
+    # Two that waited would be all that are asked about, if an image kept its place among those in flight.
+    assert max(at_once) > 2
 
 
 @pytest.mark.parametrize("mistake", ["401", "403", "model_missing"])
