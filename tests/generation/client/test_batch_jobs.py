@@ -25,6 +25,8 @@ from vqatune.runtime.request_display import BatchDisplay, RequestProgress
 @pytest.fixture(autouse=True)
 def small_jobs(monkeypatch):
     monkeypatch.setattr(batch_files, "MOST_REQUESTS", 50)
+    # Seconds between looks at a clock whose minutes are short here.
+    monkeypatch.setattr(batch_jobs, "_TICK", 0.02)
 
 
 def test_images_are_asked_about_in_jobs_and_each_once(ask, keyed):
@@ -85,7 +87,7 @@ def test_a_request_of_a_job_is_what_a_single_request_sends(ask, keyed, form):
 
 def test_a_job_that_was_made_without_our_hearing_of_it_is_found(ask):
     with serve(service_plans={"create": ["ok", "reset_midway", "503", "hang"]}) as server:
-        asked = ask(server, 300, provider="gemini_batch", timeout_seconds=0.3)
+        asked = ask(server, 300, provider="gemini_batch", timeout_seconds=1)
         assert server.answered() == names(300) == server.requests()
         # Three of the eight made nothing, or something that was found in the list.
         assert kinds(server)["create"] == 8 and kinds(server)["jobs"] >= 3
