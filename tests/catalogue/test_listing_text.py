@@ -42,7 +42,7 @@ def test_hostile_html_takes_no_time():
     start = time.perf_counter()
     for piece in ("<a", '<a ="', "<a ='", "<!--", "<script>", "</", "<a b=c d='e' "):
         without_html(piece * (100_000 // len(piece)))
-    assert time.perf_counter() - start < 10
+    assert time.perf_counter() - start < 30
 
 
 @pytest.mark.parametrize(

@@ -94,7 +94,7 @@ def server(demo_root, tmp_path_factory):
         yield Server(line.split()[0], process, temporary / "said")
     finally:
         process.send_signal(signal.SIGTERM)
-        status = process.wait(30)
+        status = process.wait(120)
     assert status == 128 + signal.SIGTERM
     # It called nobody, and left no uploads.
     assert not (temporary / "calls").exists(), (temporary / "calls").read_text()

@@ -15,14 +15,14 @@ import requests
 )
 def test_no_other_file_is_served(server, demo_root, path):
     for prefix in ("/gradio_api/file=", "/file=", "/gradio_api/file/", "/static/", "/assets/../"):
-        answer = requests.get(f"{server.address}{prefix}{path.format(root=demo_root)}", timeout=30)
+        answer = requests.get(f"{server.address}{prefix}{path.format(root=demo_root)}", timeout=120)
         assert answer.status_code in (403, 404), prefix
         assert b"root:" not in answer.content and b"PAR1" not in answer.content
 
 
 def _send(server, upload: dict) -> str:
     """Send an upload's description as the page does, and return all that comes back."""
-    config = requests.get(f"{server.address}/config", timeout=30).json()
+    config = requests.get(f"{server.address}/config", timeout=120).json()
     [number] = [
         place["id"]
         for place in config["dependencies"]
@@ -32,10 +32,10 @@ def _send(server, upload: dict) -> str:
     joined = requests.post(
         f"{server.address}/gradio_api/queue/join",
         json=session | {"data": [upload | {"meta": {"_type": "gradio.FileData"}}], "fn_index": number},
-        timeout=30,
+        timeout=120,
     )
     assert joined.status_code == 200
-    return requests.get(f"{server.address}/gradio_api/queue/data", params=session, timeout=30).text
+    return requests.get(f"{server.address}/gradio_api/queue/data", params=session, timeout=120).text
 
 
 def test_a_request_cannot_make_the_server_fetch_or_open_what_was_not_uploaded(
@@ -57,14 +57,14 @@ def test_a_request_cannot_make_the_server_fetch_or_open_what_was_not_uploaded(
 
 def _sent(server, content: bytes) -> str:
     answer = requests.post(
-        f"{server.address}/gradio_api/upload", files={"files": ("picture.jpg", content)}, timeout=30
+        f"{server.address}/gradio_api/upload", files={"files": ("picture.jpg", content)}, timeout=120
     )
     return answer.json()[0]
 
 
 def test_the_page_names_no_other_machine(server):
-    html = requests.get(server.address, timeout=30).text
-    config = requests.get(f"{server.address}/config", timeout=30).json()
+    html = requests.get(server.address, timeout=120).text
+    config = requests.get(f"{server.address}/config", timeout=120).json()
     assert config["analytics_enabled"] is False
     assert not re.search(r'<(script|link|img|iframe)[^>]+(src|href)="https?://', html)
     assert not re.search(r"url\(.?https?://", json.dumps(config) + html)
@@ -83,5 +83,5 @@ def test_a_page_that_is_closed_while_it_sends_something_is_nothing_to_speak_of(s
         time.sleep(0.3)
     # The server has noticed, some time before this.
     time.sleep(0.5)
-    assert requests.get(f"{server.address}/config", timeout=30).status_code == 200
+    assert requests.get(f"{server.address}/config", timeout=120).status_code == 200
     assert server.said.read_text() == said

@@ -64,7 +64,7 @@ def test_ctrl_c_ends_it_well_and_leaves_nothing_behind(demo_root, tmp_path):
         visitor.sendall(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
         assert visitor.recv(100).startswith(b"HTTP/1.1 200")
         server.send_signal(signal.SIGINT)
-        said, complaints = server.communicate(timeout=30)
+        said, complaints = server.communicate(timeout=120)
     assert server.returncode == 130
     assert (said, complaints) == ("", "stopped\n")
     assert not list(tmp_path.glob("vqatune-demo-*"))

@@ -170,7 +170,7 @@ def test_a_file_that_is_too_large_is_refused_by_the_page_and_by_the_server(demo,
     assert demo.problems == expected
     demo.problems.clear()
     with (tmp_path / "large.png").open("rb") as file:
-        answer = requests.post(f"{server.address}/gradio_api/upload", files={"files": file}, timeout=30)
+        answer = requests.post(f"{server.address}/gradio_api/upload", files={"files": file}, timeout=120)
     assert answer.status_code == 413
 
 

@@ -313,7 +313,7 @@ def test_asking_that_is_cancelled_ends_long_before_its_reply(connect, tmp_path):
             began = time.monotonic()
         return time.monotonic() - began
 
-    assert asyncio.run(run()) < 5
+    assert asyncio.run(run()) < 30
 
 
 def test_too_little_memory_on_the_gpu_is_passing(ask, llava, monkeypatch):
