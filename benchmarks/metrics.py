@@ -92,6 +92,8 @@ def write_versions(recorded: pd.DataFrame, pairs: int, versions: int, folder: Pa
     test["question_type"] = [_beginning(question).split(" ")[0] for question in test["question"]]
     test["product_type"] = [f"TYPE_{number % 500}" for number in range(pairs)]
     write_table(test, folder / "data/test.parquet", PAIRS)
+    # What is measured is the scoring of the test set alone.
+    write_table(test.head(0), folder / "data/validation.parquet", PAIRS)
     write_table(test.sample(frac=0.5, random_state=SEED), folder / "data/train.parquet", PAIRS)
     types = pd.DataFrame({name: "" for name in SAMPLED.names}, index=range(500))
     types = types.assign(product_type=[f"TYPE_{number}" for number in range(500)], tier=0, repeats=1)
@@ -110,6 +112,7 @@ def write_versions(recorded: pd.DataFrame, pairs: int, versions: int, folder: Pa
         name = f"v{version}" if version else "base"
         table = test[["qa_id"]].assign(prediction=said, log_probability=-1.0, grounding=np.nan)
         write_table(table, folder / f"data/predictions/{name}.parquet", PREDICTIONS)
+        write_table(table.head(0), folder / f"data/predictions/validation/{name}.parquet", PREDICTIONS)
         predictions[name] = said
     return predictions | {"reference": test["answer"].tolist()}
 
