@@ -22,7 +22,8 @@ from measuring import seconds
 from report import describe, save
 from setting import SEED, build, make_workload, parse
 from vqatune.inference.prediction.decoding import greedy_answers
-from vqatune.loading.loader import Encoder, ImageReader, MicroBatchImages, load_images
+from vqatune.loading.loader import ImageReader, MicroBatchImages, load_images
+from vqatune.models.encoder import Encoder
 from vqatune.models.families.blip import make_tokenizer, pair_losses
 from vqatune.models.packing import to_device
 from vqatune.models.prepare import autocast
@@ -42,12 +43,12 @@ def main() -> None:
     batch = to_device(workload.batch(setting.device), next(model.parameters()).device)
 
     def train() -> None:
-        with autocast(batch.pixel_values.device, setting.precision):
+        with autocast(batch.questions.ids.device, setting.precision):
             pair_losses(model, batch).mean().backward()
         model.zero_grad()
 
     def predict() -> None:
-        with autocast(batch.pixel_values.device, setting.precision):
+        with autocast(batch.questions.ids.device, setting.precision):
             greedy_answers(model, batch, 10)
 
     taken = {}
@@ -79,7 +80,7 @@ def measure_loading(images: int, size: int) -> Iterator[tuple[int, float]]:
         places = write_images(Path(folder) / "pictures.tar", images)
         names = places["image_id"].tolist()
         micro_batches = [names[start : start + 8] for start in range(0, images, 8)]
-        pictures = MicroBatchImages(micro_batches, ImageReader(places), Encoder(processor))
+        pictures = MicroBatchImages(micro_batches, ImageReader(places), Encoder("blip", processor))
         for processes in dict.fromkeys([0, 1, 2, os.cpu_count() or 1]):
             taken = seconds(lambda processes=processes: list(load_images(pictures, processes)), "cpu")
             yield processes, images / taken

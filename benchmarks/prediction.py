@@ -23,6 +23,7 @@ from report import describe, save, show_card, show_comparison, show_growth
 from setting import Setting, Workload, build, make_workload, parse
 from vqatune.inference.prediction.decoding import greedy_answers
 from vqatune.models.families.blip import encode_images
+from vqatune.models.packing import to_device
 from vqatune.models.prepare import autocast
 
 GROWTH = (1, 2, 5, 10, 14, 20, 40)
@@ -131,12 +132,13 @@ class Answerer:
 
     def encoder_runs(self, workload: Workload) -> list[Run]:
         """Return runs of the image encoder's forward pass alone: ours, and transformers'."""
-        pixel_values, pairs = workload.pixel_values.to(self.device), len(workload.questions)
+        pictures, pairs = to_device(workload.pictures, torch.device(self.device)), len(workload.questions)
+        pixel_values = pictures.tensors["pixel_values"]
 
         @torch.inference_mode()
         def own() -> None:
             with autocast(self.device, self.precision):
-                encode_images(self.model, pixel_values)
+                encode_images(self.model, pictures)
 
         @torch.inference_mode()
         def stock() -> None:

@@ -34,7 +34,7 @@ def make_samples(workload: Workload, size: int, device: str) -> list[Samples]:
     parts = [slice(start, start + size) for start in range(0, len(image), size)]
     return [
         {name: tensor[part].to(device) for name, tensor in whole.items()}
-        | {"pixel_values": workload.pixel_values[image[part]].to(device)}
+        | {"pixel_values": workload.pictures.tensors["pixel_values"][image[part]].to(device)}
         for part in parts
     ]
 

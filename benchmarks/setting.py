@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import Tensor
 from transformers import BlipConfig, BlipForQuestionAnswering
 
 from vqatune.errors import VqatuneError
+from vqatune.loading.ragged import Ragged
 from vqatune.models.device import PRECISIONS
-from vqatune.models.families.blip import make_config, make_tokenizer
-from vqatune.models.lora import PRESETS, new_adapter
+from vqatune.models.families.blip import PRESETS, make_config, make_tokenizer
+from vqatune.models.lora import new_adapter
 from vqatune.models.packing import PackedBatch, pack_batch, to_device
 from vqatune.models.prepare import prepare_model
 from vqatune.params import LoraParams, load_params
@@ -132,8 +132,8 @@ def build(setting: Setting, precision: str, merged: bool = False) -> BlipForQues
 class Workload:
     """Images with their questions and answers."""
 
-    pixel_values: Tensor
-    """(images, 3, height, width), float32."""
+    pictures: Ragged
+    """pixel_values, (images, 3, height, width), float32."""
     counts: list[int]
     """The number of questions of each image."""
     questions: list[list[int]]
@@ -143,7 +143,7 @@ class Workload:
 
     def batch(self, device: str) -> PackedBatch:
         """Pack the workload into one batch, on a device."""
-        batch = pack_batch(self.pixel_values, self.counts, self.questions, self.answers)
+        batch = pack_batch(self.pictures, self.counts, self.questions, self.answers)
         return to_device(batch, torch.device(device))
 
 
@@ -163,7 +163,7 @@ def make_workload(config: BlipConfig, images: int, questions: int) -> Workload:
     size = config.vision_config.image_size
     pixel_values = torch.randn(images, 3, size, size, generator=torch.Generator().manual_seed(SEED))
     return Workload(
-        pixel_values,
+        Ragged.one_each("pixel_values", pixel_values),
         [questions] * images,
         texts(first_of_question, QUESTION_LENGTHS),
         texts(first_of_answer, ANSWER_LENGTHS),

@@ -22,6 +22,7 @@ from reference import make_samples, reference_loss, without_padding
 from report import describe, save, show_card, show_comparison, show_growth
 from setting import Setting, Workload, build, make_workload, parse
 from vqatune.models.families.blip import encode_images, pair_losses
+from vqatune.models.packing import to_device
 from vqatune.models.prepare import autocast
 
 GROWTH = (1, 2, 5, 10, 14, 20, 40)
@@ -103,13 +104,14 @@ class Trainer:
 
     def encoder_runs(self, workload: Workload) -> list[Run]:
         """Return runs of the image encoder's forward and backward pass alone: ours, and transformers'."""
-        pixel_values, pairs = workload.pixel_values.to(self.device), len(workload.questions)
+        pictures, pairs = to_device(workload.pictures, torch.device(self.device)), len(workload.questions)
+        pixel_values = pictures.tensors["pixel_values"]
         towers = {
-            "our image encoder": lambda: encode_images(self.model, pixel_values),
+            "our image encoder": lambda: encode_images(self.model, pictures).tensors["states"],
             "transformers' image encoder": lambda: self.model.vision_model(pixel_values).last_hidden_state,
         }
         with torch.no_grad(), autocast(self.device, self.precision):
-            direction = torch.randn_like(encode_images(self.model, pixel_values))
+            direction = torch.randn_like(encode_images(self.model, pictures).tensors["states"])
 
         def go(encode: Callable[[], Tensor]) -> None:
             self.optimizer.zero_grad()

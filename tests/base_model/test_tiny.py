@@ -14,8 +14,9 @@ from vqatune.errors import DataError
 from vqatune.evaluation.metrics.text import plain
 from vqatune.generation.sources.visible import noun_of
 from vqatune.inference.prediction.decoding import greedy_answers
-from vqatune.loading.loader import Encoder, ImageReader
-from vqatune.models.families.blip import load_model, load_processor, make_tokenizer
+from vqatune.loading.loader import ImageReader
+from vqatune.models.encoder import load_encoder
+from vqatune.models.families.blip import load_model, make_tokenizer
 from vqatune.showroom.catalogue import draw_catalogue
 from vqatune.showroom.products import KINDS
 
@@ -40,15 +41,19 @@ def test_no_lesson_is_a_picture_of_the_catalogue(tmp_path: Path, tiny_base):
     draw_catalogue(listings=100, seed=13, folder=tmp_path)
     images = extract(tmp_path, 0).images
     images = images[images["length"] > 1000]
-    encoder, reader = Encoder(load_processor(tiny_base)), ImageReader(images)
+    encoder, reader = load_encoder(tiny_base), ImageReader(images)
     lessons = draw_examples(list(range(300)), seed=13, size=32)
-    taught = encoder.images([picture for picture, _ in lessons]).flatten(1)
+
+    def pixels(pictures: list) -> torch.Tensor:
+        return encoder.images(pictures).tensors["pixel_values"].flatten(1)
+
+    taught = pixels([picture for picture, _ in lessons])
     seen = 0
     for image_id in images["image_id"].head(150):
         with suppress(DataError):  # a damaged picture, of which the catalogue has some
             picture = reader.read(image_id)
             seen += 1
-        distance = (taught - encoder.images([picture]).flatten(1)).abs().mean(1)
+        distance = (taught - pixels([picture])).abs().mean(1)
         assert distance.min() > 0.01, image_id
     assert seen > 100
 
@@ -77,7 +82,7 @@ def test_a_base_model_learns_what_it_is_taught(make_params, tmp_path):
     )
     taught = draw_examples(list(range(5_000_000, 5_000_100)), seed=13, size=32)
     make_base(params, [text for _, pairs in taught for pair in pairs for text in pair], tmp_path / "base")
-    encoder, model = Encoder(load_processor(tmp_path / "base")), load_model(tmp_path / "base").eval()
+    encoder, model = load_encoder(tmp_path / "base"), load_model(tmp_path / "base").eval()
     pictures, pairs = zip(*taught, strict=True)
     ids, _ = greedy_answers(model, pack_examples(encoder, pictures, pairs), 4)
     asked = [pair for chosen in pairs for pair in chosen]

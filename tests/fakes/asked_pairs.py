@@ -4,7 +4,7 @@ import random
 
 import torch
 from transformers import BlipForQuestionAnswering
-from untrained_blip import PAD, SEP, untrained_blip
+from untrained_blip import PAD, SEP, pictures, untrained_blip
 
 from vqatune.models.packing import PackedBatch, pack_batch
 
@@ -34,11 +34,11 @@ class Asked:
         self.answers = [text(DEC, 1, 4) for _ in self.image]
 
     def together(self) -> PackedBatch:
-        return pack_batch(self.pixels, self.counts, self.questions, self.answers)
+        return pack_batch(pictures(self.pixels), self.counts, self.questions, self.answers)
 
     def alone(self, pair: int, answer: list[int] | None = None) -> PackedBatch:
         picture = self.pixels[self.image[pair]][None]
-        return pack_batch(picture, [1], [self.questions[pair]], [answer or self.answers[pair]])
+        return pack_batch(pictures(picture), [1], [self.questions[pair]], [answer or self.answers[pair]])
 
 
 def tokens(ids: torch.Tensor) -> list[int]:

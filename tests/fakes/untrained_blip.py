@@ -3,7 +3,14 @@
 import torch
 from transformers import BlipConfig, BlipForQuestionAnswering, BlipTextConfig, BlipVisionConfig
 
+from vqatune.loading.ragged import Ragged
+
 PAD, SEP = 0, 3
+
+
+def pictures(pixel_values: torch.Tensor) -> Ragged:
+    """Return images as BLIP takes them, from pixel values of shape (images, 3, height, width)."""
+    return Ragged.one_each("pixel_values", pixel_values)
 
 
 def untrained_blip(

@@ -4,13 +4,13 @@ import pytest
 import torch
 
 from vqatune.errors import ArchiveError, DataError
-from vqatune.loading.loader import Encoder, ImageReader, MicroBatchImages, load_images
-from vqatune.models.families.blip import load_processor
+from vqatune.loading.loader import ImageReader, MicroBatchImages, load_images
+from vqatune.models.encoder import Encoder, load_encoder
 
 
 @pytest.fixture(scope="module")
 def encoder(tiny_base) -> Encoder:
-    return Encoder(load_processor(tiny_base))
+    return load_encoder(tiny_base)
 
 
 def test_pictures_are_read_from_the_archive_by_position(places):
@@ -37,7 +37,10 @@ def test_images_come_by_micro_batch_as_the_processor_prepares_them(places, encod
     assert len(loaded) == len(pictures)
     for image_ids, item in zip(micro_batches, loaded, strict=True):
         expected = encoder.images([ImageReader(places).read(image_id) for image_id in image_ids])
-        assert torch.equal(item.pixel_values, expected) and not item.failures
+        assert (
+            torch.equal(item.pictures.tensors["pixel_values"], expected.tensors["pixel_values"])
+            and not item.failures
+        )
 
 
 @pytest.mark.parametrize("processes", [0, 1])
@@ -47,9 +50,9 @@ def test_a_picture_that_does_not_open_is_left_out_by_its_place(places, encoder, 
         [["image00", "image01", "image02"], ["image01"]], ImageReader(damaged), encoder
     )
     first, second = load_images(pictures, processes)
-    assert len(first.pixel_values) == 2 and list(first.failures) == [1]
+    assert len(first.pictures) == 2 and list(first.failures) == [1]
     assert "image image01 in" in str(first.failures[1])
-    assert second.pixel_values is None and list(second.failures) == [0]
+    assert second.pictures is None and list(second.failures) == [0]
 
 
 @pytest.mark.parametrize("processes", [0, 1])

@@ -14,6 +14,7 @@ from transformers import BlipForQuestionAnswering
 from vqatune.errors import ModelError, ParameterError
 from vqatune.models import lora
 from vqatune.models.families.blip import load_model
+from vqatune.models.family import FAMILIES
 from vqatune.params import TargetPreset
 
 TIED_HEAD = "text_decoder.cls.predictions.decoder"
@@ -117,7 +118,7 @@ def _adapted(model) -> list[str]:
 
 
 def test_the_presets_of_the_parameters_are_those_that_stand_for_something():
-    assert set(get_args(TargetPreset)) == set(lora.PRESETS)
+    assert set(get_args(TargetPreset)) == {name for make in FAMILIES.values() for name in make().PRESETS}
 
 
 @pytest.mark.parametrize("preset", get_args(TargetPreset))
@@ -177,7 +178,8 @@ def test_a_preset_and_the_names_it_stands_for_are_one_and_the_same(tiny_base, lo
     names = lora_with(target_modules=["projection", "qkv"])
     lora.save_adapter(lora.new_adapter(load_model(tiny_base), names), tmp_path / "v1")
     preset = lora_with(target_modules="vision")
-    assert lora.target_names(preset) == lora.target_names(names) == ["projection", "qkv"]
+    model = load_model(tiny_base)
+    assert lora.target_names(model, preset) == lora.target_names(model, names) == ["projection", "qkv"]
     assert lora.continue_adapter(load_model(tiny_base), tmp_path / "v1", preset)
     with pytest.raises(ModelError, match=r"lora.target_modules = .*qkv.* but params.yaml says .*query"):
         other = lora_with(target_modules="text_query_value")

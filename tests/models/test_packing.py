@@ -6,7 +6,7 @@ from asked_pairs import COUNTS, DEC, ENC, Asked, asked_model, tokens
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers import BlipForQuestionAnswering
-from untrained_blip import SEP
+from untrained_blip import SEP, pictures
 
 from vqatune.inference.prediction.decoding import greedy_answers
 from vqatune.models.families.blip import pair_losses
@@ -41,8 +41,8 @@ def test_shared_rows_hold_every_text_whole_and_apart(lengths):
 
 
 def test_the_share_of_padding_is_that_of_the_rows(asked):
-    assert pack_batch(asked.pixels[:1], [2], [[ENC, 5, SEP]] * 2, [[DEC, 6, SEP]] * 2).padding == 0
-    ragged = pack_batch(asked.pixels[:2], [1, 1], [[ENC, 5, SEP], [ENC, 5, 5, 5, 5, SEP]])
+    assert pack_batch(pictures(asked.pixels[:1]), [2], [[ENC, 5, SEP]] * 2, [[DEC, 6, SEP]] * 2).padding == 0
+    ragged = pack_batch(pictures(asked.pixels[:2]), [1, 1], [[ENC, 5, SEP], [ENC, 5, 5, 5, 5, SEP]])
     assert ragged.padding == pytest.approx(0.25)
 
 

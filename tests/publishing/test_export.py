@@ -296,13 +296,13 @@ def _no_tokenizer(models: Path) -> None:
         (_no_tokenizer, "models/v2 lacks tokenizer_config.json"),
         (_no_base, "models/base does not exist: run `dvc repro base`"),
         (_other_base, "models/v2 was tuned from another base model than models/base now is"),
-        (_cut_base, "models/base cannot be loaded as a BLIP checkpoint"),
+        (_cut_base, "models/base cannot be loaded as a BlipForQuestionAnswering"),
         (_no_adapter, "models/v2/adapter_model.safetensors does not exist"),
         (_odd_adapter, "models/v2 does not fit its base model"),
         (_not_finite, "models/v2 holds weights that are not finite"),
         (_no_position, "models/v2/training_state/position.json is missing or damaged"),
         (_other_chain, "models/v1 was tuned from another base model than models/v2"),
-        (_no_processor, "models/v2 cannot be loaded as a BLIP processor"),
+        (_no_processor, "models/v2 cannot be loaded: neither config.json nor"),
     ],
 )
 def test_what_does_not_fit_is_one_line_and_nothing_is_written(damage, said, root, monkeypatch, capsys):

@@ -269,7 +269,7 @@ def _damaged_intervals(root: Path) -> None:
         (_no_base, ModelError, "models/base does not exist"),
         (_half_a_base, ModelError, "models/base is incomplete"),
         (_other_base, ModelError, "was tuned from another base model"),
-        (_no_processor, ModelError, "models/v2 cannot be loaded as a BLIP processor"),
+        (_no_processor, ModelError, "models/v2 cannot be loaded: neither config.json nor"),
         (_no_tokenizer, ModelError, "models/v2 lacks tokenizer.json"),
         (_no_adapter, ModelError, "adapter_model.safetensors does not exist"),
         (_cut_adapter, ModelError, "adapter_model.safetensors is damaged"),

@@ -9,9 +9,13 @@ from transformers import ProcessorMixin
 from vqatune.base_model.tiny import train_tiny
 from vqatune.errors import ParameterError
 from vqatune.models.device import start
-from vqatune.models.families import blip
+from vqatune.models.encoder import Encoder
+from vqatune.models.family import family_named, model_type
 from vqatune.params import Params
 from vqatune.tables import replacing_folder
+
+DRAWN = "blip"
+"""The family of models that are made here, by its model_type."""
 
 
 def make_base(params: Params, texts: list[str], folder: Path) -> None:
@@ -34,11 +38,13 @@ def make_base(params: Params, texts: list[str], folder: Path) -> None:
                 raise ParameterError(
                     "model.revision must pin the hub checkpoint to a commit, for the same weights"
                 )
-            model = blip.load_model(params.model.name, revision=revision)
-            processor = blip.load_processor(params.model.name, revision=revision)
+            family = family_named(model_type(params.model.name, revision=revision))
+            model = family.load_model(params.model.name, revision=revision)
+            processor = family.load_processor(params.model.name, revision=revision)
         else:
+            family = family_named(DRAWN)
             model, processor = _make_untrained(params, texts, device)
-        blip.save_checkpoint(model, processor, unfinished, params.model.question_token)
+        family.save_checkpoint(model, processor, unfinished, params.model.question_token)
 
 
 def _make_untrained(
@@ -46,7 +52,7 @@ def _make_untrained(
 ) -> tuple[nn.Module, ProcessorMixin]:
     tiny = params.model.tiny
     shape = None if params.model.source == "random" else tiny
-    model, processor = blip.make_untrained(texts, tiny.vocabulary, shape)
+    model, processor = family_named(DRAWN).make_untrained(texts, tiny.vocabulary, shape)
     if params.model.source == "showroom":
-        train_tiny(model.to(device), processor, tiny, params.seed, device)
+        train_tiny(model.to(device), Encoder(DRAWN, processor), tiny, params.seed, device)
     return model.cpu(), processor

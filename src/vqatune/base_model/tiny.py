@@ -11,10 +11,9 @@ from itertools import islice
 import numpy as np
 import torch
 from torch import nn
-from transformers import ProcessorMixin, get_cosine_schedule_with_warmup
+from transformers import get_cosine_schedule_with_warmup
 
-from vqatune.loading.loader import Encoder
-from vqatune.models.families.blip import pair_losses
+from vqatune.models.encoder import Encoder
 from vqatune.models.packing import PackedBatch, pack_batch, to_device
 from vqatune.params import TinyParams
 from vqatune.runtime.progress import map_parts, track
@@ -28,7 +27,7 @@ IMAGES_PER_PART = 400
 
 def train_tiny(
     model: nn.Module,
-    processor: ProcessorMixin,
+    encoder: Encoder,
     params: TinyParams,
     seed: int,
     device: torch.device,
@@ -41,8 +40,8 @@ def train_tiny(
     optimizer = torch.optim.AdamW(model.parameters(), lr=params.learning_rate, weight_decay=0.01, fused=True)
     schedule = get_cosine_schedule_with_warmup(optimizer, params.steps // 20, params.steps)
     model.train()
-    for batch in track(_prefetched(_batches(Encoder(processor), params, seed)), "base: train", params.steps):
-        loss = pair_losses(model, to_device(batch, device)).mean()
+    for batch in track(_prefetched(_batches(encoder, params, seed)), "base: train", params.steps):
+        loss = encoder.family.pair_losses(model, to_device(batch, device)).mean()
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)

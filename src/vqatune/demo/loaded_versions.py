@@ -108,4 +108,4 @@ def _of_choices(
 
 
 def _batch(answerer: Answerer, image: bytes, question: str) -> PackedBatch:
-    return answerer.batch(answerer.pixels(image)[None], [1], [question])
+    return answerer.batch(answerer.picture(image), [1], [question])

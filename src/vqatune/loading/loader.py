@@ -1,11 +1,11 @@
-"""Loading of images and texts as tensors: bytes read from the archives by offset, preprocessed ahead of the model."""
+"""Loading of images as tensors: bytes read from the archives by offset, preprocessed ahead of the model."""
 
 import signal
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Protocol
 
 import pandas as pd
 import torch
@@ -15,6 +15,7 @@ from torch.utils.data import DataLoader, Dataset
 from vqatune.errors import DataError, ImageError, VqatuneError
 from vqatune.loading.archive import read_bytes
 from vqatune.loading.pictures import open_rgb
+from vqatune.loading.ragged import Ragged
 from vqatune.runtime.fingerprints import digest_contents
 
 
@@ -50,45 +51,23 @@ class ImageReader:
             ) from error
 
 
-@dataclass(frozen=True)
-class Encoder:
-    """Encodes images and texts with a processor."""
+class ImageEncoder(Protocol):
+    """What preprocesses images."""
 
-    processor: Any
-    """transformers' BlipProcessor."""
-
-    def images(self, images: list[Image.Image]) -> torch.Tensor:
-        """Return pixel values, (images, 3, height, width), float32."""
-        return self.processor.image_processor(images, return_tensors="pt").pixel_values
-
-    def questions(self, texts: list[str]) -> list[list[int]]:
-        """Return the questions' token ids, from [ENC] to [SEP], truncated to 128 tokens."""
-        return self.processor.tokenizer(texts, truncation=True, max_length=self._longest).input_ids
-
-    def answers(self, texts: list[str]) -> list[list[int]]:
-        """Return the answers' token ids, from [DEC] to [SEP], truncated to 128 tokens."""
-        tokenizer = self.processor.tokenizer
-        encoded = tokenizer(texts, add_special_tokens=False, truncation=True, max_length=self._longest - 2)
-        return [[tokenizer.bos_token_id, *ids, tokenizer.sep_token_id] for ids in encoded.input_ids]
-
-    def decode(self, ids: torch.Tensor) -> list[str]:
-        """Return the texts of answers' token ids, (answers, tokens)."""
-        return [text.strip() for text in self.processor.tokenizer.batch_decode(ids, skip_special_tokens=True)]
-
-    # Longer than the questions and answers of VQA datasets; BLIP has 512 positions.
-    _longest = 128
+    def images(self, images: list[Image.Image]) -> Ragged:
+        """Return preprocessed images, on the CPU."""
 
 
 @dataclass(frozen=True)
 class LoadedImages:
     """The images of a micro-batch."""
 
-    pixel_values: torch.Tensor | None
-    """(images that open, 3, height, width), float32; None where none does."""
+    pictures: Ragged | None
+    """The images that open; None where none does."""
     failures: dict[int, ImageError]
     """Index in the micro-batch → why that image does not open."""
     states: Path | None = None
-    """The file that caches, or is to cache, the image states; where it exists, pixel_values is None."""
+    """The file that caches, or is to cache, the image states; where it exists, pictures is None."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +76,7 @@ class MicroBatchImages(Dataset):
 
     image_ids: list[list[str]]
     reader: ImageReader
-    encoder: Encoder
+    encoder: ImageEncoder
     states: Path | None = None
     """A folder of cached image states by micro-batch; images of a cached micro-batch are not preprocessed."""
 
@@ -119,8 +98,8 @@ class MicroBatchImages(Dataset):
                     failures[index] = error
         except VqatuneError as error:
             return error
-        pixel_values = self.encoder.images(images) if images else None
-        return LoadedImages(pixel_values, failures, None if failures else states)
+        pictures = self.encoder.images(images) if images else None
+        return LoadedImages(pictures, failures, None if failures else states)
 
     def _states_file(self, image_ids: list[str]) -> Path | None:
         if self.states is None:
@@ -134,7 +113,7 @@ def load_images(images: MicroBatchImages, processes: int, pin: bool = False) -> 
     Args:
         images: of all micro-batches.
         processes: number of worker processes; 0 for a thread of this process.
-        pin: copy pixel values to pinned memory.
+        pin: copy images to pinned memory.
 
     Raises:
         DataError: an archive is missing, or an image is not in the table.
@@ -156,8 +135,8 @@ def load_images(images: MicroBatchImages, processes: int, pin: bool = False) -> 
         for item in items:
             if isinstance(item, VqatuneError):
                 raise item
-            if pin and item.pixel_values is not None:
-                item = replace(item, pixel_values=item.pixel_values.pin_memory())
+            if pin and item.pictures is not None:
+                item = replace(item, pictures=item.pictures.map(torch.Tensor.pin_memory))
             yield item
     finally:
         # Ends the processes, which Python would wait for at exit as long as an error's traceback refers to the iterator.

@@ -23,35 +23,37 @@ from peft import (
     get_peft_model_state_dict,
     set_peft_model_state_dict,
 )
+from peft.tuners.tuners_utils import BaseTunerLayer
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from vqatune.errors import ModelError, ParameterError
-from vqatune.params import LoraParams, TargetPreset
+from vqatune.models.family import family_of
+from vqatune.params import LoraParams
 from vqatune.tables import write_json
 
 # peft calls a deprecated function of transformers; users cannot act on the warning.
 warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing", category=FutureWarning)
 
-PRESETS: dict[TargetPreset, list[str]] = {
-    "vision": ["qkv", "projection"],
-    "text_query_value": ["query", "value"],
-    "text_query_key_value": ["query", "key", "value"],
-    "text_query_value_dense": ["query", "value", "dense"],
-    "text_query_value_out": ["query", "value", "attention.output.dense", "crossattention.output.dense"],
-    "all_linear": ["qkv", "projection", "fc1", "fc2", "query", "key", "value", "dense"],
-}
-"""The presets of `lora.target_modules`: layer names, or the last components of their dotted paths."""
-
 # One entry, because safetensors writes several in an order that changes from process to process.
 _PISSA_MARK = {"variant": "pissa"}
 
 
-def target_names(params: LoraParams) -> list[str]:
-    """Expand `lora.target_modules` to layer names, without duplicates, in alphabetical order."""
+def target_names(model: nn.Module, params: LoraParams) -> list[str]:
+    """Expand `lora.target_modules` to names of a model's layers, without duplicates, in alphabetical order.
+
+    Raises ParameterError where the model's family has no such preset.
+    """
     chosen = params.target_modules
-    return sorted(set(PRESETS[chosen] if isinstance(chosen, str) else chosen))
+    if not isinstance(chosen, str):
+        return sorted(set(chosen))
+    presets = family_of(model).PRESETS
+    if chosen not in presets:
+        raise ParameterError(
+            f"lora.target_modules: {chosen} is no preset of this model's family, which has {', '.join(presets)}"
+        )
+    return sorted(set(presets[chosen]))
 
 
 def new_adapter(model: nn.Module, params: LoraParams) -> PeftModel:
@@ -66,7 +68,7 @@ def new_adapter(model: nn.Module, params: LoraParams) -> PeftModel:
     """
     targets = _checked_targets(model, params)
     if params.variant != "pissa":
-        return _trainable(get_peft_model(model, _new_config(params)))
+        return _trainable(get_peft_model(model, _new_config(model, params)))
     for name in targets:
         shape = model.get_submodule(name).weight.shape
         if params.r > min(shape):
@@ -74,7 +76,7 @@ def new_adapter(model: nn.Module, params: LoraParams) -> PeftModel:
                 f"lora.r is {params.r}, but lora.variant pissa needs as many singular values of every target, and "
                 f"{name} has {min(shape)}: lower lora.r or take another variant"
             )
-    adapted = get_peft_model(model, _new_config(params, init="pissa"))
+    adapted = get_peft_model(model, _new_config(model, params, init="pissa"))
     start = {name: tensor.clone() for name, tensor in get_peft_model_state_dict(adapted).items()}
     return _trainable(_with_start(adapted, start))
 
@@ -90,7 +92,7 @@ def continue_adapter(model: nn.Module, folder: Path, params: LoraParams) -> Peft
     Raises:
         ModelError: the adapter is missing or incomplete, or was made with other LoRA parameters.
     """
-    wanted = params.model_dump() | {"target_modules": target_names(params)}
+    wanted = params.model_dump() | {"target_modules": target_names(model, params)}
     for name, value in adapter_params(folder).items():
         same = value == wanted[name]
         if name == "target_modules":
@@ -158,9 +160,11 @@ def adapter_params(folder: Path) -> dict:
     }
 
 
-def tunes_vision(model: nn.Module) -> bool:
-    """Whether the vision tower has LoRA layers."""
-    return any("vision_model" in name and "lora_" in name for name, _ in model.named_parameters())
+def tunes_vision(model: PeftModel) -> bool:
+    """Whether what makes the image states has LoRA layers."""
+    base = model.get_base_model()
+    parts = (base.get_submodule(path) for path in family_of(base).PARTS.vision)
+    return any(isinstance(module, BaseTunerLayer) for part in parts for module in part.modules())
 
 
 def save_adapter(model: PeftModel, folder: Path) -> None:
@@ -179,7 +183,7 @@ def save_adapter(model: PeftModel, folder: Path) -> None:
 
 
 def _checked_targets(model: nn.Module, params: LoraParams) -> list[str]:
-    names = target_names(params)
+    names = target_names(model, params)
     linear = _linear_layers(model)
     unknown = [name for name in names if not _matching(model, [name])]
     if unknown:
@@ -210,13 +214,13 @@ def _matching(model: nn.Module, names: list[str]) -> list[str]:
     return [path for path in _linear_layers(model) if f".{path}".endswith(ends)]
 
 
-def _new_config(params: LoraParams, init: bool | str = True) -> LoraConfig:
+def _new_config(model: nn.Module, params: LoraParams, init: bool | str = True) -> LoraConfig:
     return LoraConfig(
         r=params.r,
         lora_alpha=params.alpha,
         lora_dropout=params.dropout,
         bias=params.bias,
-        target_modules=target_names(params),
+        target_modules=target_names(model, params),
         use_rslora=params.variant == "rslora",
         use_dora=params.variant == "dora",
         init_lora_weights=init,
@@ -228,7 +232,8 @@ def _new_config(params: LoraParams, init: bool | str = True) -> LoraConfig:
 def _continue_pissa(model: nn.Module, folder: Path, params: LoraParams) -> PeftModel:
     joined = load_adapter(model, folder)
     now, start = _halves(get_peft_model_state_dict(joined))
-    adapted = get_peft_model(joined.unload(), _new_config(params, init=False))
+    plain = joined.unload()
+    adapted = get_peft_model(plain, _new_config(plain, params, init=False))
     set_peft_model_state_dict(adapted, now)
     for name, down in start.items():
         if ".lora_A." not in name:

@@ -8,6 +8,8 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
+from vqatune.loading.ragged import Ragged
+
 Moved = TypeVar("Moved")
 
 
@@ -138,20 +140,20 @@ def make_texts(ids: Sequence[Sequence[int]]) -> Texts:
 class PackedBatch:
     """Images with their questions and, in training, their answers; an image's questions are adjacent."""
 
-    pixel_values: Tensor | None
-    """(images, 3, height, width), float, normalised; None where `image_states` is set."""
+    pictures: Ragged | None
+    """The preprocessed images; None where `image_states` is set."""
     questions: Texts
-    """From [ENC] to [SEP]."""
+    """Their token ids, image by image."""
     packed: PackedRows
     """The questions' tokens, several questions per row, for self-attention."""
     by_image: RowLayout
     """The questions' tokens, one image per row, for cross-attention."""
     inputs: Texts | None = None
-    """The decoder's inputs: the answers from [DEC] to the last token before [SEP]."""
+    """The decoder's inputs: the answers from the start token to the last before the end token."""
     labels: Tensor | None = None
     """(tokens of inputs,), int64: the token that follows each."""
-    image_states: Tensor | None = None
-    """(images, patches + 1, vision width): the vision tower's output, where it is computed already."""
+    image_states: Ragged | None = None
+    """What the family's `encode_images` returns, where it is computed already."""
 
     @property
     def pairs(self) -> int:
@@ -166,7 +168,7 @@ class PackedBatch:
 
 
 def pack_batch(
-    pixel_values: Tensor | None,
+    pictures: Ragged | None,
     counts: Sequence[int],
     questions: Sequence[Sequence[int]],
     answers: Sequence[Sequence[int]] | None = None,
@@ -174,15 +176,15 @@ def pack_batch(
     """Pack images with all their questions into one batch.
 
     Args:
-        pixel_values: (images, 3, height, width); None where `image_states` will be set.
+        pictures: the preprocessed images; None where `image_states` will be set.
         counts: the number of questions of each image, at least one.
-        questions: token ids from [ENC] to [SEP], image by image.
-        answers: token ids from [DEC] to [SEP], in the order of the questions; None for inference.
+        questions: their token ids, image by image.
+        answers: token ids from the start to the end token, in the order of the questions; None for inference.
     """
     lengths = [len(question) for question in questions]
     remaining = iter(lengths)
     by_image = make_row_layout([sum(next(remaining) for _ in range(count)) for count in counts])
-    batch = PackedBatch(pixel_values, make_texts(questions), pack_rows(lengths), by_image)
+    batch = PackedBatch(pictures, make_texts(questions), pack_rows(lengths), by_image)
     if answers is None:
         return batch
     labels = torch.tensor([token for answer in answers for token in answer[1:]])
@@ -197,15 +199,18 @@ def split_pairs(batch: PackedBatch) -> Iterator[PackedBatch]:
     cuts = batch.inputs.rows.mask.sum(1).cumsum(0)[:-1].cpu()
     answers = zip(batch.inputs.ids.tensor_split(cuts), batch.labels.tensor_split(cuts), strict=True)
     for question, (inputs, labels), end in zip(questions, answers, ends.tolist(), strict=True):
-        pixels = batch.pixel_values[image[end - 1]][None]
+        own = int(image[end - 1])
         answer = [*inputs.tolist(), int(labels[-1])]
-        yield to_device(pack_batch(pixels, [1], [question.tolist()], [answer]), pixels.device)
+        alone = pack_batch(batch.pictures.select(own, own + 1), [1], [question.tolist()], [answer])
+        yield to_device(alone, batch.questions.ids.device)
 
 
 def to_device(value: Moved, device: torch.device) -> Moved:
     """Copy a batch, or a part of one, to a device."""
     if isinstance(value, Tensor):
         return value.to(device, non_blocking=True)
+    if isinstance(value, Ragged):
+        return value.map(lambda tensor: tensor.to(device, non_blocking=True))
     if not is_dataclass(value):
         return value
     moved: dict[str, Any] = {

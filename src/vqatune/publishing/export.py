@@ -5,9 +5,9 @@ from pathlib import Path
 from safetensors import SafetensorError
 
 from vqatune.errors import DataError
-from vqatune.inference.answering.load_version import load_whole_processor, merge_adapter
+from vqatune.inference.answering.load_version import load_whole_encoder, merge_adapter
 from vqatune.models import lora
-from vqatune.models.families.blip import load_model, save_processor
+from vqatune.models.checkpoint import load_model
 from vqatune.publishing.cards.merged import model_card
 from vqatune.publishing.lineage import check_base, find_base, lineage
 from vqatune.tables import replacing_folder
@@ -33,13 +33,13 @@ def export_merged(version: str, folder: Path, root: Path = Path()) -> None:
     base = find_base(root / "models")
     model = load_model(base)
     check_base(base, chain)
-    processor = load_whole_processor(adapter)
+    encoder = load_whole_encoder(adapter)
     card = model_card(chain, lora.adapter_params(adapter), root)
     merged = merge_adapter(model, adapter)
     try:
         with replacing_folder(folder) as unfinished:
             merged.save_pretrained(unfinished)
-            save_processor(processor, unfinished)
+            encoder.family.save_processor(encoder.processor, unfinished)
             (unfinished / "README.md").write_text(card, encoding="utf-8")
             # safetensors leaves weights that nobody but their owner may read.
             (unfinished / "model.safetensors").chmod(0o644)

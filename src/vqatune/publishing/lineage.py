@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from vqatune.errors import ModelError
-from vqatune.models.families.blip import fingerprint
+from vqatune.models.checkpoint import fingerprint
 from vqatune.runtime.versions import BASE, version_folders
 from vqatune.training.chain_state import ChainState, read_chain_state
 

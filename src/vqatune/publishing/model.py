@@ -4,7 +4,7 @@ import json
 import shutil
 from pathlib import Path
 
-from vqatune.inference.answering.load_version import load_whole_processor
+from vqatune.inference.answering.load_version import load_whole_encoder
 from vqatune.models import lora
 from vqatune.publishing.cards.adapter import adapter_card
 from vqatune.publishing.cards.sections import Facts, gather_facts, is_on_hub
@@ -22,7 +22,7 @@ def model_facts(version: str, root: Path) -> Facts:
     adapter = root / "models" / version
     chain = lineage(version, root / "models")
     saved_params = lora.adapter_params(adapter)
-    load_whole_processor(adapter)
+    load_whole_encoder(adapter)
     return gather_facts(chain, saved_params, root)
 
 

@@ -11,11 +11,12 @@ from accelerate import PartialState
 from accelerate.utils import broadcast, broadcast_object_list, gather_object
 
 from vqatune.errors import DataError, ModelError
-from vqatune.loading.loader import Encoder, ImageReader, LoadedImages, MicroBatchImages, load_images
+from vqatune.loading.loader import ImageReader, LoadedImages, MicroBatchImages, load_images
 from vqatune.loading.steps import MicroBatch, epoch_groups, plan_steps
 from vqatune.models import lora
+from vqatune.models.checkpoint import fingerprint, load_model
 from vqatune.models.device import device_name, reseed, start
-from vqatune.models.families.blip import fingerprint, load_model, load_processor, save_processor
+from vqatune.models.encoder import Encoder, load_encoder
 from vqatune.models.packing import PackedBatch, pack_batch
 from vqatune.models.prepare import prepare_model
 from vqatune.params import Params
@@ -69,15 +70,17 @@ def train_version(
         raise DataError(f"the batch of {version} holds no pairs: run `dvc repro batch`")
     check_trackers(params.train.report_to)
     device = start(params.compute, params.train.seed, "train", version)
-    processor = load_processor(base)
+    encoder = load_encoder(base)
     model, base_print = load_model(base), fingerprint(base)
     if previous is None:
         model = lora.new_adapter(model, params.lora)
     else:
         model = lora.continue_adapter(model, previous, params.lora)
+    trained, parameters = model.get_nb_trainable_parameters()
+    _logger.info(f"{version}: trains {trained:,} of {parameters:,} parameters ({trained / parameters:.2%})")
     prepare_model(model, device, params.compute.precision)
     model.train()
-    plan = _Plan(params, pairs, ImageReader(places), Encoder(processor))
+    plan = _Plan(params, pairs, ImageReader(places), encoder)
     optimization = Optimization(model, params, device, len(plan.steps))
     state = ChainState(version, base_print, step=0, pairs_seen=0)
     if previous is not None:
@@ -103,7 +106,7 @@ def train_version(
     if PartialState().is_main_process:
         with replacing_folder(folder) as unfinished:
             lora.save_adapter(model, unfinished)
-            save_processor(processor, unfinished)
+            encoder.family.save_processor(encoder.processor, unfinished)
             save_state(unfinished / "training_state", model, optimization.optimizer, state)
             write_csv(log, unfinished / "log.csv")
         if checkpoints:
@@ -174,7 +177,7 @@ class _Plan:
         if not rows:
             return None
         batch = pack_batch(
-            images.pixel_values,
+            images.pictures,
             [len(group) for group in groups],
             [self.questions[row] for row in rows],
             [self.answers[row] for row in rows],

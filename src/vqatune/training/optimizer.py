@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from transformers import get_scheduler
 
 from vqatune.errors import ModelError
-from vqatune.models.families.blip import VisionOptions, pair_losses
+from vqatune.models.family import VisionOptions, family_of
 from vqatune.models.packing import PackedBatch, split_pairs, to_device
 from vqatune.models.prepare import autocast
 from vqatune.params import Params, TrainParams
@@ -31,6 +31,7 @@ class Optimization:
 
     def __init__(self, model: nn.Module, params: Params, device: torch.device, steps: int) -> None:
         self.model, self.device, self.params = model, device, params
+        self._pair_losses = family_of(model.get_base_model()).pair_losses
         self.trained = {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
         train = params.train
         self.optimizer = torch.optim.AdamW(
@@ -74,7 +75,7 @@ class Optimization:
         for qa_ids, batch in batches:
             with autocast(self.device, precision):
                 batch = to_device(batch, self.device)
-                loss = pair_losses(self.model.get_base_model(), batch, self._vision_options)
+                loss = self._pair_losses(self.model.get_base_model(), batch, self._vision_options)
             if not loss.isfinite().all():
                 not_finite += self._pairs_not_finite(qa_ids, batch)
             self._scaler.scale(loss.sum() / planned).backward()
@@ -105,7 +106,7 @@ class Optimization:
         names = []
         for name, alone in zip(qa_ids, split_pairs(batch), strict=True):
             with autocast(self.device, self.params.compute.precision):
-                if not pair_losses(self.model.get_base_model(), alone).isfinite().all():
+                if not self._pair_losses(self.model.get_base_model(), alone).isfinite().all():
                     names.append(name)
         return names
 

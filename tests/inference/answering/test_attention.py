@@ -1,14 +1,15 @@
 import copy
+from dataclasses import replace
 
 import pytest
 import torch
 from torch import nn
 from transformers import BlipForQuestionAnswering
-from untrained_blip import SEP, untrained_blip
+from untrained_blip import SEP, pictures, untrained_blip
 
 from vqatune.inference.answering.attention import attention, attention_rollout
 from vqatune.models import lora
-from vqatune.models.families.blip import encode_images, encode_questions
+from vqatune.models.families.blip.model import encode_images, question_states
 from vqatune.models.packing import pack_batch
 
 DEC, ENC = 58, 59
@@ -23,7 +24,7 @@ def model() -> BlipForQuestionAnswering:
 @pytest.fixture(scope="module")
 def batch():
     return pack_batch(
-        torch.randn(1, 3, 32, 32, generator=torch.Generator().manual_seed(4)),
+        pictures(torch.randn(1, 3, 32, 32, generator=torch.Generator().manual_seed(4))),
         [1],
         [QUESTION],
         [[DEC, *ANSWER, SEP]],
@@ -110,7 +111,7 @@ def test_the_map_is_the_mix_of_states_that_the_docstring_says(model, batch):
 def test_a_model_that_looks_at_one_patch_only_has_looked_there(model, batch):
     """Keys of the question's cross-attention that are large for one patch's state alone: all looks go to it."""
     one = copy.deepcopy(model)
-    states = encode_images(one, batch.pixel_values).detach()[0]
+    states = encode_images(one, batch.pictures).tensors["states"].detach()[0]
     target = 1 + 6
     # A direction in which that patch stands out from all others.
     away = torch.linalg.lstsq(states, torch.nn.functional.one_hot(torch.tensor(target), 17).float()[:, None])
@@ -129,7 +130,7 @@ def test_an_answer_without_tokens_has_looked_somewhere(model, batch):
 
 
 def test_only_one_question_has_a_map(model):
-    two = pack_batch(torch.zeros(1, 3, 32, 32), [2], [QUESTION, QUESTION])
+    two = pack_batch(pictures(torch.zeros(1, 3, 32, 32)), [2], [QUESTION, QUESTION])
     with pytest.raises(ValueError, match="of one question"):
         attention(model, two, ANSWER)
 
@@ -147,8 +148,9 @@ def test_a_versions_adapter_counts(model, batch, lora_with):
 
 def test_the_questions_states_are_those_that_answers_are_made_from(model, batch):
     """transformers' own pass, which the attention comes from, is the same as the pass that answers are made by."""
-    images = encode_images(model, batch.pixel_values)
-    ours = encode_questions(model, images, batch)
+    states = encode_images(model, batch.pictures)
+    ours = question_states(model, replace(batch, image_states=states))
+    images = states.tensors["states"]
     stock = model.text_encoder(
         input_ids=batch.questions.ids[None], encoder_hidden_states=images, attention_mask=torch.ones(1, 6)
     )

@@ -3,7 +3,7 @@ from itertools import product
 import pytest
 import torch
 from transformers import BlipForQuestionAnswering
-from untrained_blip import SEP, untrained_blip
+from untrained_blip import SEP, pictures, untrained_blip
 
 from vqatune.inference.answering.top_k import top_k_answers
 from vqatune.inference.prediction.decoding import answer_log_probabilities, greedy_answers
@@ -26,7 +26,7 @@ def pixels() -> torch.Tensor:
 
 @pytest.fixture(scope="module")
 def batch(pixels):
-    return pack_batch(pixels, [1, 2], QUESTIONS)
+    return pack_batch(pictures(pixels), [1, 2], QUESTIONS)
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +42,10 @@ def every(model, pixels) -> list[dict[tuple[int, ...], float]]:
             for start in range(0, len(part), 512):
                 some = part[start : start + 512]
                 asked = pack_batch(
-                    pixels[image][None], [len(some)], [question] * len(some), [[DEC, *ids] for ids in some]
+                    pictures(pixels[image][None]),
+                    [len(some)],
+                    [question] * len(some),
+                    [[DEC, *ids] for ids in some],
                 )
                 scores |= dict(zip(some, answer_log_probabilities(model, asked).tolist(), strict=True))
         found.append(scores)

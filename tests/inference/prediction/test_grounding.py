@@ -16,7 +16,7 @@ from vqatune.base_model.base import make_base
 from vqatune.inference.prediction.decoding import answer_log_probabilities
 from vqatune.inference.prediction.grounding import FOILS, choose_items, grounding_shares
 from vqatune.inference.prediction.predict import predict
-from vqatune.loading.loader import Encoder
+from vqatune.models.encoder import load_encoder
 from vqatune.models.families.blip import load_model, load_processor, pair_losses, save_checkpoint
 from vqatune.models.packing import pack_batch
 from vqatune.params import load_params
@@ -58,8 +58,7 @@ def seeing(tmp_path_factory, tiny_with):
     """The folder of a model that has learnt to name the color of a square."""
     folder = tmp_path_factory.mktemp("models")
     make_base(tiny_with({}), [*COLORS, *ASKED], folder / "base")
-    model, processor = load_model(folder / "base"), load_processor(folder / "base")
-    encoder = Encoder(processor)
+    model, encoder = load_model(folder / "base"), load_encoder(folder / "base")
     batch = pack_batch(
         encoder.images([_square(color) for color in COLORS]),
         [len(ASKED)] * len(COLORS),
@@ -73,7 +72,7 @@ def seeing(tmp_path_factory, tiny_with):
         optimizer.zero_grad()
         pair_losses(model, batch).mean().backward()
         optimizer.step()
-    save_checkpoint(model, processor, folder, "[ENC]")
+    save_checkpoint(model, encoder.processor, folder, "[ENC]")
     return folder
 
 
@@ -224,7 +223,7 @@ def test_a_share_counts_foils_that_are_less_probable_and_half_of_those_that_are_
 
 
 def test_an_answer_has_the_log_probability_that_transformers_gives_it_alone(seeing):
-    model, encoder = load_model(seeing).eval(), Encoder(load_processor(seeing))
+    model, encoder = load_model(seeing).eval(), load_encoder(seeing)
     pixels = encoder.images([_square("red"), _square("blue")])
     counts = [3, 2]
     questions = encoder.questions([*ASKED, "color?", *ASKED])
@@ -232,7 +231,9 @@ def test_an_answer_has_the_log_probability_that_transformers_gives_it_alone(seei
     found = answer_log_probabilities(model, pack_batch(pixels, counts, questions, answers))
     for pair, image in enumerate([0, 0, 0, 1, 1]):
         with torch.inference_mode():
-            seen = model.vision_model(pixels[image][None]).last_hidden_state
+            seen = model.vision_model(
+                pixels.select(image, image + 1).tensors["pixel_values"]
+            ).last_hidden_state
             asked = model.text_encoder(torch.tensor([questions[pair]]), encoder_hidden_states=seen)
             logits = model.text_decoder(
                 torch.tensor([answers[pair]]), encoder_hidden_states=asked.last_hidden_state

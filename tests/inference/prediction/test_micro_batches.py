@@ -9,8 +9,9 @@ import torch
 
 from vqatune.errors import Stopped
 from vqatune.inference.prediction.micro_batches import InferenceModel, run_inference
-from vqatune.loading.loader import Encoder, ImageReader
-from vqatune.models.families.blip import load_model, load_processor
+from vqatune.loading.loader import ImageReader
+from vqatune.models.checkpoint import load_model
+from vqatune.models.encoder import load_encoder
 
 COUNTED = pa.schema({"row": pa.int64()})
 
@@ -19,7 +20,7 @@ COUNTED = pa.schema({"row": pa.int64()})
 def disturbed(tiny_base, tiny_with, places, pairs, tmp_path):
     """Run inference in four micro-batches, with a signal during one; returns the rows and the number of calls."""
     params = tiny_with({"predict.images_per_step": 3})
-    encoder = Encoder(load_processor(tiny_base))
+    encoder = load_encoder(tiny_base)
     inference = InferenceModel(
         load_model(tiny_base).eval(), encoder, ImageReader(places), params, torch.device("cpu")
     )

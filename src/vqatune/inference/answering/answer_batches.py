@@ -6,11 +6,10 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-import torch
-
 from vqatune.errors import ImageError
 from vqatune.inference.answering.answer import Answer
 from vqatune.inference.answering.image_input import ImageInput
+from vqatune.loading.ragged import Ragged
 
 PREFETCHED_IMAGES = 64
 """The most images that are preprocessed ahead."""
@@ -23,10 +22,10 @@ ImageQuestions = tuple[ImageInput, Sequence[Any]]
 class MicroBatching:
     """How images are preprocessed, grouped into micro-batches, and answered."""
 
-    prepare: Callable[[ImageInput], torch.Tensor]
-    """Returns an image's pixel values, or raises ImageError."""
-    answer: Callable[[torch.Tensor, list[Sequence[Any]]], list[Answer]]
-    """Returns all answers of a micro-batch, from pixel values, (images, 3, height, width), and each image's questions."""
+    prepare: Callable[[ImageInput], Ragged]
+    """Returns an image, preprocessed, or raises ImageError."""
+    answer: Callable[[Ragged, list[Sequence[Any]]], list[Answer]]
+    """Returns all answers of a micro-batch, from preprocessed images and each image's questions."""
     size: Callable[[Sequence[Any]], int]
     """Returns the number of pairs that an image's questions are."""
     images: int
@@ -42,7 +41,7 @@ def answer_in_micro_batches(
 
     No micro-batch has images of two groups, so that answers have the same bits whatever groups come before.
     """
-    waiting: list[tuple[torch.Tensor | ImageError, Sequence[Any]]] = []
+    waiting: list[tuple[Ragged | ImageError, Sequence[Any]]] = []
     pairs = 0
     for ready in _prefetch(batching.prepare, groups):
         full = len(waiting) == batching.images
@@ -56,11 +55,11 @@ def answer_in_micro_batches(
 
 
 def _prefetch(
-    prepare: Callable[[ImageInput], torch.Tensor], groups: Iterable[Iterable[ImageQuestions]]
+    prepare: Callable[[ImageInput], Ragged], groups: Iterable[Iterable[ImageQuestions]]
 ) -> Iterator[tuple[Future, Sequence[Any]] | None]:
-    """Yield futures of pixel values with the image's questions, and None at the end of a group."""
+    """Yield futures of preprocessed images with the image's questions, and None at the end of a group."""
 
-    def prepared(image: ImageInput) -> torch.Tensor | ImageError:
+    def prepared(image: ImageInput) -> Ragged | ImageError:
         try:
             return prepare(image)
         except ImageError as error:
@@ -82,16 +81,16 @@ def _prefetch(
 
 
 def _answer(
-    micro_batch: Sequence[tuple[torch.Tensor | ImageError, Sequence[Any]]], batching: MicroBatching
+    micro_batch: Sequence[tuple[Ragged | ImageError, Sequence[Any]]], batching: MicroBatching
 ) -> Iterator[list[Answer] | ImageError]:
     opened = [
-        (pixels, questions)
-        for pixels, questions in micro_batch
-        if not isinstance(pixels, ImageError) and questions
+        (picture, questions)
+        for picture, questions in micro_batch
+        if not isinstance(picture, ImageError) and questions
     ]
     answers: Iterator[Answer] = iter(())
     if opened:
-        pixel_values = torch.stack([pixels for pixels, _ in opened])
-        answers = iter(batching.answer(pixel_values, [questions for _, questions in opened]))
-    for pixels, questions in micro_batch:
-        yield pixels if isinstance(pixels, ImageError) else [next(answers) for _ in questions]
+        pictures = Ragged.joined([picture for picture, _ in opened])
+        answers = iter(batching.answer(pictures, [questions for _, questions in opened]))
+    for picture, questions in micro_batch:
+        yield picture if isinstance(picture, ImageError) else [next(answers) for _ in questions]

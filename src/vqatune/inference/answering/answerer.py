@@ -24,9 +24,9 @@ from vqatune.inference.prediction.decoding import (
     greedy_answers,
     ranked_answers,
 )
-from vqatune.loading.loader import Encoder
+from vqatune.loading.ragged import Ragged
 from vqatune.models.device import start
-from vqatune.models.families.blip import VisionOptions, encode_images
+from vqatune.models.family import VisionOptions, family_of
 from vqatune.models.packing import PackedBatch, pack_batch, to_device
 from vqatune.models.prepare import autocast, prepare_model
 from vqatune.params import ComputeParams
@@ -65,7 +65,7 @@ class Answerer:
             folder: an adapter (models/v13), the base itself (models/base), or what `vqatune export` wrote.
             base: an adapter's base model; None for the folder `base` beside it.
             compute: device and precision; None for a GPU where there is one, in float32, with torch's number of threads.
-            max_answer_tokens: the maximum length of an answer, its [SEP] included.
+            max_answer_tokens: the maximum length of an answer, its end token included.
             beams: of beam search; 1 for greedy search.
             images_per_micro_batch: the most images in a micro-batch.
             pairs_per_micro_batch: the most questions, or (question, choice) pairs, in a micro-batch.
@@ -84,10 +84,9 @@ class Answerer:
         # Keep the caller's random state.
         with torch.random.fork_rng(devices=[]):
             self.device = start(self.compute, 0, "answering")
-            model, processor = load_version(Path(folder), None if base is None else Path(base))
+            model, self.encoder = load_version(Path(folder), None if base is None else Path(base))
         prepare_model(model.requires_grad_(False), self.device, self.compute.precision)
         self.model = model.eval()
-        self.encoder = Encoder(processor)
         self.max_answer_tokens, self.beams = max_answer_tokens, beams
         self.images_per_micro_batch, self.pairs_per_micro_batch = (
             images_per_micro_batch,
@@ -115,7 +114,7 @@ class Answerer:
         Raises as `ask` does.
         """
         self._candidates(choices)
-        return self._ranked(self.pixels(image)[None], [[(check_question(question), choices)]])[0]
+        return self._ranked(self.picture(image), [[(check_question(question), choices)]])[0]
 
     def ask_many(
         self, images: Iterable[tuple[ImageInput, Sequence[str]]], choices: Sequence[str] | None = None
@@ -152,8 +151,8 @@ class Answerer:
         Choices are not checked: see `check_choices`.
         """
 
-        def best(pixel_values: torch.Tensor, questions: Sequence[Sequence[ChoiceQuestion]]) -> list[Answer]:
-            return [ranked[0] for ranked in self._ranked(pixel_values, questions)]
+        def best(pictures: Ragged, questions: Sequence[Sequence[ChoiceQuestion]]) -> list[Answer]:
+            return [ranked[0] for ranked in self._ranked(pictures, questions)]
 
         return answer_in_micro_batches(self._micro_batching(best, _pairs), groups)
 
@@ -166,18 +165,15 @@ class Answerer:
 
     def too_long(self, questions: Sequence[str]) -> list[str]:
         """Return the questions that are truncated."""
-        truncated = self.encoder.questions(list(questions))
-        whole = self.encoder.processor.tokenizer(list(questions)).input_ids
-        each = zip(questions, whole, truncated, strict=True)
-        return [question for question, ids, cut in each if len(ids) > len(cut)]
+        return self.encoder.too_long(list(questions))
 
-    def pixels(self, image: ImageInput) -> torch.Tensor:
-        """Return an image's pixel values, (3, height, width), float32, on the CPU; raises ImageError."""
-        return self.encoder.images([open_image(image)])[0]
+    def picture(self, image: ImageInput) -> Ragged:
+        """Return a preprocessed image, on the CPU; raises ImageError."""
+        return self.encoder.images([open_image(image)])
 
     def batch(
         self,
-        pixel_values: torch.Tensor | None,
+        pictures: Ragged | None,
         counts: Sequence[int],
         questions: Sequence[str],
         answers: Sequence[str] | None = None,
@@ -185,7 +181,7 @@ class Answerer:
         """Pack images with their questions into a batch, on the model's device.
 
         Args:
-            pixel_values: (images, 3, height, width), float32; None where `image_states` will be set.
+            pictures: preprocessed images; None where `image_states` will be set.
             counts: the number of questions of each image, at least one.
             questions: image by image.
             answers: one per question, to score given answers.
@@ -193,10 +189,10 @@ class Answerer:
         ids = dict(zip(questions, self.encoder.questions(list(questions)), strict=True))
         answer_ids = None if answers is None else self.encoder.answers(list(answers))
         return to_device(
-            pack_batch(pixel_values, counts, [ids[text] for text in questions], answer_ids), self.device
+            pack_batch(pictures, counts, [ids[text] for text in questions], answer_ids), self.device
         )
 
-    def _generate(self, pixel_values: torch.Tensor, grouped: Sequence[Sequence[str]]) -> list[Answer]:
+    def _generate(self, pictures: Ragged, grouped: Sequence[Sequence[str]]) -> list[Answer]:
         def generate(batch: PackedBatch) -> Iterable[tuple[str, float]]:
             if self.beams > 1:
                 ids, sums = beam_answers(self.model, batch, self.max_answer_tokens, self.beams)
@@ -205,14 +201,14 @@ class Answerer:
             return zip(self.encoder.decode(ids), sums.double().tolist(), strict=True)
 
         questions = [question for group in grouped for question in group]
-        results = self._in_micro_batches(generate, pixel_values, list(map(len, grouped)), questions)
+        results = self._in_micro_batches(generate, pictures, list(map(len, grouped)), questions)
         return [make_answer(question, *result) for question, result in zip(questions, results, strict=True)]
 
     def _choose(
         self,
         candidates: list[list[int]],
         choices: Sequence[str],
-        pixel_values: torch.Tensor,
+        pictures: Ragged,
         grouped: Sequence[Sequence[str]],
     ) -> list[Answer]:
         def choose(batch: PackedBatch) -> Iterable[tuple[str, float]]:
@@ -220,18 +216,16 @@ class Answerer:
             return zip([choices[index] for index in chosen.tolist()], sums.double().tolist(), strict=True)
 
         questions = [question for group in grouped for question in group]
-        results = self._in_micro_batches(choose, pixel_values, list(map(len, grouped)), questions)
+        results = self._in_micro_batches(choose, pictures, list(map(len, grouped)), questions)
         return [make_answer(question, *result) for question, result in zip(questions, results, strict=True)]
 
-    def _ranked(
-        self, pixel_values: torch.Tensor, grouped: Sequence[Sequence[ChoiceQuestion]]
-    ) -> list[list[Answer]]:
+    def _ranked(self, pictures: Ragged, grouped: Sequence[Sequence[ChoiceQuestion]]) -> list[list[Answer]]:
         def score(batch: PackedBatch) -> list[float]:
             return answer_log_probabilities(self.model, batch).double().tolist()
 
         pairs = [(question, choice) for group in grouped for question, choices in group for choice in choices]
         questions, answers = zip(*pairs, strict=True)
-        sums = self._in_micro_batches(score, pixel_values, list(map(_pairs, grouped)), questions, answers)
+        sums = self._in_micro_batches(score, pictures, list(map(_pairs, grouped)), questions, answers)
         scored = iter(map(make_answer, questions, answers, sums))
         return [by_share([next(scored) for _ in choices]) for group in grouped for _, choices in group]
 
@@ -239,7 +233,7 @@ class Answerer:
     def _in_micro_batches(
         self,
         infer: Callable[[PackedBatch], Iterable[Any]],
-        pixel_values: torch.Tensor,
+        pictures: Ragged,
         counts: Sequence[int],
         questions: Sequence[str],
         answers: Sequence[str] | None = None,
@@ -249,20 +243,21 @@ class Answerer:
         results: list[Any] = []
         with autocast(self.device, self.compute.precision):
             vision_options = VisionOptions(compiled=self.compute.compile)
-            states = encode_images(self.model, pixel_values.to(self.device), vision_options)
+            on_device = pictures.map(lambda tensor: tensor.to(self.device))
+            states = family_of(self.model).encode_images(self.model, on_device, vision_options)
             for first in range(0, len(owners), self.pairs_per_micro_batch):
                 part = slice(first, first + self.pairs_per_micro_batch)
                 images = range(owners[part][0], owners[part][-1] + 1)
                 own_counts = [owners[part].count(image) for image in images]
                 batch = self.batch(None, own_counts, questions[part], answers and answers[part])
-                results += infer(replace(batch, image_states=states[images.start : images.stop]))
+                results += infer(replace(batch, image_states=states.select(images.start, images.stop)))
         return results
 
     def _micro_batching(
         self, answer: Callable[..., list[Answer]], size: Callable[[Sequence[Any]], int]
     ) -> MicroBatching:
         return MicroBatching(
-            self.pixels, answer, size, self.images_per_micro_batch, self.pairs_per_micro_batch
+            self.picture, answer, size, self.images_per_micro_batch, self.pairs_per_micro_batch
         )
 
     def _candidates(self, choices: Sequence[str]) -> list[list[int]]:

@@ -27,7 +27,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from vqatune.models.families.blip import VisionOptions, attention_maps, patches_per_side
+from vqatune.models.family import VisionOptions, family_of
 from vqatune.models.packing import PackedBatch
 
 
@@ -59,7 +59,7 @@ def attention(
     """
     if batch.pairs != 1:
         raise ValueError(f"attention is of one question, not of {batch.pairs}")
-    kinds = attention_maps(model, batch, answer, vision_options)
+    kinds = family_of(model).attention_maps(model, batch, answer, vision_options)
     return Attention(*([layer[0].float().mean(0) for layer in kind] for kind in kinds))
 
 
@@ -78,7 +78,7 @@ def attention_rollout(
     # Position i predicts token i of the answer: [DEC] predicts the first. The position that predicts [SEP] is left out.
     positions = max(1, len(answer))
     patches = _rollout(weights)[:positions].mean(0)[1:].cpu()
-    size = patches_per_side(model)
+    size = family_of(model).patches_per_side(model)
     return (patches / patches.sum()).view(size, size)
 
 

@@ -7,16 +7,17 @@ from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 
-from transformers import BlipForQuestionAnswering, BlipProcessor
+from torch import nn
 
 from vqatune.errors import ModelError
 from vqatune.models import lora
-from vqatune.models.families.blip import fingerprint, load_model, load_processor
+from vqatune.models.checkpoint import fingerprint, load_model
+from vqatune.models.encoder import Encoder, load_encoder
 from vqatune.training.chain_state import read_chain_state
 
 
-def load_version(folder: Path, base: Path | None = None) -> tuple[BlipForQuestionAnswering, BlipProcessor]:
-    """Return a version in float32, its adapter merged, and its processor.
+def load_version(folder: Path, base: Path | None = None) -> tuple[nn.Module, Encoder]:
+    """Return a version in float32, its adapter merged, and the encoder of its images and texts.
 
     Args:
         folder: an adapter (models/v13), or a whole checkpoint: the base (models/base), or a merged export.
@@ -35,7 +36,7 @@ def load_version(folder: Path, base: Path | None = None) -> tuple[BlipForQuestio
             )
         if base is not None:
             raise ModelError(f"{folder} is a whole model: it takes no base")
-        return load_model(folder), load_whole_processor(folder)
+        return load_model(folder), load_whole_encoder(folder)
     base = folder.parent / "base" if base is None else base
     if not base.is_dir():
         raise ModelError(
@@ -48,7 +49,7 @@ def load_version(folder: Path, base: Path | None = None) -> tuple[BlipForQuestio
         )
     model = load_model(base)
     _check_same_base(folder, base)
-    return merge_adapter(model, folder), load_whole_processor(folder)
+    return merge_adapter(model, folder), load_whole_encoder(folder)
 
 
 def _check_same_base(folder: Path, base: Path) -> None:
@@ -69,7 +70,7 @@ def _fingerprint(base: Path, modified: int, size: int) -> str:
     return fingerprint(base)
 
 
-def merge_adapter(model: BlipForQuestionAnswering, adapter: Path) -> BlipForQuestionAnswering:
+def merge_adapter(model: nn.Module, adapter: Path) -> nn.Module:
     """Merge an adapter into its base model.
 
     Raises ModelError where the adapter is incomplete, does not fit, or has weights that are not finite.
@@ -82,13 +83,13 @@ def merge_adapter(model: BlipForQuestionAnswering, adapter: Path) -> BlipForQues
         raise ModelError(f"{adapter} holds weights that are not finite: run its train stage again") from error
 
 
-def load_whole_processor(folder: Path) -> BlipProcessor:
+def load_whole_encoder(folder: Path) -> Encoder:
     """Load the processor of a folder; raises ModelError where it is incomplete or damaged."""
     # Without these transformers silently makes a tokenizer without words, or with another first token.
     for names in (("tokenizer.json", "vocab.txt"), ("tokenizer_config.json",)):
         if not any((folder / name).exists() for name in names):
             raise ModelError(f"{folder} lacks {names[0]}: run `dvc checkout`, or get the folder again")
-    return load_processor(folder)
+    return load_encoder(folder)
 
 
 @contextmanager

@@ -7,21 +7,13 @@ heuristic of zero), https://doi.org/10.1109/TSSC.1968.300136.
 """
 
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from heapq import heapify, heappop, heappush
 
 import torch
 from torch import Tensor, nn
 
-from vqatune.models.families.blip import (
-    KeysAndValues,
-    VisionOptions,
-    answer_tokens,
-    decode,
-    encode_questions,
-    image_states_of,
-    keys_and_values,
-)
+from vqatune.models.family import EncodedQuestions, VisionOptions, family_of, image_states_of
 from vqatune.models.packing import PackedBatch, make_row_layout, make_texts, to_device
 
 PREFIXES_AT_ONCE = 8
@@ -35,7 +27,7 @@ class TopKAnswers:
     """The most probable answers to a question, in descending order."""
 
     ids: list[tuple[int, ...]]
-    """Token ids after [DEC], up to and including [SEP] where the answer has one."""
+    """Token ids after the start token, up to and including the end token where the answer has one."""
     log_probabilities: list[float]
     """Sums of the tokens' natural log-probabilities."""
     proven: bool
@@ -60,7 +52,7 @@ def top_k_answers(
         model: as for `pair_losses`.
         batch: images and questions; answers are not used.
         count: the number of answers to each question (k); fewer where there are no more.
-        max_tokens: the maximum length of an answer, its [SEP] included; one cut off there counts as complete, as in
+        max_tokens: the maximum length of an answer, its end token included; one cut off there counts as complete, as in
             `greedy_answers`.
         expansions: the most prefixes to expand for a question.
         key: answers of equal key (such as their text) count as one, and the most probable represents them; None for
@@ -68,12 +60,12 @@ def top_k_answers(
         prefixes_at_once: affects the speed only, unless the search gives up.
         vision_options: how the vision tower runs; None for the defaults.
     """
-    states = encode_questions(model, image_states_of(model, batch, vision_options), batch)
-    cross_kv = keys_and_values(model, states, batch.questions.rows)
-    found = []
+    states = image_states_of(model, batch, vision_options)
+    questions = family_of(model).encode_questions(model, replace(batch, image_states=states))
+    found, device = [], batch.questions.ids.device
     for pair in range(batch.pairs):
-        own = cross_kv.select(torch.tensor([pair], device=states.device))
-        search = _Search(model, own, max_tokens, key or (lambda ids: ids))
+        own = questions.select(torch.tensor([pair], device=device))
+        search = _Search(model, own, device, max_tokens, key or (lambda ids: ids))
         found.append(search.run(count, expansions, prefixes_at_once))
     return found
 
@@ -110,12 +102,15 @@ class _Search:
     def __init__(
         self,
         model: nn.Module,
-        cross_kv: KeysAndValues,
+        question: EncodedQuestions,
+        device: torch.device,
         max_tokens: int,
         key: Callable[[tuple[int, ...]], Hashable],
     ) -> None:
-        self._model, self._cross_kv, self._max_tokens, self._key = model, cross_kv, max_tokens, key
-        self._tokens = answer_tokens(model)
+        self._model, self._question, self._device = model, question, device
+        self._max_tokens, self._key = max_tokens, key
+        self._family = family_of(model)
+        self._tokens = self._family.answer_tokens(model)
         self._heap: list[_Prefix] = []
         self._expanded: dict[tuple[int, ...], _Continuations] = {}
 
@@ -162,11 +157,11 @@ class _Search:
 
     def _expand(self, entries: list[_Prefix]) -> None:
         """Compute the continuations of some prefixes in one batch."""
-        device = self._cross_kv.layers[0][0].device
-        texts = to_device(make_texts([(self._tokens.start, *entry.ids) for entry in entries]), device)
+        prefixes = make_texts([(self._tokens.start, *entry.ids) for entry in entries])
+        texts = to_device(prefixes, self._device)
         ends = texts.rows.mask.sum(1)
-        together = to_device(make_row_layout([int(ends.sum())]), device)
-        logits = decode(self._model, texts, self._cross_kv, together)[ends.cumsum(0) - 1]
+        together = to_device(make_row_layout([int(ends.sum())]), self._device)
+        logits = self._family.decode(self._model, texts, self._question, together)[ends.cumsum(0) - 1]
         costs, order = (-logits.float().log_softmax(-1)).sort(dim=-1, stable=True)
         for entry, own_costs, own_order in zip(entries, costs.cpu(), order.int().cpu(), strict=True):
             self._expanded[entry.ids] = _Continuations(entry.cost, own_order, own_costs)

@@ -5,25 +5,16 @@ answer is complete leave the batch. An answer and its log-probability do not dep
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
 
-from vqatune.models.families.blip import (
-    KeysAndValues,
-    VisionOptions,
-    answer_tokens,
-    decode,
-    encode_questions,
-    image_states_of,
-    keys_and_values,
-)
+from vqatune.models.family import EncodedQuestions, Past, VisionOptions, family_of, image_states_of
 from vqatune.models.packing import PackedBatch, RowLayout, Texts, make_row_layout, make_texts, to_device
 
 CANDIDATES_AT_ONCE = 16
 """Candidates of a question that are scored in one batch."""
-_Past = list[tuple[Tensor, Tensor] | None]
-"""The self-attention keys and values of the tokens so far, as `decode` keeps them."""
 
 
 @torch.inference_mode()
@@ -35,22 +26,22 @@ def greedy_answers(
     Args:
         model: as for `pair_losses`.
         batch: images and questions; answers are not used.
-        max_tokens: the maximum length of an answer, its [SEP] included.
+        max_tokens: the maximum length of an answer, its end token included.
         vision_options: how the vision tower runs; None for the defaults.
 
     Returns:
-        Token ids after [DEC], int64 of shape (pairs, at most max_tokens), padded after [SEP]; and the sum of the
+        Token ids after the start token, int64 of shape (pairs, at most max_tokens), padded after the end token; and the sum of the
         chosen tokens' natural log-probabilities, float32 of shape (pairs,).
     """
-    tokens = answer_tokens(model)
-    cross_kv = _encode(model, batch, vision_options)
+    tokens = family_of(model).answer_tokens(model)
+    questions = _encode(model, batch, vision_options)
     ids = batch.questions.ids.new_full((batch.pairs, max_tokens), tokens.padding)
     log_probability = ids.new_zeros(batch.pairs, dtype=torch.float32)
     open_pairs = torch.arange(batch.pairs, device=ids.device)
     token = ids.new_full((batch.pairs,), tokens.start)
-    past = _no_past(cross_kv)
+    past = _no_past(model)
     for step in range(max_tokens):
-        best, token = _next(model, token, step, cross_kv, past).max(-1)
+        best, token = _next(model, token, step, questions, past).max(-1)
         ids[open_pairs, step] = token
         log_probability[open_pairs] += best
         going = (token != tokens.end).nonzero()[:, 0]
@@ -58,7 +49,7 @@ def greedy_answers(
             return ids[:, : step + 1], log_probability
         if len(going) < len(token):
             open_pairs, token = open_pairs[going], token[going]
-            cross_kv, past = cross_kv.select(going), _select(past, going)
+            questions, past = questions.select(going), _select(past, going)
     return ids, log_probability
 
 
@@ -72,14 +63,14 @@ def beam_answers(
 ) -> tuple[Tensor, Tensor]:
     """Return the best answer of a beam search to each question, and its log-probability.
 
-    Answers are compared by the mean log-probability of their tokens, [SEP] included. A search ends when `beams`
+    Answers are compared by the mean log-probability of their tokens, the end token included. A search ends when `beams`
     answers are complete and the best open beam has a smaller mean than each of them, as in transformers (length
     penalty 1, no early stopping).
 
     Args and results as for `greedy_answers`; beams is at least 2.
     """
-    tokens = answer_tokens(model)
-    cross_kv = _encode(model, batch, vision_options)
+    tokens = family_of(model).answer_tokens(model)
+    questions = _encode(model, batch, vision_options)
     device, pairs = batch.questions.ids.device, batch.pairs
     best_ids = torch.full((pairs, max_tokens), tokens.padding, device=device)
     best_sums = torch.zeros(pairs, device=device)
@@ -91,9 +82,9 @@ def beam_answers(
     done_ids, done_sums = ids.clone(), torch.full_like(sums, -torch.inf)
     done_means = done_sums.clone()
     token = torch.full((pairs * beams,), tokens.start, device=device)
-    past = _no_past(cross_kv)
+    past = _no_past(model)
     for step in range(max_tokens):
-        following = _next(model, token, step, cross_kv, past).view(len(ids), beams, tokens.count)
+        following = _next(model, token, step, questions, past).view(len(ids), beams, tokens.count)
         sums, chosen = (following + sums[..., None]).flatten(1).topk(2 * beams)
         beam, token = chosen // tokens.count, chosen % tokens.count
         ids = _gather(ids, beam)
@@ -122,7 +113,7 @@ def beam_answers(
         sums, done_sums, done_means = sums[going], done_sums[going], done_means[going]
         done_ids, open_pairs = done_ids[going], open_pairs[going]
         if len(going) < len(finished):
-            cross_kv = cross_kv.select(going)
+            questions = questions.select(going)
     return best_ids[:, : step + 1], best_sums
 
 
@@ -142,25 +133,27 @@ def ranked_answers(
     Args:
         model: as for `pair_losses`.
         batch: images and questions; answers are not used.
-        candidates: token ids from [DEC] to [SEP], without duplicates; the first wins a tie.
+        candidates: token ids from the start to the end token, without duplicates; the first wins a tie.
         candidates_at_once: affects the speed only.
         vision_options: how the vision tower runs; None for the defaults.
 
     Returns:
         The index of the candidate, int64 of shape (pairs,); and its natural log-probability, float32 of shape (pairs,).
     """
-    cross_kv = _encode(model, batch, vision_options)
+    questions = _encode(model, batch, vision_options)
     device, pairs = batch.questions.ids.device, batch.pairs
-    first_token = torch.full((pairs,), answer_tokens(model).start, device=device)
+    first_token = torch.full((pairs,), family_of(model).answer_tokens(model).start, device=device)
     firsts = torch.tensor([candidate[1] for candidate in candidates], device=device)
-    bounds = _next(model, first_token, 0, cross_kv, _no_past(cross_kv))[:, firsts]
+    bounds = _next(model, first_token, 0, questions, _no_past(model))[:, firsts]
     bounds, order = bounds.sort(dim=1, descending=True, stable=True)
     best = torch.zeros(pairs, dtype=torch.int64, device=device)
     best_sum = torch.full((pairs,), -torch.inf, device=device)
     open_pairs = torch.arange(pairs, device=device)
     for start in range(0, len(candidates), candidates_at_once):
         tried = order[open_pairs, start : start + candidates_at_once]
-        sums = _candidate_sums(model, [[candidates[c] for c in row] for row in tried.tolist()], cross_kv)
+        sums = _candidate_sums(
+            model, [[candidates[c] for c in row] for row in tried.tolist()], questions, device
+        )
         top, which = sums.max(1)
         found = tried.gather(1, which[:, None])[:, 0]
         old, old_sum = best[open_pairs], best_sum[open_pairs]
@@ -173,7 +166,7 @@ def ranked_answers(
         if not len(going):
             break
         if len(going) < len(open_pairs):
-            open_pairs, cross_kv = open_pairs[going], cross_kv.select(going)
+            open_pairs, questions = open_pairs[going], questions.select(going)
     return best, best_sum
 
 
@@ -189,60 +182,60 @@ def answer_log_probabilities(
         vision_options: how the vision tower runs; None for the defaults.
 
     Returns:
-        The sum of the natural log-probabilities of the answer's tokens after [DEC], float32 of shape (pairs,).
+        The sum of the natural log-probabilities of the answer's tokens after the start token, float32 of shape (pairs,).
     """
     if batch.inputs is None or batch.labels is None:
         raise ValueError("the batch has no answers to score")
-    cross_kv = _encode(model, batch, vision_options)
-    return _text_sums(model, batch.inputs, batch.labels, cross_kv, batch.inputs.rows)
+    questions = _encode(model, batch, vision_options)
+    return _text_sums(model, batch.inputs, batch.labels, questions, batch.inputs.rows)
 
 
 def _candidate_sums(
-    model: nn.Module, candidates: list[list[Sequence[int]]], cross_kv: KeysAndValues
+    model: nn.Module, candidates: list[list[Sequence[int]]], questions: EncodedQuestions, device: torch.device
 ) -> Tensor:
     """Return the log-probability of each pair's candidates: (pairs, candidates)."""
-    device = cross_kv.layers[0][0].device
     flat = [candidate for row in candidates for candidate in row]
     texts = to_device(make_texts([candidate[:-1] for candidate in flat]), device)
     by_pair = to_device(
         make_row_layout([sum(len(candidate) - 1 for candidate in row) for row in candidates]), device
     )
     labels = torch.tensor([token for candidate in flat for token in candidate[1:]], device=device)
-    return _text_sums(model, texts, labels, cross_kv, by_pair).view(len(candidates), -1)
+    return _text_sums(model, texts, labels, questions, by_pair).view(len(candidates), -1)
 
 
 def _text_sums(
-    model: nn.Module, texts: Texts, labels: Tensor, cross_kv: KeysAndValues, by_pair: RowLayout
+    model: nn.Module, texts: Texts, labels: Tensor, questions: EncodedQuestions, by_pair: RowLayout
 ) -> Tensor:
     """Return each text's log-probability, given the token that follows each of its tokens: (texts,), float32."""
-    logits = decode(model, texts, cross_kv, by_pair).float()
+    logits = family_of(model).decode(model, texts, questions, by_pair).float()
     sums = logits.gather(1, labels[:, None])[:, 0] - logits.logsumexp(1)
     return texts.rows.total(sums)
 
 
-def _encode(model: nn.Module, batch: PackedBatch, vision_options: VisionOptions | None) -> KeysAndValues:
-    """Return the decoder's cross-attention keys and values of a batch's questions."""
-    states = encode_questions(model, image_states_of(model, batch, vision_options), batch)
-    return keys_and_values(model, states, batch.questions.rows)
+def _encode(model: nn.Module, batch: PackedBatch, vision_options: VisionOptions | None) -> EncodedQuestions:
+    """Return a batch's questions as the decoder attends to them."""
+    states = image_states_of(model, batch, vision_options)
+    return family_of(model).encode_questions(model, replace(batch, image_states=states))
 
 
-def _no_past(cross_kv: KeysAndValues) -> _Past:
-    return [None] * len(cross_kv.layers)
+def _no_past(model: nn.Module) -> Past:
+    return [None] * family_of(model).answer_tokens(model).layers
 
 
-def _next(model: nn.Module, token: Tensor, step: int, cross_kv: KeysAndValues, past: _Past) -> Tensor:
+def _next(model: nn.Module, token: Tensor, step: int, questions: EncodedQuestions, past: Past) -> Tensor:
     """Return the log-probabilities of each text's next token, (texts, vocabulary), float32."""
-    texts, pairs = len(token), len(cross_kv.layers[0][0])
+    texts, pairs = len(token), questions.pairs
     index = torch.arange(texts, device=token.device)
     one_each = RowLayout(
         index, index, torch.ones(texts, 1, dtype=torch.bool, device=token.device), in_order=True
     )
     by_pair = RowLayout(index, index, one_each.mask.view(pairs, -1), in_order=True)
-    logits = decode(model, Texts(token, torch.full_like(token, step), one_each), cross_kv, by_pair, past)
+    following = Texts(token, torch.full_like(token, step), one_each)
+    logits = family_of(model).decode(model, following, questions, by_pair, past)
     return logits.float().log_softmax(-1)
 
 
-def _select(past: _Past, texts: Tensor) -> _Past:
+def _select(past: Past, texts: Tensor) -> Past:
     return [
         None if layer is None else (layer[0].index_select(0, texts), layer[1].index_select(0, texts))
         for layer in past

@@ -13,11 +13,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from torch import nn
+from torch import Tensor, nn
 
 from vqatune.inference.prediction.decoding import answer_log_probabilities
 from vqatune.inference.prediction.micro_batches import InferenceModel, run_inference
-from vqatune.models.families.blip import image_states_of
+from vqatune.models.family import family_of, image_states_of
 from vqatune.models.packing import PackedBatch
 from vqatune.tables.hash_ranks import hash_ranks
 
@@ -94,7 +94,7 @@ def measure_grounding(
     """Return the grounding of the questions in `items`, by qa_id: float64 in 0–1, null where it cannot be measured.
 
     Args:
-        inference: the model whose answers they are. Its text encoder and decoder are cast to float32, permanently;
+        inference: the model whose answers they are. The parts that read and write text are cast to float32, permanently;
             the vision tower keeps its precision.
         items: of `choose_items`.
         pairs: qa_id, question.
@@ -112,8 +112,8 @@ def measure_grounding(
             dict(zip(predictions["qa_id"], predictions["prediction"], strict=True))
         ),
     )
-    inference.model.text_encoder.float()
-    inference.model.text_decoder.float()
+    for part in family_of(inference.model).PARTS.text:
+        inference.model.get_submodule(part).float()
     scored = run_inference(
         inference,
         questions,
@@ -128,7 +128,7 @@ def measure_grounding(
 
 
 def _score(model: nn.Module, rows: list[int], batch: PackedBatch) -> Iterator[tuple[int, float]]:
-    batch = replace(batch, image_states=image_states_of(model, batch).float())
+    batch = replace(batch, image_states=image_states_of(model, batch).map(Tensor.float))
     return zip(rows, answer_log_probabilities(model, batch).double().tolist(), strict=True)
 
 

@@ -15,15 +15,20 @@ from safetensors.torch import load_file, save_file
 
 from vqatune.errors import ImageError, ModelError
 from vqatune.inference.prediction.partial_results import PartialResults
-from vqatune.loading.loader import Encoder, ImageReader, MicroBatchImages, load_images
+from vqatune.loading.loader import ImageReader, MicroBatchImages, load_images
+from vqatune.loading.ragged import Ragged
 from vqatune.loading.steps import cut_micro_batches, image_groups
-from vqatune.models.families.blip import VisionOptions, image_states_of
+from vqatune.models.encoder import Encoder
+from vqatune.models.family import VisionOptions, image_states_of
 from vqatune.models.packing import PackedBatch, pack_batch, to_device
 from vqatune.models.prepare import autocast
 from vqatune.params import Params
 from vqatune.runtime.interrupt import Interrupts
 from vqatune.runtime.progress import bar
 from vqatune.tables import replacing
+
+_ROWS = "rows of "
+"""Before the name of a tensor in a file of image states: the number of its rows of each image."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +106,7 @@ def run_inference(
             rows = [row for group in opened for row in group]
             if rows:
                 batch = pack_batch(
-                    loaded.pixel_values,
+                    loaded.pictures,
                     [len(group) for group in opened],
                     [question_ids[row] for row in rows],
                     [answer_ids[row] for row in rows] if answer_ids else None,
@@ -133,9 +138,9 @@ def _encode(encode: Callable[[list[str]], list[list[int]]], texts: pd.Series) ->
 def _with_image_states(inference: InferenceModel, batch: PackedBatch, cache: Path | None) -> PackedBatch:
     """Return the batch with its image states: read from the cache file, or computed and written to it."""
     compute = inference.params.compute
-    if batch.pixel_values is None and cache is not None:
+    if batch.pictures is None and cache is not None:
         try:
-            states = load_file(cache)["states"].to(inference.device)
+            states = _read_states(cache).map(lambda tensor: tensor.to(inference.device))
         except (SafetensorError, KeyError) as error:
             raise ModelError(f"{cache} is damaged ({error}): delete it") from error
         return replace(batch, image_states=states)
@@ -143,5 +148,18 @@ def _with_image_states(inference: InferenceModel, batch: PackedBatch, cache: Pat
         states = image_states_of(inference.model, batch, VisionOptions(compiled=compute.compile))
     if cache is not None:
         with replacing(cache) as unfinished:
-            save_file({"states": states.cpu().contiguous()}, unfinished)
+            _write_states(states, unfinished)
     return replace(batch, image_states=states)
+
+
+def _write_states(states: Ragged, path: Path) -> None:
+    tensors = {name: tensor.cpu().contiguous() for name, tensor in states.tensors.items()}
+    save_file(tensors | {f"{_ROWS}{name}": torch.tensor(rows) for name, rows in states.rows.items()}, path)
+
+
+def _read_states(path: Path) -> Ragged:
+    """Return what `_write_states` wrote; raises SafetensorError or KeyError where it is damaged."""
+    kept = load_file(path)
+    names = [name for name in kept if not name.startswith(_ROWS)]
+    rows = {name: tuple(kept[f"{_ROWS}{name}"].tolist()) for name in names}
+    return Ragged({name: kept[name] for name in names}, rows)

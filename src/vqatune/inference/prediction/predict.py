@@ -16,10 +16,11 @@ from vqatune.errors import DataError, ImageError
 from vqatune.inference.prediction.decoding import beam_answers, greedy_answers, ranked_answers
 from vqatune.inference.prediction.grounding import choose_items, measure_grounding
 from vqatune.inference.prediction.micro_batches import InferenceModel, run_inference
-from vqatune.loading.loader import Encoder, ImageReader
+from vqatune.loading.loader import ImageReader
 from vqatune.models import lora
+from vqatune.models.checkpoint import load_model
 from vqatune.models.device import device_name, start
-from vqatune.models.families.blip import load_model, load_processor
+from vqatune.models.encoder import load_encoder
 from vqatune.models.packing import PackedBatch
 from vqatune.models.prepare import autocast, prepare_model
 from vqatune.params import Params, PredictParams
@@ -69,7 +70,7 @@ def predict(
     if pairs.empty:
         raise DataError("the test set holds no pairs: lower split.minimum_images")
     device = start(params.compute, params.seed, "predict")
-    encoder, reader = Encoder(load_processor(base if adapter is None else adapter)), ImageReader(places)
+    encoder, reader = load_encoder(base if adapter is None else adapter), ImageReader(places)
     model = load_model(base)
     same_vision = True
     if adapter is not None:
@@ -180,7 +181,7 @@ def _vision_key(params: Params, base: Path, device: torch.device) -> str:
         base=digest_folder(base),
         compute=params.compute.model_dump(exclude={"loader_processes"}),
         device=device_name(device),
-        code=digest_code("vqatune.models.families.blip", "vqatune.models.prepare", "vqatune.loading.loader"),
+        code=digest_code("vqatune.models.family", "vqatune.models.prepare", "vqatune.loading.loader"),
     )
 
 

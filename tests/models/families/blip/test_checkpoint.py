@@ -8,8 +8,8 @@ from transformers import BertTokenizer, BlipForQuestionAnswering, BlipProcessor
 
 from vqatune.base_model.base import make_base
 from vqatune.errors import ModelError, ParameterError
+from vqatune.models.checkpoint import fingerprint
 from vqatune.models.families.blip import (
-    fingerprint,
     load_model,
     load_processor,
     make_config,
@@ -65,7 +65,7 @@ def test_a_damaged_or_absent_checkpoint_is_one_line(tiny_base, tmp_path, damage)
         (folder / "model.safetensors").unlink()
     if damage == "config":
         (folder / "config.json").write_text("{")
-    with pytest.raises(ModelError, match="cannot be loaded as a BLIP checkpoint") as caught:
+    with pytest.raises(ModelError, match="cannot be loaded as a BlipForQuestionAnswering") as caught:
         load_model(folder)
     assert "\n" not in str(caught.value)
 

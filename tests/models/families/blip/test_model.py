@@ -9,7 +9,7 @@ import pytest
 import torch
 from asked_pairs import COUNTS, DEC, Asked, asked_model, tokens
 from transformers import BlipForQuestionAnswering
-from untrained_blip import PAD, SEP
+from untrained_blip import PAD, SEP, pictures
 
 from vqatune.inference.prediction.decoding import (
     answer_log_probabilities,
@@ -18,13 +18,12 @@ from vqatune.inference.prediction.decoding import (
     ranked_answers,
 )
 from vqatune.models.families.blip import (
-    AnswerTokens,
-    VisionOptions,
     answer_tokens,
     encode_images,
     pair_losses,
     patches_per_side,
 )
+from vqatune.models.family import AnswerTokens, VisionOptions
 from vqatune.models.lora import new_adapter
 from vqatune.models.packing import PackedBatch, pack_batch
 from vqatune.runtime.arithmetic import IN_USE, NATIVE, PORTABLE, VARIABLES, arithmetic_in_use
@@ -41,13 +40,13 @@ def asked() -> Asked:
 
 
 def test_the_tokens_of_answers_and_the_patches_are_those_of_the_configuration(model):
-    assert answer_tokens(model) == AnswerTokens(start=DEC, end=SEP, padding=PAD, count=60)
+    assert answer_tokens(model) == AnswerTokens(start=DEC, end=SEP, padding=PAD, count=60, layers=2)
     # 32 pixels in patches of 8.
     assert patches_per_side(model) == 4
 
 
 def test_a_batch_without_answers_cannot_be_scored(model, asked):
-    batch = pack_batch(asked.pixels, asked.counts, asked.questions)
+    batch = pack_batch(pictures(asked.pixels), asked.counts, asked.questions)
     with pytest.raises(ValueError, match="no answers"):
         answer_log_probabilities(model, batch)
 
@@ -159,7 +158,7 @@ def test_bfloat16_is_close_to_float32(model, asked):
 def test_an_untouched_vision_tower_runs_without_gradient(model, asked):
     model.vision_model.requires_grad_(False)
     try:
-        assert not encode_images(model, asked.pixels).requires_grad
+        assert not encode_images(model, pictures(asked.pixels)).tensors["states"].requires_grad
         pair_losses(model, asked.together()).mean().backward()
         names = _gradients(model)
         assert names and not [name for name in names if name.startswith("vision")]

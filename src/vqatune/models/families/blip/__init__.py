@@ -1,40 +1,38 @@
-"""BLIP for visual question answering: the only package that knows BLIP, imported through this module."""
+"""BLIP for visual question answering, as a family (models.family.Family)."""
 
-from vqatune.models.families.blip.checkpoint import (
-    fingerprint,
-    load_model,
-    load_processor,
-    save_checkpoint,
-    save_processor,
-)
 from vqatune.models.families.blip.model import (
-    AnswerTokens,
-    KeysAndValues,
-    VisionOptions,
+    PARTS,
+    PRESETS,
     answer_tokens,
     attention_maps,
     decode,
     encode_images,
     encode_questions,
-    image_states_of,
-    keys_and_values,
     pair_losses,
     patches_per_side,
+)
+from vqatune.models.families.blip.processor import (
+    answer_texts,
+    answers,
+    load_model,
+    load_processor,
+    pictures,
+    questions,
+    save_checkpoint,
+    save_processor,
 )
 from vqatune.models.families.blip.untrained import make_config, make_tokenizer, make_untrained
 
 __all__ = [
-    "AnswerTokens",
-    "KeysAndValues",
-    "VisionOptions",
+    "PARTS",
+    "PRESETS",
+    "answer_texts",
     "answer_tokens",
+    "answers",
     "attention_maps",
     "decode",
     "encode_images",
     "encode_questions",
-    "fingerprint",
-    "image_states_of",
-    "keys_and_values",
     "load_model",
     "load_processor",
     "make_config",
@@ -42,6 +40,8 @@ __all__ = [
     "make_untrained",
     "pair_losses",
     "patches_per_side",
+    "pictures",
+    "questions",
     "save_checkpoint",
     "save_processor",
 ]

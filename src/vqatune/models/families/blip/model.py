@@ -9,7 +9,7 @@ Li et al., BLIP, 2022, https://arxiv.org/abs/2201.12086; the question starts wit
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import torch
@@ -17,17 +17,20 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from vqatune.loading.ragged import Ragged
+from vqatune.models.family import AnswerTokens, Parts, Past, VisionOptions, image_states_of
 from vqatune.models.packing import PackedBatch, RowLayout, Texts
 
-
-@dataclass(frozen=True)
-class VisionOptions:
-    """How the vision tower runs; no option changes its result."""
-
-    checkpointing: bool = False
-    """Gradient checkpointing: keep only each layer's input and recompute the layer in the backward pass."""
-    compiled: bool = False
-    """Compile each layer with torch.compile."""
+PARTS = Parts(vision=("vision_model",), text=("text_encoder", "text_decoder"))
+PRESETS = {
+    "vision": ["qkv", "projection"],
+    "text_query_value": ["query", "value"],
+    "text_query_key_value": ["query", "key", "value"],
+    "text_query_value_dense": ["query", "value", "dense"],
+    "text_query_value_out": ["query", "value", "attention.output.dense", "crossattention.output.dense"],
+    "all_linear": ["qkv", "projection", "fc1", "fc2", "query", "key", "value", "dense"],
+}
+"""The presets of `lora.target_modules`: layer names, or the last components of their dotted paths."""
 
 
 @dataclass(frozen=True)
@@ -39,31 +42,26 @@ class KeysAndValues:
     mask: Tensor | None
     """(pairs, 1, 1, question tokens), bool; None where there is no padding."""
 
+    @property
+    def pairs(self) -> int:
+        """The number of questions."""
+        return len(self.layers[0][0])
+
     def select(self, pairs: Tensor) -> "KeysAndValues":
         """Return the keys and values of some of the pairs."""
         layers = [(key.index_select(0, pairs), value.index_select(0, pairs)) for key, value in self.layers]
         return KeysAndValues(layers, None if self.mask is None else self.mask.index_select(0, pairs))
 
 
-@dataclass(frozen=True)
-class AnswerTokens:
-    """The vocabulary of answers."""
-
-    start: int
-    """The id of [DEC]."""
-    end: int
-    """The id of [SEP]."""
-    padding: int
-    """The id of [PAD]."""
-    count: int
-    """The number of tokens."""
-
-
 def answer_tokens(model: nn.Module) -> AnswerTokens:
     """Return the vocabulary of a model's answers; `model` is as for `pair_losses`."""
     config = model.config.text_config
     return AnswerTokens(
-        model.decoder_start_token_id, config.sep_token_id, config.pad_token_id, config.vocab_size
+        start=model.decoder_start_token_id,
+        end=config.sep_token_id,
+        padding=config.pad_token_id,
+        count=config.vocab_size,
+        layers=config.num_hidden_layers,
     )
 
 
@@ -73,19 +71,19 @@ def patches_per_side(model: nn.Module) -> int:
     return config.image_size // config.patch_size
 
 
-def pair_losses(model: nn.Module, batch: PackedBatch, vision_options: VisionOptions | None = None) -> Tensor:
+def pair_losses(model: nn.Module, batch: PackedBatch, options: VisionOptions | None = None) -> Tensor:
     """Return each pair's loss: the mean cross-entropy of its answer's tokens after [DEC].
 
     Args:
         model: transformers' BlipForQuestionAnswering, with or without LoRA layers.
         batch: with answers.
-        vision_options: how the vision tower runs; None for the defaults.
+        options: how the vision tower runs; None for the defaults.
 
     Returns:
         float32 of shape (pairs,). A pair's loss does not depend on the rest of the batch.
     """
-    states = encode_questions(model, image_states_of(model, batch, vision_options), batch)
-    cross_kv = keys_and_values(model, states, batch.questions.rows)
+    image_states = image_states_of(model, batch, options)
+    cross_kv = encode_questions(model, replace(batch, image_states=image_states))
     inputs = batch.inputs
     logits = decode(model, inputs, cross_kv, inputs.rows)
     smoothing = model.text_decoder.label_smoothing
@@ -93,33 +91,20 @@ def pair_losses(model: nn.Module, batch: PackedBatch, vision_options: VisionOpti
     return inputs.rows.total(losses) / inputs.rows.mask.sum(1)
 
 
-def image_states_of(
-    model: nn.Module, batch: PackedBatch, vision_options: VisionOptions | None = None
-) -> Tensor:
-    """Return the image states of a batch, computing them unless the batch holds them."""
-    return (
-        encode_images(model, batch.pixel_values, vision_options)
-        if batch.image_states is None
-        else batch.image_states
-    )
-
-
-def encode_images(
-    model: nn.Module, pixel_values: Tensor, vision_options: VisionOptions | None = None
-) -> Tensor:
+def encode_images(model: nn.Module, pictures: Ragged, options: VisionOptions | None = None) -> Ragged:
     """Return the vision tower's states, (images, patches + 1, vision width); without gradient where it is frozen."""
-    vision, vision_options = model.vision_model, vision_options or VisionOptions()
+    vision, options = model.vision_model, options or VisionOptions()
     trained = torch.is_grad_enabled() and any(weight.requires_grad for weight in vision.parameters())
-    apply = _compiled_layer() if vision_options.compiled else _vision_layer
+    apply = _compiled_layer() if options.compiled else _vision_layer
     with torch.set_grad_enabled(trained):
-        hidden = vision.embeddings(pixel_values)
+        hidden = vision.embeddings(pictures.tensors["pixel_values"])
         for layer in vision.encoder.layers:
-            if vision_options.checkpointing and trained:
+            if options.checkpointing and trained:
                 hidden = checkpoint(apply, layer, hidden, use_reentrant=False)
             else:
                 hidden = apply(layer, hidden)
         # Autocast on a GPU runs layer norm in float32.
-        return vision.post_layernorm(hidden).to(hidden.dtype)
+        return Ragged.one_each("states", vision.post_layernorm(hidden).to(hidden.dtype))
 
 
 def _vision_layer(layer: nn.Module, hidden: Tensor) -> Tensor:
@@ -136,9 +121,15 @@ def _compiled_layer():
     return torch.compile(_vision_layer, dynamic=False)
 
 
-def encode_questions(model: nn.Module, image_states: Tensor, batch: PackedBatch) -> Tensor:
+def encode_questions(model: nn.Module, batch: PackedBatch) -> KeysAndValues:
+    """Return the decoder's cross-attention keys and values of the questions of a batch that holds image states."""
+    return keys_and_values(model, question_states(model, batch), batch.questions.rows)
+
+
+def question_states(model: nn.Module, batch: PackedBatch) -> Tensor:
     """Return the states of the questions' tokens, conditioned on their images: (tokens, text width)."""
     encoder, rows, by_image = model.text_encoder, batch.packed.rows, batch.by_image
+    image_states = batch.image_states.tensors["states"]
     hidden = _embed(encoder, batch.questions)
     for layer in encoder.encoder.layer:
         inner, count = layer.attention.self, layer.attention.self.num_attention_heads
@@ -180,16 +171,16 @@ def keys_and_values(model: nn.Module, question_states: Tensor, rows: RowLayout) 
 def decode(
     model: nn.Module,
     texts: Texts,
-    cross_kv: KeysAndValues,
+    questions: KeysAndValues,
     by_pair: RowLayout,
-    past: list[tuple[Tensor, Tensor] | None] | None = None,
+    past: Past | None = None,
 ) -> Tensor:
     """Return the logits of the token after each token of the texts: (tokens, vocabulary).
 
     Args:
         model: as for `pair_losses`.
         texts: the answers so far, in the order of the pairs; a pair may have several.
-        cross_kv: the cross-attention keys and values of the pairs.
+        questions: the cross-attention keys and values of the pairs.
         by_pair: the texts' tokens, one pair per row.
         past: the self-attention KV cache, with texts of one new token each: per layer the keys and values of the tokens
             so far, each (texts, heads, tokens, head width), or None at the first token. Updated in place.
@@ -209,16 +200,16 @@ def decode(
         mixed = attend(query, key, value, causal=past is None, dropout=_dropout(inner))
         hidden = layer.attention.output(rows.unpad(_merge(mixed)), hidden)
 
-        inner, (key, value) = layer.crossattention.self, cross_kv.layers[number]
+        inner, (key, value) = layer.crossattention.self, questions.layers[number]
         query = heads(by_pair.pad(inner.query(hidden)), count)
-        mixed = attend(query, key, value, cross_kv.mask, dropout=_dropout(inner))
+        mixed = attend(query, key, value, questions.mask, dropout=_dropout(inner))
         hidden = layer.crossattention.output(by_pair.unpad(_merge(mixed)), hidden)
         hidden = layer.feed_forward_chunk(hidden)
     return model.text_decoder.cls(hidden)
 
 
 def attention_maps(
-    model: nn.Module, batch: PackedBatch, answer: Sequence[int], vision_options: VisionOptions | None = None
+    model: nn.Module, batch: PackedBatch, answer: Sequence[int], options: VisionOptions | None = None
 ) -> tuple[tuple[Tensor, ...], ...]:
     """Return the attention weights of every layer for a given answer, (1, heads, queries, keys) each.
 
@@ -226,13 +217,14 @@ def attention_maps(
         model: as for `pair_losses`.
         batch: one image with one question; an answer in it is not used.
         answer: token ids without [DEC] and [SEP]; may be empty.
-        vision_options: how the vision tower runs; None for the defaults.
+        options: how the vision tower runs; None for the defaults.
 
     Returns:
         Question self-attention, question to patches (the class token first), answer self-attention (from [DEC] on),
         answer to question.
     """
-    question, images = batch.questions.ids[None], image_states_of(model, batch, vision_options)
+    question = batch.questions.ids[None]
+    images = image_states_of(model, batch, options).tensors["states"]
     encoded = model.text_encoder(
         input_ids=question,
         attention_mask=torch.ones_like(question),

@@ -1,52 +1,34 @@
-"""Base checkpoints in transformers' format; on loading, missing and unexpected weights are errors."""
+"""BLIP's checkpoints and processor: pictures and texts as the model takes them."""
 
-import hashlib
-import json
 from pathlib import Path
+from typing import Any
 
-from safetensors import SafetensorError
+from PIL import Image
+from torch import Tensor
 from transformers import BertTokenizer, BlipForQuestionAnswering, BlipProcessor
 from transformers.models.blip.image_processing_pil_blip import BlipImageProcessorPil
-from transformers.utils import logging
 
 from vqatune.errors import ModelError
-
-logging.set_verbosity_error()
-logging.disable_progress_bar()
-
-
-def load_model(source: str | Path, **options) -> BlipForQuestionAnswering:
-    """Load the model of a folder or hub name, from safetensors, in float32.
-
-    Raises ModelError where there is no such checkpoint, or its weights are not exactly those of the architecture.
-    """
-    try:
-        model, loading = BlipForQuestionAnswering.from_pretrained(
-            source, use_safetensors=True, output_loading_info=True, dtype="float32", **options
-        )
-    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
-        raise ModelError(f"{source} cannot be loaded as a BLIP checkpoint: {_first_line(error)}") from error
-    for kind in ("missing_keys", "unexpected_keys", "mismatched_keys"):
-        names = sorted(str(name) for name in loading.get(kind) or ())
-        if names:
-            shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-            raise ModelError(
-                f"{source} does not hold the weights of its architecture, {kind.replace('_', ' ')}: {shown}; "
-                "get the checkpoint again"
-            )
-    return model
+from vqatune.loading.ragged import Ragged
+from vqatune.models.checkpoint import load_weights
 
 
-def load_processor(source: str | Path, **options) -> BlipProcessor:
+def load_model(source: str | Path, **hub: Any) -> BlipForQuestionAnswering:
+    """Load the model of a folder or hub name, in float32; raises ModelError as `checkpoint.load_weights`."""
+    return load_weights(BlipForQuestionAnswering, source, **hub)
+
+
+def load_processor(source: str | Path, **hub: Any) -> BlipProcessor:
     """Load the processor (tokenizer and image processor) of a folder or hub name.
 
     Images are preprocessed by Pillow, so that pixel values are the same on every machine.
     """
     try:
-        tokenizer = BertTokenizer.from_pretrained(source, **options)
-        images = BlipImageProcessorPil.from_pretrained(source, **options)
+        tokenizer = BertTokenizer.from_pretrained(source, **hub)
+        images = BlipImageProcessorPil.from_pretrained(source, **hub)
     except (OSError, ValueError) as error:
-        raise ModelError(f"{source} cannot be loaded as a BLIP processor: {_first_line(error)}") from error
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise ModelError(f"{source} cannot be loaded as a BLIP processor: {reason}") from error
     return BlipProcessor(images, tokenizer)
 
 
@@ -77,7 +59,7 @@ def _write(processor: BlipProcessor, folder: Path) -> None:
 
 def save_checkpoint(
     model: BlipForQuestionAnswering, processor: BlipProcessor, folder: Path, question_token: str
-):
+) -> None:
     """Write model and processor into a folder that stock transformers loads.
 
     Raises ModelError where tokenizer and model disagree on the ids of [DEC], [SEP] or [PAD].
@@ -94,16 +76,27 @@ def save_checkpoint(
     model.save_pretrained(folder)
 
 
-def fingerprint(folder: Path) -> str:
-    """Return the SHA-256 of a checkpoint's weights and configuration, in hexadecimal."""
-    digest = hashlib.sha256()
-    config = json.loads((folder / "config.json").read_text())
-    digest.update(json.dumps(config, sort_keys=True).encode())
-    with (folder / "model.safetensors").open("rb") as file:
-        for chunk in iter(lambda: file.read(1 << 20), b""):
-            digest.update(chunk)
-    return digest.hexdigest()
+def pictures(processor: BlipProcessor, images: list[Image.Image]) -> Ragged:
+    """Return pixel_values, (images, 3, height, width), float32."""
+    return Ragged.one_each(
+        "pixel_values", processor.image_processor(images, return_tensors="pt").pixel_values
+    )
 
 
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
+def questions(processor: BlipProcessor, texts: list[str], longest: int | None) -> list[list[int]]:
+    """Return the questions' token ids, from [ENC] to [SEP], truncated to `longest` tokens (None: whole)."""
+    if longest is None:
+        return processor.tokenizer(texts).input_ids
+    return processor.tokenizer(texts, truncation=True, max_length=longest).input_ids
+
+
+def answers(processor: BlipProcessor, texts: list[str], longest: int) -> list[list[int]]:
+    """Return the answers' token ids, from [DEC] to [SEP], truncated to `longest` tokens."""
+    tokenizer = processor.tokenizer
+    encoded = tokenizer(texts, add_special_tokens=False, truncation=True, max_length=longest - 2)
+    return [[tokenizer.bos_token_id, *ids, tokenizer.sep_token_id] for ids in encoded.input_ids]
+
+
+def answer_texts(processor: BlipProcessor, ids: Tensor) -> list[str]:
+    """Return the texts of answers' token ids, (answers, tokens)."""
+    return [text.strip() for text in processor.tokenizer.batch_decode(ids, skip_special_tokens=True)]

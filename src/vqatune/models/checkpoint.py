@@ -1,0 +1,57 @@
+"""Checkpoints in transformers' format, of any family; on loading, missing and unexpected weights are errors."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from torch import nn
+from transformers import PreTrainedModel
+from transformers.utils import logging
+
+from vqatune.errors import ModelError
+from vqatune.models.family import family_named, model_type
+
+logging.set_verbosity_error()
+logging.disable_progress_bar()
+
+
+def load_model(source: str | Path, **hub: Any) -> nn.Module:
+    """Load the model of a folder or hub name, of whichever family it is, in float32.
+
+    Raises ModelError where there is no such checkpoint, its family is not known, or its weights are not exactly those of
+    the architecture.
+    """
+    return family_named(model_type(source, **hub)).load_model(source, **hub)
+
+
+def load_weights(kind: type[PreTrainedModel], source: str | Path, **hub: Any) -> nn.Module:
+    """Load a checkpoint as a class of transformers, from safetensors, in float32; raises ModelError as `load_model`."""
+    try:
+        model, loading = kind.from_pretrained(
+            source, use_safetensors=True, output_loading_info=True, dtype="float32", **hub
+        )
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise ModelError(f"{source} cannot be loaded as a {kind.__name__}: {reason}") from error
+    for problem in ("missing_keys", "unexpected_keys", "mismatched_keys"):
+        names = sorted(str(name) for name in loading.get(problem) or ())
+        if names:
+            shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+            raise ModelError(
+                f"{source} does not hold the weights of its architecture, {problem.replace('_', ' ')}: {shown}; "
+                "get the checkpoint again"
+            )
+    return model
+
+
+def fingerprint(folder: Path) -> str:
+    """Return the SHA-256 of a checkpoint's weights and configuration, in hexadecimal."""
+    digest = hashlib.sha256()
+    config = json.loads((folder / "config.json").read_text())
+    digest.update(json.dumps(config, sort_keys=True).encode())
+    with (folder / "model.safetensors").open("rb") as file:
+        for chunk in iter(lambda: file.read(1 << 20), b""):
+            digest.update(chunk)
+    return digest.hexdigest()

@@ -1,0 +1,56 @@
+"""Images and texts as a model takes them, by the processor of its family."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+from torch import Tensor
+
+from vqatune.loading.ragged import Ragged
+from vqatune.models.family import Family, family_named, model_type
+
+LONGEST = 128
+"""Tokens of a question or an answer: more than those of VQA datasets have."""
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """Encodes images and texts with a processor."""
+
+    model_type: str
+    """The family by its name, since a module cannot be sent to the processes that load images."""
+    processor: Any
+    """transformers' processor of the family."""
+
+    @property
+    def family(self) -> Family:
+        """The family that the processor belongs to."""
+        return family_named(self.model_type)
+
+    def images(self, images: list[Image.Image]) -> Ragged:
+        """Return preprocessed images, on the CPU."""
+        return self.family.pictures(self.processor, images)
+
+    def questions(self, texts: list[str]) -> list[list[int]]:
+        """Return the questions' token ids, truncated to 128 tokens."""
+        return self.family.questions(self.processor, texts, LONGEST)
+
+    def too_long(self, texts: list[str]) -> list[str]:
+        """Return the questions that are truncated."""
+        whole = self.family.questions(self.processor, texts, None)
+        return [text for text, ids in zip(texts, whole, strict=True) if len(ids) > LONGEST]
+
+    def answers(self, texts: list[str]) -> list[list[int]]:
+        """Return the answers' token ids, from the start to the end token, truncated to 128 tokens."""
+        return self.family.answers(self.processor, texts, LONGEST)
+
+    def decode(self, ids: Tensor) -> list[str]:
+        """Return the texts of answers' token ids, (answers, tokens)."""
+        return self.family.answer_texts(self.processor, ids)
+
+
+def load_encoder(folder: Path) -> Encoder:
+    """Load the processor of a checkpoint or an adapter; raises ModelError where it is incomplete, or of no known family."""
+    name = model_type(folder)
+    return Encoder(name, family_named(name).load_processor(folder))

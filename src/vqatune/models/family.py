@@ -1,0 +1,222 @@
+"""The interface of a model family, and the family that a model or a checkpoint belongs to.
+
+A family is a package of models/families whose functions are those of `Family`; only that package knows its classes of
+transformers. It encodes an image once, whatever is asked about it, and a question once, whatever is answered to it.
+"""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from PIL import Image
+from torch import Tensor, nn
+from transformers import PretrainedConfig
+
+from vqatune.errors import ModelError
+from vqatune.loading.ragged import Ragged
+from vqatune.params import TinyParams
+
+if TYPE_CHECKING:
+    from vqatune.models.packing import PackedBatch, RowLayout, Texts
+
+Past = list[tuple[Tensor, Tensor] | None]
+"""The self-attention keys and values of an answer's tokens so far, by layer; None at the first token."""
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The paths of a model's modules by what they do."""
+
+    vision: tuple[str, ...]
+    """What makes image states of pictures; a connector between vision and text among them."""
+    text: tuple[str, ...]
+    """What reads questions and writes answers."""
+
+
+@dataclass(frozen=True)
+class AnswerTokens:
+    """The vocabulary of answers."""
+
+    start: int
+    """The id that an answer starts from."""
+    end: int
+    """The id that ends an answer."""
+    padding: int
+    """The id that fills up shorter answers."""
+    count: int
+    """The number of tokens."""
+    layers: int
+    """The number of layers of `Past`."""
+
+
+@dataclass(frozen=True)
+class VisionOptions:
+    """How images are encoded; no option changes the result."""
+
+    checkpointing: bool = False
+    """Gradient checkpointing: keep only each layer's input and recompute the layer in the backward pass."""
+    compiled: bool = False
+    """Compile each layer with torch.compile."""
+
+
+class EncodedQuestions(Protocol):
+    """Questions as the decoder attends to them, such as keys and values: computed once a question."""
+
+    @property
+    def pairs(self) -> int:
+        """The number of questions."""
+
+    def select(self, pairs: Tensor) -> "EncodedQuestions":
+        """Return some of the questions."""
+
+
+class Family(Protocol):
+    """The functions of a family; `model` is one of its models, with or without LoRA layers."""
+
+    PARTS: Parts
+    PRESETS: Mapping[str, list[str]]
+    """The presets of `lora.target_modules`: layer names, or the last components of their dotted paths."""
+
+    def load_model(self, source: str | Path, **hub: Any) -> nn.Module:
+        """Load the model of a folder or hub name, in float32; raises ModelError."""
+
+    def load_processor(self, source: str | Path, **hub: Any) -> Any:
+        """Load the processor of a folder or hub name; raises ModelError."""
+
+    def save_processor(self, processor: Any, folder: Path) -> Any:
+        """Write the processor and return it reloaded."""
+
+    def save_checkpoint(self, model: nn.Module, processor: Any, folder: Path, question_token: str) -> None:
+        """Write model and processor into a folder that stock transformers loads."""
+
+    def make_untrained(
+        self, texts: list[str], vocabulary: int, tiny: TinyParams | None
+    ) -> tuple[nn.Module, Any]:
+        """Return a model with random weights, tiny or (None) of the usual size, and its processor."""
+
+    def pictures(self, processor: Any, images: list[Image.Image]) -> Ragged:
+        """Return preprocessed images."""
+
+    def questions(self, processor: Any, texts: list[str], longest: int | None) -> list[list[int]]:
+        """Return the questions' token ids, truncated to `longest` tokens (None: whole)."""
+
+    def answers(self, processor: Any, texts: list[str], longest: int) -> list[list[int]]:
+        """Return the answers' token ids from the start to the end token, truncated to `longest` tokens."""
+
+    def answer_texts(self, processor: Any, ids: Tensor) -> list[str]:
+        """Return the texts of answers' token ids, (answers, tokens)."""
+
+    def answer_tokens(self, model: nn.Module) -> AnswerTokens:
+        """Return the vocabulary of a model's answers."""
+
+    def encode_images(
+        self, model: nn.Module, pictures: Ragged, options: VisionOptions | None = None
+    ) -> Ragged:
+        """Return the images' states; without gradient where nothing that makes them is trained."""
+
+    def encode_questions(self, model: nn.Module, batch: "PackedBatch") -> EncodedQuestions:
+        """Return the questions of a batch that holds image states."""
+
+    def decode(
+        self,
+        model: nn.Module,
+        texts: "Texts",
+        questions: EncodedQuestions,
+        by_pair: "RowLayout",
+        past: Past | None = None,
+    ) -> Tensor:
+        """Return the logits of the token after each token of the texts: (tokens, vocabulary).
+
+        Args:
+            model: of this family.
+            texts: the answers so far, in the order of the pairs; a pair may have several.
+            questions: the pairs' questions.
+            by_pair: the texts' tokens, one pair a row.
+            past: of texts of one new token each; updated in place.
+        """
+
+    def pair_losses(
+        self, model: nn.Module, batch: "PackedBatch", options: VisionOptions | None = None
+    ) -> Tensor:
+        """Return each pair's mean cross-entropy over its answer's tokens: float32 (pairs,), whatever else the batch holds."""
+
+    def attention_maps(
+        self,
+        model: nn.Module,
+        batch: "PackedBatch",
+        answer: Sequence[int],
+        options: VisionOptions | None = None,
+    ) -> tuple[tuple[Tensor, ...], ...]:
+        """Return the attention weights of every layer for a given answer to the one question of a batch."""
+
+    def patches_per_side(self, model: nn.Module) -> int:
+        """Return the number of patches along a side of an image, which is square."""
+
+
+def _blip() -> Family:
+    from vqatune.models.families import blip
+
+    return blip
+
+
+FAMILIES: dict[str, Callable[[], Family]] = {"blip": _blip}
+"""config.model_type → its family, which is imported when it is needed."""
+
+
+@cache
+def family_named(name: str) -> Family:
+    """Return the family of a configuration's model_type; raises ModelError where it is none that is known."""
+    if name not in FAMILIES:
+        raise ModelError(
+            f"a model of type {name!r} is of no family that is known: choose one of {', '.join(FAMILIES)}"
+        )
+    return FAMILIES[name]()
+
+
+def family_of(model: nn.Module) -> Family:
+    """Return the family of a loaded model."""
+    return family_named(model.config.model_type)
+
+
+def model_type(source: str | Path, **hub: Any) -> str:
+    """Return the model_type of a checkpoint, in a folder or on the hub, or of the processor that an adapter comes with.
+
+    Raises ModelError where there is none, or none of a known family.
+    """
+    try:
+        if Path(source).is_dir() and not (Path(source) / "config.json").exists():
+            name = _type_of_processor(Path(source))
+        else:
+            config, _ = PretrainedConfig.get_config_dict(source, **hub)
+            name = config["model_type"]
+    except (OSError, ValueError, KeyError) as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise ModelError(
+            f"{source} cannot be loaded: neither config.json nor processor_config.json says what model it is ({reason})"
+        ) from error
+    try:
+        family_named(name)
+    except ModelError as error:
+        error.add_context(str(source))
+        raise
+    return str(name)
+
+
+def _type_of_processor(folder: Path) -> str:
+    """Return the known model_type that transformers has a folder's processor for; raises KeyError where there is none."""
+    # Imports a good part of transformers.
+    from transformers.models.auto.processing_auto import PROCESSOR_MAPPING_NAMES
+
+    written = json.loads((folder / "processor_config.json").read_text(encoding="utf-8"))
+    known = {kind: name for name, kind in PROCESSOR_MAPPING_NAMES.items() if name in FAMILIES}
+    return known[written["processor_class"]]
+
+
+def image_states_of(model: nn.Module, batch: "PackedBatch", options: VisionOptions | None = None) -> Ragged:
+    """Return the image states of a batch, computing them unless the batch holds them."""
+    if batch.image_states is not None:
+        return batch.image_states
+    return family_of(model).encode_images(model, batch.pictures, options)
