@@ -9,7 +9,7 @@ from vqatune.errors import ModelError
 from vqatune.models.checkpoint import load_model
 from vqatune.models.encoder import load_encoder
 from vqatune.models.families import blip
-from vqatune.models.family import family_of, model_type
+from vqatune.models.family import FAMILIES, family_of, model_type
 
 
 def test_the_family_is_that_of_the_configuration(tiny_base):
@@ -30,7 +30,7 @@ def test_a_model_of_no_known_family_is_one_line_that_lists_what_is_known(tiny_ba
     with pytest.raises(ModelError) as caught:
         load_model(folder)
     assert str(caught.value) == (
-        f"{folder}: a model of type 'florence2' is of no family that is known: choose one of blip"
+        f"{folder}: a model of type 'florence2' is of no family that is known: choose one of {', '.join(FAMILIES)}"
     )
 
 

@@ -1,4 +1,4 @@
-"""The base model, which v1 starts from: a tiny BLIP trained here, a hub checkpoint, or random weights."""
+"""The base model, which v1 starts from: a tiny model trained here, a hub checkpoint, or random weights."""
 
 from pathlib import Path
 
@@ -13,9 +13,6 @@ from vqatune.models.encoder import Encoder
 from vqatune.models.family import family_named, model_type
 from vqatune.params import Params
 from vqatune.tables import replacing_folder
-
-DRAWN = "blip"
-"""The family of models that are made here, by its model_type."""
 
 
 def make_base(params: Params, texts: list[str], folder: Path) -> None:
@@ -42,7 +39,7 @@ def make_base(params: Params, texts: list[str], folder: Path) -> None:
             model = family.load_model(params.model.name, revision=revision)
             processor = family.load_processor(params.model.name, revision=revision)
         else:
-            family = family_named(DRAWN)
+            family = family_named(params.model.family)
             model, processor = _make_untrained(params, texts, device)
         family.save_checkpoint(model, processor, unfinished, params.model.question_token)
 
@@ -52,7 +49,8 @@ def _make_untrained(
 ) -> tuple[nn.Module, ProcessorMixin]:
     tiny = params.model.tiny
     shape = None if params.model.source == "random" else tiny
-    model, processor = family_named(DRAWN).make_untrained(texts, tiny.vocabulary, shape)
+    family = params.model.family
+    model, processor = family_named(family).make_untrained(texts, tiny.vocabulary, shape)
     if params.model.source == "showroom":
-        train_tiny(model.to(device), Encoder(DRAWN, processor), tiny, params.seed, device)
+        train_tiny(model.to(device), Encoder(family, processor), tiny, params.seed, device)
     return model.cpu(), processor

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from vqatune.inference.answering.answerer import Answer, Answerer
-from vqatune.inference.answering.attention import attention_rollout
+from vqatune.inference.answering.attention import attention_rollout, can_be_followed
 from vqatune.inference.answering.settings import Settings, find_versions
 from vqatune.inference.answering.top_k import top_k_answers
 from vqatune.models.packing import PackedBatch
@@ -33,8 +33,9 @@ class Seen:
     predict.mode rank those of the closed list."""
     proven: bool
     """Whether no other answer is more probable than these."""
-    looked: np.ndarray
-    """(rows, columns) of patches that cover the image, float32 of sum 1."""
+    looked: np.ndarray | None
+    """(rows, columns) of patches that cover the image, float32 of sum 1; None where the attention of such a model is not
+    followed."""
     cut: bool = False
     """Whether the question is longer than the model reads, and cut."""
 
@@ -75,10 +76,12 @@ class Versions:
 @torch.inference_mode()
 def _see(name: str, answerer: Answerer, image: bytes, question: str, choices: list[str] | None) -> Seen:
     answer, best, proven = (_of_choices if choices else _in_own_words)(answerer, image, question, choices)
-    [[_, *ids, _]] = answerer.encoder.answers([answer.answer])
-    with autocast(answerer.device, answerer.compute.precision):
-        looked = attention_rollout(answerer.model, _batch(answerer, image, question), ids)
-    return Seen(name, answer, best, proven, looked.numpy(), bool(answerer.too_long([question])))
+    looked = None
+    if can_be_followed(answerer.model):
+        [[_, *ids, _]] = answerer.encoder.answers([answer.answer])
+        with autocast(answerer.device, answerer.compute.precision):
+            looked = attention_rollout(answerer.model, _batch(answerer, image, question), ids).numpy()
+    return Seen(name, answer, best, proven, looked, bool(answerer.too_long([question])))
 
 
 def _in_own_words(

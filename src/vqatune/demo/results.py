@@ -4,6 +4,7 @@ import base64
 from html import escape
 from io import BytesIO
 
+import numpy as np
 from PIL import Image
 
 from vqatune.demo.loaded_versions import Seen
@@ -43,7 +44,7 @@ def show(seen: Seen, image: Image.Image, reference: str | None) -> str:
         "<p>Only the first words of the question were read: it is too long.</p>" if seen.cut else "",
         _compare(answer.answer, reference),
         _table(seen),
-        _figure(seen, image),
+        "" if seen.looked is None else _figure(seen, image, seen.looked),
     ]
     label = escape(f"Answer of {seen.version}")
     return f'<article class="result" aria-label="{label}">{"".join(parts)}</article>'
@@ -77,15 +78,15 @@ def _table(seen: Seen) -> str:
     return f"<table><caption>{caption}</caption><tbody>{''.join(rows)}</tbody></table>{note}"
 
 
-def _figure(seen: Seen, image: Image.Image) -> str:
-    where, most = most_looked_at(seen.looked)
+def _figure(seen: Seen, image: Image.Image, looked: np.ndarray) -> str:
+    where, most = most_looked_at(looked)
     shown = seen.answer.answer or "nothing"
     alternative = (
         f"The picture under a map of where the answer “{shown}” looked: most at the {where}, "
         f"{most:.1f} times an even share."
     )
     return (
-        f'<figure><img class="map" alt="{escape(alternative)}" src="{_data(draw_over(image, seen.looked), "JPEG")}">'
+        f'<figure><img class="map" alt="{escape(alternative)}" src="{_data(draw_over(image, looked), "JPEG")}">'
         f"<figcaption>Where it looked: most at the {where}, {most:.1f} × an even share."
         f'<div class="scale" aria-hidden="true">none <img alt="" src="{_data(colour_bar(), "PNG")}"> most</div>'
         f"</figcaption></figure>"

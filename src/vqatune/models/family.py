@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from PIL import Image
 from torch import Tensor, nn
@@ -78,7 +78,8 @@ class Family(Protocol):
 
     PARTS: Parts
     PRESETS: Mapping[str, list[str]]
-    """The presets of `lora.target_modules`: layer names, or the last components of their dotted paths."""
+    """The presets of `lora.target_modules`: layer names, the last components of their dotted paths, or patterns with *
+    that a whole path matches."""
 
     def load_model(self, source: str | Path, **hub: Any) -> nn.Module:
         """Load the model of a folder or hub name, in float32; raises ModelError."""
@@ -95,7 +96,7 @@ class Family(Protocol):
     def make_untrained(
         self, texts: list[str], vocabulary: int, tiny: TinyParams | None
     ) -> tuple[nn.Module, Any]:
-        """Return a model with random weights, tiny or (None) of the usual size, and its processor."""
+        """Return a model with random weights, tiny or (None) of the usual size, and its processor; raises ParameterError."""
 
     def pictures(self, processor: Any, images: list[Image.Image]) -> Ragged:
         """Return preprocessed images."""
@@ -143,6 +144,11 @@ class Family(Protocol):
     ) -> Tensor:
         """Return each pair's mean cross-entropy over its answer's tokens: float32 (pairs,), whatever else the batch holds."""
 
+
+@runtime_checkable
+class SeenThroughFamily(Protocol):
+    """A family whose attention can be followed from an answer to the image."""
+
     def attention_maps(
         self,
         model: nn.Module,
@@ -162,7 +168,13 @@ def _blip() -> Family:
     return blip
 
 
-FAMILIES: dict[str, Callable[[], Family]] = {"blip": _blip}
+def _llava() -> Family:
+    from vqatune.models.families import llava
+
+    return llava
+
+
+FAMILIES: dict[str, Callable[[], Family]] = {"blip": _blip, "llava": _llava}
 """config.model_type → its family, which is imported when it is needed."""
 
 

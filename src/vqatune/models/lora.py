@@ -12,6 +12,7 @@ https://arxiv.org/abs/2404.02948.
 
 import json
 import warnings
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import torch
@@ -53,7 +54,12 @@ def target_names(model: nn.Module, params: LoraParams) -> list[str]:
         raise ParameterError(
             f"lora.target_modules: {chosen} is no preset of this model's family, which has {', '.join(presets)}"
         )
-    return sorted(set(presets[chosen]))
+    names = set(presets[chosen])
+    patterns = {name for name in names if "*" in name}
+    paths = {
+        path for path in _linear_layers(model) if any(fnmatchcase(path, pattern) for pattern in patterns)
+    }
+    return sorted(names - patterns | paths)
 
 
 def new_adapter(model: nn.Module, params: LoraParams) -> PeftModel:

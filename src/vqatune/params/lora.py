@@ -37,8 +37,8 @@ class LoraParams(Section):
     )
     target_modules: list[str] | TargetPreset = Field(
         ["query", "key", "value", "dense", "qkv", "projection"],
-        description="Linear layers by name: vision qkv, projection, fc1, fc2; text query, key, value, dense; or by "
-        "the end of their path, such as crossattention.self.query. Or a preset: vision (qkv, projection), "
+        description="Linear layers by name: vision qkv, projection, fc1, fc2; text query, key, value, dense (LLaVA: q_proj, k_proj, v_proj, o_proj, …); "
+        "or by the end of their path, such as crossattention.self.query. Or a preset: vision, "
         "text_query_value, text_query_key_value, text_query_value_dense, text_query_value_out (dense in attention "
         "only), all_linear.",
     )

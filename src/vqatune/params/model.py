@@ -8,7 +8,7 @@ from vqatune.params.section import Count, Positive, Section
 
 
 class TinyParams(Section):
-    """The tiny BLIP that `model.source: showroom` trains."""
+    """The tiny model that `model.source: showroom` trains."""
 
     image_size: Count = 64
     patch_size: Count = 8
@@ -36,8 +36,13 @@ class ModelParams(Section):
 
     source: Literal["showroom", "hub", "random"] = Field(
         "showroom",
-        description="showroom: a tiny BLIP trained here in a minute; hub: the checkpoint named below; random: the "
+        description="showroom: a tiny model trained here in a minute; hub: the checkpoint named below; random: the "
         "architecture of blip-vqa-base with random weights, for benchmarks.",
+    )
+    family: Literal["blip", "llava"] = Field(
+        "blip",
+        description="With source showroom: what the tiny model is, a BLIP or a LLaVA (which needs lora.target_modules of its "
+        "own, such as the preset text_query_value_dense). A hub checkpoint says itself what it is.",
     )
     name: str = Field("Salesforce/blip-vqa-base", description="Checkpoint on the Hugging Face Hub.")
     revision: str | None = Field(
@@ -45,9 +50,9 @@ class ModelParams(Section):
     )
     question_token: Literal["[ENC]", "[CLS]"] = Field(
         "[ENC]",
-        description="First token of a question: [ENC] as in BLIP's own training, or [CLS] as in transformers' "
+        description="First token of a question, of BLIP alone: [ENC] as in BLIP's own training, or [CLS] as in transformers' "
         "processor.",
     )
     tiny: TinyParams = Field(
-        TinyParams(), description="Architecture of the tiny BLIP, and its training on drawn images."
+        TinyParams(), description="Architecture of the tiny model, and its training on drawn images."
     )

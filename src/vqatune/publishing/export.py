@@ -42,6 +42,7 @@ def export_merged(version: str, folder: Path, root: Path = Path()) -> None:
             encoder.family.save_processor(encoder.processor, unfinished)
             (unfinished / "README.md").write_text(card, encoding="utf-8")
             # safetensors leaves weights that nobody but their owner may read.
-            (unfinished / "model.safetensors").chmod(0o644)
+            for weights in unfinished.glob("*.safetensors"):
+                weights.chmod(0o644)
     except (OSError, SafetensorError) as error:
         raise DataError(f"{folder} cannot be written ({error}): name a place with room for it") from error

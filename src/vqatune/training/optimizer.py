@@ -133,7 +133,8 @@ class Optimization:
         self._scaler.unscale_(self.optimizer)
         if correction != 1:
             for weight in self.trained.values():
-                weight.grad.mul_(correction)
+                if weight.grad is not None:
+                    weight.grad.mul_(correction)
         max_norm = self.params.train.max_gradient_norm or math.inf
         norm = nn.utils.clip_grad_norm_(self.trained.values(), max_norm).item()
         finite = math.isfinite(norm)

@@ -27,7 +27,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from vqatune.models.family import VisionOptions, family_of
+from vqatune.models.family import SeenThroughFamily, VisionOptions, family_of
 from vqatune.models.packing import PackedBatch
 
 
@@ -45,6 +45,18 @@ class Attention:
     """(answer tokens, question tokens)."""
 
 
+def can_be_followed(model: nn.Module) -> bool:
+    """Return whether a model is of a family whose attention is followed here."""
+    return isinstance(family_of(model), SeenThroughFamily)
+
+
+def _family(model: nn.Module) -> SeenThroughFamily:
+    family = family_of(model)
+    if isinstance(family, SeenThroughFamily):
+        return family
+    raise ValueError("the attention of a model of this family is not followed: see can_be_followed")
+
+
 @torch.inference_mode()
 def attention(
     model: nn.Module, batch: PackedBatch, answer: Sequence[int], vision_options: VisionOptions | None = None
@@ -59,7 +71,7 @@ def attention(
     """
     if batch.pairs != 1:
         raise ValueError(f"attention is of one question, not of {batch.pairs}")
-    kinds = family_of(model).attention_maps(model, batch, answer, vision_options)
+    kinds = _family(model).attention_maps(model, batch, answer, vision_options)
     return Attention(*([layer[0].float().mean(0) for layer in kind] for kind in kinds))
 
 
@@ -78,7 +90,7 @@ def attention_rollout(
     # Position i predicts token i of the answer: [DEC] predicts the first. The position that predicts [SEP] is left out.
     positions = max(1, len(answer))
     patches = _rollout(weights)[:positions].mean(0)[1:].cpu()
-    size = family_of(model).patches_per_side(model)
+    size = _family(model).patches_per_side(model)
     return (patches / patches.sum()).view(size, size)
 
 

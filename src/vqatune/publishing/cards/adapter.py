@@ -7,7 +7,7 @@ import pandas as pd
 
 from vqatune.errors import DataError
 from vqatune.evaluation.scoring.slices import SMALLEST_SLICE
-from vqatune.publishing.cards.merged import ASK, ONE_AT_A_TIME
+from vqatune.publishing.cards.families import FAMILY_CARDS
 from vqatune.publishing.cards.sections import (
     COUNTS,
     Facts,
@@ -28,7 +28,7 @@ _WEAKEST = 3
 _SLICES = {"question_type": "questions about", "difficulty": "difficulty", "product_type": "product type"}
 
 _INTRODUCTION = """\
-A LoRA adapter that has BLIP answer questions about the pictures of a catalogue in a word: what a product is, its color,
+A LoRA adapter that has {family} answer questions about the pictures of a catalogue in a word: what a product is, its color,
 shape, pattern, material, how many there are, and the like. It was tuned in consecutive versions, each from the one before
 by one batch of question-answer pairs; this is {version}, on {base}."""
 
@@ -37,13 +37,14 @@ _USE = """\
 import torch
 from peft import PeftModel
 from PIL import Image
-from transformers import BlipForQuestionAnswering, BlipProcessor
+from transformers import {family.model_class}, {family.processor_class}
 
 adapter = "{repo}"  # or the path of this folder
-base = BlipForQuestionAnswering.from_pretrained({base})
+base = {family.model_class}.from_pretrained({base})
 model = PeftModel.from_pretrained(base, adapter).eval()
-processor = BlipProcessor.from_pretrained(adapter)
-{ask}"""
+processor = {family.processor_class}.from_pretrained(adapter)
+{family.ask}
+```"""
 
 _SAMPLE = (
     "It is a sample of the pipeline, not a model for photographs: its base is small, and "
@@ -75,17 +76,17 @@ def adapter_card(facts: Facts, request: Request, commit: str | None) -> str:
     Raises:
         DataError: a file of scores is damaged.
     """
-    on_hub = is_on_hub(facts.base)
+    on_hub, family = is_on_hub(facts.base), FAMILY_CARDS[facts.model_type]
     rights = model_rights(facts.base, on_hub)
     sections = [
         _front_matter(facts, request, rights.license),
-        f"# BLIP tuned on a product catalogue: {facts.version}, a LoRA adapter",
-        _INTRODUCTION.format(version=facts.version, base=base_name(facts.base)),
+        f"# {family.name} tuned on a product catalogue: {facts.version}, a LoRA adapter",
+        _INTRODUCTION.format(family=family.name, version=facts.version, base=base_name(facts.base)),
         *([_SAMPLE] if facts.base["source"] == "showroom" else []),
         "## Use",
-        _USE.format(repo=request.repo, base=_load_base(facts.base, on_hub), ask=ASK),
+        _USE.format(repo=request.repo, base=_load_base(facts.base, on_hub), family=family),
         _PROCESSOR if on_hub else f"{_OWN_BASE} {_PROCESSOR}",
-        ONE_AT_A_TIME,
+        family.hint,
         "## Scores",
         score_section(facts),
         *([_METRICS] if _is_measured(facts) else []),
@@ -130,7 +131,7 @@ def _front_matter(facts: Facts, request: Request, license_name: str | None) -> s
     entries: dict[str, Any] = {"library_name": "peft"}
     if is_on_hub(facts.base):
         entries |= {"base_model": facts.base["name"], "base_model_relation": "adapter"}
-    entries |= {"pipeline_tag": "visual-question-answering", "tags": ["blip", "lora", "vqatune"]}
+    entries |= {"pipeline_tag": "visual-question-answering", "tags": [facts.model_type, "lora", "vqatune"]}
     if languages := _languages(facts):
         entries["language"] = languages
     if license_name:

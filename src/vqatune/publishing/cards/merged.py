@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from vqatune.publishing.cards.families import FAMILY_CARDS
 from vqatune.publishing.cards.sections import (
     Facts,
     describe_data,
@@ -16,29 +17,20 @@ from vqatune.publishing.cards.sections import (
 from vqatune.training.chain_state import ChainState
 
 INTRODUCTION = (
-    "A BLIP model for questions about a catalogue's pictures, tuned by LoRA in consecutive versions, each from the one "
+    "A {family} model for questions about a catalogue's pictures, tuned by LoRA in consecutive versions, each from the one "
     "before by one batch of question-answer pairs. This is {version}, with its adapter merged into the base model."
 )
 
-ASK = """\
-picture = Image.open("picture.jpg").convert("RGB")
-inputs = processor(images=picture, text="what color is it?", return_tensors="pt")
-with torch.inference_mode():
-    answer = model.generate(**inputs, max_new_tokens=10)
-print(processor.decode(answer[0], skip_special_tokens=True))
-```"""
-
-USE = f"""```python
+_USE = """```python
 import torch
 from PIL import Image
-from transformers import BlipForQuestionAnswering, BlipProcessor
+from transformers import {family.model_class}, {family.processor_class}
 
 folder = "."  # this folder, or its name on the hub
-processor = BlipProcessor.from_pretrained(folder)
-model = BlipForQuestionAnswering.from_pretrained(folder)
-{ASK}"""
-
-ONE_AT_A_TIME = "Ask one question at a time: in a batch, this model's `generate` takes the padding of shorter questions for words."
+processor = {family.processor_class}.from_pretrained(folder)
+model = {family.model_class}.from_pretrained(folder)
+{family.ask}
+```"""
 
 
 def model_card(chain: list[ChainState], lora: dict, root: Path = Path()) -> str:
@@ -53,13 +45,14 @@ def model_card(chain: list[ChainState], lora: dict, root: Path = Path()) -> str:
         DataError: one of these files is damaged. ParameterError: params.yaml is needed, and is not valid.
     """
     facts = gather_facts(chain, lora, root)
+    family = FAMILY_CARDS[facts.model_type]
     sections = [
         _front_matter(facts),
-        f"# BLIP tuned on a product catalogue: {facts.version}",
-        INTRODUCTION.format(version=facts.version),
+        f"# {family.name} tuned on a product catalogue: {facts.version}",
+        INTRODUCTION.format(family=family.name, version=facts.version),
         "## Use",
-        USE,
-        ONE_AT_A_TIME,
+        _USE.format(family=family),
+        family.hint,
         "## Data",
         describe_data(facts.batches),
         "## Parameters",
@@ -76,7 +69,7 @@ def _front_matter(facts: Facts) -> str:
     entries: dict[str, Any] = {
         "library_name": "transformers",
         "pipeline_tag": "visual-question-answering",
-        "tags": ["blip", "lora", "vqatune"],
+        "tags": [facts.model_type, "lora", "vqatune"],
     }
     if is_on_hub(facts.base):
         entries["base_model"] = facts.base["name"]

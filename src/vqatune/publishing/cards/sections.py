@@ -13,6 +13,7 @@ import yaml
 
 from vqatune.errors import DataError
 from vqatune.evaluation.comparison.equal_metrics import equal_metrics, equality_sentences
+from vqatune.models.family import model_type
 from vqatune.params import BASE, BLIND, load_params
 from vqatune.report.history import best_version
 from vqatune.tables import BATCH, read_csv, read_table
@@ -38,6 +39,8 @@ class Facts:
     batches: list[dict[str, Any]]
     """Of each batch up to its own: `pairs` and `images`, repeats counted, and its `rows` where they are here."""
     metrics: Path
+    model_type: str
+    """The family of its base model, as models.family names it."""
 
     @property
     def version(self) -> str:
@@ -58,6 +61,7 @@ def gather_facts(chain: list[ChainState], lora: dict[str, Any], root: Path) -> F
         train=stage_params(root, f"train@{version}", "train"),
         batches=[_batch(root, number) for number in range(1, int(version[1:]) + 1)],
         metrics=root / "metrics",
+        model_type=model_type(root / "models" / version),
     )
 
 

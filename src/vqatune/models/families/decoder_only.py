@@ -1,0 +1,295 @@
+"""Language models that read images and questions in one sequence, with all questions of an image in one pass.
+
+A row is an image: its prefix (the tokens before the question, the image's among them), then the tokens of all its
+questions and, in training, of their answers. Positions begin anew after the prefix for every question, and a mask lets
+a token see the prefix and its own question only, so a question computes what it would alone. The modules are
+transformers' own, with any LoRA layers in them.
+
+The last token of a prompt is the first that an answer is decoded from: a question ends before it. So an answer's first
+token has a logit as every other one has, and a question is never computed twice.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from transformers import Cache, DynamicCache
+
+from vqatune.loading.ragged import Ragged
+from vqatune.models.family import Past
+from vqatune.models.packing import PackedBatch, RowLayout, Texts
+
+PREFIX, PADDING = -1, -2
+"""What owns a token that is no question's."""
+
+
+@dataclass(frozen=True)
+class Language:
+    """The parts of a model that read and write text."""
+
+    model: nn.Module
+    """From embedded tokens to their last states, as transformers' LlamaModel."""
+    head: nn.Module
+    """From last states to logits."""
+    eager: bool
+    """Whether attention is computed by transformers' eager code, which takes masks as numbers to add."""
+
+    def run(self, embedded: Tensor, positions: Tensor, mask: Tensor, cache: Cache | None) -> Tensor:
+        """Return last states, (rows, width, features); `mask` is (rows, 1, width, keys), True where to attend."""
+        if self.eager:
+            added = torch.zeros(mask.shape, dtype=embedded.dtype, device=mask.device)
+            mask = added.masked_fill(~mask, torch.finfo(embedded.dtype).min)
+        return self.model(
+            inputs_embeds=embedded,
+            position_ids=positions,
+            attention_mask=mask,
+            past_key_values=cache,
+            use_cache=cache is not None,
+        ).last_hidden_state
+
+
+@dataclass(frozen=True)
+class PackedQuestions:
+    """The keys and values of images with all their questions, a row an image: computed once, and never copied per question."""
+
+    layers: list[tuple[Tensor, Tensor]]
+    """Keys and values of each layer, (images, heads, width, head width)."""
+    owner: Tensor
+    """(images, width), int64: the number of the question that a token belongs to; PREFIX or PADDING."""
+    row: Tensor
+    """(pairs,), int64: the row of each question's image."""
+    number: Tensor
+    """(pairs,), int64: what `owner` calls each question."""
+    position: Tensor
+    """(pairs,), int64: the position of the first token of an answer."""
+
+    @property
+    def pairs(self) -> int:
+        """The number of questions."""
+        return len(self.row)
+
+    def select(self, pairs: Tensor) -> "PackedQuestions":
+        """Return some of the questions; an image without any leaves, too."""
+        row = self.row.index_select(0, pairs)
+        kept, place = torch.unique(row, return_inverse=True)
+        layers, owner = self.layers, self.owner
+        if len(kept) < len(owner):
+            layers = [(key.index_select(0, kept), value.index_select(0, kept)) for key, value in layers]
+            owner, row = owner.index_select(0, kept), place
+        number, position = (tensor.index_select(0, pairs) for tensor in (self.number, self.position))
+        return PackedQuestions(layers, owner, row, number, position)
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """Tokens of several texts in rows of an image each."""
+
+    slot: Tensor
+    """(tokens,): the index into the flattened rows of each token of the prefixes, and after them of the texts."""
+    owner: Tensor
+    """(images, width)."""
+    positions: Tensor
+    """(images, width)."""
+
+    def pad(self, flat: Tensor) -> Tensor:
+        """(prefixes and texts, features) → (images, width, features), with zeros in the padding."""
+        rows = flat.new_zeros(self.owner.numel(), flat.shape[-1])
+        rows = rows.index_copy(0, self.slot, flat)
+        return rows.view(*self.owner.shape, -1)
+
+    def mask(self) -> Tensor:
+        """Return where a token attends, (images, 1, width, width): to the prefix, and to its own text up to itself."""
+        index = torch.arange(self.owner.shape[1], device=self.owner.device)
+        before = index[None, :] <= index[:, None]
+        own = self.owner[:, :, None] == self.owner[:, None, :]
+        prefix = (self.owner == PREFIX)[:, None, :]
+        return ((own | prefix) & before)[:, None]
+
+
+def _make_rows(prefixes: tuple[int, ...], counts: Tensor, lengths: Tensor, positions: Tensor) -> _Rows:
+    """Lay out texts behind their images' prefixes.
+
+    Args:
+        prefixes: tokens of each image's prefix.
+        counts: the number of texts of each image.
+        lengths: tokens of each text, image by image.
+        positions: (tokens of the texts,): each token's position in its text.
+    """
+    device = lengths.device
+    prefix = torch.tensor(prefixes, device=device)
+    image_of_text = torch.arange(len(counts), device=device).repeat_interleave(counts)
+    text_of_token = torch.arange(len(lengths), device=device).repeat_interleave(lengths)
+    image_of_token = image_of_text[text_of_token]
+    tokens = torch.zeros_like(prefix).index_add(0, image_of_text, lengths)
+    width = int((prefix + tokens).max())
+    image_of_prefix = torch.arange(len(prefix), device=device).repeat_interleave(prefix)
+    in_prefix = (
+        torch.arange(len(image_of_prefix), device=device) - (prefix.cumsum(0) - prefix)[image_of_prefix]
+    )
+    in_texts = torch.arange(len(text_of_token), device=device) - (tokens.cumsum(0) - tokens)[image_of_token]
+    slot = torch.cat(
+        [image_of_prefix * width + in_prefix, image_of_token * width + prefix[image_of_token] + in_texts]
+    )
+    owner = torch.full((len(prefix) * width,), PADDING, device=device)
+    owner[slot] = torch.cat([torch.full_like(in_prefix, PREFIX), text_of_token])
+    places = torch.zeros_like(owner)
+    places[slot] = torch.cat([in_prefix, prefix[image_of_token] + positions])
+    return _Rows(slot, owner.view(len(prefix), width), places.view(len(prefix), width))
+
+
+def _pairs_of_images(batch: PackedBatch) -> Tensor:
+    """Return the number of questions of each image."""
+    ends = batch.questions.rows.mask.sum(1).cumsum(0)
+    image_ends = batch.by_image.mask.sum(1).cumsum(0)
+    reached = torch.searchsorted(ends, image_ends)
+    return torch.diff(reached + 1, prepend=reached.new_zeros(1))
+
+
+def encode_questions(
+    language: Language, embed: Callable[[Tensor], Tensor], batch: PackedBatch
+) -> PackedQuestions:
+    """Return the keys and values of the questions of a batch whose image states are embedded prefixes.
+
+    Args:
+        language: the parts of the model.
+        embed: from token ids to embeddings.
+        batch: image_states has "prefix", (tokens, features), an image's rows being its prefix.
+    """
+    prefixes = batch.image_states.rows["prefix"]
+    lengths = batch.questions.rows.mask.sum(1)
+    counts = _pairs_of_images(batch)
+    rows = _make_rows(prefixes, counts, lengths, batch.questions.positions)
+    flat = torch.cat([batch.image_states.tensors["prefix"], embed(batch.questions.ids)])
+    cache = DynamicCache()
+    language.run(rows.pad(flat), rows.positions, rows.mask(), cache)
+    row = torch.arange(len(counts), device=lengths.device).repeat_interleave(counts)
+    position = torch.tensor(prefixes, device=lengths.device)[row] + lengths
+    layers = [(layer.keys, layer.values) for layer in cache.layers]
+    return PackedQuestions(layers, rows.owner, row, torch.arange(len(row), device=row.device), position)
+
+
+def pair_losses(language: Language, embed: Callable[[Tensor], Tensor], batch: PackedBatch) -> Tensor:
+    """Return each pair's mean cross-entropy over its answer's tokens: float32 (pairs,); arguments as `encode_questions`."""
+    asked, answered = (texts.rows.mask.sum(1) for texts in (batch.questions, batch.inputs))
+    lengths = asked + answered
+    starts = lengths.cumsum(0) - lengths
+    pairs = torch.arange(len(lengths), device=lengths.device)
+    # A pair's question and the inputs of its answer are one text.
+    at_question = starts[pairs.repeat_interleave(asked)] + batch.questions.positions
+    at_answer = (starts + asked)[pairs.repeat_interleave(answered)] + batch.inputs.positions
+    ids = torch.empty(int(lengths.sum()), dtype=torch.int64, device=lengths.device)
+    ids[at_question], ids[at_answer] = batch.questions.ids, batch.inputs.ids
+    positions = torch.arange(len(ids), device=ids.device) - starts[pairs.repeat_interleave(lengths)]
+    rows = _make_rows(batch.image_states.rows["prefix"], _pairs_of_images(batch), lengths, positions)
+    prefix = batch.image_states.tensors["prefix"]
+    states = language.run(rows.pad(torch.cat([prefix, embed(ids)])), rows.positions, rows.mask(), None)
+    states = states.flatten(0, 1).index_select(0, rows.slot[len(prefix) + at_answer])
+    losses = F.cross_entropy(language.head(states).float(), batch.labels, reduction="none")
+    return batch.inputs.rows.total(losses) / answered
+
+
+def decode(
+    language: Language,
+    embed: Callable[[Tensor], Tensor],
+    texts: Texts,
+    questions: PackedQuestions,
+    by_pair: RowLayout,
+    past: Past | None = None,
+) -> Tensor:
+    """Return the logits of the token after each token of the texts, (tokens, vocabulary), as Family.decode."""
+    device = texts.ids.device
+    text = texts.rows.slot // texts.rows.mask.shape[1]
+    pair = by_pair.slot // by_pair.mask.shape[1]
+    row = questions.row[pair]
+    new = _Slots.of(row, len(questions.owner))
+    kept = 0 if past is None or past[0] is None else past[0][0].shape[2]
+    of_text = row.new_empty(len(texts.rows.mask))
+    of_text[text] = row
+    old = _Slots.of(of_text.repeat_interleave(kept), len(questions.owner))
+    # Who owns the keys: of the image's row, of the earlier tokens, of these tokens.
+    texts_of_old = torch.arange(len(of_text), device=device).repeat_interleave(kept)
+    number = new.pad(questions.number[pair], PADDING)
+    own_text, old_text = new.pad(text, PADDING), old.pad(texts_of_old, PADDING - 1)
+    to_row = (questions.owner[:, None, :] == number[:, :, None]) | (questions.owner == PREFIX)[:, None, :]
+    to_old = old_text[:, None, :] == own_text[:, :, None]
+    index = torch.arange(new.width, device=device)
+    to_new = (own_text[:, None, :] == own_text[:, :, None]) & (index[None, :] <= index[:, None])
+    mask = torch.cat([to_row, to_old, to_new], 2)[:, None]
+    positions = new.pad(questions.position[pair] + texts.positions, 0)
+    embedded = embed(texts.ids)
+    rows = embedded.new_zeros(len(questions.owner) * new.width, embedded.shape[-1])
+    rows = rows.index_copy(0, new.slot, embedded).view(len(questions.owner), new.width, -1)
+    cache = _Joined(questions, past, old, new)
+    states = language.run(rows, positions, mask, cache)
+    return language.head(states.flatten(0, 1).index_select(0, new.slot))
+
+
+@dataclass(frozen=True)
+class _Slots:
+    """The places of tokens in rows, one after the other."""
+
+    slot: Tensor
+    """(tokens,): its index into the flattened rows."""
+    rows: int
+    width: int
+
+    @classmethod
+    def of(cls, row: Tensor, rows: int) -> "_Slots":
+        """Lay out tokens whose rows, in any order, are given."""
+        order = torch.sort(row, stable=True).indices
+        counts = torch.bincount(row, minlength=rows)
+        starts = counts.cumsum(0) - counts
+        place = torch.empty_like(row)
+        place[order] = torch.arange(len(row), device=row.device) - starts[row[order]]
+        width = int(counts.max()) if len(row) else 0
+        return cls(row * width + place, rows, width)
+
+    def pad(self, values: Tensor, padding: int) -> Tensor:
+        """(tokens,) → (rows, width)."""
+        rows = values.new_full((self.rows * self.width,), padding)
+        return rows.index_copy(0, self.slot, values).view(self.rows, self.width)
+
+    def pad_heads(self, values: Tensor) -> Tensor:
+        """(tokens, heads, head width) → (rows, heads, width, head width), with zeros in the padding."""
+        rows = values.new_zeros(self.rows * self.width, *values.shape[1:])
+        rows = rows.index_copy(0, self.slot, values)
+        return rows.view(self.rows, self.width, *values.shape[1:]).transpose(1, 2)
+
+
+class _Joined(Cache):
+    """What the layers of a language model attend to while answers are decoded, and where they leave new keys and values."""
+
+    def __init__(self, questions: PackedQuestions, past: Past | None, old: _Slots, new: _Slots) -> None:
+        super().__init__(layers=[])
+        self._questions, self._past, self._old, self._new = questions, past, old, new
+
+    def update(self, key_states: Tensor, value_states: Tensor, layer_idx: int, *args, **kwargs):
+        """Return the keys and values of the row, of the texts' earlier tokens, and of these tokens: a layer calls it."""
+        both = []
+        earlier = None if self._past is None else self._past[layer_idx]
+        for place, now in enumerate((key_states, value_states)):
+            parts = [self._questions.layers[layer_idx][place]]
+            if earlier is not None:
+                # (texts, heads, tokens, head width) → a token after the other.
+                parts.append(self._old.pad_heads(earlier[place].transpose(1, 2).flatten(0, 1)))
+            both.append(torch.cat([*parts, now], 2))
+        if self._past is not None:
+            states = [
+                now.transpose(1, 2).flatten(0, 1).index_select(0, self._new.slot)[:, :, None]
+                for now in (key_states, value_states)
+            ]
+            if earlier is not None:
+                states = [torch.cat(pair, 2) for pair in zip(earlier, states, strict=True)]
+            self._past[layer_idx] = (states[0], states[1])
+        return both[0], both[1]
+
+    def get_seq_length(self, layer_idx: int = 0) -> int:
+        """Return the number of tokens of a row, which is not what positions follow: these are given."""
+        return self._questions.owner.shape[1]
+
+
+def prefix_states(prefixes: Tensor, rows: tuple[int, ...]) -> Ragged:
+    """Return image states of embedded prefixes, (tokens, features), with the number of tokens of each image."""
+    return Ragged({"prefix": prefixes}, {"prefix": rows})
