@@ -227,7 +227,7 @@ def test_a_job_grows_neither_in_requests_nor_in_bytes_beyond_its_limits(ask, mon
 
 
 def test_plain_lines_say_where_jobs_stand_and_when_it_looks_again(ask, capsys):
-    with serve(minute=4) as server:
+    with serve(minute=2) as server:
         ask(server, 60, provider="gemini_batch")
     said = capsys.readouterr().err
     assert "images 0 of 60; jobs " in said and "looks again at " in said
