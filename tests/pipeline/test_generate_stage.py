@@ -203,7 +203,7 @@ def interrupted(checkout, number: int, ready) -> str:
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-        end = time.monotonic() + 60
+        end = time.monotonic() + 300
         while not ready():
             assert dvc.poll() is None and time.monotonic() < end
             time.sleep(0.005)
@@ -213,7 +213,7 @@ def interrupted(checkout, number: int, ready) -> str:
             stage.kill()
         else:
             os.killpg(dvc.pid, number)
-        assert dvc.wait(60) != 0
+        assert dvc.wait(120) != 0
         said.seek(0)
         return said.read()
 
