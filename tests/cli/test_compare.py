@@ -233,7 +233,7 @@ def test_a_version_is_named_in_every_kind_of_error(vqatune, checkout, monkeypatc
 
     monkeypatch.setattr("vqatune.cli.compare.score_version", fail)
     with pytest.raises(type(error), match="^v1: no pairs$") as raised:
-        list(_score_versions(["v1", "v2"], load_params(), None, _shared(["v1", "v2"])))
+        list(_score_versions(["v1", "v2"], load_params(), None, _shared(["v1", "v2"], "test"), "test"))
     assert getattr(raised.value, "status", 143) == 143
 
 
@@ -273,6 +273,22 @@ def test_versions_of_different_test_sets_are_compared_on_the_questions_that_both
     assert line in vqatune("compare", "HEAD:v1", "v1", *EXACT, "--markdown").out
     several = vqatune("compare", "HEAD:v1", "HEAD:v2", "v1", *EXACT, "--json").json
     assert several["notes"] == [line] and list(several["versions"]) == ["HEAD:v1", "HEAD:v2", "v1"]
+
+
+def test_versions_are_compared_on_the_validation_set_to_choose_by(vqatune, checkout):
+    test = tables.read_table("data/test.parquet", tables.PAIRS)
+    tables.write_table(test.head(10), "data/validation.parquet", tables.PAIRS)
+    (checkout / "data/predictions/validation").mkdir()
+    for version, right in (("v1", 4), ("v2", 9)):
+        said = ["red" if number < right else "blue" for number in range(10)]
+        table = test.head(10)[["qa_id"]].assign(prediction=said, log_probability=-1.0, grounding=float("nan"))
+        path = f"data/predictions/validation/{version}.parquet"
+        tables.write_table(table, path, tables.PREDICTIONS)
+    row = vqatune("compare", "v1", "v2", "--validation", *EXACT, "--json").json["metrics"][0]
+    assert (row["pairs"], row["first"], row["second"]) == (10, 0.4, 0.9)
+    (checkout / "a.csv").write_text("prediction,reference\nred,red\n")
+    said = vqatune("compare", "a.csv", "b.csv", "--validation").error
+    assert said.startswith("--validation goes with versions, and a.csv is a file of predictions")
 
 
 def test_compare_is_for_the_root_of_the_repository(vqatune):

@@ -11,9 +11,10 @@ from vqatune.cli.print_comparison import print_comparison, print_versions
 from vqatune.cli.score_settings import STORE
 from vqatune.errors import DataError, VqatuneError
 from vqatune.evaluation.comparison.compare import CHANGE, compare
-from vqatune.evaluation.comparison.revisions import read_test_pairs, read_version, runs_of
+from vqatune.evaluation.comparison.revisions import read_pairs, read_version, runs_of
 from vqatune.evaluation.comparison.runs import compare_runs
 from vqatune.evaluation.comparison.shared_questions import SharedQuestions, only_shared, shared_questions
+from vqatune.evaluation.scoring.evaluation_set import EvaluatedPart
 from vqatune.evaluation.scoring.slices import SLICES
 from vqatune.evaluation.scoring.version import VersionScores, score_version
 from vqatune.params import Params, load_params
@@ -36,6 +37,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--by",
         metavar="COLUMN",
         help="compare by every value of this column alone: a slice of versions, any column of the first file (of two)",
+    )
+    parser.add_argument(
+        "--validation",
+        action="store_true",
+        help="compare versions on the validation set, by which one chooses, not on the test set",
     )
     add_output_arguments(parser)
     parser.add_argument(
@@ -69,6 +75,10 @@ def run(chosen: argparse.Namespace) -> None:
     if chosen.json and chosen.markdown:
         raise DataError("--json and --markdown exclude each other: choose one")
     if files:
+        if chosen.validation:
+            raise DataError(
+                f"--validation goes with versions, and {files[0]} is a file of predictions: leave it out"
+            )
         compare_files(files, chosen)
         return
     if given := [option for option in FILE_OPTIONS if getattr(chosen, option) not in (None, [])]:
@@ -91,8 +101,9 @@ def _compare_two(first: str, second: str, params: Params, chosen: argparse.Names
     ours, theirs = runs_of(first), runs_of(second)
     if chosen.changed and len(ours) + len(theirs) > 2:
         raise DataError("--changed goes with one run of each version: leave it out, or name one run")
-    shared = _shared([*ours, *theirs])
-    scored = [version for _, version in _score_versions([*ours, *theirs], params, metrics, shared)]
+    runs, part = [*ours, *theirs], _part(chosen)
+    shared = _shared(runs, part)
+    scored = [version for _, version in _score_versions(runs, params, metrics, shared, part)]
     slices = list(SLICES) if chosen.by is None else [chosen.by]
     if len(scored) == 2:
         found = compare(scored[0], scored[1], params.eval.resamples, params.seed, slices)
@@ -105,26 +116,34 @@ def _compare_two(first: str, second: str, params: Params, chosen: argparse.Names
 
 def _compare_several(names: list[str], params: Params, chosen: argparse.Namespace) -> None:
     # Not the pairs, which of many versions would not fit into memory.
-    shared = _shared(names)
-    scored = _score_versions(names, params, chosen.metric, shared)
+    part = _part(chosen)
+    shared = _shared(names, part)
+    scored = _score_versions(names, params, chosen.metric, shared, part)
     tables = {name: version.intervals() for name, version in scored}
     print_versions(tables, chosen, shared.notes or None)
 
 
-def _shared(names: list[str]) -> SharedQuestions:
+def _part(chosen: argparse.Namespace) -> EvaluatedPart:
+    return "validation" if chosen.validation else "test"
+
+
+def _shared(names: list[str], part: EvaluatedPart) -> SharedQuestions:
     """Return the questions that all versions have answered; raises DataError where there is none."""
     by_revision = {name.rpartition(":")[0]: name for name in names}
-    return shared_questions(
-        {revision: read_test_pairs(name, Path()) for revision, name in by_revision.items()}
-    )
+    pairs = {revision: read_pairs(name, Path(), part) for revision, name in by_revision.items()}
+    return shared_questions(pairs, part)
 
 
 def _score_versions(
-    names: list[str], params: Params, metrics: list[str] | None, shared: SharedQuestions
+    names: list[str],
+    params: Params,
+    metrics: list[str] | None,
+    shared: SharedQuestions,
+    part: EvaluatedPart,
 ) -> Iterator[tuple[str, VersionScores]]:
     """Yield every version's name and its scores on the shared questions."""
     for name in names:
-        predictions, test = only_shared(*read_version(name, Path()), shared)
+        predictions, test = only_shared(*read_version(name, Path(), part), shared)
         try:
             scored = score_version(predictions, test, params, STORE, metrics)
         except VqatuneError as error:

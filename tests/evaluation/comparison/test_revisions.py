@@ -10,7 +10,7 @@ import pytest
 
 from vqatune import tables
 from vqatune.errors import DataError
-from vqatune.evaluation.comparison.revisions import read_test_pairs, read_version, runs_of
+from vqatune.evaluation.comparison.revisions import read_pairs, read_version, runs_of
 
 STAGE = """
 stages:
@@ -235,7 +235,7 @@ def test_missing_test_pairs_are_the_same_error_with_all_that_the_version_needs(c
     shutil.rmtree(copied / ".dvc/cache")
     shutil.rmtree(copied.parent / "remote")
     with pytest.raises(DataError) as error:
-        read_test_pairs("HEAD~1:v1", copied)
+        read_pairs("HEAD~1:v1", copied)
     wanted = " ".join(["data/predictions/v1.parquet", *(f"data/{name}.parquet" for name in TABLES)])
     assert f"`dvc fetch --all-commits {wanted}`" in str(error.value)
 

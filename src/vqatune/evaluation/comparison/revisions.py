@@ -8,11 +8,12 @@ import numpy as np
 import pandas as pd
 
 from vqatune.errors import DataError
-from vqatune.evaluation.scoring.evaluation_set import EvaluationSet, read_evaluation_set
+from vqatune.evaluation.scoring.evaluation_set import EvaluatedPart, EvaluationSet, read_evaluation_set
 from vqatune.params.versions import predicting_stage
 from vqatune.tables import PAIRS, PREDICTIONS, read_table, table_columns
 
-_TABLES = ("data/test.parquet", "data/train.parquet", "data/sampled.parquet")
+_TABLES = ("data/train.parquet", "data/sampled.parquet")
+"""The tables that slices come from, beside the set's own."""
 
 
 def runs_of(name: str) -> list[str]:
@@ -23,13 +24,14 @@ def runs_of(name: str) -> list[str]:
     return [f"{revision.strip()}:{version}" for revision in revisions.split(",")]
 
 
-def read_version(name: str, root: Path) -> tuple[pd.DataFrame, EvaluationSet]:
-    """Return a version's predictions (tables.PREDICTIONS) and its test set.
+def read_version(name: str, root: Path, part: EvaluatedPart = "test") -> tuple[pd.DataFrame, EvaluationSet]:
+    """Return a version's predictions (tables.PREDICTIONS) for the test or the validation set, and that set.
 
     Args:
         name: a version or blind, after the name of a git revision or a DVC experiment and a colon where it is not this
             checkout's.
         root: the repository.
+        part: which set.
 
     Raises:
         DataError: there is no such version or revision, or its data are neither here nor in a remote.
@@ -37,42 +39,49 @@ def read_version(name: str, root: Path) -> tuple[pd.DataFrame, EvaluationSet]:
     revision, colon, version = name.rpartition(":")
     if not re.fullmatch(r"blind|base|v[0-9]+", version) or (colon and not revision):
         raise DataError(f"{name!r} names no version: give blind, base, v1 … v13, or REVISION:v13")
-    path = _predictions(version)
+    path = _predictions(version, part)
     if not revision:
         if not (root / path).exists():
             raise DataError(
                 f"{path} does not exist: run `dvc repro {predicting_stage(version)}` or `dvc pull`"
             )
-        return _read(root, path)
+        return _read(root, path, part)
     with tempfile.TemporaryDirectory() as folder:
-        _fetch(revision, version, [path, *_TABLES], root, Path(folder))
+        _fetch(revision, version, [path, _pairs(part), *_TABLES], root, Path(folder))
         try:
-            return _read(Path(folder), path)
+            return _read(Path(folder), path, part)
         except DataError as error:
             raise DataError(f"at {revision}, {str(error).removeprefix(f'{folder}/')}") from error
 
 
-def read_test_pairs(name: str, root: Path) -> pd.DataFrame:
-    """Return the test pairs (tables.PAIRS) that a version, named as in `read_version`, answered; raises as that does."""
+def read_pairs(name: str, root: Path, part: EvaluatedPart = "test") -> pd.DataFrame:
+    """Return the pairs (tables.PAIRS) that a version, named as in `read_version`, answered; raises as that does."""
     revision, _, version = name.rpartition(":")
     if not revision:
-        return read_evaluation_set(root).pairs
+        return read_evaluation_set(root, part).pairs
     with tempfile.TemporaryDirectory() as folder:
-        _fetch(revision, version, [_TABLES[0]], root, Path(folder))
-        return read_table(Path(folder) / _TABLES[0], PAIRS)
+        _fetch(revision, version, [_pairs(part)], root, Path(folder))
+        return read_table(Path(folder) / _pairs(part), PAIRS)
 
 
-def _predictions(version: str) -> str:
-    return f"data/predictions/{version}.parquet"
+def _predictions(version: str, part: EvaluatedPart) -> str:
+    folder = "data/predictions" if part == "test" else f"data/predictions/{part}"
+    return f"{folder}/{version}.parquet"
 
 
-def _read(root: Path, predictions: str) -> tuple[pd.DataFrame, EvaluationSet]:
+def _pairs(part: EvaluatedPart) -> str:
+    return f"data/{part}.parquet"
+
+
+def _read(root: Path, predictions: str, part: EvaluatedPart) -> tuple[pd.DataFrame, EvaluationSet]:
     path = root / predictions
     if "grounding" in table_columns(path):
-        return read_table(path, PREDICTIONS), read_evaluation_set(root)
-    # As versions were predicted before it was measured.
-    columns = [name for name in PREDICTIONS.names if name != "grounding"]
-    return read_table(path, PREDICTIONS, columns).assign(grounding=np.nan), read_evaluation_set(root)
+        table = read_table(path, PREDICTIONS)
+    else:
+        # As versions were predicted before it was measured.
+        columns = [name for name in PREDICTIONS.names if name != "grounding"]
+        table = read_table(path, PREDICTIONS, columns).assign(grounding=np.nan)
+    return table, read_evaluation_set(root, part)
 
 
 def _fetch(revision: str, version: str, paths: list[str], root: Path, folder: Path) -> None:
@@ -104,7 +113,7 @@ def _fetch(revision: str, version: str, paths: list[str], root: Path, folder: Pa
         ) from error
     except (DvcException, OSError) as error:
         reason = " ".join(str(error).split())
-        wanted = " ".join([_predictions(version), *_TABLES])
+        wanted = " ".join([_predictions(version, "test"), _pairs("test"), *_TABLES])
         raise DataError(
             f"{path} of {revision} is neither in DVC's cache nor in a remote that can be reached ({reason}): run "
             f"`dvc fetch --all-commits {wanted}`, or `dvc exp pull` for an experiment; if nobody has pushed it, run "

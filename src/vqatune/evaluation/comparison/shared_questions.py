@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import pandas as pd
 
 from vqatune.errors import DataError
-from vqatune.evaluation.scoring.evaluation_set import EvaluationSet
+from vqatune.evaluation.scoring.evaluation_set import EvaluatedPart, EvaluationSet
 
 _SAME = ["qa_id", "image_id", "question", "answer"]
 
@@ -20,11 +20,13 @@ class SharedQuestions:
     """How many questions of each test set are compared; nothing where all test sets are the same."""
 
 
-def shared_questions(tests: Mapping[str, pd.DataFrame]) -> SharedQuestions:
-    """Find the pairs that all test sets have, with the same image, question and answer.
+def shared_questions(tests: Mapping[str, pd.DataFrame], part: EvaluatedPart = "test") -> SharedQuestions:
+    """Find the pairs that all test (or validation) sets have, with the same image, question and answer.
 
-    tests: where the versions are from (a revision; empty for this checkout) → qa_id, image_id, question and answer of
-    its test set.
+    Args:
+        tests: where the versions are from (a revision; empty for this checkout) → qa_id, image_id, question and answer
+            of its set.
+        part: which set they are.
 
     Raises DataError where two of them have no pair in common.
     """
@@ -35,15 +37,13 @@ def shared_questions(tests: Mapping[str, pd.DataFrame]) -> SharedQuestions:
         shared = shared.merge(other, on=_SAME)
         if shared.empty:
             raise DataError(
-                f"{first} and {name} were measured on different test sets (of {len(table)} and {len(other)} pairs, none "
-                "is the same): compare versions whose test sets share questions"
+                f"{first} and {name} were measured on different {part} sets (of {len(table)} and {len(other)} pairs, none "
+                "is the same): compare versions that share questions"
             )
     if all(len(test) == len(shared) for test in tests.values()):
         return SharedQuestions(pd.Index(shared["qa_id"]), [])
     counts = ", ".join(f"{len(test):,} of {names[revision]}" for revision, test in tests.items())
-    line = (
-        f"measured on different test sets: compared on the {len(shared):,} questions that all have ({counts})"
-    )
+    line = f"measured on different {part} sets: compared on the {len(shared):,} questions that all have ({counts})"
     return SharedQuestions(pd.Index(shared["qa_id"]), [line])
 
 

@@ -10,6 +10,8 @@ from vqatune.errors import DataError
 from vqatune.evaluation.metrics.table import MARKS
 from vqatune.tables import PAIRS, SAMPLED, read_table
 
+EvaluatedPart = Literal["test", "validation"]
+
 
 @dataclass(frozen=True, eq=False)
 class EvaluationSet:
@@ -21,10 +23,10 @@ class EvaluationSet:
     """question, answer and question_type of all training pairs."""
     tiers: pd.DataFrame
     """product_type and tier of the sampled images."""
-    name: Literal["test", "validation"] = "test"
+    name: EvaluatedPart = "test"
 
 
-def read_evaluation_set(root: Path, name: Literal["test", "validation"] = "test") -> EvaluationSet:
+def read_evaluation_set(root: Path, name: EvaluatedPart = "test") -> EvaluationSet:
     """Read the test or the validation set of a checkout; raises DataError where it has not been made yet."""
     data = root / "data"
     return EvaluationSet(
