@@ -32,10 +32,12 @@ def _check_metrics_commands(checkout) -> None:
     """Whether `dvc metrics show` and `dvc metrics diff` say what metrics/ holds now and held at the last commit."""
     shown = json.loads(checkout.run("dvc", "metrics", "show", "--json").stdout)[""]["data"]
     compared = json.loads(checkout.run("dvc", "metrics", "diff", "--all", "--json").stdout)
+    versions = ("blind", "base", "v1", "v2")
+    folders = ("metrics", "metrics/validation")
     assert (
         set(shown)
         == set(compared)
-        == {f"metrics/{version}.json" for version in ("blind", "base", "v1", "v2")}
+        == {f"{folder}/{version}.json" for folder in folders for version in versions}
     )
     for path in shown:
         now = json.loads((checkout.root / path).read_text())

@@ -76,8 +76,6 @@ def train_version(
         model = lora.new_adapter(model, params.lora)
     else:
         model = lora.continue_adapter(model, previous, params.lora)
-    trained, parameters = model.get_nb_trainable_parameters()
-    _logger.info(f"{version}: trains {trained:,} of {parameters:,} parameters ({trained / parameters:.2%})")
     prepare_model(model, device, params.compute.precision)
     model.train()
     plan = _Plan(params, pairs, ImageReader(places), encoder)
@@ -216,8 +214,11 @@ def _take_steps(
     steps = plan.from_step(done, pin=optimization.device.type == "cuda")
     with Interrupts() as interrupts, bar() as progress:
         total = sum(map(plan.images, range(len(plan.steps))))
+        trained, parameters = optimization.model.get_nb_trainable_parameters()
         task = progress.add_task(
-            f"train {version}", total=total, completed=sum(map(plan.images, range(done)))
+            f"train {version}: {trained:,} of {parameters:,} parameters",
+            total=total,
+            completed=sum(map(plan.images, range(done))),
         )
         for batches in steps:
             # Every step has its own seed, so that checkpoints need no generator state.
