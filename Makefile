@@ -22,8 +22,9 @@ repro: setup
 	    'something, or a GPU, an ARM processor or native arithmetic computes other digits. Commit them before you go on' \
 	    '(git commit -am "My run"): `git restore` and `dvc checkout` then come back to files that are here.'
 
+# Three processes, for two cores: many tests wait for other processes and for servers.
 test: $(DEMO) browser
-	python -m pytest -n 2 --dist worksteal
+	python -m pytest -n 3 --dist worksteal
 
 check: lint
 	python -m pytest -n 2 --dist worksteal --quick -m "not slow and not browser and not emulated" --ignore tests/pipeline
