@@ -39,7 +39,8 @@ class Encoder:
     def too_long(self, texts: list[str]) -> list[str]:
         """Return the questions that are truncated."""
         whole = self.family.questions(self.processor, texts, None)
-        return [text for text, ids in zip(texts, whole, strict=True) if len(ids) > LONGEST]
+        each = zip(texts, whole, self.questions(texts), strict=True)
+        return [text for text, ids, cut in each if len(ids) > len(cut)]
 
     def answers(self, texts: list[str]) -> list[list[int]]:
         """Return the answers' token ids, from the start to the end token, truncated to 128 tokens."""

@@ -37,10 +37,14 @@ def load_processor(source: str | Path, **hub: Any) -> LlavaProcessor:
         images = CLIPImageProcessorPil.from_pretrained(source, **hub)
         settings, _ = LlavaProcessor.get_processor_dict(source, **hub)
         names = ("patch_size", "vision_feature_select_strategy", "num_additional_image_tokens", "image_token")
+        if not settings.get("patch_size"):
+            raise ValueError(
+                "processor_config.json has no patch_size, so that an image has no number of tokens"
+            )
         return LlavaProcessor(
             images, tokenizer, **{name: settings[name] for name in names if name in settings}
         )
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError) as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise ModelError(f"{source} cannot be loaded as a LLaVA processor: {reason}") from error
 
