@@ -1,3 +1,8 @@
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
 import pytest
 from asked_images import KEY, ask_about, make_sampled
 
@@ -22,3 +27,26 @@ def ask(keyed):
         )
 
     return run
+
+
+@pytest.fixture
+def start_asking(keyed) -> Iterator[Callable]:
+    """Starts Python code that asks a model server in a process of its own; none of them outlives the test.
+
+    The code gets as arguments the folder of fakes, the server's address and minute, and what else is given.
+    """
+    fakes = Path(__file__).parents[1] / "fakes"
+
+    def start(code, server, *more):
+        arguments = [str(fakes), server.url, str(server.minute), *map(str, more)]
+        process = subprocess.Popen(
+            [sys.executable, "-c", code, *arguments], stderr=subprocess.PIPE, text=True, cwd=keyed
+        )
+        started.append(process)
+        return process
+
+    started: list[subprocess.Popen] = []
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()

@@ -2,25 +2,14 @@
 
 import pytest
 import torch
-from asked_pairs import COUNTS, DEC, ENC, Asked, asked_model, tokens
+from asked_pairs import DEC, ENC, Asked, tokens
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from transformers import BlipForQuestionAnswering
 from untrained_blip import SEP, pictures
 
 from vqatune.inference.prediction.decoding import greedy_answers
 from vqatune.models.families.blip import pair_losses
 from vqatune.models.packing import pack_batch, pack_rows
-
-
-@pytest.fixture(scope="module")
-def model() -> BlipForQuestionAnswering:
-    return asked_model()
-
-
-@pytest.fixture(scope="module")
-def asked() -> Asked:
-    return Asked(COUNTS)
 
 
 @given(lengths=st.lists(st.integers(1, 30), min_size=1, max_size=60))

@@ -1,8 +1,6 @@
 """Batch jobs that outlive their run: the next run finds them, and nothing is paid for twice."""
 
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -45,22 +43,13 @@ ask_about(server, make_sampled(Path(), int(sys.argv[4])), provider="gemini_batch
 
 
 @pytest.fixture
-def asking(keyed):
+def asking(start_asking):
     """Starts asking in a process of its own, in jobs of 20; it ends by SIGKILL at the nth call of a function."""
 
     def start(server, images, ends_at=""):
-        arguments = [str(FAKES), server.url, str(server.minute), str(images), *([ends_at] if ends_at else [])]
-        process = subprocess.Popen(
-            [sys.executable, "-c", ASK, *arguments], stderr=subprocess.PIPE, text=True, cwd=keyed
-        )
-        started.append(process)
-        return process
+        return start_asking(ASK, server, images, *([ends_at] if ends_at else []))
 
-    started: list[subprocess.Popen] = []
-    yield start
-    for process in started:
-        process.kill()
-        process.wait()
+    return start
 
 
 @pytest.fixture(autouse=True)

@@ -1,10 +1,7 @@
 """Runs, in processes of their own, that are killed, stopped, or cannot store replies."""
 
 import signal
-import subprocess
-import sys
 import time
-from pathlib import Path
 
 import pytest
 from asked_images import KEY
@@ -26,23 +23,13 @@ if __name__ == "__main__":
 
 
 @pytest.fixture
-def asking(keyed):
+def asking(start_asking):
     """Starts asking in a process of its own."""
-    fakes = Path(__file__).parents[2] / "fakes"
 
     def start(server, images, concurrency=16):
-        arguments = [str(fakes), server.url, str(server.minute), str(images), str(concurrency)]
-        process = subprocess.Popen(
-            [sys.executable, "-c", ASK, *arguments], stderr=subprocess.PIPE, text=True, cwd=keyed
-        )
-        started.append(process)
-        return process
+        return start_asking(ASK, server, images, concurrency)
 
-    started: list[subprocess.Popen] = []
-    yield start
-    for process in started:
-        process.kill()
-        process.wait()
+    return start
 
 
 @pytest.mark.slow

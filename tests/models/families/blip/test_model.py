@@ -7,7 +7,7 @@ import sys
 
 import pytest
 import torch
-from asked_pairs import COUNTS, DEC, Asked, asked_model, tokens
+from asked_pairs import COUNTS, DEC, Asked, tokens
 from transformers import BlipForQuestionAnswering
 from untrained_blip import PAD, SEP, pictures
 
@@ -27,16 +27,6 @@ from vqatune.models.family import AnswerTokens, VisionOptions
 from vqatune.models.lora import new_adapter
 from vqatune.models.packing import PackedBatch, pack_batch
 from vqatune.runtime.arithmetic import IN_USE, NATIVE, PORTABLE, VARIABLES, arithmetic_in_use
-
-
-@pytest.fixture(scope="module")
-def model() -> BlipForQuestionAnswering:
-    return asked_model()
-
-
-@pytest.fixture(scope="module")
-def asked() -> Asked:
-    return Asked(COUNTS)
 
 
 def test_the_tokens_of_answers_and_the_patches_are_those_of_the_configuration(model):

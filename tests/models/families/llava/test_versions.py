@@ -1,5 +1,6 @@
 """Versions of a LLaVA: tuned, resumed, predicted, asked, exported, and loaded by stock peft and transformers."""
 
+import json
 import shutil
 
 import pandas as pd
@@ -19,7 +20,7 @@ from vqatune.models import lora
 from vqatune.models.checkpoint import load_model
 from vqatune.models.encoder import load_encoder
 from vqatune.models.families import llava
-from vqatune.models.family import model_type
+from vqatune.models.family import VisionOptions, model_type
 from vqatune.publishing.export import export_merged
 from vqatune.publishing.publish import prepare
 from vqatune.publishing.request import Request
@@ -190,3 +191,33 @@ def test_the_cards_say_how_a_llava_is_asked(root, tmp_path):
 def test_where_a_llava_looked_is_not_followed(base, tiny_base):
     assert can_be_followed(load_model(tiny_base))
     assert not can_be_followed(load_model(base))
+
+
+def test_a_long_question_is_truncated_and_the_prompt_around_it_is_not(base):
+    encoder = load_encoder(base)
+    tokens = len(encoder.processor.tokenizer(" red", add_special_tokens=False).input_ids)
+    # With the prompt's own tokens the first has more than 128, too.
+    fits, long = " red" * (120 // tokens), " red" * 300
+    assert encoder.too_long([fits, long]) == [long]
+    [whole, cut] = encoder.questions([fits, long])
+    [end] = encoder.questions([""])
+    assert len(whole) > 128
+    # What follows the question, up to the last token, which the answer begins with.
+    assert cut[-10:] == whole[-10:] == end[-10:]
+
+
+def test_a_processor_that_does_not_say_how_many_tokens_an_image_is_is_one_line(base, tmp_path):
+    folder = shutil.copytree(base, tmp_path / "base")
+    settings = json.loads((folder / "processor_config.json").read_text())
+    del settings["patch_size"]
+    (folder / "processor_config.json").write_text(json.dumps(settings))
+    with pytest.raises(ModelError, match="processor_config.json has no patch_size") as caught:
+        load_encoder(folder)
+    assert "\n" not in str(caught.value)
+
+
+def test_the_vision_tower_is_not_compiled(base, places):
+    encoder, model = load_encoder(base), load_model(base)
+    pictures = encoder.images([ImageReader(places).read("image00")])
+    with pytest.raises(ParameterError, match=r"compute.compile is for BLIP alone"):
+        llava.encode_images(model, pictures, VisionOptions(compiled=True))
