@@ -25,6 +25,19 @@ def prepare_model(model: nn.Module, device: torch.device, precision: str) -> Non
             module.cast_input_dtype_enabled = False
 
 
+def train_adapter(model: nn.Module) -> None:
+    """Set a model with LoRA layers to training: their dropout is on, and none of the frozen base.
+
+    Some bases, such as BLIP-2, have dropout of their own. In image states without gradient it would be noise alone.
+    """
+    model.eval()
+    for module in model.modules():
+        if isinstance(module, BaseTunerLayer):
+            # DoRA asks the layer itself, not its dropout.
+            module.training = True
+            module.lora_dropout.train()
+
+
 def autocast(device: torch.device, precision: str) -> AbstractContextManager:
     """Return the autocast context that a model of `prepare_model` runs in."""
     return torch.autocast(device.type, PRECISIONS[precision], enabled=precision != "float32")

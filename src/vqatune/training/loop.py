@@ -18,7 +18,7 @@ from vqatune.models.checkpoint import fingerprint, load_model
 from vqatune.models.device import device_name, reseed, start
 from vqatune.models.encoder import Encoder, load_encoder
 from vqatune.models.packing import PackedBatch, pack_batch
-from vqatune.models.prepare import prepare_model
+from vqatune.models.prepare import prepare_model, train_adapter
 from vqatune.params import Params
 from vqatune.runtime.code import digest_code
 from vqatune.runtime.fingerprints import digest_contents, digest_folder, digest_table, make_key
@@ -77,7 +77,7 @@ def train_version(
     else:
         model = lora.continue_adapter(model, previous, params.lora)
     prepare_model(model, device, params.compute.precision)
-    model.train()
+    train_adapter(model)
     plan = _Plan(params, pairs, ImageReader(places), encoder)
     optimization = Optimization(model, params, device, len(plan.steps))
     state = ChainState(version, base_print, step=0, pairs_seen=0)
