@@ -1,7 +1,10 @@
 import multiprocessing
 
+import pandas as pd
 import pytest
 import torch
+from PIL import Image
+from tiny_families import tiny_model
 
 from vqatune.errors import ArchiveError, DataError
 from vqatune.loading.loader import ImageReader, MicroBatchImages, load_images
@@ -80,3 +83,16 @@ def test_a_word_that_the_vocabulary_lacks_is_spelled(encoder):
 
 def test_an_endless_question_is_cut(encoder):
     assert len(encoder.questions(["red " * 1000])[0]) == 128
+
+
+def test_a_picture_that_the_model_does_not_take_fails_alone_and_is_named(places, tmp_path):
+    archive = tmp_path / "pictures.tar"
+    with archive.open("wb") as file:
+        Image.new("RGB", (1, 1000)).save(file, "PNG")
+    row = {"image_id": "narrow", "archive": str(archive), "offset": 0, "length": archive.stat().st_size}
+    reader = ImageReader(pd.concat([places, pd.DataFrame([row])], ignore_index=True))
+    _, encoder = tiny_model("qwen2_5_vl")
+    [loaded] = load_images(MicroBatchImages([["image03", "narrow", "image01"]], reader, encoder), 0)
+    assert len(loaded.pictures) == 2 and list(loaded.failures) == [1]
+    text = str(loaded.failures[1])
+    assert text.startswith("image narrow: the model does not take this picture") and "\n" not in text

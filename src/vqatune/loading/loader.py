@@ -55,7 +55,7 @@ class ImageEncoder(Protocol):
     """What preprocesses images."""
 
     def images(self, images: list[Image.Image]) -> Ragged:
-        """Return preprocessed images, on the CPU."""
+        """Return preprocessed images, on the CPU; raises ImageError where the model does not take one of them."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class LoadedImages:
     pictures: Ragged | None
     """The images that open; None where none does."""
     failures: dict[int, ImageError]
-    """Index in the micro-batch → why that image does not open."""
+    """Index in the micro-batch → why that image does not open, or is not for this model."""
     states: Path | None = None
     """The file that caches, or is to cache, the image states; where it exists, pictures is None."""
 
@@ -86,20 +86,39 @@ class MicroBatchImages(Dataset):
 
     def __getitem__(self, number: int) -> LoadedImages | VqatuneError:
         """Return a micro-batch's images, or an error: raised in a worker process it would lose its type and text."""
-        images, failures = [], {}
+        images: dict[int, Image.Image] = {}
+        failures: dict[int, ImageError] = {}
+        image_ids = self.image_ids[number]
         try:
-            states = self._states_file(self.image_ids[number])
+            states = self._states_file(image_ids)
             if states and states.exists():
                 return LoadedImages(None, {}, states)
-            for index, image_id in enumerate(self.image_ids[number]):
+            for index, image_id in enumerate(image_ids):
                 try:
-                    images.append(self.reader.read(image_id))
+                    images[index] = self.reader.read(image_id)
                 except ImageError as error:
                     failures[index] = error
+            try:
+                pictures = self.encoder.images(list(images.values())) if images else None
+            except ImageError:
+                # One of them is not for this model: it fails alone.
+                pictures, refused = self._encode_one_by_one(images, image_ids)
+                failures |= refused
         except VqatuneError as error:
             return error
-        pictures = self.encoder.images(images) if images else None
         return LoadedImages(pictures, failures, None if failures else states)
+
+    def _encode_one_by_one(
+        self, images: dict[int, Image.Image], image_ids: list[str]
+    ) -> tuple[Ragged | None, dict[int, ImageError]]:
+        encoded, failures = [], {}
+        for index, image in images.items():
+            try:
+                encoded.append(self.encoder.images([image]))
+            except ImageError as error:
+                error.add_context(f"image {image_ids[index]}")
+                failures[index] = error
+        return Ragged.joined(encoded) if encoded else None, failures
 
     def _states_file(self, image_ids: list[str]) -> Path | None:
         if self.states is None:

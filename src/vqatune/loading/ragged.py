@@ -45,3 +45,7 @@ class Ragged:
     def map(self, change: Callable[[Tensor], Tensor]) -> "Ragged":
         """Return the tensors changed by a function that keeps their rows."""
         return replace(self, tensors={name: change(tensor) for name, tensor in self.tensors.items()})
+
+    def float(self) -> "Ragged":
+        """Return the tensors in float32, but those of integers."""
+        return self.map(lambda tensor: tensor.float() if tensor.is_floating_point() else tensor)

@@ -5,11 +5,12 @@ transformers. It encodes an image once, whatever is asked about it, and a questi
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, cast, runtime_checkable
 
 from PIL import Image
 from torch import Tensor, nn
@@ -99,7 +100,7 @@ class Family(Protocol):
         """Return a model with random weights, tiny or (None) of the usual size, and its processor; raises ParameterError."""
 
     def pictures(self, processor: Any, images: list[Image.Image]) -> Ragged:
-        """Return preprocessed images."""
+        """Return preprocessed images; raises ImageError where the model does not take one of them."""
 
     def questions(self, processor: Any, texts: list[str], longest: int | None) -> list[list[int]]:
         """Return the questions' token ids, truncated to `longest` tokens (None: whole)."""
@@ -162,20 +163,15 @@ class SeenThroughFamily(Protocol):
         """Return the number of patches along a side of an image, which is square."""
 
 
-def _blip() -> Family:
-    from vqatune.models.families import blip
-
-    return blip
-
-
-def _llava() -> Family:
-    from vqatune.models.families import llava
-
-    return llava
-
-
-FAMILIES: dict[str, Callable[[], Family]] = {"blip": _blip, "llava": _llava}
-"""config.model_type → its family, which is imported when it is needed."""
+FAMILIES = {
+    "blip": "blip",
+    "blip-2": "blip_2",
+    "llava": "llava",
+    "idefics3": "idefics3",
+    "qwen2_5_vl": "qwen_vl",
+    "qwen2_vl": "qwen_vl",
+}
+"""config.model_type → the package of models/families that serves it, which is imported when it is needed."""
 
 
 @cache
@@ -185,7 +181,7 @@ def family_named(name: str) -> Family:
         raise ModelError(
             f"a model of type {name!r} is of no family that is known: choose one of {', '.join(FAMILIES)}"
         )
-    return FAMILIES[name]()
+    return cast("Family", import_module(f"vqatune.models.families.{FAMILIES[name]}"))
 
 
 def family_of(model: nn.Module) -> Family:

@@ -39,10 +39,10 @@ class ModelParams(Section):
         description="showroom: a tiny model trained here in a minute; hub: the checkpoint named below; random: the "
         "architecture of blip-vqa-base with random weights, for benchmarks.",
     )
-    family: Literal["blip", "llava"] = Field(
+    family: Literal["blip", "blip-2", "llava", "idefics3", "qwen2_5_vl"] = Field(
         "blip",
-        description="With source showroom: what the tiny model is, a BLIP or a LLaVA (which needs lora.target_modules of its "
-        "own, such as the preset text_query_value_dense). A hub checkpoint says itself what it is.",
+        description="With source showroom: what the tiny model is (idefics3: as SmolVLM). All but blip need "
+        "lora.target_modules of their own, such as the preset text_query_value_dense. A hub checkpoint says itself what it is.",
     )
     name: str = Field("Salesforce/blip-vqa-base", description="Checkpoint on the Hugging Face Hub.")
     revision: str | None = Field(

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from torch import Tensor, nn
+from torch import nn
 
 from vqatune.inference.prediction.decoding import answer_log_probabilities
 from vqatune.inference.prediction.micro_batches import InferenceModel, run_inference
@@ -128,7 +128,7 @@ def measure_grounding(
 
 
 def _score(model: nn.Module, rows: list[int], batch: PackedBatch) -> Iterator[tuple[int, float]]:
-    batch = replace(batch, image_states=image_states_of(model, batch).map(Tensor.float))
+    batch = replace(batch, image_states=image_states_of(model, batch).float())
     return zip(rows, answer_log_probabilities(model, batch).double().tolist(), strict=True)
 
 

@@ -9,7 +9,6 @@ The last token of a prompt is the first that an answer is decoded from: a questi
 token has a logit as every other one has, and a question is never computed twice.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -17,8 +16,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from transformers import Cache, DynamicCache
 
+from vqatune.errors import ModelError
 from vqatune.loading.ragged import Ragged
-from vqatune.models.family import Past
+from vqatune.models.family import AnswerTokens, Past, VisionOptions, image_states_of
 from vqatune.models.packing import PackedBatch, RowLayout, Texts
 
 PREFIX, PADDING = -1, -2
@@ -33,11 +33,45 @@ class Language:
     """From embedded tokens to their last states, as transformers' LlamaModel."""
     head: nn.Module
     """From last states to logits."""
+    embed: nn.Module
+    """From token ids to embeddings."""
     eager: bool
     """Whether attention is computed by transformers' eager code, which takes masks as numbers to add."""
+    context: int
+    """The largest number of tokens that it reads."""
+
+    @classmethod
+    def of(cls, model: nn.Module) -> "Language":
+        """Return the parts of a model of transformers, with or without LoRA layers."""
+        decoder = model.get_decoder()
+        if hasattr(decoder, "lm_head"):
+            decoder = decoder.get_decoder()
+        config = decoder.config
+        return cls(
+            decoder,
+            head=model.get_output_embeddings(),
+            embed=model.get_input_embeddings(),
+            eager=config._attn_implementation == "eager",
+            context=config.max_position_embeddings,
+        )
 
     def run(self, embedded: Tensor, positions: Tensor, mask: Tensor, cache: Cache | None) -> Tensor:
-        """Return last states, (rows, width, features); `mask` is (rows, 1, width, keys), True where to attend."""
+        """Return last states, (rows, width, features).
+
+        Args:
+            embedded: (rows, width, features).
+            positions: (rows, width), or (axes, rows, width) where a position has several axes.
+            mask: (rows, 1, width, keys), True where to attend.
+            cache: of keys and values; None for none.
+
+        Raises ModelError where a position is beyond the context.
+        """
+        last = int(positions.max())
+        if last >= self.context:
+            raise ModelError(
+                f"an image with one question and its answer takes {last + 1} tokens, and the model reads {self.context}: take "
+                "smaller images, or shorter questions"
+            )
         if self.eager:
             added = torch.zeros(mask.shape, dtype=embedded.dtype, device=mask.device)
             mask = added.masked_fill(~mask, torch.finfo(embedded.dtype).min)
@@ -91,7 +125,7 @@ class _Rows:
     owner: Tensor
     """(images, width)."""
     positions: Tensor
-    """(images, width)."""
+    """(images, width), or (axes, images, width)."""
 
     def pad(self, flat: Tensor) -> Tensor:
         """(prefixes and texts, features) → (images, width, features), with zeros in the padding."""
@@ -108,17 +142,17 @@ class _Rows:
         return ((own | prefix) & before)[:, None]
 
 
-def _make_rows(prefixes: tuple[int, ...], counts: Tensor, lengths: Tensor, positions: Tensor) -> _Rows:
+def _make_rows(states: Ragged, counts: Tensor, lengths: Tensor, positions: Tensor) -> _Rows:
     """Lay out texts behind their images' prefixes.
 
     Args:
-        prefixes: tokens of each image's prefix.
+        states: of images, as `image_prefix.embed_prefixes`.
         counts: the number of texts of each image.
         lengths: tokens of each text, image by image.
         positions: (tokens of the texts,): each token's position in its text.
     """
     device = lengths.device
-    prefix = torch.tensor(prefixes, device=device)
+    prefix = torch.tensor(states.rows["prefix"], device=device)
     image_of_text = torch.arange(len(counts), device=device).repeat_interleave(counts)
     text_of_token = torch.arange(len(lengths), device=device).repeat_interleave(lengths)
     image_of_token = image_of_text[text_of_token]
@@ -134,9 +168,19 @@ def _make_rows(prefixes: tuple[int, ...], counts: Tensor, lengths: Tensor, posit
     )
     owner = torch.full((len(prefix) * width,), PADDING, device=device)
     owner[slot] = torch.cat([torch.full_like(in_prefix, PREFIX), text_of_token])
-    places = torch.zeros_like(owner)
-    places[slot] = torch.cat([in_prefix, prefix[image_of_token] + positions])
-    return _Rows(slot, owner.view(len(prefix), width), places.view(len(prefix), width))
+    of_prefix = states.tensors["positions"]
+    of_texts = _positions_after(states)[image_of_token] + positions
+    axes = of_prefix.shape[1]
+    places = of_prefix.new_zeros(len(prefix) * width, axes)
+    places[slot] = torch.cat([of_prefix, of_texts[:, None].expand(-1, axes)])
+    places = places.T.reshape(axes, len(prefix), width)
+    return _Rows(slot, owner.view(len(prefix), width), places if axes > 1 else places[0])
+
+
+def _positions_after(states: Ragged) -> Tensor:
+    """Return the position that follows each image's prefix: one more than the largest of any axis."""
+    largest = [own.max() for own in states.tensors["positions"].split(states.rows["positions"])]
+    return torch.stack(largest) + 1
 
 
 def _pairs_of_images(batch: PackedBatch) -> Tensor:
@@ -147,31 +191,37 @@ def _pairs_of_images(batch: PackedBatch) -> Tensor:
     return torch.diff(reached + 1, prepend=reached.new_zeros(1))
 
 
-def encode_questions(
-    language: Language, embed: Callable[[Tensor], Tensor], batch: PackedBatch
-) -> PackedQuestions:
-    """Return the keys and values of the questions of a batch whose image states are embedded prefixes.
+def answer_tokens(model: nn.Module) -> AnswerTokens:
+    """Return the vocabulary of a model's answers; `Prompt.tell_model` has told it where they start and end."""
+    config = model.config.get_text_config()
+    padding = config.pad_token_id
+    return AnswerTokens(
+        start=model.answer_start,
+        end=model.answer_end,
+        padding=model.answer_end if padding is None else padding,
+        count=config.vocab_size,
+        layers=config.num_hidden_layers,
+    )
 
-    Args:
-        language: the parts of the model.
-        embed: from token ids to embeddings.
-        batch: image_states has "prefix", (tokens, features), an image's rows being its prefix.
-    """
-    prefixes = batch.image_states.rows["prefix"]
+
+def encode_questions(model: nn.Module, batch: PackedBatch) -> PackedQuestions:
+    """Return the keys and values of the questions of a batch that holds image states (`image_prefix.embed_prefixes`)."""
+    language, states = Language.of(model), batch.image_states
     lengths = batch.questions.rows.mask.sum(1)
     counts = _pairs_of_images(batch)
-    rows = _make_rows(prefixes, counts, lengths, batch.questions.positions)
-    flat = torch.cat([batch.image_states.tensors["prefix"], embed(batch.questions.ids)])
+    rows = _make_rows(states, counts, lengths, batch.questions.positions)
+    flat = torch.cat([states.tensors["prefix"], language.embed(batch.questions.ids)])
     cache = DynamicCache()
     language.run(rows.pad(flat), rows.positions, rows.mask(), cache)
     row = torch.arange(len(counts), device=lengths.device).repeat_interleave(counts)
-    position = torch.tensor(prefixes, device=lengths.device)[row] + lengths
+    position = _positions_after(states)[row] + lengths
     layers = [(layer.keys, layer.values) for layer in cache.layers]
     return PackedQuestions(layers, rows.owner, row, torch.arange(len(row), device=row.device), position)
 
 
-def pair_losses(language: Language, embed: Callable[[Tensor], Tensor], batch: PackedBatch) -> Tensor:
-    """Return each pair's mean cross-entropy over its answer's tokens: float32 (pairs,); arguments as `encode_questions`."""
+def pair_losses(model: nn.Module, batch: PackedBatch, options: VisionOptions | None = None) -> Tensor:
+    """Return each pair's mean cross-entropy over its answer's tokens, as Family.pair_losses."""
+    language, images = Language.of(model), image_states_of(model, batch, options)
     asked, answered = (texts.rows.mask.sum(1) for texts in (batch.questions, batch.inputs))
     lengths = asked + answered
     starts = lengths.cumsum(0) - lengths
@@ -182,24 +232,24 @@ def pair_losses(language: Language, embed: Callable[[Tensor], Tensor], batch: Pa
     ids = torch.empty(int(lengths.sum()), dtype=torch.int64, device=lengths.device)
     ids[at_question], ids[at_answer] = batch.questions.ids, batch.inputs.ids
     positions = torch.arange(len(ids), device=ids.device) - starts[pairs.repeat_interleave(lengths)]
-    rows = _make_rows(batch.image_states.rows["prefix"], _pairs_of_images(batch), lengths, positions)
-    prefix = batch.image_states.tensors["prefix"]
-    states = language.run(rows.pad(torch.cat([prefix, embed(ids)])), rows.positions, rows.mask(), None)
+    rows = _make_rows(images, _pairs_of_images(batch), lengths, positions)
+    prefix = images.tensors["prefix"]
+    flat = torch.cat([prefix, language.embed(ids)])
+    states = language.run(rows.pad(flat), rows.positions, rows.mask(), None)
     states = states.flatten(0, 1).index_select(0, rows.slot[len(prefix) + at_answer])
     losses = F.cross_entropy(language.head(states).float(), batch.labels, reduction="none")
     return batch.inputs.rows.total(losses) / answered
 
 
 def decode(
-    language: Language,
-    embed: Callable[[Tensor], Tensor],
+    model: nn.Module,
     texts: Texts,
     questions: PackedQuestions,
     by_pair: RowLayout,
     past: Past | None = None,
 ) -> Tensor:
     """Return the logits of the token after each token of the texts, (tokens, vocabulary), as Family.decode."""
-    device = texts.ids.device
+    language, device = Language.of(model), texts.ids.device
     text = texts.rows.slot // texts.rows.mask.shape[1]
     pair = by_pair.slot // by_pair.mask.shape[1]
     row = questions.row[pair]
@@ -218,7 +268,7 @@ def decode(
     to_new = (own_text[:, None, :] == own_text[:, :, None]) & (index[None, :] <= index[:, None])
     mask = torch.cat([to_row, to_old, to_new], 2)[:, None]
     positions = new.pad(questions.position[pair] + texts.positions, 0)
-    embedded = embed(texts.ids)
+    embedded = language.embed(texts.ids)
     rows = embedded.new_zeros(len(questions.owner) * new.width, embedded.shape[-1])
     rows = rows.index_copy(0, new.slot, embedded).view(len(questions.owner), new.width, -1)
     cache = _Joined(questions, past, old, new)
@@ -288,8 +338,3 @@ class _Joined(Cache):
     def get_seq_length(self, layer_idx: int = 0) -> int:
         """Return the number of tokens of a row, which is not what positions follow: these are given."""
         return self._questions.owner.shape[1]
-
-
-def prefix_states(prefixes: Tensor, rows: tuple[int, ...]) -> Ragged:
-    """Return image states of embedded prefixes, (tokens, features), with the number of tokens of each image."""
-    return Ragged({"prefix": prefixes}, {"prefix": rows})

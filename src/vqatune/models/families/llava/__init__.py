@@ -1,29 +1,23 @@
 """LLaVA-1.5 and BakLLaVA, as a family (models.family.Family)."""
 
-from vqatune.models.families.llava.model import (
-    PARTS,
-    PRESETS,
-    answer_tokens,
-    decode,
-    encode_images,
-    encode_questions,
-    pair_losses,
-)
+from vqatune.models.families.decoder_only import answer_tokens, decode, encode_questions, pair_losses
+from vqatune.models.families.llava.model import PARTS, PRESETS, encode_images
 from vqatune.models.families.llava.processor import (
-    answer_texts,
-    answers,
+    PROMPT,
     load_model,
     load_processor,
     pictures,
-    questions,
     save_checkpoint,
     save_processor,
 )
 from vqatune.models.families.llava.untrained import make_untrained
 
+questions, answers, answer_texts = PROMPT.questions, PROMPT.answers, PROMPT.answer_texts
+
 __all__ = [
     "PARTS",
     "PRESETS",
+    "PROMPT",
     "answer_texts",
     "answer_tokens",
     "answers",

@@ -1,6 +1,5 @@
 """A tiny LLaVA with random weights, and a tokenizer built from texts."""
 
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import (
     CLIPVisionConfig,
     LlamaConfig,
@@ -11,8 +10,8 @@ from transformers import (
 )
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 
-from vqatune.errors import ParameterError
-from vqatune.models.families.llava.processor import PROMPT, answers
+from vqatune.models.families import processors
+from vqatune.models.families.llava.processor import PROMPT
 from vqatune.params import TinyParams
 
 SPECIAL = ["<pad>", "<s>", "</s>", "<image>"]
@@ -30,8 +29,7 @@ def make_untrained(
 
     Raises ParameterError without a size: LLaVA's own has 7 billion weights.
     """
-    if tiny is None:
-        raise ParameterError("model.source random is for model.family blip: take showroom or hub")
+    tiny = processors.required_size(tiny)
     tokenizer = make_tokenizer(texts, vocabulary)
     size = {"height": tiny.image_size, "width": tiny.image_size}
     images = CLIPImageProcessorPil(size=size, do_center_crop=False)
@@ -43,29 +41,16 @@ def make_untrained(
         num_additional_image_tokens=1,
     )
     model = LlavaForConditionalGeneration(make_config(tokenizer, tiny))
-    model.answer_start = answers(processor, [""], 2)[0][0]
+    PROMPT.tell_model(model, tokenizer)
     return model, processor
 
 
 def make_tokenizer(texts: list[str], vocabulary: int) -> PreTrainedTokenizerFast:
-    """Build a byte-level BPE tokenizer; it does not depend on the order of the texts."""
-    tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.decoder = decoders.ByteLevel()
-    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    trainer = trainers.BpeTrainer(
-        vocab_size=vocabulary, special_tokens=SPECIAL, initial_alphabet=alphabet, show_progress=False
-    )
-    # As they stand in the prompt: an answer follows a space.
-    asked = [PROMPT.format(text) for text in sorted(texts)]
-    tokenizer.train_from_iterator([*asked, *(f" {text}" for text in sorted(texts))], trainer)
-    return PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer,
-        bos_token="<s>",
-        eos_token="</s>",
-        pad_token="<pad>",
-        extra_special_tokens={"image_token": "<image>"},
-    )
+    """Build a tokenizer from texts as they stand in the prompt, and behind it: an answer follows a space."""
+    texts = sorted(texts)
+    asked = [PROMPT.template.format(text) for text in texts]
+    texts_in_place = [*asked, *(f" {text}" for text in texts)]
+    return processors.make_tokenizer(texts_in_place, vocabulary, SPECIAL, {"image_token": "<image>"})
 
 
 def make_config(tokenizer: PreTrainedTokenizerFast, tiny: TinyParams) -> LlavaConfig:

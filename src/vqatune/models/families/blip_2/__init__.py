@@ -1,0 +1,35 @@
+"""BLIP-2 with OPT, as a family (models.family.Family)."""
+
+from vqatune.models.families.blip_2.model import PARTS, PRESETS, encode_images
+from vqatune.models.families.blip_2.processor import (
+    PROMPT,
+    load_model,
+    load_processor,
+    pictures,
+    save_checkpoint,
+    save_processor,
+)
+from vqatune.models.families.blip_2.untrained import make_untrained
+from vqatune.models.families.decoder_only import answer_tokens, decode, encode_questions, pair_losses
+
+questions, answers, answer_texts = PROMPT.questions, PROMPT.answers, PROMPT.answer_texts
+
+__all__ = [
+    "PARTS",
+    "PRESETS",
+    "PROMPT",
+    "answer_texts",
+    "answer_tokens",
+    "answers",
+    "decode",
+    "encode_images",
+    "encode_questions",
+    "load_model",
+    "load_processor",
+    "make_untrained",
+    "pair_losses",
+    "pictures",
+    "questions",
+    "save_checkpoint",
+    "save_processor",
+]

@@ -1,0 +1,98 @@
+"""Questions and answers as the token ids of a language model, which reads a question in the words of a prompt.
+
+A prompt is cut in two: what comes before the question is an image's prefix, which all of its questions share; the rest
+is the question's own. It is cut at a special token, so that both parts have the ids that they have in the whole.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor, nn
+from transformers import PreTrainedTokenizerBase
+
+from vqatune.errors import ModelError
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """The words that a family puts a question in, and where an answer follows."""
+
+    template: str
+    """{} is the question."""
+    cut: str
+    """The special token that ends the prefix."""
+    image: str | None = None
+    """The token of the template in whose place an image's tokens come; None: they come first of all."""
+    space: str = " "
+    """What stands between the prompt and an answer."""
+    end: str | None = None
+    """The token that ends an answer; None: the tokenizer's own end of text."""
+
+    def prefix(self, tokenizer: PreTrainedTokenizerBase, image: list[int]) -> list[int]:
+        """Return the ids of what comes before a question, with those of an image in their place."""
+        ids = self._ids(tokenizer, "")
+        before = ids[: self._end_of_prefix(tokenizer, ids)]
+        if self.image is None:
+            return [*image, *before]
+        place = before.index(tokenizer.convert_tokens_to_ids(self.image))
+        return [*before[:place], *image, *before[place + 1 :]]
+
+    def questions(self, processor: Any, texts: list[str], longest: int | None) -> list[list[int]]:
+        """Return the ids of what follows the prefix, up to the last token but one.
+
+        The question itself is truncated to `longest` tokens (None: whole), never the words around it.
+        """
+        tokenizer = processor.tokenizer
+        if longest is not None:
+            ids = tokenizer(texts, add_special_tokens=False, truncation=True, max_length=longest).input_ids
+            whole = tokenizer(texts, add_special_tokens=False).input_ids
+            texts = [
+                text if len(cut) == len(all_) else tokenizer.decode(cut)
+                for text, cut, all_ in zip(texts, ids, whole, strict=True)
+            ]
+        return [self._rest(tokenizer, text)[:-1] for text in texts]
+
+    def answers(self, processor: Any, texts: list[str], longest: int) -> list[list[int]]:
+        """Return the ids of answers from the last token of the prompt to the end token, truncated to `longest` tokens.
+
+        Raises ModelError where an answer changes the ids of the prompt before it.
+        """
+        tokenizer = processor.tokenizer
+        asked, end = self._rest(tokenizer, ""), self.end_id(tokenizer)
+        found = []
+        for text in texts:
+            ids = self._rest(tokenizer, "", f"{self.space}{text}".rstrip(" "))
+            if ids[: len(asked)] != asked:
+                raise ModelError(
+                    f"the answer {text!r} changes the tokens of the prompt before it: this tokenizer cannot be used"
+                )
+            found.append([asked[-1], *ids[len(asked) :][: longest - 2], end])
+        return found
+
+    def answer_texts(self, processor: Any, ids: Tensor) -> list[str]:
+        """Return the texts of answers' token ids, (answers, tokens)."""
+        return [text.strip() for text in processor.tokenizer.batch_decode(ids, skip_special_tokens=True)]
+
+    def end_id(self, tokenizer: PreTrainedTokenizerBase) -> int:
+        """Return the id of the token that ends an answer."""
+        return tokenizer.eos_token_id if self.end is None else tokenizer.convert_tokens_to_ids(self.end)
+
+    def tell_model(self, model: nn.Module, tokenizer: PreTrainedTokenizerBase) -> None:
+        """Tell a model which tokens its answers start from and end with, as `decoder_only.answer_tokens` wants it."""
+        model.answer_start, model.answer_end = self._rest(tokenizer, "")[-1], self.end_id(tokenizer)
+
+    def _rest(self, tokenizer: PreTrainedTokenizerBase, question: str, answer: str = "") -> list[int]:
+        ids = self._ids(tokenizer, question, answer)
+        return ids[self._end_of_prefix(tokenizer, ids) :]
+
+    def _ids(self, tokenizer: PreTrainedTokenizerBase, question: str, answer: str = "") -> list[int]:
+        return tokenizer(self.template.format(question) + answer).input_ids
+
+    def _end_of_prefix(self, tokenizer: PreTrainedTokenizerBase, ids: list[int]) -> int:
+        cut = tokenizer.convert_tokens_to_ids(self.cut)
+        if cut not in ids:
+            raise ModelError(
+                f"this tokenizer makes no {self.cut} of the prompt {self.template!r}: model.name must be a checkpoint with "
+                "its own tokenizer"
+            )
+        return ids.index(cut) + 1

@@ -1,0 +1,35 @@
+"""Qwen2.5-VL and Qwen2-VL, as a family (models.family.Family)."""
+
+from vqatune.models.families.decoder_only import answer_tokens, decode, encode_questions, pair_losses
+from vqatune.models.families.qwen_vl.model import PARTS, PRESETS, encode_images
+from vqatune.models.families.qwen_vl.processor import (
+    PROMPT,
+    load_model,
+    load_processor,
+    pictures,
+    save_checkpoint,
+    save_processor,
+)
+from vqatune.models.families.qwen_vl.untrained import make_untrained
+
+questions, answers, answer_texts = PROMPT.questions, PROMPT.answers, PROMPT.answer_texts
+
+__all__ = [
+    "PARTS",
+    "PRESETS",
+    "PROMPT",
+    "answer_texts",
+    "answer_tokens",
+    "answers",
+    "decode",
+    "encode_images",
+    "encode_questions",
+    "load_model",
+    "load_processor",
+    "make_untrained",
+    "pair_losses",
+    "pictures",
+    "questions",
+    "save_checkpoint",
+    "save_processor",
+]

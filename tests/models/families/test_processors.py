@@ -1,0 +1,116 @@
+"""Pictures and prompts as transformers' own processors make them: here, and with torchvision (golden files)."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from golden_pictures import QUESTION, SIZES, draw_pictures, sample
+from PIL import Image
+from tiny_families import STOCK, tiny_model
+
+from vqatune.errors import ImageError, ModelError
+from vqatune.models.encoder import Encoder, load_encoder
+
+GOLDEN = Path(__file__).parent / "golden"
+TENSOR = {"llava": "pixel_values", "blip-2": "pixel_values", "idefics3": "tiles", "qwen2": "patches"}
+NOT_SAID = {
+    "llava": ("patch_size", "processor_config.json has no patch_size"),
+    "blip-2": ("num_query_tokens", "processor_config.json has no num_query_tokens"),
+    "idefics3": ("image_seq_len", "processor_config.json has no image_seq_len"),
+    "qwen2_5_vl": ("processor_class", "processor_config.json"),
+}
+
+
+def _pixels(encoder: Encoder, picture: Image.Image) -> torch.Tensor:
+    [name] = [name for kind, name in TENSOR.items() if encoder.model_type.startswith(kind)]
+    return encoder.images([picture]).tensors[name]
+
+
+def _ids(encoder: Encoder, picture: Image.Image) -> list[int]:
+    [question], [answer] = encoder.questions([QUESTION]), encoder.answers(["red"])
+    return [*encoder.images([picture]).tensors["prefix"].tolist(), *question, answer[0]]
+
+
+@pytest.mark.parametrize("kind", STOCK)
+def test_ids_and_pixels_are_those_of_transformers_with_torchvision(kind):
+    golden = json.loads((GOLDEN / f"{kind.replace(' ', '_')}.json").read_text())
+    _, encoder = tiny_model(kind)
+    for picture, expected in zip(draw_pictures(), golden["pictures"], strict=True):
+        assert _ids(encoder, picture) == expected["ids"]
+        pixels = _pixels(encoder, picture)
+        assert list(pixels.shape) == [size for size in expected["shape"] if size != 1] or pixels.numel() == (
+            torch.Size(expected["shape"]).numel()
+        )
+        # torchvision resizes in other steps than Pillow: one or two levels of 255, which are 0.03 here.
+        torch.testing.assert_close(
+            torch.tensor(sample(pixels)), torch.tensor(expected["pixels"]), rtol=0, atol=0.03
+        )
+
+
+@pytest.mark.parametrize("kind", [kind for kind in STOCK if not kind.startswith("qwen")])
+def test_ids_and_pixels_are_those_of_transformers_with_pillow(kind):
+    _, encoder = tiny_model(kind)
+    for picture in draw_pictures():
+        stock = encoder.processor(
+            images=[picture], text=[encoder.family.PROMPT.template.format(QUESTION)], return_tensors="pt"
+        )
+        assert _ids(encoder, picture) == stock["input_ids"][0].tolist()
+        pixels = _pixels(encoder, picture)
+        torch.testing.assert_close(pixels, stock["pixel_values"].view_as(pixels), rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("kind", STOCK)
+def test_pictures_are_the_same_together_and_alone(kind):
+    _, encoder = tiny_model(kind)
+    together = encoder.images(draw_pictures())
+    for number, picture in enumerate(draw_pictures()):
+        alone, own = encoder.images([picture]), together.select(number, number + 1)
+        assert alone.rows == own.rows
+        for name, tensor in alone.tensors.items():
+            assert torch.equal(tensor, own.tensors[name]), name
+    assert len(together) == len(SIZES)
+
+
+@pytest.mark.parametrize("kind", NOT_SAID)
+def test_a_processor_that_does_not_say_how_many_tokens_an_image_is_is_one_line(kind, tmp_path):
+    _, encoder = tiny_model(kind)
+    encoder.family.save_processor(encoder.processor, tmp_path)
+    path = tmp_path / "processor_config.json"
+    settings = json.loads(path.read_text())
+    setting, text = NOT_SAID[kind]
+    settings.pop(setting)
+    path.write_text(json.dumps(settings))
+    with pytest.raises(ModelError, match=text) as caught:
+        load_encoder(tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", NOT_SAID)
+def test_a_processor_of_another_model_is_one_line_and_nothing_is_written(kind, tmp_path):
+    model, encoder = tiny_model(kind)
+    processor = encoder.family.save_processor(encoder.processor, tmp_path / "processor")
+    if kind == "idefics3":
+        processor.image_seq_len = 9
+    elif kind == "blip-2":
+        processor.num_query_tokens = 9
+    elif kind == "llava":
+        processor.patch_size = 16
+    else:
+        processor.image_processor.patch_size = 4
+    with pytest.raises(ModelError, match=r"makes \d+ tokens of an image, and the model \d+") as caught:
+        encoder.family.save_checkpoint(model, processor, tmp_path / "base", "[ENC]")
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "base" / "model.safetensors").exists()
+
+
+@pytest.mark.parametrize("kind", STOCK)
+def test_a_picture_of_extreme_aspect_is_taken_or_refused_in_one_line(kind):
+    _, encoder = tiny_model(kind)
+    narrow = Image.new("RGB", (1, 5000), "red")
+    if kind.startswith("qwen"):
+        with pytest.raises(ImageError, match="does not take this picture: absolute aspect ratio") as caught:
+            encoder.images([narrow])
+        assert "\n" not in str(caught.value)
+    else:
+        assert len(encoder.images([narrow])) == 1
