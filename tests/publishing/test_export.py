@@ -11,6 +11,7 @@ import pytest
 import torch
 import yaml
 from safetensors.torch import load_file, save_file
+from stored_checkpoints import cast, store
 from transformers import BlipForQuestionAnswering, BlipProcessor
 
 from vqatune.cli import main
@@ -215,6 +216,20 @@ def test_what_is_not_here_is_said_to_be_unknown(root, tmp_path):
     card = (tmp_path / "again" / "README.md").read_text()
     assert "33 question-answer pairs about 17 images, repeats counted, in 2 batches." in card
     assert "| v2 | v1 | 5 | 9 | 33 | 3 |" in card
+
+
+def test_a_version_of_a_base_in_16_bits_is_exported_in_16_bits(
+    tiny_with, tiny_base, pairs, places, repository, tmp_path
+):
+    models = tmp_path / "models"
+    base = store(tiny_base, models / "base", torch.float16)
+    train_version(tiny_with({"compute.precision": "bf16"}), "v1", base, None, pairs, places, models / "v1")
+    shutil.copy(repository / "params.yaml", tmp_path)
+    export_merged("v1", tmp_path / "merged", tmp_path)
+    expected = lora.load_adapter(load_model(base), models / "v1").merge_and_unload()
+    expected = dict(cast(expected, torch.float16).named_parameters())
+    for name, weight in load_file(tmp_path / "merged" / "model.safetensors").items():
+        assert weight.dtype == torch.float16 and torch.equal(weight, expected[name]), name
 
 
 def test_an_empty_folder_is_filled(root, tmp_path):

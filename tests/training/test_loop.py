@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from stored_checkpoints import store
 
 from vqatune.errors import DataError, ModelError
 from vqatune.tables import read_csv
@@ -75,6 +76,19 @@ def test_the_same_inputs_give_the_same_bytes(train, tmp_path):
     first = _digests(train("v1"))
     (tmp_path / "v1").rename(tmp_path / "first")
     assert _digests(train("v1")) == first
+
+
+@pytest.mark.parametrize("variant", ["lora", "pissa"])
+def test_a_base_stored_in_16_bits_trains_as_the_same_weights_in_float32(
+    variant, train, tiny_with, tiny_base, tmp_path
+):
+    params = tiny_with({"compute.precision": "bf16", "lora.variant": variant})
+    stored = store(tiny_base, tmp_path / "stored", torch.bfloat16)
+    adapters = []
+    for base in (stored, store(stored, tmp_path / "float32")):
+        adapters.append((train("v1", params=params, base=base) / "adapter_model.safetensors").read_bytes())
+        shutil.rmtree(tmp_path / "v1")
+    assert adapters[0] == adapters[1]
 
 
 def test_the_optimizer_carries_over_to_the_next_version(train):

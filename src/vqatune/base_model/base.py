@@ -16,7 +16,7 @@ from vqatune.tables import replacing_folder
 
 
 def make_base(params: Params, texts: list[str], folder: Path) -> None:
-    """Write the base checkpoint of `model.source`.
+    """Write the base checkpoint of `model.source`, a hub checkpoint's weights in the dtype that they are stored in.
 
     Args:
         params: uses seed, model and compute.
@@ -36,7 +36,7 @@ def make_base(params: Params, texts: list[str], folder: Path) -> None:
                     "model.revision must pin the hub checkpoint to a commit, for the same weights"
                 )
             family = family_named(model_type(params.model.name, revision=revision))
-            model = family.load_model(params.model.name, revision=revision)
+            model = family.load_model(params.model.name, None, revision=revision)
             processor = family.load_processor(params.model.name, revision=revision)
         else:
             family = family_named(params.model.family)

@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import SafetensorError
 from torch import nn
 from transformers import PreTrainedModel
@@ -12,25 +13,38 @@ from transformers.utils import logging
 
 from vqatune.errors import ModelError
 from vqatune.models.family import family_named, model_type
+from vqatune.models.weight_files import find_weights, stored_dtype
 
 logging.set_verbosity_error()
 logging.disable_progress_bar()
 
 
-def load_model(source: str | Path, **hub: Any) -> nn.Module:
-    """Load the model of a folder or hub name, of whichever family it is, in float32.
+def load_model(source: str | Path, dtype: torch.dtype | None = torch.float32, **hub: Any) -> nn.Module:
+    """Load the model of a folder or hub name, of whichever family it is.
 
-    Raises ModelError where there is no such checkpoint, its family is not known, or its weights are not exactly those of
-    the architecture.
+    Args:
+        source: the folder or name.
+        dtype: of the weights; None for the one that they are stored in.
+        hub: `revision`, for a name.
+
+    Raises ModelError where there is no such checkpoint, its family is not known, files of it are missing, or its weights
+    are not exactly those of the architecture.
     """
-    return family_named(model_type(source, **hub)).load_model(source, **hub)
+    return family_named(model_type(source, **hub)).load_model(source, dtype, **hub)
 
 
-def load_weights(kind: type[PreTrainedModel], source: str | Path, **hub: Any) -> nn.Module:
-    """Load a checkpoint as a class of transformers, from safetensors, in float32; raises ModelError as `load_model`."""
+def load_weights(
+    kind: type[PreTrainedModel], source: str | Path, dtype: torch.dtype | None = torch.float32, **hub: Any
+) -> nn.Module:
+    """Load a checkpoint as a class of transformers, from one or several files in safetensors.
+
+    Arguments and errors are those of `load_model`.
+    """
     try:
+        # What config.json says of the dtype may be wrong, so that weights would be rounded.
+        dtype = stored_dtype(find_weights(source, **hub)) if dtype is None else dtype
         model, loading = kind.from_pretrained(
-            source, use_safetensors=True, output_loading_info=True, dtype="float32", **hub
+            source, use_safetensors=True, output_loading_info=True, dtype=dtype, **hub
         )
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -12,6 +12,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast, runtime_checkable
 
+import torch
 from PIL import Image
 from torch import Tensor, nn
 from transformers import PretrainedConfig
@@ -82,8 +83,10 @@ class Family(Protocol):
     """The presets of `lora.target_modules`: layer names, the last components of their dotted paths, or patterns with *
     that a whole path matches."""
 
-    def load_model(self, source: str | Path, **hub: Any) -> nn.Module:
-        """Load the model of a folder or hub name, in float32; raises ModelError."""
+    def load_model(
+        self, source: str | Path, dtype: torch.dtype | None = torch.float32, **hub: Any
+    ) -> nn.Module:
+        """Load the model of a folder or hub name, in `dtype` (None: as it is stored); raises ModelError."""
 
     def load_processor(self, source: str | Path, **hub: Any) -> Any:
         """Load the processor of a folder or hub name; raises ModelError."""

@@ -30,6 +30,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from vqatune.errors import ModelError, ParameterError
+from vqatune.models.adapter_precision import make_in_float32
 from vqatune.models.family import family_of
 from vqatune.params import LoraParams
 from vqatune.tables import write_json
@@ -66,15 +67,18 @@ def new_adapter(model: nn.Module, params: LoraParams) -> PeftModel:
     """Add a new adapter to the model, which still computes what the base does.
 
     Args:
-        model: the base model, in float32 (PiSSA decomposes its weights).
+        model: the base model; for PiSSA, which decomposes its weights, in float32.
         params: the target layers and the variant.
+
+    Returns:
+        The model; the adapter is in float32, and the same whatever dtype the base's weights are in.
 
     Raises:
         ParameterError: a target is no linear layer of the model or its tied output head, or the rank is too high.
     """
     targets = _checked_targets(model, params)
     if params.variant != "pissa":
-        return _trainable(get_peft_model(model, _new_config(model, params)))
+        return _trainable(make_in_float32(model, _new_config(model, params), targets))
     for name in targets:
         shape = model.get_submodule(name).weight.shape
         if params.r > min(shape):
@@ -91,7 +95,7 @@ def continue_adapter(model: nn.Module, folder: Path, params: LoraParams) -> Peft
     """Load a version's adapter into the base model to continue its training.
 
     Args:
-        model: the base model, in float32.
+        model: the base model, for PiSSA in float32.
         folder: of the previous version.
         params: the LoRA parameters, which must be the same as before.
 
@@ -115,7 +119,7 @@ def continue_adapter(model: nn.Module, folder: Path, params: LoraParams) -> Peft
 
 
 def load_adapter(model: nn.Module, folder: Path, trainable: bool = False) -> PeftModel:
-    """Load a version's adapter into the base model.
+    """Load a version's adapter, which is in float32 whatever dtype the base model's weights are in.
 
     Raises ModelError where the adapter is missing, or its weights are not exactly those its configuration needs.
     """

@@ -16,6 +16,8 @@ from vqatune.tables import replacing_folder
 def export_merged(version: str, folder: Path, root: Path = Path()) -> None:
     """Write a version, merged into its base model, as a checkpoint that stock transformers loads.
 
+    Its weights are in the dtype of the base's.
+
     Args:
         version: its name, such as v13.
         folder: new or empty; gets the model, its processor and the card README.md, all of it or nothing.
@@ -31,7 +33,7 @@ def export_merged(version: str, folder: Path, root: Path = Path()) -> None:
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise DataError(f"{folder} exists and is not an empty folder: name another one")
     base = find_base(root / "models")
-    model = load_model(base)
+    model = load_model(base, None)
     check_base(base, chain)
     encoder = load_whole_encoder(adapter)
     card = model_card(chain, lora.adapter_params(adapter), root)

@@ -15,7 +15,7 @@ from vqatune.loading.loader import ImageReader, LoadedImages, MicroBatchImages, 
 from vqatune.loading.steps import MicroBatch, epoch_groups, plan_steps
 from vqatune.models import lora
 from vqatune.models.checkpoint import fingerprint, load_model
-from vqatune.models.device import device_name, reseed, start
+from vqatune.models.device import PRECISIONS, device_name, reseed, start
 from vqatune.models.encoder import Encoder, load_encoder
 from vqatune.models.packing import PackedBatch, pack_batch
 from vqatune.models.prepare import prepare_model, train_adapter
@@ -71,7 +71,10 @@ def train_version(
     check_trackers(params.train.report_to)
     device = start(params.compute, params.train.seed, "train", version)
     encoder = load_encoder(base)
-    model, base_print = load_model(base), fingerprint(base)
+    # PiSSA decomposes the base's weights and moves a part of them into the adapter, both in float32.
+    pissa = params.lora.variant == "pissa"
+    model = load_model(base, torch.float32 if pissa else PRECISIONS[params.compute.precision])
+    base_print = fingerprint(base)
     if previous is None:
         model = lora.new_adapter(model, params.lora)
     else:

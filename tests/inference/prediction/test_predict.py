@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from stored_checkpoints import store
 
 from vqatune.errors import DataError, ModelError
 from vqatune.inference.prediction.predict import predict, read_candidates, remove_partial_results
@@ -150,3 +151,18 @@ def test_vision_states_are_kept_for_all_versions_that_leave_the_tower_alone(
     kept[0].write_bytes(b"damaged")
     with pytest.raises(ModelError, match="is damaged .*: delete it"):
         answers(tmp_path / "v1", work=work)
+
+
+@pytest.mark.parametrize("tuned", [True, False])
+def test_a_base_stored_in_16_bits_predicts_as_the_same_weights_in_float32(
+    tuned, tiny_with, tiny_base, pairs, places, tmp_path
+):
+    params = tiny_with({"compute.precision": "bf16", "train.learning_rate": 0.01})
+    stored = store(tiny_base, tmp_path / "stored", torch.float16)
+    train_version(params, "v1", stored, None, pairs, places, tmp_path / "v1")
+    adapter = tmp_path / "v1" if tuned else None
+    found = [
+        predict(params, "v1", base, adapter, pairs, places)
+        for base in (stored, store(stored, tmp_path / "float32"))
+    ]
+    pd.testing.assert_frame_equal(*found, check_exact=True)

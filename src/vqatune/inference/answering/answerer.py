@@ -25,7 +25,7 @@ from vqatune.inference.prediction.decoding import (
     ranked_answers,
 )
 from vqatune.loading.ragged import Ragged
-from vqatune.models.device import start
+from vqatune.models.device import PRECISIONS, start
 from vqatune.models.family import VisionOptions, family_of
 from vqatune.models.packing import PackedBatch, pack_batch, to_device
 from vqatune.models.prepare import autocast, prepare_model
@@ -84,7 +84,9 @@ class Answerer:
         # Keep the caller's random state.
         with torch.random.fork_rng(devices=[]):
             self.device = start(self.compute, 0, "answering")
-            model, self.encoder = load_version(Path(folder), None if base is None else Path(base))
+            model, self.encoder = load_version(
+                Path(folder), None if base is None else Path(base), PRECISIONS[self.compute.precision]
+            )
         prepare_model(model.requires_grad_(False), self.device, self.compute.precision)
         self.model = model.eval()
         self.max_answer_tokens, self.beams = max_answer_tokens, beams

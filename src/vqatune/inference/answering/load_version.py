@@ -7,21 +7,26 @@ from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 
+import torch
 from torch import nn
 
 from vqatune.errors import ModelError
 from vqatune.models import lora
+from vqatune.models.adapter_precision import merge
 from vqatune.models.checkpoint import fingerprint, load_model
 from vqatune.models.encoder import Encoder, load_encoder
 from vqatune.training.chain_state import read_chain_state
 
 
-def load_version(folder: Path, base: Path | None = None) -> tuple[nn.Module, Encoder]:
-    """Return a version in float32, its adapter merged, and the encoder of its images and texts.
+def load_version(
+    folder: Path, base: Path | None = None, dtype: torch.dtype = torch.float32
+) -> tuple[nn.Module, Encoder]:
+    """Return a version, its adapter merged, and the encoder of its images and texts.
 
     Args:
         folder: an adapter (models/v13), or a whole checkpoint: the base (models/base), or a merged export.
         base: the checkpoint that the adapter is for; None for the folder `base` beside it.
+        dtype: of the weights.
 
     Raises:
         ModelError: there is no model in the folder, it is incomplete, or the adapter is for another base (without
@@ -36,7 +41,7 @@ def load_version(folder: Path, base: Path | None = None) -> tuple[nn.Module, Enc
             )
         if base is not None:
             raise ModelError(f"{folder} is a whole model: it takes no base")
-        return load_model(folder), load_whole_encoder(folder)
+        return load_model(folder, dtype), load_whole_encoder(folder)
     base = folder.parent / "base" if base is None else base
     if not base.is_dir():
         raise ModelError(
@@ -47,9 +52,10 @@ def load_version(folder: Path, base: Path | None = None) -> tuple[nn.Module, Enc
         raise ModelError(
             f"{base}, the base model of the adapter {folder}, lacks config.json: run `dvc checkout`"
         )
-    model = load_model(base)
+    # As it is stored: what the adapter is merged into must not be rounded before.
+    model = load_model(base, None)
     _check_same_base(folder, base)
-    return merge_adapter(model, folder), load_whole_encoder(folder)
+    return merge_adapter(model, folder, dtype), load_whole_encoder(folder)
 
 
 def _check_same_base(folder: Path, base: Path) -> None:
@@ -70,15 +76,15 @@ def _fingerprint(base: Path, modified: int, size: int) -> str:
     return fingerprint(base)
 
 
-def merge_adapter(model: nn.Module, adapter: Path) -> nn.Module:
-    """Merge an adapter into its base model.
+def merge_adapter(model: nn.Module, adapter: Path, dtype: torch.dtype | None = None) -> nn.Module:
+    """Merge an adapter into its base model, and return it in `dtype` (None: that of the base).
 
     Raises ModelError where the adapter is incomplete, does not fit, or has weights that are not finite.
     """
     with _offline():
         adapted = lora.load_adapter(model, adapter)
     try:
-        return adapted.merge_and_unload(safe_merge=True)
+        return merge(adapted, dtype, check=True)
     except ValueError as error:
         raise ModelError(f"{adapter} holds weights that are not finite: run its train stage again") from error
 

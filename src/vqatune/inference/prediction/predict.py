@@ -18,8 +18,9 @@ from vqatune.inference.prediction.grounding import choose_items, measure_groundi
 from vqatune.inference.prediction.micro_batches import InferenceModel, run_inference
 from vqatune.loading.loader import ImageReader
 from vqatune.models import lora
+from vqatune.models.adapter_precision import merge
 from vqatune.models.checkpoint import load_model
-from vqatune.models.device import device_name, start
+from vqatune.models.device import PRECISIONS, device_name, start
 from vqatune.models.encoder import load_encoder
 from vqatune.models.packing import PackedBatch
 from vqatune.models.prepare import autocast, prepare_model
@@ -71,12 +72,15 @@ def predict(
         raise DataError("the test set holds no pairs: lower split.minimum_images")
     device = start(params.compute, params.seed, "predict")
     encoder, reader = load_encoder(base if adapter is None else adapter), ImageReader(places)
-    model = load_model(base)
+    dtype = PRECISIONS[params.compute.precision]
     same_vision = True
-    if adapter is not None:
-        adapted = lora.load_adapter(model, adapter)
+    if adapter is None:
+        model = load_model(base, dtype)
+    else:
+        # As it is stored: what the adapter is merged into must not be rounded before.
+        adapted = lora.load_adapter(load_model(base, None), adapter)
         same_vision = not lora.tunes_vision(adapted)
-        model = adapted.merge_and_unload()
+        model = merge(adapted, dtype)
     prepare_model(model.requires_grad_(False), device, params.compute.precision)
     model.eval()
     items = choose_items(pairs, params.seed, params.predict.grounding_questions)

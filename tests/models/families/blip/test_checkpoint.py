@@ -4,6 +4,7 @@ import shutil
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from stored_checkpoints import store
 from transformers import BertTokenizer, BlipForQuestionAnswering, BlipProcessor
 
 from vqatune.base_model.base import make_base
@@ -111,6 +112,22 @@ def test_a_hub_checkpoint_gets_the_tokens_of_blips_own_training(hub_checkpoint, 
     before = load_file(hub_checkpoint / "model.safetensors")
     after = load_file(tmp_path / "base" / "model.safetensors")
     assert all(torch.equal(before[name], after[name]) for name in before)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_a_hub_checkpoint_stays_in_the_dtype_that_it_is_stored_in(
+    dtype, hub_checkpoint, make_params, tmp_path
+):
+    stored = store(hub_checkpoint, tmp_path / "stored", dtype)
+    # A configuration may say something else, and so does that of many a checkpoint.
+    config = json.loads((stored / "config.json").read_text())
+    (stored / "config.json").write_text(json.dumps(config | {"dtype": "float32"}))
+    make_base(make_params({"model.source": "hub", "model.name": str(stored)}), [], tmp_path / "base")
+    before, after = (load_file(folder / "model.safetensors") for folder in (stored, tmp_path / "base"))
+    assert before.keys() == after.keys()
+    for name, weight in after.items():
+        assert weight.dtype == dtype and torch.equal(weight, before[name]), name
+    assert {weight.dtype for weight in load_model(tmp_path / "base").parameters()} == {torch.float32}
 
 
 def test_a_hub_checkpoint_of_another_kind_is_refused(hub_checkpoint, make_params, tmp_path):

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import torch
 from PIL import Image
 from torch import Tensor
 from transformers import BertTokenizer, BlipForQuestionAnswering, BlipProcessor
@@ -13,9 +14,14 @@ from vqatune.loading.ragged import Ragged
 from vqatune.models.checkpoint import load_weights
 
 
-def load_model(source: str | Path, **hub: Any) -> BlipForQuestionAnswering:
-    """Load the model of a folder or hub name, in float32; raises ModelError as `checkpoint.load_weights`."""
-    return load_weights(BlipForQuestionAnswering, source, **hub)
+def load_model(
+    source: str | Path, dtype: torch.dtype | None = torch.float32, **hub: Any
+) -> BlipForQuestionAnswering:
+    """Load the model of a folder or hub name, in `dtype` (None: as it is stored).
+
+    Raises ModelError as `checkpoint.load_weights`.
+    """
+    return load_weights(BlipForQuestionAnswering, source, dtype, **hub)
 
 
 def load_processor(source: str | Path, **hub: Any) -> BlipProcessor:

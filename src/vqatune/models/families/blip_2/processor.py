@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import torch
 from PIL import Image
 from transformers import AutoConfig, AutoTokenizer, Blip2ForConditionalGeneration, Blip2Processor
 from transformers.models.blip.image_processing_pil_blip import BlipImageProcessorPil
@@ -19,14 +20,18 @@ PROMPT = Prompt("Question: {} Short answer:", cut="</s>", end="Ċ")
 break (Ċ), as BLIP-2's generation does."""
 
 
-def load_model(source: str | Path, **hub: Any) -> Blip2ForConditionalGeneration:
-    """Load the model of a folder or hub name, in float32, and tell it which tokens answers start from and end with.
+def load_model(
+    source: str | Path, dtype: torch.dtype | None = torch.float32, **hub: Any
+) -> Blip2ForConditionalGeneration:
+    """Load the model of a folder or hub name, and tell it which tokens answers start from and end with.
+
+    Its weights are in `dtype` (None: as they are stored).
 
     Raises ModelError as `checkpoint.load_weights` and `load_processor`.
     """
     if not AutoConfig.from_pretrained(source, **hub).use_decoder_only_language_model:
         raise ModelError(f"{source} is a BLIP-2 with T5: of BLIP-2 only the checkpoints with OPT are known")
-    model = load_weights(Blip2ForConditionalGeneration, source, **hub)
+    model = load_weights(Blip2ForConditionalGeneration, source, dtype, **hub)
     PROMPT.tell_model(model, load_processor(source, **hub).tokenizer)
     return model
 

@@ -23,12 +23,16 @@ PROMPT = Prompt(
 """SmolVLM's chat template, with the instruction that it was evaluated with on VQA data sets."""
 
 
-def load_model(source: str | Path, **hub: Any) -> Idefics3ForConditionalGeneration:
-    """Load the model of a folder or hub name, in float32, and tell it which tokens answers start from and end with.
+def load_model(
+    source: str | Path, dtype: torch.dtype | None = torch.float32, **hub: Any
+) -> Idefics3ForConditionalGeneration:
+    """Load the model of a folder or hub name, and tell it which tokens answers start from and end with.
+
+    Its weights are in `dtype` (None: as they are stored).
 
     Raises ModelError as `checkpoint.load_weights` and `load_processor`.
     """
-    model = load_weights(Idefics3ForConditionalGeneration, source, **hub)
+    model = load_weights(Idefics3ForConditionalGeneration, source, dtype, **hub)
     PROMPT.tell_model(model, load_processor(source, **hub).tokenizer)
     return model
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import torch
 from PIL import Image
 from transformers import AutoTokenizer, LlavaForConditionalGeneration, LlavaProcessor
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
@@ -21,12 +22,16 @@ PROMPT = Prompt(
 """As LLaVA-1.5 was evaluated on VQA data sets."""
 
 
-def load_model(source: str | Path, **hub: Any) -> LlavaForConditionalGeneration:
-    """Load the model of a folder or hub name, in float32, and tell it which tokens answers start from and end with.
+def load_model(
+    source: str | Path, dtype: torch.dtype | None = torch.float32, **hub: Any
+) -> LlavaForConditionalGeneration:
+    """Load the model of a folder or hub name, and tell it which tokens answers start from and end with.
+
+    Its weights are in `dtype` (None: as they are stored).
 
     Raises ModelError as `checkpoint.load_weights` and `load_processor`.
     """
-    model = load_weights(LlavaForConditionalGeneration, source, **hub)
+    model = load_weights(LlavaForConditionalGeneration, source, dtype, **hub)
     PROMPT.tell_model(model, load_processor(source, **hub).tokenizer)
     return model
 

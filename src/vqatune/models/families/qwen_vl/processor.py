@@ -52,13 +52,15 @@ class QwenProcessor:
     """The settings of the processor of videos, kept as they are."""
 
 
-def load_model(source: str | Path, **hub: Any) -> nn.Module:
-    """Load the model of a folder or hub name, in float32, and tell it which tokens answers start from and end with.
+def load_model(source: str | Path, dtype: torch.dtype | None = torch.float32, **hub: Any) -> nn.Module:
+    """Load the model of a folder or hub name, and tell it which tokens answers start from and end with.
+
+    Its weights are in `dtype` (None: as they are stored).
 
     Raises ModelError as `checkpoint.load_weights` and `load_processor`.
     """
     config = AutoConfig.from_pretrained(source, **hub)
-    model = load_weights(CLASSES[config.model_type], source, **hub)
+    model = load_weights(CLASSES[config.model_type], source, dtype, **hub)
     PROMPT.tell_model(model, load_processor(source, **hub).tokenizer)
     return model
 
