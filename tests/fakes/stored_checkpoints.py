@@ -14,8 +14,7 @@ def store(
     checkpoint: Path, folder: Path, dtype: torch.dtype = torch.float32, most_bytes: int = 2**30
 ) -> Path:
     """Copy a checkpoint into a folder, with weights in `dtype`, in files of at most so many bytes; return the folder."""
-    shutil.copytree(checkpoint, folder)
-    (folder / "model.safetensors").unlink()
+    shutil.copytree(checkpoint, folder, ignore=shutil.ignore_patterns("model*.safetensors*"))
     cast(load_model(checkpoint), dtype).save_pretrained(folder, max_shard_size=most_bytes)
     return folder
 

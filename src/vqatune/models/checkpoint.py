@@ -41,8 +41,9 @@ def load_weights(
     Arguments and errors are those of `load_model`.
     """
     try:
+        files = find_weights(source, **hub)
         # What config.json says of the dtype may be wrong, so that weights would be rounded.
-        dtype = stored_dtype(find_weights(source, **hub)) if dtype is None else dtype
+        dtype = stored_dtype(files) if dtype is None else dtype
         model, loading = kind.from_pretrained(
             source, use_safetensors=True, output_loading_info=True, dtype=dtype, **hub
         )
@@ -61,11 +62,15 @@ def load_weights(
 
 
 def fingerprint(folder: Path) -> str:
-    """Return the SHA-256 of a checkpoint's weights and configuration, in hexadecimal."""
+    """Return the SHA-256 of a checkpoint's weights and configuration, in hexadecimal.
+
+    Raises OSError or ValueError where a file is missing or damaged.
+    """
     digest = hashlib.sha256()
     config = json.loads((folder / "config.json").read_text())
     digest.update(json.dumps(config, sort_keys=True).encode())
-    with (folder / "model.safetensors").open("rb") as file:
-        for chunk in iter(lambda: file.read(1 << 20), b""):
-            digest.update(chunk)
+    for path in find_weights(folder):
+        with path.open("rb") as file:
+            for chunk in iter(lambda: file.read(1 << 20), b""):
+                digest.update(chunk)
     return digest.hexdigest()

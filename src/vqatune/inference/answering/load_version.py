@@ -15,6 +15,7 @@ from vqatune.models import lora
 from vqatune.models.adapter_precision import merge
 from vqatune.models.checkpoint import fingerprint, load_model
 from vqatune.models.encoder import Encoder, load_encoder
+from vqatune.models.weight_files import find_weights
 from vqatune.training.chain_state import read_chain_state
 
 
@@ -63,15 +64,15 @@ def _check_same_base(folder: Path, base: Path) -> None:
     if not path.exists():
         return
     state = read_chain_state(folder)
-    weights = (base / "model.safetensors").stat()
-    if state.base != _fingerprint(base.resolve(), weights.st_mtime_ns, weights.st_size):
+    stats = [path.stat() for path in find_weights(base)]
+    if state.base != _fingerprint(base.resolve(), tuple((stat.st_mtime_ns, stat.st_size) for stat in stats)):
         raise ModelError(
             f"{folder} was tuned from another base model than {base} is: restore both with `dvc checkout`"
         )
 
 
 @lru_cache(maxsize=4)
-def _fingerprint(base: Path, modified: int, size: int) -> str:
+def _fingerprint(base: Path, modified_and_sizes: tuple[tuple[int, int], ...]) -> str:
     # Cached, because hashing a large base takes seconds and all versions share it.
     return fingerprint(base)
 
