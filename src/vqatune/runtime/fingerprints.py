@@ -36,5 +36,11 @@ def digest_contents(contents: Iterable[bytes]) -> str:
 def digest_folder(folder: Path) -> str:
     """Return a digest of all files in a folder, with their names."""
     paths = sorted(path for path in folder.rglob("*") if path.is_file())
-    names = [str(path.relative_to(folder)).encode() for path in paths]
-    return digest_contents([*names, *(path.read_bytes() for path in paths)])
+    digest = hashlib.sha256()
+    for path in paths:
+        digest.update(hashlib.sha256(str(path.relative_to(folder)).encode()).digest())
+    for path in paths:
+        # Not read as a whole: a base model may have 14 GB.
+        with path.open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()
