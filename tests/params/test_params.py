@@ -44,6 +44,11 @@ def test_every_default_named_in_the_documents_is_the_one_in_the_file(make_params
         ("lora.r", 0, "lora.r: Input should be greater than or equal to 1"),
         ("generate.provider", "oracle", "generate.provider is 'oracle', but must be"),
         ("model.source", "imagination", "model.source is 'imagination', but must be"),
+        (
+            "model.keep",
+            "reference",
+            "model: keep is 'reference', which is for source hub: with showroom it must be copy",
+        ),
         ("model.tiny.heads", 5, "model.tiny: hidden_size 96 is not a multiple of heads 5"),
         ("raw.source", "path", "raw: source is 'path', so path must name"),
         ("generate.provider", "recorded", "generate: provider is 'recorded', so path must name"),

@@ -11,12 +11,15 @@ from vqatune.errors import ParameterError
 from vqatune.models.device import start
 from vqatune.models.encoder import Encoder
 from vqatune.models.family import family_named, model_type
+from vqatune.models.reference import leave_out_weights, write_reference
 from vqatune.params import Params
 from vqatune.tables import replacing_folder
 
 
 def make_base(params: Params, texts: list[str], folder: Path) -> None:
     """Write the base checkpoint of `model.source`, a hub checkpoint's weights in the dtype that they are stored in.
+
+    With model.keep `reference` their place and hashes are written instead.
 
     Args:
         params: uses seed, model and compute.
@@ -41,6 +44,9 @@ def make_base(params: Params, texts: list[str], folder: Path) -> None:
         else:
             family = family_named(params.model.family)
             model, processor = _make_untrained(params, texts, device)
+        if params.model.keep == "reference":
+            leave_out_weights(model)
+            write_reference(params.model.name, params.model.revision, unfinished, folder)
         family.save_checkpoint(model, processor, unfinished, params.model.question_token)
 
 

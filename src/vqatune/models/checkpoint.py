@@ -13,6 +13,7 @@ from transformers.utils import logging
 
 from vqatune.errors import ModelError
 from vqatune.models.family import family_named, model_type
+from vqatune.models.reference import FILE, find_referenced, read_reference
 from vqatune.models.weight_files import find_weights, stored_dtype
 
 logging.set_verbosity_error()
@@ -36,16 +37,25 @@ def load_model(source: str | Path, dtype: torch.dtype | None = torch.float32, **
 def load_weights(
     kind: type[PreTrainedModel], source: str | Path, dtype: torch.dtype | None = torch.float32, **hub: Any
 ) -> nn.Module:
-    """Load a checkpoint as a class of transformers, from one or several files in safetensors.
+    """Load a checkpoint as a class of transformers, from one or several files in safetensors, or those it refers to.
 
     Arguments and errors are those of `load_model`.
     """
     try:
-        files = find_weights(source, **hub)
+        reference = read_reference(source)
+        if reference is None:
+            files = find_weights(source, **hub)
+        else:
+            files = find_referenced(reference)
+            hub = {"config": kind.config_class.from_pretrained(source)}
         # What config.json says of the dtype may be wrong, so that weights would be rounded.
         dtype = stored_dtype(files) if dtype is None else dtype
         model, loading = kind.from_pretrained(
-            source, use_safetensors=True, output_loading_info=True, dtype=dtype, **hub
+            source if reference is None else files[0].parent,
+            use_safetensors=True,
+            output_loading_info=True,
+            dtype=dtype,
+            **hub,
         )
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
@@ -58,17 +68,33 @@ def load_weights(
                 f"{source} does not hold the weights of its architecture, {problem.replace('_', ' ')}: {shown}; "
                 "get the checkpoint again"
             )
+    # By it peft names the base of an adapter, wherever the weights are.
+    model.name_or_path = str(source)
     return model
+
+
+def fingerprinted_files(folder: Path) -> list[Path]:
+    """Return the files beside config.json that decide the fingerprint; raises as `fingerprint`."""
+    reference = folder / FILE
+    return [reference] if reference.is_file() else find_weights(folder)
 
 
 def fingerprint(folder: Path) -> str:
     """Return the SHA-256 of a checkpoint's weights and configuration, in hexadecimal.
 
-    Raises OSError or ValueError where a file is missing or damaged.
+    Of weights that are kept as a reference it is that of their SHA-256.
+
+    Raises OSError, ValueError or ModelError where a file is missing or damaged.
     """
     digest = hashlib.sha256()
     config = json.loads((folder / "config.json").read_text())
     digest.update(json.dumps(config, sort_keys=True).encode())
+    reference = read_reference(folder)
+    if reference is not None:
+        digest.update(
+            json.dumps({name: file.sha256 for name, file in sorted(reference.files.items())}).encode()
+        )
+        return digest.hexdigest()
     for path in find_weights(folder):
         with path.open("rb") as file:
             for chunk in iter(lambda: file.read(1 << 20), b""):

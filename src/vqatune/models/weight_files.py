@@ -28,14 +28,14 @@ def find_weights(source: str | Path, **hub: Any) -> list[Path]:
         OSError: a file is missing, here and on the hub.
         ValueError: the index is damaged, or names no file of the checkpoint.
     """
-    one_file = _find(source, ONE_FILE, **hub)
+    one_file = find_file(source, ONE_FILE, **hub)
     if one_file is not None:
         return [one_file]
-    index = _find(source, INDEX, **hub)
+    index = find_file(source, INDEX, **hub)
     if index is None:
         raise FileNotFoundError(f"it has no {ONE_FILE} and no {INDEX} that is here or can be fetched")
     names = _shards(index)
-    found = {name: _find(source, name, **hub) for name in names}
+    found = {name: find_file(source, name, **hub) for name in names}
     missing = [name for name in names if found[name] is None]
     if missing:
         raise FileNotFoundError(
@@ -56,8 +56,8 @@ def stored_dtype(files: Sequence[Path]) -> torch.dtype:
     return reduce(torch.promote_types, dtypes) if dtypes else torch.float32
 
 
-def _find(source: str | Path, name: str, **hub: Any) -> Path | None:
-    """Return the path of a checkpoint's file, None where there is none."""
+def find_file(source: str | Path, name: str, **hub: Any) -> Path | None:
+    """Return the path of a checkpoint's file, None where there is none; arguments and errors are those of `find_weights`."""
     if Path(source).is_dir():
         path = Path(source) / name
         return path if path.is_file() else None

@@ -44,9 +44,17 @@ class ModelParams(Section):
         description="With source showroom: what the tiny model is (idefics3: as SmolVLM). All but blip need "
         "lora.target_modules of their own, such as the preset text_query_value_dense. A hub checkpoint says itself what it is.",
     )
-    name: str = Field("Salesforce/blip-vqa-base", description="Checkpoint on the Hugging Face Hub.")
+    name: str = Field(
+        "Salesforce/blip-vqa-base",
+        description="Checkpoint on the Hugging Face Hub, or a folder that holds one.",
+    )
     revision: str | None = Field(
         "787b3d35d57e49572baabd22884b3d5a05acf072", description="Commit, branch or tag of the checkpoint."
+    )
+    keep: Literal["copy", "reference"] = Field(
+        "copy",
+        description="With source hub. copy: models/base holds the weights, and so does DVC's cache; reference: it names the "
+        "checkpoint and the SHA-256 of its files, which stay in the hub's cache or their folder, for large ones.",
     )
     question_token: Literal["[ENC]", "[CLS]"] = Field(
         "[ENC]",
@@ -56,3 +64,11 @@ class ModelParams(Section):
     tiny: TinyParams = Field(
         TinyParams(), description="Architecture of the tiny model, and its training on drawn images."
     )
+
+    @model_validator(mode="after")
+    def _hub_is_referred_to(self) -> "ModelParams":
+        if self.keep == "reference" and self.source != "hub":
+            raise ValueError(
+                f"keep is 'reference', which is for source hub: with {self.source} it must be copy"
+            )
+        return self

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from vqatune.inference.answering.load_version import load_whole_encoder
 from vqatune.models import lora
+from vqatune.models.reference import copy_checkpoint
 from vqatune.publishing.cards.adapter import adapter_card
 from vqatune.publishing.cards.sections import Facts, gather_facts, is_on_hub
 from vqatune.publishing.lineage import check_base, find_base, lineage
@@ -49,7 +50,7 @@ def write_model(folder: Path, facts: Facts, request: Request, root: Path) -> Non
             shutil.copyfile(path, folder / path.name)
     _name_base(folder / "adapter_config.json", facts.base if on_hub else None)
     if not on_hub:
-        shutil.copytree(base, folder / "base")
+        copy_checkpoint(base, folder / "base")
     if request.training_state:
         shutil.copytree(adapter / "training_state", folder / "training_state")
     for kept, name in score_files(root, request.version).items():

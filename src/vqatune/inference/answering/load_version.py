@@ -13,9 +13,8 @@ from torch import nn
 from vqatune.errors import ModelError
 from vqatune.models import lora
 from vqatune.models.adapter_precision import merge
-from vqatune.models.checkpoint import fingerprint, load_model
+from vqatune.models.checkpoint import fingerprint, fingerprinted_files, load_model
 from vqatune.models.encoder import Encoder, load_encoder
-from vqatune.models.weight_files import find_weights
 from vqatune.training.chain_state import read_chain_state
 
 
@@ -64,7 +63,7 @@ def _check_same_base(folder: Path, base: Path) -> None:
     if not path.exists():
         return
     state = read_chain_state(folder)
-    stats = [path.stat() for path in find_weights(base)]
+    stats = [path.stat() for path in fingerprinted_files(base)]
     if state.base != _fingerprint(base.resolve(), tuple((stat.st_mtime_ns, stat.st_size) for stat in stats)):
         raise ModelError(
             f"{folder} was tuned from another base model than {base} is: restore both with `dvc checkout`"
