@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 import torch
 from hub_cache import COMMIT, offline_hub
-from stored_checkpoints import shards, store
+from stored_checkpoints import cast, shards, store
+from tiny_families import STOCK, tiny_model
 
 from vqatune.base_model.base import make_base
 from vqatune.errors import ModelError
@@ -37,6 +38,23 @@ def _assert_same(model, other) -> None:
 @pytest.mark.parametrize("dtype", [None, torch.float32])
 def test_a_checkpoint_in_several_files_is_that_in_one(dtype, sharded, whole):
     _assert_same(load_model(sharded, dtype), load_model(whole, dtype))
+
+
+@pytest.mark.parametrize("kind", ["blip", *STOCK])
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_every_weight_is_in_the_dtype_and_every_buffer_as_it_is_in_float32(kind, dtype, tiny_base, tmp_path):
+    folder = tmp_path / "float32"
+    if kind == "blip":
+        shutil.copytree(tiny_base, folder)
+    else:
+        folder.mkdir()
+        model, encoder = tiny_model(kind)
+        encoder.family.save_checkpoint(model, encoder.processor, folder, "[ENC]")
+    expected = cast(load_model(folder), dtype)
+    for loaded in (load_model(folder, dtype), load_model(store(folder, tmp_path / "stored", dtype), None)):
+        _assert_same(loaded, expected)
+        for (name, buffer), same in zip(loaded.named_buffers(), expected.buffers(), strict=True):
+            assert buffer.dtype == same.dtype and torch.equal(buffer, same), name
 
 
 def test_a_base_is_one_file_whatever_the_hub_has(sharded, whole, make_params, tmp_path):

@@ -68,6 +68,9 @@ def load_weights(
                 f"{source} does not hold the weights of its architecture, {problem.replace('_', ' ')}: {shown}; "
                 "get the checkpoint again"
             )
+    for weight in model.parameters():
+        # Some classes of transformers keep parts in float32, whatever they are told: a stored base would grow.
+        weight.data = weight.data.to(dtype)
     # By it peft names the base of an adapter, wherever the weights are.
     model.name_or_path = str(source)
     return model
