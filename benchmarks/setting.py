@@ -128,6 +128,13 @@ def build(setting: Setting, precision: str, merged: bool = False) -> BlipForQues
     return model.eval()
 
 
+def random_texts(count: int, lengths: dict[int, int], first: int, end: int) -> list[list[int]]:
+    """Return texts of random ids from `first` up to `end`, as long as the weights of `lengths` say; always the same."""
+    words = random.Random(SEED)
+    chosen = words.choices(list(lengths), list(lengths.values()), k=count)
+    return [[words.randrange(first, end) for _ in range(length)] for length in chosen]
+
+
 @dataclass(frozen=True)
 class Workload:
     """Images with their questions and answers."""

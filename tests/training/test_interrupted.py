@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
+from tiny_families import tiny_model
 
 MANY_STEPS = {"train.images_per_step": 2, "train.checkpoint_every": 1}
 COPIES = 8
@@ -79,6 +80,26 @@ def test_stopped_in_every_way_and_started_again_it_ends_with_the_same_bytes(stag
     stages.run("train", "v1", "base", "01")
     assert _digests(stages.root / "models/v1") == uninterrupted
     assert not _checkpoints(stages.root)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["llava", "blip-2", "idefics3", "qwen2_5_vl"])
+def test_a_version_of_any_family_that_is_killed_ends_with_the_same_bytes(stage_folder, tmp_path, kind):
+    model, encoder = tiny_model(kind)
+    base = tmp_path / "base"
+    base.mkdir()
+    encoder.family.save_checkpoint(model, encoder.processor, base, "[ENC]")
+    # Few steps more than it is killed after.
+    changes = MANY_STEPS | {"lora.target_modules": "text_query_value_dense"}
+    whole, killed = (stage_folder(changes, name, copies=3) for name in ("whole", "killed"))
+    for stages in (whole, killed):
+        (stages.root / "models/base").unlink()
+        (stages.root / "models/base").symlink_to(base)
+    whole.run("train", "v1", "base", "01")
+    assert _stop_after(killed, 5, signal.SIGKILL)[0] == -signal.SIGKILL
+    assert not (killed.root / "models/v1").exists() and _checkpoints(killed.root)
+    killed.run("train", "v1", "base", "01")
+    assert _digests(killed.root / "models/v1") == _digests(whole.root / "models/v1")
 
 
 @pytest.mark.slow

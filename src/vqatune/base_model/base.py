@@ -10,7 +10,7 @@ from vqatune.base_model.tiny import train_tiny
 from vqatune.errors import ParameterError
 from vqatune.models.device import start
 from vqatune.models.encoder import Encoder
-from vqatune.models.family import family_named, model_type
+from vqatune.models.family import TilingFamily, family_named, model_type
 from vqatune.models.reference import leave_out_weights, write_reference
 from vqatune.params import Params
 from vqatune.tables import replacing_folder
@@ -44,6 +44,12 @@ def make_base(params: Params, texts: list[str], folder: Path) -> None:
         else:
             family = family_named(params.model.family)
             model, processor = _make_untrained(params, texts, device)
+        if isinstance(family, TilingFamily):
+            family.split_images(processor, params.model.image_splitting)
+        elif params.model.image_splitting:
+            raise ParameterError(
+                "model.image_splitting: this model does not cut images into tiles; set it to false"
+            )
         if params.model.keep == "reference":
             leave_out_weights(model)
             write_reference(params.model.name, params.model.revision, unfinished, folder)

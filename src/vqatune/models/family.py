@@ -5,12 +5,11 @@ transformers. It encodes an image once, whatever is asked about it, and a questi
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, cast, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import torch
 from PIL import Image
@@ -166,15 +165,54 @@ class SeenThroughFamily(Protocol):
         """Return the number of patches along a side of an image, which is square."""
 
 
-FAMILIES = {
-    "blip": "blip",
-    "blip-2": "blip_2",
-    "llava": "llava",
-    "idefics3": "idefics3",
-    "qwen2_5_vl": "qwen_vl",
-    "qwen2_vl": "qwen_vl",
+@runtime_checkable
+class TilingFamily(Protocol):
+    """A family that can cut a large image into tiles."""
+
+    def split_images(self, processor: Any, wanted: bool) -> None:
+        """Set whether a processor cuts images into tiles beside the whole, or only makes the whole fit."""
+
+
+def _blip() -> Family:
+    from vqatune.models.families import blip
+
+    return blip
+
+
+def _blip_2() -> Family:
+    from vqatune.models.families import blip_2
+
+    return blip_2
+
+
+def _idefics3() -> Family:
+    from vqatune.models.families import idefics3
+
+    return idefics3
+
+
+def _llava() -> Family:
+    from vqatune.models.families import llava
+
+    return llava
+
+
+def _qwen_vl() -> Family:
+    from vqatune.models.families import qwen_vl
+
+    return qwen_vl
+
+
+# Functions with plain imports, by which the stages' dependencies and the keys of work in progress find the families.
+FAMILIES: dict[str, Callable[[], Family]] = {
+    "blip": _blip,
+    "blip-2": _blip_2,
+    "idefics3": _idefics3,
+    "llava": _llava,
+    "qwen2_5_vl": _qwen_vl,
+    "qwen2_vl": _qwen_vl,
 }
-"""config.model_type → the package of models/families that serves it, which is imported when it is needed."""
+"""config.model_type → its family, which is imported when it is needed."""
 
 
 @cache
@@ -184,7 +222,7 @@ def family_named(name: str) -> Family:
         raise ModelError(
             f"a model of type {name!r} is of no family that is known: choose one of {', '.join(FAMILIES)}"
         )
-    return cast("Family", import_module(f"vqatune.models.families.{FAMILIES[name]}"))
+    return FAMILIES[name]()
 
 
 def family_of(model: nn.Module) -> Family:

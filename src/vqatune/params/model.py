@@ -56,6 +56,11 @@ class ModelParams(Section):
         description="With source hub. copy: models/base holds the weights, and so does DVC's cache; reference: it names the "
         "checkpoint and the SHA-256 of its files, which stay in the hub's cache or their folder, for large ones.",
     )
+    image_splitting: bool = Field(
+        False,
+        description="Of idefics3 (SmolVLM) alone: enlarge an image and cut it into up to 16 tiles beside the whole, for fine "
+        "print in large images; one of 256 pixels gains nothing, and takes 13 to 17 times as long.",
+    )
     question_token: Literal["[ENC]", "[CLS]"] = Field(
         "[ENC]",
         description="First token of a question, of BLIP alone: [ENC] as in BLIP's own training, or [CLS] as in transformers' "

@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 import torch
 from peft import PeftModel
+from PIL import Image
 from tiny_families import STOCK, tiny_model
 
 from vqatune.base_model.base import make_base
@@ -224,3 +225,24 @@ def test_the_vision_tower_is_not_compiled(base, places):
     pictures = encoder.images([ImageReader(places).read("image00")])
     with pytest.raises(ParameterError, match=r"compute.compile is for BLIP alone"):
         encoder.family.encode_images(model, pictures, VisionOptions(compiled=True))
+
+
+@pytest.mark.parametrize(("wanted", "tiles"), [(False, 1), (True, 10)])
+def test_image_splitting_says_whether_a_hub_checkpoint_gets_tiles(wanted, tiles, make_params, tmp_path):
+    model, encoder = tiny_model("idefics3 tiles")
+    encoder.family.save_checkpoint(model, encoder.processor, tmp_path / "hub", "[ENC]")
+    named = {"model.source": "hub", "model.name": str(tmp_path / "hub"), "model.revision": None}
+    make_base(make_params(named | {"model.image_splitting": wanted}), [], tmp_path / "base")
+    pictures = load_encoder(tmp_path / "base").images([Image.new("RGB", (256, 256), "red")])
+    assert pictures.rows["tiles"] == (tiles,)
+
+
+def test_image_splitting_of_a_model_without_tiles_is_one_line(base, make_params, tmp_path):
+    named = {"model.source": "hub", "model.name": str(base), "model.revision": None}
+    params = make_params(named | {"model.image_splitting": True})
+    if model_type(base) == "idefics3":
+        make_base(params, [], tmp_path / "base")
+        return
+    with pytest.raises(ParameterError, match=r"model.image_splitting: this model does not cut images"):
+        make_base(params, [], tmp_path / "base")
+    assert not (tmp_path / "base").exists()

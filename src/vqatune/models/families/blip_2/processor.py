@@ -29,7 +29,7 @@ def load_model(
 
     Raises ModelError as `checkpoint.load_weights` and `load_processor`.
     """
-    if not AutoConfig.from_pretrained(source, **hub).use_decoder_only_language_model:
+    if not AutoConfig.from_pretrained(source, trust_remote_code=False, **hub).use_decoder_only_language_model:
         raise ModelError(f"{source} is a BLIP-2 with T5: of BLIP-2 only the checkpoints with OPT are known")
     model = load_weights(Blip2ForConditionalGeneration, source, dtype, **hub)
     PROMPT.tell_model(model, load_processor(source, **hub).tokenizer)
@@ -42,7 +42,7 @@ def load_processor(source: str | Path, **hub: Any) -> Blip2Processor:
     Raises ModelError where it is incomplete.
     """
     with processor_errors(source, "a BLIP-2 processor"):
-        tokenizer = AutoTokenizer.from_pretrained(source, **hub)
+        tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False, **hub)
         images = BlipImageProcessorPil.from_pretrained(source, **hub)
         settings, _ = Blip2Processor.get_processor_dict(source, **hub)
         if not settings.get("num_query_tokens"):

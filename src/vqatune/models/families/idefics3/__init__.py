@@ -9,6 +9,7 @@ from vqatune.models.families.idefics3.processor import (
     pictures,
     save_checkpoint,
     save_processor,
+    split_images,
 )
 from vqatune.models.families.idefics3.untrained import make_untrained
 
@@ -32,4 +33,5 @@ __all__ = [
     "questions",
     "save_checkpoint",
     "save_processor",
+    "split_images",
 ]

@@ -43,7 +43,7 @@ def load_processor(source: str | Path, **hub: Any) -> Idefics3Processor:
     Raises ModelError where it is incomplete.
     """
     with processor_errors(source, "an Idefics3 processor"):
-        tokenizer = AutoTokenizer.from_pretrained(source, **hub)
+        tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False, **hub)
         images = Idefics3ImageProcessorPil.from_pretrained(source, **hub)
         settings, _ = Idefics3Processor.get_processor_dict(source, **hub)
         if "image_seq_len" not in settings:
@@ -76,6 +76,15 @@ def save_checkpoint(
     side = config.vision_config.image_size // config.vision_config.patch_size
     check_image_tokens(processor.image_seq_len, side * side // config.scale_factor**2)
     model.save_pretrained(folder)
+
+
+def split_images(processor: Idefics3Processor, wanted: bool) -> None:
+    """Set whether images are cut into tiles beside the whole, as TilingFamily.split_images."""
+    images = processor.image_processor
+    if not wanted:
+        # Published processors enlarge every image to 4 × 4 tiles before they look whether to cut it.
+        images.size = images.max_image_size
+    images.do_image_splitting = wanted
 
 
 def pictures(processor: Idefics3Processor, images: list[Image.Image]) -> Ragged:

@@ -42,7 +42,7 @@ def load_processor(source: str | Path, **hub: Any) -> LlavaProcessor:
     Raises ModelError where it is incomplete, or does not say how many tokens an image is.
     """
     with processor_errors(source, "a LLaVA processor"):
-        tokenizer = AutoTokenizer.from_pretrained(source, **hub)
+        tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False, **hub)
         images = CLIPImageProcessorPil.from_pretrained(source, **hub)
         settings, _ = LlavaProcessor.get_processor_dict(source, **hub)
         names = ("patch_size", "vision_feature_select_strategy", "num_additional_image_tokens", "image_token")

@@ -59,7 +59,7 @@ def load_model(source: str | Path, dtype: torch.dtype | None = torch.float32, **
 
     Raises ModelError as `checkpoint.load_weights` and `load_processor`.
     """
-    config = AutoConfig.from_pretrained(source, **hub)
+    config = AutoConfig.from_pretrained(source, trust_remote_code=False, **hub)
     model = load_weights(CLASSES[config.model_type], source, dtype, **hub)
     PROMPT.tell_model(model, load_processor(source, **hub).tokenizer)
     return model
@@ -71,7 +71,7 @@ def load_processor(source: str | Path, **hub: Any) -> QwenProcessor:
     Raises ModelError where it is incomplete.
     """
     with processor_errors(source, "a Qwen-VL processor"):
-        tokenizer = AutoTokenizer.from_pretrained(source, **hub)
+        tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False, **hub)
         images = Qwen2VLImageProcessorPil.from_pretrained(source, **hub)
         settings: dict[str, Any] = {}
         for file in ("preprocessor_config.json", "processor_config.json"):
