@@ -13,6 +13,7 @@ from PIL import Image
 from two_processes import launcher
 
 from vqatune.base_model.base import make_base
+from vqatune.inference.prediction import grounding
 from vqatune.inference.prediction.decoding import answer_log_probabilities
 from vqatune.inference.prediction.grounding import FOILS, choose_items, grounding_shares
 from vqatune.inference.prediction.predict import predict
@@ -116,6 +117,16 @@ def test_a_model_that_reads_the_image_gets_nearly_one(seeing, ask, squares, prec
     answers = ask(seeing, {"compute.precision": precision})
     right = answers["prediction"].eq(squares[0].set_index("qa_id")["answer"].loc[answers.index])
     assert right.mean() > 0.9 and answers["grounding"].mean() > 0.95
+
+
+@pytest.mark.parametrize("precision", ["bf16", "fp16"])
+def test_a_large_model_is_measured_in_its_own_precision(
+    blind, seeing, ask, pairs, places, precision, monkeypatch
+):
+    monkeypatch.setattr(grounding, "FLOAT32_UP_TO", 0)
+    changes = {"compute.precision": precision}
+    assert set(ask(blind, changes, pairs=pairs, places=places)["grounding"]) == {0.5}
+    assert ask(seeing, changes)["grounding"].mean() > 0.95
 
 
 def test_an_empty_answer_is_held_against_other_images_too(seeing, ask):

@@ -246,3 +246,16 @@ def test_image_splitting_of_a_model_without_tiles_is_one_line(base, make_params,
     with pytest.raises(ParameterError, match=r"model.image_splitting: this model does not cut images"):
         make_base(params, [], tmp_path / "base")
     assert not (tmp_path / "base").exists()
+
+
+def test_in_bfloat16_a_version_trains_predicts_and_is_grounded_as_in_float32(
+    versions, params, pairs, places, predictions, tmp_path
+):
+    low = params.model_copy(update={"compute": params.compute.model_copy(update={"precision": "bf16"})})
+    train_version(low, "v1", versions / "base", None, pairs, places, tmp_path / "v1")
+    found = predict(low, "v2", versions / "base", versions / "v2", pairs, places).set_index("qa_id")
+    same = found["prediction"] == predictions["prediction"]
+    assert same.mean() > 0.7
+    # A grounding is a share of four other images: one of them may be as probable but for rounding.
+    apart = (found["grounding"] - predictions["grounding"])[same].abs()
+    assert apart.max() <= 0.25 and apart.mean() < 0.05

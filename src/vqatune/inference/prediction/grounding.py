@@ -13,22 +13,26 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from torch import nn
 
 from vqatune.inference.prediction.decoding import answer_log_probabilities
 from vqatune.inference.prediction.micro_batches import InferenceModel, run_inference
 from vqatune.models.family import family_of, image_states_of
 from vqatune.models.packing import PackedBatch
+from vqatune.models.prepare import autocast
 from vqatune.tables.hash_ranks import hash_ranks
 
 FOILS = 4
 """Other images that an answer is scored with."""
 
-TIE = 1e-4
-"""Log-probabilities that differ by less count as equal, as rounding depends on the rest of the batch. For one answer of
-a model of BLIP's size that ignores the image they differed by at most 2e-5 (at -88); with the text encoder and decoder
-in bf16 by 0.08, which is more than the image's effect on many answers of a tuned version. So these always compute in
-float32, and one tolerance serves every precision."""
+FLOAT32_UP_TO = 10**9
+"""The number of weights that read and write text up to which grounding computes them in float32: 4 GB."""
+
+TIE, LOW_TIE = 1e-4, 0.1
+"""Log-probabilities that differ by less count as equal, as rounding depends on the rest of the batch; in float32, and in
+bf16 or fp16. For one answer of a model of BLIP's size that ignores the image they differed by at most 2e-5 (at -88); with
+the text encoder and decoder in bf16 by 0.08, which is more than the image's effect on many answers of a tuned version.
+So these compute in float32 where their weights are not too many. On the showroom's v13 both ways came to the mean of
+float32 within 0.005."""
 
 SCORED = pa.schema({"item": pa.int64(), "log_probability": pa.float64()})
 """The log-probability of an item's answer."""
@@ -94,8 +98,8 @@ def measure_grounding(
     """Return the grounding of the questions in `items`, by qa_id: float64 in 0–1, null where it cannot be measured.
 
     Args:
-        inference: the model whose answers they are. The parts that read and write text are cast to float32, permanently;
-            the vision tower keeps its precision.
+        inference: the model whose answers they are. The parts that read and write text are cast to float32, permanently,
+            where they have at most FLOAT32_UP_TO weights; the vision tower keeps its precision.
         items: of `choose_items`.
         pairs: qa_id, question.
         predictions: qa_id, prediction.
@@ -112,31 +116,41 @@ def measure_grounding(
             dict(zip(predictions["qa_id"], predictions["prediction"], strict=True))
         ),
     )
-    for part in family_of(inference.model).PARTS.text:
-        inference.model.get_submodule(part).float()
+    parts = [inference.model.get_submodule(part) for part in family_of(inference.model).PARTS.text]
+    large = sum(weight.numel() for part in parts for weight in part.parameters()) > FLOAT32_UP_TO
+    low = large and inference.params.compute.precision != "float32"
+    for part in parts if not low else []:
+        part.float()
     scored = run_inference(
         inference,
         questions,
-        partial(_score, inference.model),
+        partial(_score, inference, low),
         lambda rows, error: [],
         SCORED,
         folder,
         description,
     )
     scored = pd.DataFrame(scored, columns=SCORED.names).set_index("item")["log_probability"]
-    return grounding_shares(items.assign(log_probability=scored.astype("float64")))
+    scored_items = items.assign(log_probability=scored.astype("float64"))
+    return grounding_shares(scored_items, LOW_TIE if low else TIE)
 
 
-def _score(model: nn.Module, rows: list[int], batch: PackedBatch) -> Iterator[tuple[int, float]]:
-    batch = replace(batch, image_states=image_states_of(model, batch).float())
-    return zip(rows, answer_log_probabilities(model, batch).double().tolist(), strict=True)
+def _score(
+    inference: InferenceModel, low: bool, rows: list[int], batch: PackedBatch
+) -> Iterator[tuple[int, float]]:
+    states = image_states_of(inference.model, batch)
+    batch = replace(batch, image_states=states if low else states.float())
+    with autocast(inference.device, inference.params.compute.precision if low else "float32"):
+        found = answer_log_probabilities(inference.model, batch)
+    return zip(rows, found.double().tolist(), strict=True)
 
 
-def grounding_shares(scored: pd.DataFrame) -> pd.Series:
+def grounding_shares(scored: pd.DataFrame, tie: float = TIE) -> pd.Series:
     """Return the share of each question's foils with which its answer is less probable; ties count half.
 
     Args:
         scored: qa_id, true, log_probability (null where the image does not open: such a foil is left out).
+        tie: the largest difference of two log-probabilities that count as equal.
 
     Returns:
         float64 by qa_id; null where the true image, or every foil, does not open.
@@ -144,5 +158,5 @@ def grounding_shares(scored: pd.DataFrame) -> pd.Series:
     own = scored[scored["true"]].set_index("qa_id")["log_probability"]
     foils = scored[~scored["true"]]
     margin = foils["qa_id"].map(own) - foils["log_probability"]
-    mark = (margin > 0).astype("float64").mask(margin.abs() < TIE, 0.5).mask(margin.isna())
+    mark = (margin > 0).astype("float64").mask(margin.abs() < tie, 0.5).mask(margin.isna())
     return mark.groupby(foils["qa_id"]).mean()
