@@ -114,3 +114,67 @@ def test_a_picture_of_extreme_aspect_is_taken_or_refused_in_one_line(kind):
         assert "\n" not in str(caught.value)
     else:
         assert len(encoder.images([narrow])) == 1
+
+
+PUBLISHED = {
+    "idefics3": (
+        {"image_seq_len": 64, "processor_class": "Idefics3Processor"},
+        {
+            "do_image_splitting": True,
+            "image_processor_type": "Idefics3ImageProcessor",
+            "max_image_size": {"longest_edge": 512},
+            "size": {"longest_edge": 2048},
+        },
+        # 17 tiles of 64 tokens, each with two of its own, and four line ends.
+        {"tiles": (17,)},
+    ),
+    "qwen2_5_vl": (
+        None,
+        {
+            "image_processor_type": "Qwen2VLImageProcessor",
+            "max_pixels": 12845056,
+            "merge_size": 2,
+            "min_pixels": 3136,
+            "patch_size": 14,
+            "processor_class": "Qwen2_5_VLProcessor",
+            "temporal_patch_size": 2,
+        },
+        {"patches": (18 * 18,), "grid": (1,)},
+    ),
+    "llava": (
+        {
+            "image_token": "<image>",
+            "num_additional_image_tokens": 1,
+            "patch_size": 14,
+            "processor_class": "LlavaProcessor",
+            "vision_feature_select_strategy": "default",
+        },
+        {
+            "crop_size": {"height": 336, "width": 336},
+            "image_processor_type": "CLIPImageProcessor",
+            "size": {"shortest_edge": 336},
+        },
+        {"pixel_values": (1,), "prefix": (579,)},
+    ),
+    "blip-2": (
+        {"num_query_tokens": 32, "processor_class": "Blip2Processor"},
+        {"image_processor_type": "BlipImageProcessor", "size": {"height": 224, "width": 224}},
+        {"pixel_values": (1,), "prefix": (33,)},
+    ),
+}
+"""processor_config.json and preprocessor_config.json as published checkpoints have them, and the rows of a picture."""
+
+
+@pytest.mark.parametrize("kind", PUBLISHED)
+def test_the_files_of_published_checkpoints_are_read_and_written_again(kind, tmp_path):
+    _, encoder = tiny_model(kind)
+    encoder.processor.tokenizer.save_pretrained(tmp_path)
+    of_processor, of_images, rows = PUBLISHED[kind]
+    if of_processor is not None:
+        (tmp_path / "processor_config.json").write_text(json.dumps(of_processor))
+    (tmp_path / "preprocessor_config.json").write_text(json.dumps(of_images))
+    processor = encoder.family.load_processor(tmp_path)
+    again = encoder.family.save_processor(processor, tmp_path / "again")
+    for one in (processor, again):
+        found = encoder.family.pictures(one, [Image.new("RGB", (256, 256))]).rows
+        assert rows.items() <= found.items(), found

@@ -10,9 +10,11 @@ from PIL import Image
 from tiny_families import STOCK, tiny_model
 
 from vqatune.base_model.base import make_base
+from vqatune.demo.loaded_versions import Versions
 from vqatune.errors import ModelError, ParameterError
 from vqatune.inference.answering.answerer import Answerer
 from vqatune.inference.answering.attention import can_be_followed
+from vqatune.inference.answering.settings import Settings
 from vqatune.inference.prediction.predict import predict
 from vqatune.loading.loader import ImageReader
 from vqatune.models import lora
@@ -259,3 +261,20 @@ def test_in_bfloat16_a_version_trains_predicts_and_is_grounded_as_in_float32(
     # A grounding is a share of four other images: one of them may be as probable but for rounding.
     apart = (found["grounding"] - predictions["grounding"])[same].abs()
     assert apart.max() <= 0.25 and apart.mean() < 0.05
+
+
+def test_one_question_of_an_image_is_drawn_anew_each_epoch(versions, params, pairs, places, tmp_path):
+    one = params.train.model_copy(update={"questions_per_image": "one", "epochs": 2})
+    once = params.model_copy(update={"train": one})
+    train_version(once, "v1", versions / "base", None, pairs, places, tmp_path / "v1")
+    log = pd.read_csv(tmp_path / "v1" / "log.csv")
+    assert log["pairs_seen"].iloc[-1] == 2 * pairs["image_id"].nunique()
+
+
+def test_the_demo_shows_a_version_of_the_family(root, params, pairs, places, predictions):
+    row = pairs.iloc[0]
+    content = ImageReader(places).content(row["image_id"])
+    settings = Settings(max_answer_tokens=params.predict.max_answer_tokens)
+    seen = Versions(root / "models", settings).ask("v2", content, row["question"])
+    assert seen.answer.answer == predictions.loc[row["qa_id"], "prediction"]
+    assert seen.looked is None and len(seen.best) > 1
