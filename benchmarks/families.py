@@ -77,7 +77,7 @@ def main() -> None:
     workload = make_workload(given.family, encoder, images, given.questions, given.small)
     one = make_workload(given.family, encoder, 1, min(REFERENCE_SAMPLES, given.questions), given.small)
     work = Work(model, torch.device(device), given.precision)
-    figures = {"family": given.family, "machine": machine(device), "images": images}
+    figures = {"benchmark": "families", "family": given.family, "machine": machine(device), "images": images}
     for task, ours, reference in (
         ("training", work.train, work.train_reference),
         ("prediction", work.predict, work.predict_reference),

@@ -47,6 +47,14 @@ def test_a_benchmark_runs_and_writes_its_figures(name, run):
 
 
 @pytest.mark.slow
+def test_the_benchmark_of_the_families_runs_and_writes_its_figures(run):
+    little = ["--small", "--threads", 1, "--repeats", 1, "--questions", 4, "--precision", "float32"]
+    figures = run("benchmarks/families.py", "idefics3", *little, "--images", 1, "--device", "cpu")
+    assert figures["benchmark"] == "families" and figures["machine"]["torch"]
+    assert len(figures["training"]) == len(figures["prediction"]) == 3
+
+
+@pytest.mark.slow
 def test_the_benchmark_of_the_metrics_runs_and_writes_its_figures(run, tmp_path, warm_server):
     answers = ["red", "dark red", "blue", ""]
     pairs = [
