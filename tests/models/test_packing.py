@@ -9,7 +9,7 @@ from untrained_blip import SEP, pictures
 
 from vqatune.inference.prediction.decoding import greedy_answers
 from vqatune.models.families.blip import pair_losses
-from vqatune.models.packing import pack_batch, pack_rows
+from vqatune.models.packing import pack_batch, pack_rows, pairs_of_images
 
 
 @given(lengths=st.lists(st.integers(1, 30), min_size=1, max_size=60))
@@ -33,6 +33,13 @@ def test_the_share_of_padding_is_that_of_the_rows(asked):
     assert pack_batch(pictures(asked.pixels[:1]), [2], [[ENC, 5, SEP]] * 2, [[DEC, 6, SEP]] * 2).padding == 0
     ragged = pack_batch(pictures(asked.pixels[:2]), [1, 1], [[ENC, 5, SEP], [ENC, 5, 5, 5, 5, SEP]])
     assert ragged.padding == pytest.approx(0.25)
+
+
+@given(counts=st.lists(st.lists(st.integers(1, 5), min_size=1, max_size=4), min_size=1, max_size=6))
+def test_a_batch_says_how_many_questions_an_image_has(counts):
+    lengths = [length for image in counts for length in image]
+    batch = pack_batch(None, [len(image) for image in counts], [[5] * length for length in lengths])
+    assert pairs_of_images(batch).tolist() == [len(image) for image in counts]
 
 
 def test_nothing_is_computed_on_padding(model, asked):

@@ -45,7 +45,7 @@ _PISSA_MARK = {"variant": "pissa"}
 def target_names(model: nn.Module, params: LoraParams) -> list[str]:
     """Expand `lora.target_modules` to names of a model's layers, without duplicates, in alphabetical order.
 
-    Raises ParameterError where the model's family has no such preset.
+    Raises ParameterError where the model's family has no such preset, or the model no layer of it.
     """
     chosen = params.target_modules
     if not isinstance(chosen, str):
@@ -60,7 +60,12 @@ def target_names(model: nn.Module, params: LoraParams) -> list[str]:
     paths = {
         path for path in _linear_layers(model) if any(fnmatchcase(path, pattern) for pattern in patterns)
     }
-    return sorted(names - patterns | paths)
+    targets = sorted(names - patterns | paths)
+    if not targets:
+        raise ParameterError(
+            f"lora.target_modules: {chosen} stands for {', '.join(sorted(names))}, which match no linear layer of this model"
+        )
+    return targets
 
 
 def new_adapter(model: nn.Module, params: LoraParams) -> PeftModel:

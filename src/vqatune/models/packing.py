@@ -191,6 +191,14 @@ def pack_batch(
     return replace(batch, inputs=make_texts([answer[:-1] for answer in answers]), labels=labels)
 
 
+def pairs_of_images(batch: PackedBatch) -> Tensor:
+    """Return the number of questions of each image of a batch: (images,), int64."""
+    ends = batch.questions.rows.mask.sum(1).cumsum(0)
+    image_ends = batch.by_image.mask.sum(1).cumsum(0)
+    reached = torch.searchsorted(ends, image_ends)
+    return torch.diff(reached + 1, prepend=reached.new_zeros(1))
+
+
 def split_pairs(batch: PackedBatch) -> Iterator[PackedBatch]:
     """Split a batch with answers into batches of one pair each."""
     image = torch.div(batch.by_image.slot, batch.by_image.mask.shape[1], rounding_mode="floor")

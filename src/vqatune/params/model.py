@@ -41,7 +41,7 @@ class ModelParams(Section):
     )
     family: Literal["blip", "blip-2", "llava", "idefics3", "qwen2_5_vl"] = Field(
         "blip",
-        description="With source showroom: what the tiny model is (idefics3: as SmolVLM). All but blip need "
+        description="With source showroom: what the tiny model is (blip-2: with OPT; idefics3: as SmolVLM). All but blip need "
         "lora.target_modules of their own, such as the preset text_query_value_dense. A hub checkpoint says itself what it is.",
     )
     name: str = Field(

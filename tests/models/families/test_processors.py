@@ -7,7 +7,7 @@ import pytest
 import torch
 from golden_pictures import QUESTION, SIZES, draw_pictures, sample
 from PIL import Image
-from tiny_families import STOCK, tiny_model
+from tiny_families import STOCK, prompt_ids, tiny_model
 
 from vqatune.errors import ImageError, ModelError
 from vqatune.models.encoder import Encoder, load_encoder
@@ -17,6 +17,7 @@ TENSOR = {"llava": "pixel_values", "blip-2": "pixel_values", "idefics3": "tiles"
 NOT_SAID = {
     "llava": ("patch_size", "processor_config.json has no patch_size"),
     "blip-2": ("num_query_tokens", "processor_config.json has no num_query_tokens"),
+    "blip-2 t5": ("num_query_tokens", "processor_config.json has no num_query_tokens"),
     "idefics3": ("image_seq_len", "processor_config.json has no image_seq_len"),
     "qwen2_5_vl": ("processor_class", "processor_config.json"),
 }
@@ -27,17 +28,17 @@ def _pixels(encoder: Encoder, picture: Image.Image) -> torch.Tensor:
     return encoder.images([picture]).tensors[name]
 
 
-def _ids(encoder: Encoder, picture: Image.Image) -> list[int]:
+def _ids(model, encoder: Encoder, picture: Image.Image) -> list[int]:
     [question], [answer] = encoder.questions([QUESTION]), encoder.answers(["red"])
-    return [*encoder.images([picture]).tensors["prefix"].tolist(), *question, answer[0]]
+    return prompt_ids(model, encoder.images([picture]), question, answer)
 
 
 @pytest.mark.parametrize("kind", STOCK)
 def test_ids_and_pixels_are_those_of_transformers_with_torchvision(kind):
     golden = json.loads((GOLDEN / f"{kind.replace(' ', '_')}.json").read_text())
-    _, encoder = tiny_model(kind)
+    model, encoder = tiny_model(kind)
     for picture, expected in zip(draw_pictures(), golden["pictures"], strict=True):
-        assert _ids(encoder, picture) == expected["ids"]
+        assert _ids(model, encoder, picture) == expected["ids"]
         pixels = _pixels(encoder, picture)
         assert list(pixels.shape) == [size for size in expected["shape"] if size != 1] or pixels.numel() == (
             torch.Size(expected["shape"]).numel()
@@ -50,12 +51,12 @@ def test_ids_and_pixels_are_those_of_transformers_with_torchvision(kind):
 
 @pytest.mark.parametrize("kind", [kind for kind in STOCK if not kind.startswith("qwen")])
 def test_ids_and_pixels_are_those_of_transformers_with_pillow(kind):
-    _, encoder = tiny_model(kind)
+    model, encoder = tiny_model(kind)
     for picture in draw_pictures():
         stock = encoder.processor(
             images=[picture], text=[encoder.family.PROMPT.template.format(QUESTION)], return_tensors="pt"
         )
-        assert _ids(encoder, picture) == stock["input_ids"][0].tolist()
+        assert _ids(model, encoder, picture) == stock["input_ids"][0].tolist()
         pixels = _pixels(encoder, picture)
         torch.testing.assert_close(pixels, stock["pixel_values"].view_as(pixels), rtol=0, atol=0)
 
@@ -92,7 +93,7 @@ def test_a_processor_of_another_model_is_one_line_and_nothing_is_written(kind, t
     processor = encoder.family.save_processor(encoder.processor, tmp_path / "processor")
     if kind == "idefics3":
         processor.image_seq_len = 9
-    elif kind == "blip-2":
+    elif kind.startswith("blip-2"):
         processor.num_query_tokens = 9
     elif kind == "llava":
         processor.patch_size = 16

@@ -1,4 +1,4 @@
-"""Versions of every family whose language model reads the image: tuned, predicted, asked, ranked, exported, published."""
+"""Versions of every family beside BLIP: tuned, predicted, asked, ranked, exported, published."""
 
 import shutil
 
@@ -7,7 +7,7 @@ import pytest
 import torch
 from peft import PeftModel
 from PIL import Image
-from tiny_families import STOCK, tiny_model
+from tiny_families import STOCK, prompt_ids, tiny_model
 
 from vqatune.base_model.base import make_base
 from vqatune.demo.loaded_versions import Versions
@@ -28,12 +28,19 @@ from vqatune.publishing.publish import prepare
 from vqatune.publishing.request import Request
 from vqatune.training.loop import train_version
 
-KINDS = ["llava", "blip-2", "idefics3", "qwen2_5_vl"]
+FAMILIES = ["llava", "blip-2", "idefics3", "qwen2_5_vl"]
+KINDS = [*FAMILIES, "blip-2 t5"]
 
 
 @pytest.fixture(scope="module", params=KINDS)
 def kind(request) -> str:
     return request.param
+
+
+@pytest.fixture(scope="module")
+def family(kind) -> str:
+    """The name that the family has in config.json."""
+    return kind.split(" ")[0]
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +76,7 @@ def _stock_answer(kind: str, model, encoder: Encoder, picture, question: str, mo
     """Return what transformers' own generation answers to one question."""
     pictures = encoder.images([picture])
     [asked], [answer] = encoder.questions([question]), encoder.answers([""])
-    ids = torch.tensor([[*pictures.tensors["prefix"].tolist(), *asked, answer[0]]])
+    ids = torch.tensor([prompt_ids(model, pictures, asked, answer)])
     with torch.inference_mode():
         found = model.generate(
             input_ids=ids,
@@ -126,7 +133,7 @@ def test_the_vision_tower_is_tuned_where_its_preset_says_so(base, lora_with):
 
 def test_a_layer_that_the_family_lacks_is_one_line_that_says_what_it_has(base, lora_with):
     with pytest.raises(
-        ParameterError, match=r"intermediate is no linear layer of this model; it has .*q_proj"
+        ParameterError, match=r"intermediate is no linear layer of this model; it has .*\bq(_proj)?\b"
     ):
         lora.new_adapter(load_model(base), lora_with(target_modules=["intermediate"]))
 
@@ -137,6 +144,7 @@ def test_an_adapter_of_another_family_is_one_line(tiny_base, versions):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("kind", FAMILIES, indirect=True)
 def test_the_showroom_trains_a_tiny_one_with_the_same_bytes_again(kind, make_params, tmp_path):
     texts = ["what color is it?", "red", "how many stars are there?", "3", "is it striped?", "yes"]
     changes = {"steps": 2, "images_per_step": 2, "image_size": 32, "hidden_size": 32, "vocabulary": 300}
@@ -151,6 +159,7 @@ def test_the_showroom_trains_a_tiny_one_with_the_same_bytes_again(kind, make_par
     type(load_model(tmp_path / "one")).from_pretrained(tmp_path / "one")
 
 
+@pytest.mark.parametrize("kind", FAMILIES, indirect=True)
 def test_random_weights_are_of_blip_alone(kind, make_params, tmp_path):
     params = make_params({"model.family": kind, "model.source": "random"})
     with pytest.raises(ParameterError, match="model.source random is for model.family blip"):
@@ -177,16 +186,16 @@ def test_an_exported_version_answers_as_the_version_does_with_transformers_alone
     assert text == predictions.loc[row["qa_id"], "prediction"]
 
 
-def test_the_cards_say_how_a_version_is_asked(kind, root, tmp_path):
+def test_the_cards_say_how_a_version_is_asked(family, root, tmp_path):
     export_merged("v2", tmp_path / "merged", root)
     request = Request(version="v2", repo="me/vqa", dataset="me/abo-vqa", with_dataset=False)
     prepare(request, tmp_path / "published", root)
-    texts = FAMILY_CARDS[kind]
+    texts = FAMILY_CARDS[family]
     for folder in ("merged", "published/model"):
         card = (tmp_path / folder / "README.md").read_text()
         assert f"{texts.model_class}.from_pretrained" in card and texts.ask in card
-        assert family_named(kind).PROMPT.template.replace("\n", "\\n").format("{question}") in card
-        assert f"- {kind}\n" in card.split("---")[1]
+        assert family_named(family).PROMPT.template.replace("\n", "\\n").format("{question}") in card
+        assert f"- {family}\n" in card.split("---")[1]
 
 
 def test_where_a_version_looked_is_not_followed(base, tiny_base):
@@ -207,6 +216,7 @@ def test_a_long_question_is_truncated_and_the_prompt_around_it_is_not(base):
     assert cut[-2:] == whole[-2:] == end[-2:]
 
 
+@pytest.mark.parametrize("kind", FAMILIES, indirect=True)
 def test_a_prompt_beyond_the_context_is_one_line(base, places):
     encoder, model = load_encoder(base), load_model(base)
     model.get_decoder().config.max_position_embeddings = 30

@@ -19,7 +19,7 @@ from transformers import Cache, DynamicCache
 from vqatune.errors import ModelError
 from vqatune.loading.ragged import Ragged
 from vqatune.models.family import AnswerTokens, Past, VisionOptions, image_states_of
-from vqatune.models.packing import PackedBatch, RowLayout, Texts
+from vqatune.models.packing import PackedBatch, RowLayout, Texts, pairs_of_images
 
 PREFIX, PADDING = -1, -2
 """What owns a token that is no question's."""
@@ -183,14 +183,6 @@ def _positions_after(states: Ragged) -> Tensor:
     return torch.stack(largest) + 1
 
 
-def _pairs_of_images(batch: PackedBatch) -> Tensor:
-    """Return the number of questions of each image."""
-    ends = batch.questions.rows.mask.sum(1).cumsum(0)
-    image_ends = batch.by_image.mask.sum(1).cumsum(0)
-    reached = torch.searchsorted(ends, image_ends)
-    return torch.diff(reached + 1, prepend=reached.new_zeros(1))
-
-
 def answer_tokens(model: nn.Module) -> AnswerTokens:
     """Return the vocabulary of a model's answers; `Prompt.tell_model` has told it where they start and end."""
     config = model.config.get_text_config()
@@ -208,7 +200,7 @@ def encode_questions(model: nn.Module, batch: PackedBatch) -> PackedQuestions:
     """Return the keys and values of the questions of a batch that holds image states (`image_prefix.embed_prefixes`)."""
     language, states = Language.of(model), batch.image_states
     lengths = batch.questions.rows.mask.sum(1)
-    counts = _pairs_of_images(batch)
+    counts = pairs_of_images(batch)
     rows = _make_rows(states, counts, lengths, batch.questions.positions)
     flat = torch.cat([states.tensors["prefix"], language.embed(batch.questions.ids)])
     cache = DynamicCache()
@@ -232,7 +224,7 @@ def pair_losses(model: nn.Module, batch: PackedBatch, options: VisionOptions | N
     ids = torch.empty(int(lengths.sum()), dtype=torch.int64, device=lengths.device)
     ids[at_question], ids[at_answer] = batch.questions.ids, batch.inputs.ids
     positions = torch.arange(len(ids), device=ids.device) - starts[pairs.repeat_interleave(lengths)]
-    rows = _make_rows(images, _pairs_of_images(batch), lengths, positions)
+    rows = _make_rows(images, pairs_of_images(batch), lengths, positions)
     prefix = images.tensors["prefix"]
     flat = torch.cat([prefix, language.embed(ids)])
     states = language.run(rows.pad(flat), rows.positions, rows.mask(), None)

@@ -92,18 +92,25 @@ def check_image_tokens(tokens: int, features: int) -> None:
         )
 
 
-def text_presets(text: str, out: str = "o_proj", dense: Sequence[str] = ()) -> dict[str, list[str]]:
+def text_presets(
+    text: str,
+    out: str = "o_proj",
+    dense: Sequence[str] = (),
+    query_key_value: tuple[str, str, str] = ("q_proj", "k_proj", "v_proj"),
+) -> dict[str, list[str]]:
     """Return the presets of `lora.target_modules` for a language model.
 
     Args:
         text: the path of the language model.
-        out: the name of attention's output layer, beside q_proj, k_proj and v_proj.
+        out: the name of attention's output layer.
         dense: the names of the other linear layers.
+        query_key_value: the names of attention's other layers.
     """
+    query, key, value = query_key_value
     presets = {
-        "text_query_value": ["q_proj", "v_proj"],
-        "text_query_key_value": ["q_proj", "k_proj", "v_proj"],
-        "text_query_value_out": ["q_proj", "v_proj", out],
-        "text_query_value_dense": ["q_proj", "v_proj", out, *dense],
+        "text_query_value": [query, value],
+        "text_query_key_value": [query, key, value],
+        "text_query_value_out": [query, value, out],
+        "text_query_value_dense": [query, value, out, *dense],
     }
     return {preset: [f"{text}.*.{name}" for name in names] for preset, names in presets.items()}

@@ -1,7 +1,8 @@
 """Questions and answers as the token ids of a language model, which reads a question in the words of a prompt.
 
-A prompt is cut in two: what comes before the question is an image's prefix, which all of its questions share; the rest
-is the question's own. It is cut at a special token, so that both parts have the ids that they have in the whole.
+A prompt of a decoder is cut in two: what comes before the question is an image's prefix, which all of its questions
+share; the rest is the question's own. It is cut at a special token, so that both parts have the ids that they have in the
+whole. A prompt of an encoder is a text of its own behind the image's tokens, and so is the answer.
 """
 
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from vqatune.errors import ModelError
 
 @dataclass(frozen=True)
 class Prompt:
-    """The words that a family puts a question in, and where an answer follows."""
+    """The words that a question is put in for a decoder, which goes on with the answer."""
 
     template: str
     """{} is the question."""
@@ -43,14 +44,7 @@ class Prompt:
         The question itself is truncated to `longest` tokens (None: whole), never the words around it.
         """
         tokenizer = processor.tokenizer
-        if longest is not None:
-            ids = tokenizer(texts, add_special_tokens=False, truncation=True, max_length=longest).input_ids
-            whole = tokenizer(texts, add_special_tokens=False).input_ids
-            texts = [
-                text if len(cut) == len(all_) else tokenizer.decode(cut)
-                for text, cut, all_ in zip(texts, ids, whole, strict=True)
-            ]
-        return [self._rest(tokenizer, text)[:-1] for text in texts]
+        return [self._rest(tokenizer, text)[:-1] for text in _truncated(tokenizer, texts, longest)]
 
     def answers(self, processor: Any, texts: list[str], longest: int) -> list[list[int]]:
         """Return the ids of answers from the last token of the prompt to the end token, truncated to `longest` tokens.
@@ -71,7 +65,7 @@ class Prompt:
 
     def answer_texts(self, processor: Any, ids: Tensor) -> list[str]:
         """Return the texts of answers' token ids, (answers, tokens)."""
-        return [text.strip() for text in processor.tokenizer.batch_decode(ids, skip_special_tokens=True)]
+        return _texts_of(processor.tokenizer, ids)
 
     def end_id(self, tokenizer: PreTrainedTokenizerBase) -> int:
         """Return the id of the token that ends an answer."""
@@ -96,3 +90,59 @@ class Prompt:
                 "its own tokenizer"
             )
         return ids.index(cut) + 1
+
+
+@dataclass(frozen=True)
+class EncoderPrompt:
+    """The words that a question is put in for an encoder, whose decoder writes the answer as a text of its own.
+
+    For tokenizers that end every text with their end token, as T5's do; an answer starts from the padding token.
+    """
+
+    template: str
+    """{} is the question."""
+
+    def prefix(self, tokenizer: PreTrainedTokenizerBase, image: list[int]) -> list[int]:
+        """Return the ids of what comes before a question: those of an image."""
+        return list(image)
+
+    def questions(self, processor: Any, texts: list[str], longest: int | None) -> list[list[int]]:
+        """Return the ids of prompts with their questions in them, as `Prompt.questions`, the end token included."""
+        tokenizer = processor.tokenizer
+        return [
+            tokenizer(self.template.format(text)).input_ids for text in _truncated(tokenizer, texts, longest)
+        ]
+
+    def answers(self, processor: Any, texts: list[str], longest: int) -> list[list[int]]:
+        """Return the ids of answers from the start to the end token, truncated to `longest` tokens."""
+        tokenizer = processor.tokenizer
+        encoded = [tokenizer(text, truncation=True, max_length=longest - 1).input_ids for text in texts]
+        return [[self.start_id(tokenizer), *ids] for ids in encoded]
+
+    def answer_texts(self, processor: Any, ids: Tensor) -> list[str]:
+        """Return the texts of answers' token ids, (answers, tokens)."""
+        return _texts_of(processor.tokenizer, ids)
+
+    def start_id(self, tokenizer: PreTrainedTokenizerBase) -> int:
+        """Return the id that an answer starts from."""
+        return tokenizer.pad_token_id
+
+    def end_id(self, tokenizer: PreTrainedTokenizerBase) -> int:
+        """Return the id of the token that ends an answer."""
+        return tokenizer.eos_token_id
+
+
+def _truncated(tokenizer: PreTrainedTokenizerBase, texts: list[str], longest: int | None) -> list[str]:
+    """Return texts of at most `longest` tokens (None: whole); a text that is short enough stays as it is."""
+    if longest is None:
+        return texts
+    ids = tokenizer(texts, add_special_tokens=False, truncation=True, max_length=longest).input_ids
+    whole = tokenizer(texts, add_special_tokens=False).input_ids
+    return [
+        text if len(cut) == len(all_) else tokenizer.decode(cut)
+        for text, cut, all_ in zip(texts, ids, whole, strict=True)
+    ]
+
+
+def _texts_of(tokenizer: PreTrainedTokenizerBase, ids: Tensor) -> list[str]:
+    return [text.strip() for text in tokenizer.batch_decode(ids, skip_special_tokens=True)]

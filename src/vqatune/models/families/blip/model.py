@@ -9,7 +9,7 @@ Li et al., BLIP, 2022, https://arxiv.org/abs/2201.12086; the question starts wit
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
 
 import torch
@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from vqatune.loading.ragged import Ragged
+from vqatune.models.families.cross_attention import KeysAndValues
 from vqatune.models.family import AnswerTokens, Parts, Past, VisionOptions, image_states_of
 from vqatune.models.packing import PackedBatch, RowLayout, Texts
 
@@ -31,26 +32,6 @@ PRESETS = {
     "all_linear": ["qkv", "projection", "fc1", "fc2", "query", "key", "value", "dense"],
 }
 """The presets of `lora.target_modules`: layer names, or the last components of their dotted paths."""
-
-
-@dataclass(frozen=True)
-class KeysAndValues:
-    """The decoder's cross-attention keys and values, computed once per question."""
-
-    layers: list[tuple[Tensor, Tensor]]
-    """Key and value of each layer, (pairs, heads, question tokens, head width)."""
-    mask: Tensor | None
-    """(pairs, 1, 1, question tokens), bool; None where there is no padding."""
-
-    @property
-    def pairs(self) -> int:
-        """The number of questions."""
-        return len(self.layers[0][0])
-
-    def select(self, pairs: Tensor) -> "KeysAndValues":
-        """Return the keys and values of some of the pairs."""
-        layers = [(key.index_select(0, pairs), value.index_select(0, pairs)) for key, value in self.layers]
-        return KeysAndValues(layers, None if self.mask is None else self.mask.index_select(0, pairs))
 
 
 def answer_tokens(model: nn.Module) -> AnswerTokens:

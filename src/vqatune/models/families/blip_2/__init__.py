@@ -1,18 +1,26 @@
-"""BLIP-2 with OPT, as a family (models.family.Family)."""
+"""BLIP-2 with OPT and with T5, as a family (models.family.Family)."""
 
-from vqatune.models.families.blip_2.model import PARTS, PRESETS, encode_images
+from vqatune.models.families.blip_2.model import (
+    PARTS,
+    PRESETS,
+    answer_tokens,
+    decode,
+    encode_images,
+    encode_questions,
+    pair_losses,
+)
 from vqatune.models.families.blip_2.processor import (
     PROMPT,
+    answer_texts,
+    answers,
     load_model,
     load_processor,
     pictures,
+    questions,
     save_checkpoint,
     save_processor,
 )
 from vqatune.models.families.blip_2.untrained import make_untrained
-from vqatune.models.families.decoder_only import answer_tokens, decode, encode_questions, pair_losses
-
-questions, answers, answer_texts = PROMPT.questions, PROMPT.answers, PROMPT.answer_texts
 
 __all__ = [
     "PARTS",

@@ -1,11 +1,11 @@
-"""Language models with all questions of an image in one pass: what transformers computes one question at a time."""
+"""Models with all questions of an image in one pass: what transformers computes one question at a time."""
 
 import random
 
 import pytest
 import torch
 from PIL import Image
-from tiny_families import STOCK, tiny_model
+from tiny_families import STOCK, prompt_ids, tiny_model
 
 from vqatune.inference.prediction.decoding import (
     answer_log_probabilities,
@@ -69,15 +69,19 @@ class Asked:
     def together(self) -> PackedBatch:
         return pack_batch(self.pictures, self.counts, self.questions, self.answers)
 
-    def prompt(self, pair: int) -> tuple[list[int], Ragged]:
-        """The tokens before a pair's answer, the last among them, and its picture."""
+    def prompt(self, model, pair: int) -> tuple[list[int], Ragged]:
+        """The tokens before a pair's answer, and its picture."""
         own = self.pictures.select(self.image[pair], self.image[pair] + 1)
-        return [*own.tensors["prefix"].tolist(), *self.questions[pair], self.answers[pair][0]], own
+        return prompt_ids(model, own, self.questions[pair], self.answers[pair]), own
 
 
 def _stock_loss(kind: str, model, asked: Asked, pair: int) -> torch.Tensor:
-    ids, picture = asked.prompt(pair)
+    ids, picture = asked.prompt(model, pair)
     answer = asked.answers[pair][1:]
+    if model.config.is_encoder_decoder:
+        whole = torch.tensor([ids])
+        labels = torch.tensor([answer])
+        return model(input_ids=whole, labels=labels, **STOCK[kind](picture, whole, model)).loss
     labels = torch.tensor([[-100] * len(ids) + answer])
     whole = torch.tensor([[*ids, *answer]])
     return model(input_ids=whole, labels=labels, **STOCK[kind](picture, whole, model)).loss
@@ -98,7 +102,7 @@ def test_losses_and_gradients_are_those_of_one_question_at_a_time(kind, model, a
 
 
 def _stock_answer(kind: str, model, asked: Asked, pair: int, **options) -> list[int]:
-    ids, picture = asked.prompt(pair)
+    ids, picture = asked.prompt(model, pair)
     whole = torch.tensor([ids])
     found = model.generate(
         input_ids=whole,
