@@ -105,6 +105,7 @@ SHAPES = {
             "hidden_size": 2048,
             "intermediate_size": 11008,
             "num_hidden_layers": 9,
+            "layer_types": ["full_attention"] * 9,
             "num_attention_heads": 16,
             "num_key_value_heads": 2,
             "rope_parameters": {"rope_type": "default", "rope_theta": 1e6, "mrope_section": [16, 24, 24]},
@@ -153,7 +154,7 @@ def make_model(name: str, small: bool) -> tuple[nn.Module, Encoder]:
     family = family_named(name)
     torch.manual_seed(SEED)
     tiny = TinyParams(image_size=64, patch_size=8, hidden_size=96, layers=2, heads=4)
-    made, processor = family.make_untrained([], VOCABULARY, tiny if small else shape.image)
+    made, processor = family.make_untrained(["what color is it?"], VOCABULARY, tiny if small else shape.image)
     encoder = Encoder(name, processor)
     if small:
         return made, encoder
