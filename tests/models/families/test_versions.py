@@ -196,6 +196,7 @@ def test_the_cards_say_how_a_version_is_asked(family, root, tmp_path):
         assert f"{texts.model_class}.from_pretrained" in card and texts.ask in card
         assert family_named(family).PROMPT.template.replace("\n", "\\n").format("{question}") in card
         assert f"- {family}\n" in card.split("---")[1]
+        assert f"a tiny {texts.name} trained on drawn pictures" in card
 
 
 def test_where_a_version_looked_is_not_followed(base, tiny_base):

@@ -58,10 +58,7 @@ frequent answer to the question in training; `skill` is how far an exact match i
 `yes_share` is how often yes is said; `grounding` is how often an answer is more probable under its own picture than under
 another (0.5 without looking), and `vccs` is that of right answers only; `bertscore`, `sbert_cosine`, `bartscore` and `wups`
 compare meanings, by models that other tables may not have used."""
-_PROCESSOR = (
-    "Take the processor from here, not the base model's: it begins a question with the token that this adapter was "
-    "trained with."
-)
+_PROCESSOR = "Take the processor from here, not the base model's: it makes questions as this adapter was trained with them."
 _OWN_BASE = "The base model is on no hub; it is here, in the folder `base`."
 
 
@@ -81,7 +78,7 @@ def adapter_card(facts: Facts, request: Request, commit: str | None) -> str:
     sections = [
         _front_matter(facts, request, rights.license),
         f"# {family.name} tuned on a product catalogue: {facts.version}, a LoRA adapter",
-        _INTRODUCTION.format(family=family.name, version=facts.version, base=base_name(facts.base)),
+        _INTRODUCTION.format(family=family.name, version=facts.version, base=base_name(facts)),
         *([_SAMPLE] if facts.base["source"] == "showroom" else []),
         "## Use",
         _USE.format(repo=request.repo, base=_load_base(facts.base, on_hub), family=family),

@@ -15,6 +15,7 @@ from vqatune.errors import DataError
 from vqatune.evaluation.comparison.equal_metrics import equal_metrics, equality_sentences
 from vqatune.models.family import model_type
 from vqatune.params import BASE, BLIND, load_params
+from vqatune.publishing.cards.families import FAMILY_CARDS
 from vqatune.report.history import best_version
 from vqatune.tables import BATCH, read_csv, read_table
 from vqatune.training.chain_state import ChainState
@@ -118,14 +119,15 @@ def is_on_hub(base: Mapping[str, Any]) -> bool:
     return base["source"] == "hub" and base["revision"] is not None and named
 
 
-def base_name(base: Mapping[str, Any]) -> str:
-    """Return a description of the base model (the section `model`), as a part of a sentence."""
+def base_name(facts: Facts) -> str:
+    """Return a description of the base model, as a part of a sentence."""
+    base, family = facts.base, FAMILY_CARDS[facts.model_type].name
     if is_on_hub(base):
         return f"`{base['name']}` at revision `{base['revision']}`"
     return {
         "hub": "a checkpoint that is not on the hub",
-        "showroom": "a tiny BLIP trained on drawn pictures",
-        "random": "BLIP with random weights",
+        "showroom": f"a tiny {family} trained on drawn pictures",
+        "random": f"{family} with random weights",
     }[base["source"]]
 
 
@@ -258,7 +260,7 @@ def lineage_section(facts: Facts) -> str:
         )
     header = ["version", "tuned from", "images", "pairs", "pairs seen since v1 began", "steps since v1 began"]
     return (
-        f"The base model is {base_name(facts.base)}; SHA-256 of its configuration and weights: "
+        f"The base model is {base_name(facts)}; SHA-256 of its configuration and weights: "
         f"`{facts.chain[-1].base}`.\n\n{markdown_table([*header, 'exact match'], rows)}"
     )
 
