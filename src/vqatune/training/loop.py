@@ -17,6 +17,7 @@ from vqatune.models import lora
 from vqatune.models.checkpoint import fingerprint, load_model
 from vqatune.models.device import PRECISIONS, device_name, reseed, start
 from vqatune.models.encoder import Encoder, load_encoder
+from vqatune.models.family import tunable_family
 from vqatune.models.packing import PackedBatch, pack_batch
 from vqatune.models.prepare import prepare_model, train_adapter
 from vqatune.params import Params
@@ -61,7 +62,7 @@ def train_version(
 
     Raises:
         DataError: there are no pairs, or none of their images opens.
-        ModelError: the previous version has another base model or other LoRA parameters, a checkpoint is
+        ModelError: the base is of a family that has no loss, the previous version has another base model or other LoRA parameters, a checkpoint is
             incomplete, or the loss is not finite.
         ParameterError: a tracker of train.report_to is not installed, or does not start.
         Stopped: a signal came; a checkpoint is written.
@@ -71,6 +72,7 @@ def train_version(
     check_trackers(params.train.report_to)
     device = start(params.compute, params.train.seed, "train", version)
     encoder = load_encoder(base)
+    tunable_family(encoder.model_type)
     # PiSSA decomposes the base's weights and moves a part of them into the adapter, both in float32.
     pissa = params.lora.variant == "pissa"
     model = load_model(base, torch.float32 if pissa else PRECISIONS[params.compute.precision])
