@@ -7,10 +7,24 @@ from typing import Any
 
 import torch
 from PIL import Image
-from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
 from torch import Tensor, nn
-from transformers import CLIPConfig, CLIPModel, CLIPProcessor, CLIPTextConfig, CLIPTokenizer, CLIPVisionConfig
+from transformers import (
+    CLIPConfig,
+    CLIPModel,
+    CLIPProcessor,
+    CLIPTextConfig,
+    CLIPTokenizer,
+    CLIPVisionConfig,
+    PreTrainedTokenizerFast,
+    SiglipConfig,
+    SiglipModel,
+    SiglipProcessor,
+    SiglipTextConfig,
+    SiglipVisionConfig,
+)
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
+from transformers.models.siglip.image_processing_pil_siglip import SiglipImageProcessorPil
 
 from vqatune.models.encoder import Encoder
 
@@ -24,12 +38,11 @@ TEXTS = [
     "no",
     "How many stars are there?",
 ]
-SHAPE = {
+TOWER = {
     "hidden_size": 32,
     "intermediate_size": 64,
     "num_hidden_layers": 2,
     "num_attention_heads": 4,
-    "initializer_range": 0.2,
 }
 VISION = {"image_size": 32, "patch_size": 8}
 CONTEXT = 48
@@ -67,15 +80,58 @@ def _clip(attention: str) -> tuple[CLIPModel, CLIPProcessor]:
         "pad_token_id": tokenizer.pad_token_id,
     }
     text = CLIPTextConfig(
-        **SHAPE, **tokens, vocab_size=len(tokenizer), max_position_embeddings=CONTEXT, projection_dim=16
+        **TOWER, **tokens, vocab_size=len(tokenizer), max_position_embeddings=CONTEXT, projection_dim=16
     )
-    vision = CLIPVisionConfig(**SHAPE, **VISION, projection_dim=16)
+    vision = CLIPVisionConfig(**TOWER, **VISION, projection_dim=16)
     config = CLIPConfig(
         text_config=text.to_dict(), vision_config=vision.to_dict(), projection_dim=16, initializer_factor=8.0
     )
     config._attn_implementation = attention
     images = CLIPImageProcessorPil(size={"shortest_edge": 32}, crop_size={"height": 32, "width": 32})
     return CLIPModel(config), CLIPProcessor(images, tokenizer)
+
+
+def _siglip(attention: str) -> tuple[SiglipModel, SiglipProcessor]:
+    tokenizer = _lower_case_words(["<pad>", "<unk>", "</s>"])
+    text = SiglipTextConfig(
+        **TOWER,
+        vocab_size=len(tokenizer),
+        max_position_embeddings=CONTEXT,
+        pad_token_id=tokenizer.pad_token_id,
+        bos_token_id=None,
+        eos_token_id=tokenizer.eos_token_id,
+    )
+    vision = SiglipVisionConfig(**TOWER, **VISION)
+    config = SiglipConfig(text_config=text.to_dict(), vision_config=vision.to_dict())
+    config._attn_implementation = attention
+    model = SiglipModel(config)
+    model.logit_scale.data.fill_(2.0)
+    model.logit_bias.data.fill_(-1.0)
+    model.text_padding = tokenizer.pad_token_id
+    images = SiglipImageProcessorPil(size={"height": 32, "width": 32})
+    return model, SiglipProcessor(images, tokenizer)
+
+
+def _lower_case_words(special: list[str]) -> PreTrainedTokenizerFast:
+    """Return a tokenizer of characters and words; special: padding, unknown, and what ends a text."""
+    padding, unknown, end = special
+    words = {word for text in TEXTS for word in text.lower().rstrip("?").split()}
+    vocabulary = {word: number for number, word in enumerate([*special, "?", *sorted(words)])}
+    bare = Tokenizer(models.WordLevel(vocabulary, unk_token=unknown))
+    bare.normalizer = normalizers.Lowercase()
+    bare.pre_tokenizer = pre_tokenizers.Whitespace()
+    bare.post_processor = processors.TemplateProcessing(
+        single=f"$A {end}", special_tokens=[(end, vocabulary[end])]
+    )
+    return PreTrainedTokenizerFast(
+        tokenizer_object=bare,
+        pad_token=padding,
+        unk_token=unknown,
+        eos_token=end,
+        model_max_length=CONTEXT,
+        # As SigLIP's, whose padding is attended to.
+        model_input_names=["input_ids"],
+    )
 
 
 def _similarities(
@@ -97,7 +153,12 @@ def _clip_scores(*arguments: Any) -> Tensor:
     return _similarities(*arguments, "longest")
 
 
-RANKERS: dict[str, Callable[[str], tuple[nn.Module, Any]]] = {"clip": _clip}
+def _siglip_scores(*arguments: Any) -> Tensor:
+    # As SigLIP was trained.
+    return _similarities(*arguments, "max_length")
+
+
+RANKERS: dict[str, Callable[[str], tuple[nn.Module, Any]]] = {"clip": _clip, "siglip": _siglip}
 """By model_type, what makes a model and its processor, given how attention is computed."""
-STOCK: dict[str, Callable[..., Tensor]] = {"clip": _clip_scores}
+STOCK: dict[str, Callable[..., Tensor]] = {"clip": _clip_scores, "siglip": _siglip_scores}
 """The scores that transformers' own code gives an image, a question and candidates, (candidates,), one by one."""

@@ -257,6 +257,12 @@ def _qwen_vl() -> GeneratingFamily:
     return qwen_vl
 
 
+def _siglip() -> RankingFamily:
+    from vqatune.models.families import siglip
+
+    return siglip
+
+
 # Functions with plain imports, by which the stages' dependencies and the keys of work in progress find the families.
 FAMILIES: dict[str, Callable[[], Family]] = {
     "blip": _blip,
@@ -266,6 +272,7 @@ FAMILIES: dict[str, Callable[[], Family]] = {
     "llava": _llava,
     "qwen2_5_vl": _qwen_vl,
     "qwen2_vl": _qwen_vl,
+    "siglip": _siglip,
 }
 """config.model_type → its family, which is imported when it is needed."""
 

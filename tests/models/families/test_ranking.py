@@ -142,9 +142,13 @@ def test_pictures_are_the_same_together_and_alone(kind, tiny):
             assert torch.equal(tensor, own.tensors[name]), name
 
 
-def test_a_picture_too_narrow_for_the_model_is_refused_in_one_line(kind, tiny):
+def test_a_picture_of_extreme_aspect_is_taken_or_refused_in_one_line(kind, tiny):
+    narrow = Image.new("RGB", (1, 5000), "red")
+    if kind == "siglip":
+        assert len(tiny[1].images([narrow])) == 1
+        return
     with pytest.raises(ImageError, match="does not take this picture") as caught:
-        tiny[1].images([Image.new("RGB", (1, 5000), "red")])
+        tiny[1].images([narrow])
     assert "\n" not in str(caught.value)
 
 

@@ -1,5 +1,7 @@
 """Models of the families that rank, through the pipeline: predicted, measured, asked."""
 
+from importlib.util import find_spec
+
 import pandas as pd
 import pytest
 import torch
@@ -56,6 +58,18 @@ def test_a_checkpoint_says_what_it_is_and_stock_transformers_loads_it(kind, base
     assert all(torch.equal(saved[name], tensor) for name, tensor in loaded.items())
 
 
+@pytest.mark.skipif(find_spec("sentencepiece") is not None, reason="sentencepiece is installed")
+def test_a_tokenizer_that_needs_a_package_is_one_line_that_names_it(tmp_path):
+    model, encoder = tiny_ranker("siglip")
+    encoder.family.save_checkpoint(model, encoder.processor, tmp_path, "[ENC]")
+    (tmp_path / "tokenizer.json").unlink()
+    (tmp_path / "spiece.model").write_bytes(b"")
+    (tmp_path / "tokenizer_config.json").write_text('{"tokenizer_class": "SiglipTokenizer"}')
+    with pytest.raises(ModelError, match="pip install sentencepiece protobuf") as caught:
+        load_encoder(tmp_path)
+    assert "\n" not in str(caught.value)
+
+
 def test_predictions_are_those_of_transformers_one_question_and_candidate_at_a_time(
     kind, base, pairs, places, predictions
 ):
@@ -99,7 +113,7 @@ def test_predicting_in_words_of_its_own_is_one_line_that_says_what_to_set(
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("untuned", ["clip"])
+@pytest.mark.parametrize("untuned", ["clip", "siglip"])
 def test_training_a_family_without_a_loss_is_refused_in_one_line_and_writes_nothing(
     untuned, tiny_params, pairs, places, tmp_path
 ):

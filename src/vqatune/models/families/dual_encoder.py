@@ -80,11 +80,13 @@ def check_shapes(images: list[Image.Image]) -> None:
 def encode_images(
     pictures: Ragged, features: Callable[[Tensor], Tensor], options: VisionOptions | None = None
 ) -> Ragged:
-    """Return the images' vectors of length 1, (images, features), without gradient; raises ParameterError for compiling."""
+    """Return the images' vectors of length 1, float32 (images, features), without gradient; raises ParameterError for compiling."""
     if (options or VisionOptions()).compiled:
         raise ParameterError("compute.compile is for BLIP alone so far: set it to false")
     with torch.no_grad():
-        return Ragged.one_each("vectors", F.normalize(features(pictures.tensors["pixel_values"]), dim=-1))
+        return Ragged.one_each(
+            "vectors", F.normalize(features(pictures.tensors["pixel_values"]).float(), dim=-1)
+        )
 
 
 def rank(
@@ -113,7 +115,7 @@ def rank(
             f"a question with its answer takes {longest} tokens, and the model reads {context}: model.name must be a "
             "checkpoint with its own tokenizer"
         )
-    vectors = batch.image_states.tensors["vectors"].float()
+    vectors = batch.image_states.tensors["vectors"]
     with torch.no_grad():
         parts = []
         for first in range(0, len(texts), TEXTS_AT_ONCE):
