@@ -22,11 +22,16 @@ from transformers import (
     SiglipProcessor,
     SiglipTextConfig,
     SiglipVisionConfig,
+    ViltConfig,
+    ViltForQuestionAnswering,
+    ViltProcessor,
 )
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 from transformers.models.siglip.image_processing_pil_siglip import SiglipImageProcessorPil
+from transformers.models.vilt.image_processing_pil_vilt import ViltImageProcessorPil
 
 from vqatune.models.encoder import Encoder
+from vqatune.models.families.vilt.processor import LabelProcessor
 
 TEXTS = [
     "What color is it?",
@@ -46,13 +51,15 @@ TOWER = {
 }
 VISION = {"image_size": 32, "patch_size": 8}
 CONTEXT = 48
+LABELS = ["yes", "no", "red", "green", "blue", "two", "striped"]
+"""Of the tiny ViLT."""
 
 
 @cache
-def tiny_ranker(kind: str, attention: str = "sdpa") -> tuple[nn.Module, Encoder]:
+def tiny_ranker(kind: str, attention: str | None = None) -> tuple[nn.Module, Encoder]:
     """Return a model in evaluation, and its encoder, by a name of RANKERS; both are shared."""
     torch.manual_seed(0)
-    model, processor = RANKERS[kind](attention)
+    model, processor = RANKERS[kind](attention or ATTENTIONS[kind][0])
     return model.eval(), Encoder(kind, processor)
 
 
@@ -112,6 +119,27 @@ def _siglip(attention: str) -> tuple[SiglipModel, SiglipProcessor]:
     return model, SiglipProcessor(images, tokenizer)
 
 
+def _vilt(attention: str) -> tuple[ViltForQuestionAnswering, LabelProcessor]:
+    tokenizer = _lower_case_words(["<pad>", "<unk>", "</s>"])
+    config = ViltConfig(
+        **TOWER,
+        **VISION,
+        vocab_size=len(tokenizer),
+        max_position_embeddings=CONTEXT,
+        pad_token_id=tokenizer.pad_token_id,
+        initializer_range=TOWER["hidden_size"] ** -0.5,
+        id2label=dict(enumerate(LABELS)),
+        label2id={label: number for number, label in enumerate(LABELS)},
+    )
+    config._attn_implementation = attention
+    model = ViltForQuestionAnswering(config)
+    # They begin as zeros.
+    for weight in (model.vilt.embeddings.cls_token, model.vilt.embeddings.position_embeddings):
+        weight.data.normal_()
+    images = ViltImageProcessorPil(size={"shortest_edge": 32}, size_divisor=8)
+    return model, LabelProcessor(images, tokenizer, LABELS)
+
+
 def _lower_case_words(special: list[str]) -> PreTrainedTokenizerFast:
     """Return a tokenizer of characters and words; special: padding, unknown, and what ends a text."""
     padding, unknown, end = special
@@ -158,7 +186,21 @@ def _siglip_scores(*arguments: Any) -> Tensor:
     return _similarities(*arguments, "max_length")
 
 
-RANKERS: dict[str, Callable[[str], tuple[nn.Module, Any]]] = {"clip": _clip, "siglip": _siglip}
+def _vilt_scores(
+    model: nn.Module, processor: LabelProcessor, image: Image.Image, question: str, candidates: Sequence[str]
+) -> Tensor:
+    stock = ViltProcessor(processor.image_processor, processor.tokenizer)
+    logits = model(**stock(images=image, text=question, return_tensors="pt")).logits[0]
+    return logits[[model.config.label2id[text] for text in candidates]]
+
+
+RANKERS: dict[str, Callable[[str], tuple[nn.Module, Any]]] = {"clip": _clip, "siglip": _siglip, "vilt": _vilt}
 """By model_type, what makes a model and its processor, given how attention is computed."""
-STOCK: dict[str, Callable[..., Tensor]] = {"clip": _clip_scores, "siglip": _siglip_scores}
+ATTENTIONS = {"clip": ("sdpa", "eager"), "siglip": ("sdpa", "eager"), "vilt": ("eager",)}
+"""How transformers can compute attention."""
+STOCK: dict[str, Callable[..., Tensor]] = {
+    "clip": _clip_scores,
+    "siglip": _siglip_scores,
+    "vilt": _vilt_scores,
+}
 """The scores that transformers' own code gives an image, a question and candidates, (candidates,), one by one."""

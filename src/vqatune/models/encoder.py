@@ -34,7 +34,7 @@ class Encoder:
         return self.family.pictures(self.processor, images)
 
     def questions(self, texts: list[str]) -> list[list[int]]:
-        """Return the questions' token ids, truncated to 128 tokens."""
+        """Return the questions' token ids, truncated to 128 tokens, or to what a model that only ranks reads."""
         return self.family.questions(self.processor, texts, LONGEST)
 
     def too_long(self, texts: list[str]) -> list[str]:
@@ -42,6 +42,10 @@ class Encoder:
         whole = self.family.questions(self.processor, texts, None)
         each = zip(texts, whole, self.questions(texts), strict=True)
         return [text for text, ids, cut in each if len(ids) > len(cut)]
+
+    def tokens_read(self, text: str) -> int:
+        """Return the number of tokens of a truncated question that are read."""
+        return LONGEST if "generate" in self.family.MODES else len(self.questions([text])[0])
 
     def answers(self, texts: list[str]) -> list[list[int]]:
         """Return the answers' ids, truncated to 128 tokens: from the start to the end token where answers are written.

@@ -263,6 +263,12 @@ def _siglip() -> RankingFamily:
     return siglip
 
 
+def _vilt() -> RankingFamily:
+    from vqatune.models.families import vilt
+
+    return vilt
+
+
 # Functions with plain imports, by which the stages' dependencies and the keys of work in progress find the families.
 FAMILIES: dict[str, Callable[[], Family]] = {
     "blip": _blip,
@@ -273,6 +279,7 @@ FAMILIES: dict[str, Callable[[], Family]] = {
     "qwen2_5_vl": _qwen_vl,
     "qwen2_vl": _qwen_vl,
     "siglip": _siglip,
+    "vilt": _vilt,
 }
 """config.model_type → its family, which is imported when it is needed."""
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 import torch
 from PIL import Image
-from tiny_rankers import RANKERS, STOCK, tiny_ranker
+from tiny_rankers import ATTENTIONS, STOCK, tiny_ranker
 
 from vqatune.errors import ImageError, ModelError, ParameterError
 from vqatune.inference.answering.top_k import top_k_answers
@@ -20,19 +20,22 @@ COUNTS = [(1,), (3, 1, 5), (1, 1, 1)]
 """The number of questions of each image of a batch."""
 
 
-@pytest.fixture(scope="module", params=RANKERS)
-def kind(request) -> str:
-    return request.param
+KINDS = [(kind, attention) for kind, attentions in ATTENTIONS.items() for attention in attentions]
 
 
-@pytest.fixture(scope="module", params=["sdpa", "eager"])
-def attention(request) -> str:
+@pytest.fixture(scope="module", params=KINDS, ids=" ".join)
+def kind_and_attention(request) -> tuple[str, str]:
     return request.param
 
 
 @pytest.fixture(scope="module")
-def tiny(kind, attention):
-    return tiny_ranker(kind, attention)
+def kind(kind_and_attention) -> str:
+    return kind_and_attention[0]
+
+
+@pytest.fixture(scope="module")
+def tiny(kind_and_attention):
+    return tiny_ranker(*kind_and_attention)
 
 
 class Asked:
