@@ -11,6 +11,7 @@ from tiny_rankers import ATTENTIONS, STOCK, tiny_ranker
 from vqatune.errors import ImageError, ModelError, ParameterError
 from vqatune.inference.answering.top_k import top_k_answers
 from vqatune.inference.prediction.decoding import greedy_answers, ranked_answers
+from vqatune.models.families import dual_encoder, vilt
 from vqatune.models.family import VisionOptions, family_of, image_states_of
 from vqatune.models.packing import PackedBatch, pack_batch
 
@@ -110,6 +111,34 @@ def test_an_image_is_encoded_once_for_all_its_questions(kind, tiny):
     finally:
         handle.remove()
     assert len(seen) == 1
+
+
+def test_how_many_are_encoded_at_once_makes_no_difference(kind, tiny, monkeypatch):
+    model, encoder = tiny
+    asked = Asked(encoder, (3, 1, 5))
+    candidates = [encoder.answers(CANDIDATES)] * len(asked.questions)
+    together = family_of(model).rank(model, asked.batch(model), candidates)
+    monkeypatch.setattr(dual_encoder, "TEXTS_AT_ONCE", 4)
+    monkeypatch.setattr(vilt.model, "PAIRS_AT_ONCE", 2)
+    parts = family_of(model).rank(model, asked.batch(model), candidates)
+    torch.testing.assert_close(parts, together, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["clip", "siglip"])
+def test_a_text_that_questions_share_is_encoded_once(name):
+    model, encoder = tiny_ranker(name)
+    picture = encoder.images([Image.new("RGB", (40, 40), "red"), Image.new("RGB", (40, 40), "blue")])
+    batch = pack_batch(picture, [2, 2], encoder.questions(["it?", "two?", "it?", "two?"]))
+    rows = []
+    handle = model.text_model.register_forward_hook(
+        lambda module, given, out: rows.append(len(out.pooler_output))
+    )
+    try:
+        batch = replace(batch, image_states=image_states_of(model, batch))
+        family_of(model).rank(model, batch, [encoder.answers(CANDIDATES)] * 4)
+    finally:
+        handle.remove()
+    assert sum(rows) == 2 * len(CANDIDATES)
 
 
 def test_a_long_question_is_truncated_and_its_answer_is_not(kind, tiny):

@@ -7,8 +7,10 @@ import pytest
 import torch
 from tiny_rankers import RANKERS, STOCK, tiny_ranker
 
+from vqatune.demo.loaded_versions import Versions
 from vqatune.errors import DataError, ModelError, ParameterError
 from vqatune.inference.answering.answerer import Answerer
+from vqatune.inference.answering.settings import Settings
 from vqatune.inference.prediction.grounding import choose_items, grounding_shares
 from vqatune.inference.prediction.predict import predict
 from vqatune.loading.loader import ImageReader
@@ -94,6 +96,23 @@ def test_grounding_compares_the_answer_among_the_candidates_under_other_images(
     pd.testing.assert_series_equal(
         predictions["grounding"].dropna().sort_index(), expected.sort_index(), check_names=False
     )
+
+
+def test_in_bf16_log_probabilities_are_near_those_of_float32(base, rank_params, pairs, places, predictions):
+    compute = rank_params.compute.model_copy(update={"precision": "bf16"})
+    low = rank_params.model_copy(update={"compute": compute})
+    found = predict(low, "base", base, None, pairs, places, CANDIDATES).set_index("qa_id")
+    difference = found["log_probability"] - predictions["log_probability"]
+    assert found["grounding"].notna().any() and difference.abs().max() < 0.2
+
+
+def test_the_demo_shows_the_best_of_the_candidates(base, places):
+    content = ImageReader(places).content("image00")
+    seen = Versions(base.parent, Settings(choices=CANDIDATES)).ask("base", content, "What color is it?")
+    ranked = Answerer(base).rank(content, "What color is it?", CANDIDATES)
+    assert [text for text, _ in seen.best] == [answer.answer for answer in ranked] and seen.looked is None
+    with pytest.raises(ParameterError, match="writes no answers"):
+        Versions(base.parent, Settings()).load("base")
 
 
 def test_kept_vision_states_change_nothing(base, rank_params, pairs, places, predictions, tmp_path):
