@@ -87,6 +87,13 @@ def test_no_digit_of_a_number_is_lost(rate):
     assert yaml.safe_load(text)["train"]["learning_rate"] == rate
 
 
+def test_a_chain_without_versions_is_rendered_so_that_it_is_read_again():
+    values = yaml.safe_load(params_yaml()) | {"versions": {}, "predicted": {"base": {}}}
+    values["evaluated"] = {"blind": {}, "base": {}}
+    again = check_params(yaml.safe_load(params_yaml(check_params(values, "params.yaml"))), "params.yaml")
+    assert again.evaluated_names == ["blind", "base"]
+
+
 def test_a_file_with_a_number_of_batches_gets_a_chain_of_that_length(tmp_path):
     path = tmp_path / "params.yaml"
     old = yaml.safe_load(params_yaml())

@@ -17,7 +17,7 @@ def _chain(count: int) -> dict:
     }
 
 
-@pytest.mark.parametrize("count", [1, 3, 20])
+@pytest.mark.parametrize("count", [0, 1, 3, 20])
 def test_a_chain_has_any_number_of_versions(make_params, count):
     assert make_params(_chain(count)).version_names == ["base", *(f"v{n}" for n in range(1, count + 1))]
 

@@ -127,6 +127,7 @@ def test_the_losses_of_the_tuned_versions_stand_under_each_other(tmp_path):
     assert losses["number"].tolist() == [1, 1, 2, 2]
     with pytest.raises(DataError, match="no training log"):
         loss_history(tmp_path / "nowhere", VERSIONS)
+    assert loss_history(tmp_path / "nowhere", ["blind", "base"]).empty
 
 
 def test_the_table_shows_every_version_with_its_scores(metrics, tmp_path):

@@ -10,7 +10,7 @@ from vqatune.base_model.tiny import train_tiny
 from vqatune.errors import ParameterError
 from vqatune.models.device import start
 from vqatune.models.encoder import Encoder
-from vqatune.models.family import TilingFamily, family_named, model_type
+from vqatune.models.family import TilingFamily, family_named, generating_family, model_type
 from vqatune.models.reference import leave_out_weights, write_reference
 from vqatune.params import Params
 from vqatune.tables import replacing_folder
@@ -62,7 +62,7 @@ def _make_untrained(
     tiny = params.model.tiny
     shape = None if params.model.source == "random" else tiny
     family = params.model.family
-    model, processor = family_named(family).make_untrained(texts, tiny.vocabulary, shape)
+    model, processor = generating_family(family).make_untrained(texts, tiny.vocabulary, shape)
     if params.model.source == "showroom":
         train_tiny(model.to(device), Encoder(family, processor), tiny, params.seed, device)
     return model.cpu(), processor

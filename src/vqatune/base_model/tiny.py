@@ -14,6 +14,7 @@ from torch import nn
 from transformers import get_cosine_schedule_with_warmup
 
 from vqatune.models.encoder import Encoder
+from vqatune.models.family import tunable_family
 from vqatune.models.packing import PackedBatch, pack_batch, to_device
 from vqatune.params import TinyParams
 from vqatune.runtime.progress import map_parts, track
@@ -39,9 +40,10 @@ def train_tiny(
     """
     optimizer = torch.optim.AdamW(model.parameters(), lr=params.learning_rate, weight_decay=0.01, fused=True)
     schedule = get_cosine_schedule_with_warmup(optimizer, params.steps // 20, params.steps)
+    family = tunable_family(encoder.model_type)
     model.train()
     for batch in track(_prefetched(_batches(encoder, params, seed)), "base: train", params.steps):
-        loss = encoder.family.pair_losses(model, to_device(batch, device)).mean()
+        loss = family.pair_losses(model, to_device(batch, device)).mean()
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)

@@ -84,7 +84,8 @@ def run(chosen: argparse.Namespace) -> None:
         if number == 0:
             for question in answerer.too_long(questions):
                 print(
-                    f"the question {shortened(question, 60)!r} is too long: only its first 128 tokens are read",
+                    f"the question {shortened(question, 60)!r} is too long: "
+                    f"only its first {answerer.encoder.tokens_read(question)} tokens are read",
                     file=sys.stderr,
                 )
         answer_rows += _ask(answerer, name, images, questions, choices, settings)

@@ -55,7 +55,10 @@ class Versions:
         return list(self._folders)
 
     def load(self, name: str) -> None:
-        """Load a version, unless it is loaded; raises ModelError where it is incomplete."""
+        """Load a version, unless it is loaded.
+
+        Raises ModelError where it is incomplete, ParameterError where it only ranks, and predict.mode is not rank.
+        """
         with self._lock:
             self._answerer(name)
 
@@ -68,7 +71,10 @@ class Versions:
         if name not in self._loaded:
             while len(self._loaded) >= KEPT:
                 self._loaded.popitem(last=False)
-            self._loaded[name] = self._settings.open(self._folders[name])
+            answerer = self._settings.open(self._folders[name])
+            if self._settings.choices is None:
+                answerer.check_generates()
+            self._loaded[name] = answerer
         self._loaded.move_to_end(name)
         return self._loaded[name]
 

@@ -1,5 +1,6 @@
 """Images and texts as a model takes them, by the processor of its family."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ from PIL import Image
 from torch import Tensor
 
 from vqatune.loading.ragged import Ragged
-from vqatune.models.family import Family, family_named, model_type
+from vqatune.models.family import Family, LabelledFamily, family_named, generating_family, model_type
 
 LONGEST = 128
 """Tokens of a question or an answer: more than those of VQA datasets have."""
@@ -33,7 +34,7 @@ class Encoder:
         return self.family.pictures(self.processor, images)
 
     def questions(self, texts: list[str]) -> list[list[int]]:
-        """Return the questions' token ids, truncated to 128 tokens."""
+        """Return the questions' token ids, truncated to 128 tokens, or to what a model that only ranks reads."""
         return self.family.questions(self.processor, texts, LONGEST)
 
     def too_long(self, texts: list[str]) -> list[str]:
@@ -42,13 +43,25 @@ class Encoder:
         each = zip(texts, whole, self.questions(texts), strict=True)
         return [text for text, ids, cut in each if len(ids) > len(cut)]
 
+    def tokens_read(self, text: str) -> int:
+        """Return the number of tokens of a truncated question that are read."""
+        return LONGEST if "generate" in self.family.MODES else len(self.questions([text])[0])
+
     def answers(self, texts: list[str]) -> list[list[int]]:
-        """Return the answers' token ids, from the start to the end token, truncated to 128 tokens."""
+        """Return the answers' ids, truncated to 128 tokens: from the start to the end token where answers are written.
+
+        Raises DataError where one is `without_label`.
+        """
         return self.family.answers(self.processor, texts, LONGEST)
 
+    def without_label(self, answers: Sequence[str]) -> list[str]:
+        """Return those of the answers that the model cannot give: it answers with one of its labels, and they are none."""
+        family = self.family
+        return family.without_label(self.processor, answers) if isinstance(family, LabelledFamily) else []
+
     def decode(self, ids: Tensor) -> list[str]:
-        """Return the texts of answers' token ids, (answers, tokens)."""
-        return self.family.answer_texts(self.processor, ids)
+        """Return the texts of answers' token ids, (answers, tokens); raises ParameterError where none are written."""
+        return generating_family(self.model_type).answer_texts(self.processor, ids)
 
 
 def load_encoder(folder: Path) -> Encoder:

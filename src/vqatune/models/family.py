@@ -1,7 +1,8 @@
 """The interface of a model family, and the family that a model or a checkpoint belongs to.
 
-A family is a package of models/families whose functions are those of `Family`; only that package knows its classes of
-transformers. It encodes an image once, whatever is asked about it, and a question once, whatever is answered to it.
+A family is a package of models/families whose functions are those of `GeneratingFamily` or `RankingFamily`; only that package
+knows its classes of transformers. It encodes an image once, whatever is asked about it, and a question once, whatever is
+answered to it.
 """
 
 import json
@@ -9,19 +10,24 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, cast, runtime_checkable
 
 import torch
 from PIL import Image
 from torch import Tensor, nn
 from transformers import PretrainedConfig
 
-from vqatune.errors import ModelError
+from vqatune.errors import ModelError, ParameterError
 from vqatune.loading.ragged import Ragged
 from vqatune.params import TinyParams
 
 if TYPE_CHECKING:
     from vqatune.models.packing import PackedBatch, RowLayout, Texts
+
+GENERATES = frozenset({"generate", "rank"})
+"""The modes of a family that writes answers, which are ranked by the probability of being written."""
+RANKS = frozenset({"rank"})
+"""The modes of a family that scores given answers only."""
 
 Past = list[tuple[Tensor, Tensor] | None]
 """The self-attention keys and values of an answer's tokens so far, by layer; None at the first token."""
@@ -75,8 +81,10 @@ class EncodedQuestions(Protocol):
 
 
 class Family(Protocol):
-    """The functions of a family; `model` is one of its models, with or without LoRA layers."""
+    """What all families have; `model` is one of their models, with or without LoRA layers."""
 
+    MODES: frozenset[str]
+    """Which of `predict.mode` there are: GENERATES or RANKS."""
     PARTS: Parts
     PRESETS: Mapping[str, list[str]]
     """The presets of `lora.target_modules`: layer names, the last components of their dotted paths, or patterns with *
@@ -96,11 +104,6 @@ class Family(Protocol):
     def save_checkpoint(self, model: nn.Module, processor: Any, folder: Path, question_token: str) -> None:
         """Write model and processor into a folder that stock transformers loads."""
 
-    def make_untrained(
-        self, texts: list[str], vocabulary: int, tiny: TinyParams | None
-    ) -> tuple[nn.Module, Any]:
-        """Return a model with random weights, tiny or (None) of the usual size, and its processor; raises ParameterError."""
-
     def pictures(self, processor: Any, images: list[Image.Image]) -> Ragged:
         """Return preprocessed images; raises ImageError where the model does not take one of them."""
 
@@ -108,18 +111,42 @@ class Family(Protocol):
         """Return the questions' token ids, truncated to `longest` tokens (None: whole)."""
 
     def answers(self, processor: Any, texts: list[str], longest: int) -> list[list[int]]:
-        """Return the answers' token ids from the start to the end token, truncated to `longest` tokens."""
+        """Return the ids of answers, truncated to `longest` tokens: from the start to the end token where answers are written.
+
+        Raises DataError where the model has no ids of an answer (`LabelledFamily`).
+        """
+
+    def encode_images(
+        self, model: nn.Module, pictures: Ragged, options: VisionOptions | None = None
+    ) -> Ragged:
+        """Return the images' states; without gradient where nothing that makes them is trained."""
+
+
+class TunableFamily(Protocol):
+    """A family that has a loss."""
+
+    def pair_losses(
+        self, model: nn.Module, batch: "PackedBatch", options: VisionOptions | None = None
+    ) -> Tensor:
+        """Return each pair's loss, float32 (pairs,), whatever else the batch holds.
+
+        It is the mean cross-entropy over the answer's tokens where answers are written.
+        """
+
+
+class GeneratingFamily(Family, TunableFamily, Protocol):
+    """A family that writes answers, token by token."""
+
+    def make_untrained(
+        self, texts: list[str], vocabulary: int, tiny: TinyParams | None
+    ) -> tuple[nn.Module, Any]:
+        """Return a model with random weights, tiny or (None) of the usual size, and its processor; raises ParameterError."""
 
     def answer_texts(self, processor: Any, ids: Tensor) -> list[str]:
         """Return the texts of answers' token ids, (answers, tokens)."""
 
     def answer_tokens(self, model: nn.Module) -> AnswerTokens:
         """Return the vocabulary of a model's answers."""
-
-    def encode_images(
-        self, model: nn.Module, pictures: Ragged, options: VisionOptions | None = None
-    ) -> Ragged:
-        """Return the images' states; without gradient where nothing that makes them is trained."""
 
     def encode_questions(self, model: nn.Module, batch: "PackedBatch") -> EncodedQuestions:
         """Return the questions of a batch that holds image states."""
@@ -142,10 +169,31 @@ class Family(Protocol):
             past: of texts of one new token each; updated in place.
         """
 
-    def pair_losses(
-        self, model: nn.Module, batch: "PackedBatch", options: VisionOptions | None = None
+
+class RankingFamily(Family, Protocol):
+    """A family that scores given answers."""
+
+    def rank(
+        self, model: nn.Module, batch: "PackedBatch", candidates: Sequence[Sequence[Sequence[int]]]
     ) -> Tensor:
-        """Return each pair's mean cross-entropy over its answer's tokens: float32 (pairs,), whatever else the batch holds."""
+        """Return log-probabilities of each question's candidates: the log-softmax of their scores over these candidates.
+
+        Args:
+            model: of this family.
+            batch: images and questions, with image states.
+            candidates: of each question the ids of its candidates, as `answers` returns them.
+
+        Returns:
+            float32 (pairs, largest number of candidates); -inf where a question has fewer.
+        """
+
+
+@runtime_checkable
+class LabelledFamily(Protocol):
+    """A family whose models answer with one of a list of labels."""
+
+    def without_label(self, processor: Any, texts: Sequence[str]) -> list[str]:
+        """Return those of the answers that are no label."""
 
 
 @runtime_checkable
@@ -173,44 +221,65 @@ class TilingFamily(Protocol):
         """Set whether a processor cuts images into tiles beside the whole, or only makes the whole fit."""
 
 
-def _blip() -> Family:
+def _blip() -> GeneratingFamily:
     from vqatune.models.families import blip
 
     return blip
 
 
-def _blip_2() -> Family:
+def _blip_2() -> GeneratingFamily:
     from vqatune.models.families import blip_2
 
     return blip_2
 
 
-def _idefics3() -> Family:
+def _clip() -> RankingFamily:
+    from vqatune.models.families import clip
+
+    return clip
+
+
+def _idefics3() -> GeneratingFamily:
     from vqatune.models.families import idefics3
 
     return idefics3
 
 
-def _llava() -> Family:
+def _llava() -> GeneratingFamily:
     from vqatune.models.families import llava
 
     return llava
 
 
-def _qwen_vl() -> Family:
+def _qwen_vl() -> GeneratingFamily:
     from vqatune.models.families import qwen_vl
 
     return qwen_vl
+
+
+def _siglip() -> RankingFamily:
+    from vqatune.models.families import siglip
+
+    return siglip
+
+
+def _vilt() -> RankingFamily:
+    from vqatune.models.families import vilt
+
+    return vilt
 
 
 # Functions with plain imports, by which the stages' dependencies and the keys of work in progress find the families.
 FAMILIES: dict[str, Callable[[], Family]] = {
     "blip": _blip,
     "blip-2": _blip_2,
+    "clip": _clip,
     "idefics3": _idefics3,
     "llava": _llava,
     "qwen2_5_vl": _qwen_vl,
     "qwen2_vl": _qwen_vl,
+    "siglip": _siglip,
+    "vilt": _vilt,
 }
 """config.model_type → its family, which is imported when it is needed."""
 
@@ -228,6 +297,39 @@ def family_named(name: str) -> Family:
 def family_of(model: nn.Module) -> Family:
     """Return the family of a loaded model."""
     return family_named(model.config.model_type)
+
+
+def generating_family(name: str) -> GeneratingFamily:
+    """Return the family of a model_type that writes answers; raises ParameterError where it only ranks."""
+    family = family_named(name)
+    if "generate" not in family.MODES:
+        raise ParameterError(
+            f"a model of type {name} writes no answers, it ranks given ones: set predict.mode to rank (predict.candidates "
+            "is their list), or name choices"
+        )
+    return cast("GeneratingFamily", family)
+
+
+def generating_family_of(model: nn.Module) -> GeneratingFamily:
+    """Return the family of a loaded model that writes answers; raises ParameterError where it only ranks."""
+    return generating_family(model.config.model_type)
+
+
+def ranking_family_of(model: nn.Module) -> RankingFamily | None:
+    """Return the family of a loaded model that only ranks; None where it writes answers."""
+    family = family_of(model)
+    return None if "generate" in family.MODES else cast("RankingFamily", family)
+
+
+def tunable_family(name: str) -> TunableFamily:
+    """Return the family of a model_type that has a loss; raises ModelError where it has none."""
+    family = family_named(name)
+    if not hasattr(family, "pair_losses"):
+        raise ModelError(
+            f"a model of type {name} is measured, not tuned (docs/families.md says why): run `dvc repro eval@base`, or take "
+            "another model.name"
+        )
+    return cast("TunableFamily", family)
 
 
 def model_type(source: str | Path, **hub: Any) -> str:

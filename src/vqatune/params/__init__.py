@@ -89,7 +89,8 @@ class Params(Section):
     versions: dict[str, VersionParams] = Field(
         _CHAIN,
         description="The chain of versions: the version that each is tuned from, and its master batch. For another "
-        "number of versions, shorten the list or continue it; nothing else needs a change.",
+        "number of versions, shorten the list or continue it; nothing else needs a change. &versions {}: none, the base "
+        "alone is measured.",
     )
     predicted: dict[str, dict[str, str]] = Field(
         {BASE: {}} | _LISTED, description="What predict runs for: the base model, and all versions."

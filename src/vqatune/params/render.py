@@ -50,7 +50,9 @@ def params_yaml(params: Params | None = None) -> str:
         comment = "".join(_comment(field.description, ""))
         if name == "versions":
             lines = [f"  {key}: {_flow(_plain(value))}\n" for key, value in params.versions.items()]
-            parts.append(f"{comment}versions: &versions\n{''.join(lines)}")
+            # Without an entry it would be null.
+            listed = "\n" + "".join(lines) if lines else " {}\n"
+            parts.append(f"{comment}versions: &versions{listed}")
         elif name == "predicted":
             parts.append(f"{comment}predicted: &predicted\n  {BASE}: {{}}\n  <<: *versions\n")
         elif name == "evaluated":

@@ -10,7 +10,7 @@ import pandas as pd
 
 from vqatune.errors import DataError, ParameterError
 from vqatune.evaluation.metrics import METRICS
-from vqatune.params.versions import BLIND
+from vqatune.params.versions import BASE, BLIND
 from vqatune.tables import read_csv
 
 FAMILIES = tuple(dict.fromkeys(metric.family for metric in METRICS.values()))
@@ -123,8 +123,10 @@ def difficulty_curves(folder: Path, versions: Sequence[str]) -> pd.DataFrame:
 def loss_history(folder: Path, versions: Sequence[str]) -> pd.DataFrame:
     """Return the training logs of the versions that were tuned, one under the other: version, number, the log.
 
-    Raises DataError where none of them was tuned.
+    It is empty where the chain is the base alone. Raises DataError where none of its versions was tuned.
     """
+    if in_chain(versions) == [BASE]:
+        return pd.DataFrame(columns=["version", "number", "step", "loss", "smoothed_loss"])
     logs = []
     for number, version in enumerate(in_chain(versions)):
         path = folder / version / "log.csv"

@@ -17,6 +17,7 @@ from vqatune.models import lora
 from vqatune.models.checkpoint import fingerprint, load_model
 from vqatune.models.device import PRECISIONS, device_name, reseed, start
 from vqatune.models.encoder import Encoder, load_encoder
+from vqatune.models.family import tunable_family
 from vqatune.models.packing import PackedBatch, pack_batch
 from vqatune.models.prepare import prepare_model, train_adapter
 from vqatune.params import Params
@@ -60,8 +61,8 @@ def train_version(
         attention's rows), pairs_seen, images_skipped (so far, as they do not open).
 
     Raises:
-        DataError: there are no pairs, or none of their images opens.
-        ModelError: the previous version has another base model or other LoRA parameters, a checkpoint is
+        DataError: there are no pairs, none of their images opens, or none of their answers is a label of the model.
+        ModelError: the base is of a family that has no loss, the previous version has another base model or other LoRA parameters, a checkpoint is
             incomplete, or the loss is not finite.
         ParameterError: a tracker of train.report_to is not installed, or does not start.
         Stopped: a signal came; a checkpoint is written.
@@ -71,6 +72,8 @@ def train_version(
     check_trackers(params.train.report_to)
     device = start(params.compute, params.train.seed, "train", version)
     encoder = load_encoder(base)
+    tunable_family(encoder.model_type)
+    pairs = _with_label(encoder, pairs, version)
     # PiSSA decomposes the base's weights and moves a part of them into the adapter, both in float32.
     pissa = params.lora.variant == "pissa"
     model = load_model(base, torch.float32 if pissa else PRECISIONS[params.compute.precision])
@@ -114,6 +117,26 @@ def train_version(
             checkpoints.remove()
     PartialState().wait_for_everyone()
     return log
+
+
+def _with_label(encoder: Encoder, pairs: pd.DataFrame, version: str) -> pd.DataFrame:
+    """Return the pairs whose answer the model can give, and warn of the others; raises DataError where there is none."""
+    unlabelled = encoder.without_label(pairs["answer"].unique().tolist())
+    if not unlabelled:
+        return pairs
+    kept = pairs[~pairs["answer"].isin(unlabelled)]
+    if kept.empty:
+        raise DataError(
+            f"no answer of the batch of {version} is a label of the model: take another model.name"
+        )
+    _logger.warning(
+        "%s of %s pairs of %s are left out: their answer is no label of the model, such as %r",
+        f"{len(pairs) - len(kept):,}",
+        f"{len(pairs):,}",
+        version,
+        unlabelled[0],
+    )
+    return kept.reset_index(drop=True)
 
 
 class _Plan:

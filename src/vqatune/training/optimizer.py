@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from transformers import get_scheduler
 
 from vqatune.errors import ModelError
-from vqatune.models.family import VisionOptions, family_of
+from vqatune.models.family import VisionOptions, tunable_family
 from vqatune.models.packing import PackedBatch, split_pairs, to_device
 from vqatune.models.prepare import autocast
 from vqatune.params import Params, TrainParams
@@ -31,7 +31,7 @@ class Optimization:
 
     def __init__(self, model: nn.Module, params: Params, device: torch.device, steps: int) -> None:
         self.model, self.device, self.params = model, device, params
-        self._pair_losses = family_of(model.get_base_model()).pair_losses
+        self._pair_losses = tunable_family(model.get_base_model().config.model_type).pair_losses
         self.trained = {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
         train = params.train
         self.optimizer = torch.optim.AdamW(

@@ -311,6 +311,13 @@ def test_versions_without_a_training_log_are_one_line(run, small_run):
         version_sections(run, small_run.versions)
 
 
+def test_a_base_alone_is_shown_without_losses(run):
+    shutil.rmtree(run / "models")
+    sections = version_sections(run, ["blind", "base"])
+    assert [section.name for section in sections] == ["scores", "slices", "confusions"]
+    assert sections[0].text.startswith("The base model, measured on")
+
+
 def test_the_same_run_gives_the_same_charts_in_every_process(
     small_run, repository, tmp_path, monkeypatch, capsys
 ):

@@ -17,7 +17,7 @@ class Answer:
     question: str
     answer: str
     probability: float
-    """Of this answer among all texts that the model can generate, from 0 to 1."""
+    """Of this answer among all texts that the model can generate, from 0 to 1; of a model that only ranks, among the choices."""
     log_probability: float
     """Its natural logarithm."""
     share: float | None = None

@@ -207,7 +207,10 @@ def _write(
                         problems.add(line, problem)
                     # A token has at least one character.
                     elif len(question) > 100 and answerer.too_long([question]):
-                        truncated.add(line, "the question is too long: only its first 128 tokens are read")
+                        read = answerer.encoder.tokens_read(question)
+                        truncated.add(
+                            line, f"the question is too long: only its first {read} tokens are read"
+                        )
             # Otherwise the rows could differ from those that were answered.
             file.check_unchanged()
     except OSError as error:

@@ -4,10 +4,11 @@ An image is encoded once for all its questions. An answer and its log-probabilit
 the same image, question and parameters.
 """
 
+import logging
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +25,21 @@ from vqatune.inference.prediction.decoding import (
     greedy_answers,
     ranked_answers,
 )
+from vqatune.inference.prediction.ranking import candidate_log_probabilities
 from vqatune.loading.ragged import Ragged
 from vqatune.models.device import PRECISIONS, start
-from vqatune.models.family import VisionOptions, family_of
+from vqatune.models.family import (
+    RankingFamily,
+    VisionOptions,
+    family_of,
+    generating_family,
+    ranking_family_of,
+)
 from vqatune.models.packing import PackedBatch, pack_batch, to_device
 from vqatune.models.prepare import autocast, prepare_model
 from vqatune.params import ComputeParams
+
+_logger = logging.getLogger(__name__)
 
 ChoiceQuestion = tuple[str, Sequence[str]]
 """A question, and the answers to choose from."""
@@ -44,6 +54,8 @@ class Answerer:
     ...     print(answer.question, answer.answer, round(answer.probability, 2))
     >>> [best] = answerer.ask("mug.jpg", "What colour is it?", choices=["red", "green", "blue"])
     >>> ranked = answerer.rank("mug.jpg", "What colour is it?", ["red", "green", "blue"])
+
+    A model that only ranks (CLIP, SigLIP, ViLT) needs choices; an answer's probability is its share among them.
 
     An image is an opened PIL image, the bytes of a file, a path or a URL. Questions are truncated to 128 tokens;
     `too_long` returns the longer ones.
@@ -102,7 +114,9 @@ class Answerer:
 
         Raises:
             ImageError: the image is missing, does not open, or is too large.
-            DataError: a question or a choice is empty, or two choices are the same to the model.
+            DataError: a question or a choice is empty, two choices are the same to the model, or one is not among the labels
+                that it answers with.
+            ParameterError: there are no choices, and the model only ranks.
         """
         questions = [questions] if isinstance(questions, str) else list(questions)
         [answers] = self.ask_many([(image, questions)], choices)
@@ -141,6 +155,7 @@ class Answerer:
             for group in groups
         )
         if choices is None:
+            self.check_generates()
             return answer_in_micro_batches(self._micro_batching(self._generate, len), checked)
         choose = partial(self._choose, self._candidates(choices), choices)
         return answer_in_micro_batches(self._micro_batching(choose, len), checked)
@@ -158,8 +173,16 @@ class Answerer:
 
         return answer_in_micro_batches(self._micro_batching(best, _pairs), groups)
 
+    def check_generates(self) -> None:
+        """Raise ParameterError where the model only ranks given answers."""
+        generating_family(self.encoder.model_type)
+
     def distinct(self, choices: Sequence[str]) -> list[str]:
-        """Return the choices without those that have the token ids of an earlier one."""
+        """Return the choices without those that have the ids of an earlier one, and those that the model cannot give."""
+        unlabelled = set(self.encoder.without_label(choices))
+        if unlabelled:
+            _logger.warning("%s of %s choices are no label of the model", len(unlabelled), len(choices))
+            choices = [choice for choice in choices if choice not in unlabelled]
         first: dict[tuple[int, ...], str] = {}
         for ids, choice in zip(self.encoder.answers(list(choices)), choices, strict=True):
             first.setdefault(tuple(ids), choice)
@@ -222,6 +245,9 @@ class Answerer:
         return [make_answer(question, *result) for question, result in zip(questions, results, strict=True)]
 
     def _ranked(self, pictures: Ragged, grouped: Sequence[Sequence[ChoiceQuestion]]) -> list[list[Answer]]:
+        if ranking := ranking_family_of(self.model):
+            return self._ranked_together(ranking, pictures, grouped)
+
         def score(batch: PackedBatch) -> list[float]:
             return answer_log_probabilities(self.model, batch).double().tolist()
 
@@ -230,6 +256,23 @@ class Answerer:
         sums = self._in_micro_batches(score, pictures, list(map(_pairs, grouped)), questions, answers)
         scored = iter(map(make_answer, questions, answers, sums))
         return [by_share([next(scored) for _ in choices]) for group in grouped for _, choices in group]
+
+    def _ranked_together(
+        self, family: RankingFamily, pictures: Ragged, grouped: Sequence[Sequence[ChoiceQuestion]]
+    ) -> list[list[Answer]]:
+        """Rank by a family whose log-probabilities are over all choices of a question."""
+        questions, choices = zip(*(pair for group in grouped for pair in group), strict=True)
+        upcoming = iter([self.encoder.answers(list(own)) for own in choices])
+
+        def score(batch: PackedBatch) -> list[list[float]]:
+            own = list(islice(upcoming, batch.pairs))
+            return candidate_log_probabilities(family, self.model, batch, own).double().tolist()
+
+        found = self._in_micro_batches(score, pictures, list(map(len, grouped)), questions)
+        return [
+            by_share([make_answer(question, text, value) for text, value in zip(own, values, strict=False)])
+            for question, own, values in zip(questions, choices, found, strict=True)
+        ]
 
     @torch.inference_mode()
     def _in_micro_batches(

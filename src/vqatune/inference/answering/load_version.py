@@ -92,7 +92,7 @@ def merge_adapter(model: nn.Module, adapter: Path, dtype: torch.dtype | None = N
 def load_whole_encoder(folder: Path) -> Encoder:
     """Load the processor of a folder; raises ModelError where it is incomplete or damaged."""
     # Without these transformers silently makes a tokenizer without words, or with another first token.
-    for names in (("tokenizer.json", "vocab.txt"), ("tokenizer_config.json",)):
+    for names in (("tokenizer.json", "vocab.txt", "spiece.model"), ("tokenizer_config.json",)):
         if not any((folder / name).exists() for name in names):
             raise ModelError(f"{folder} lacks {names[0]}: run `dvc checkout`, or get the folder again")
     return load_encoder(folder)

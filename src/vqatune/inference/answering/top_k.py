@@ -13,7 +13,7 @@ from heapq import heapify, heappop, heappush
 import torch
 from torch import Tensor, nn
 
-from vqatune.models.family import EncodedQuestions, VisionOptions, family_of, image_states_of
+from vqatune.models.family import EncodedQuestions, VisionOptions, generating_family_of, image_states_of
 from vqatune.models.packing import PackedBatch, make_row_layout, make_texts, to_device
 
 PREFIXES_AT_ONCE = 8
@@ -61,7 +61,7 @@ def top_k_answers(
         vision_options: how the vision tower runs; None for the defaults.
     """
     states = image_states_of(model, batch, vision_options)
-    questions = family_of(model).encode_questions(model, replace(batch, image_states=states))
+    questions = generating_family_of(model).encode_questions(model, replace(batch, image_states=states))
     found, device = [], batch.questions.ids.device
     for pair in range(batch.pairs):
         own = questions.select(torch.tensor([pair], device=device))
@@ -109,7 +109,7 @@ class _Search:
     ) -> None:
         self._model, self._question, self._device = model, question, device
         self._max_tokens, self._key = max_tokens, key
-        self._family = family_of(model)
+        self._family = generating_family_of(model)
         self._tokens = self._family.answer_tokens(model)
         self._heap: list[_Prefix] = []
         self._expanded: dict[tuple[int, ...], _Continuations] = {}

@@ -10,7 +10,15 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
-from vqatune.models.family import EncodedQuestions, Past, VisionOptions, family_of, image_states_of
+from vqatune.inference.prediction.ranking import best_candidates
+from vqatune.models.family import (
+    EncodedQuestions,
+    Past,
+    VisionOptions,
+    generating_family_of,
+    image_states_of,
+    ranking_family_of,
+)
 from vqatune.models.packing import PackedBatch, RowLayout, Texts, make_row_layout, make_texts, to_device
 
 CANDIDATES_AT_ONCE = 16
@@ -33,7 +41,7 @@ def greedy_answers(
         Token ids after the start token, int64 of shape (pairs, at most max_tokens), padded after the end token; and the sum of the
         chosen tokens' natural log-probabilities, float32 of shape (pairs,).
     """
-    tokens = family_of(model).answer_tokens(model)
+    tokens = generating_family_of(model).answer_tokens(model)
     questions = _encode(model, batch, vision_options)
     ids = batch.questions.ids.new_full((batch.pairs, max_tokens), tokens.padding)
     log_probability = ids.new_zeros(batch.pairs, dtype=torch.float32)
@@ -69,7 +77,7 @@ def beam_answers(
 
     Args and results as for `greedy_answers`; beams is at least 2.
     """
-    tokens = family_of(model).answer_tokens(model)
+    tokens = generating_family_of(model).answer_tokens(model)
     questions = _encode(model, batch, vision_options)
     device, pairs = batch.questions.ids.device, batch.pairs
     best_ids = torch.full((pairs, max_tokens), tokens.padding, device=device)
@@ -128,21 +136,24 @@ def ranked_answers(
     """Return the most probable of the candidates for each question.
 
     A question's candidates are scored in descending order of their first token's probability, `candidates_at_once` at
-    a time, until no candidate left can win: an answer is at most as probable as its first token.
+    a time, until no candidate left can win: an answer is at most as probable as its first token. A model of a family that
+    only ranks scores all of them, and a log-probability is over the candidates.
 
     Args:
         model: as for `pair_losses`.
         batch: images and questions; answers are not used.
-        candidates: token ids from the start to the end token, without duplicates; the first wins a tie.
+        candidates: token ids as the family's `answers` returns them, without duplicates; the first wins a tie.
         candidates_at_once: affects the speed only.
         vision_options: how the vision tower runs; None for the defaults.
 
     Returns:
         The index of the candidate, int64 of shape (pairs,); and its natural log-probability, float32 of shape (pairs,).
     """
+    if ranking := ranking_family_of(model):
+        return best_candidates(ranking, model, batch, candidates, vision_options)
     questions = _encode(model, batch, vision_options)
     device, pairs = batch.questions.ids.device, batch.pairs
-    first_token = torch.full((pairs,), family_of(model).answer_tokens(model).start, device=device)
+    first_token = torch.full((pairs,), generating_family_of(model).answer_tokens(model).start, device=device)
     firsts = torch.tensor([candidate[1] for candidate in candidates], device=device)
     bounds = _next(model, first_token, 0, questions, _no_past(model))[:, firsts]
     bounds, order = bounds.sort(dim=1, descending=True, stable=True)
@@ -207,7 +218,7 @@ def _text_sums(
     model: nn.Module, texts: Texts, labels: Tensor, questions: EncodedQuestions, by_pair: RowLayout
 ) -> Tensor:
     """Return each text's log-probability, given the token that follows each of its tokens: (texts,), float32."""
-    logits = family_of(model).decode(model, texts, questions, by_pair).float()
+    logits = generating_family_of(model).decode(model, texts, questions, by_pair).float()
     sums = logits.gather(1, labels[:, None])[:, 0] - logits.logsumexp(1)
     return texts.rows.total(sums)
 
@@ -215,11 +226,11 @@ def _text_sums(
 def _encode(model: nn.Module, batch: PackedBatch, vision_options: VisionOptions | None) -> EncodedQuestions:
     """Return a batch's questions as the decoder attends to them."""
     states = image_states_of(model, batch, vision_options)
-    return family_of(model).encode_questions(model, replace(batch, image_states=states))
+    return generating_family_of(model).encode_questions(model, replace(batch, image_states=states))
 
 
 def _no_past(model: nn.Module) -> Past:
-    return [None] * family_of(model).answer_tokens(model).layers
+    return [None] * generating_family_of(model).answer_tokens(model).layers
 
 
 def _next(model: nn.Module, token: Tensor, step: int, questions: EncodedQuestions, past: Past) -> Tensor:
@@ -231,7 +242,7 @@ def _next(model: nn.Module, token: Tensor, step: int, questions: EncodedQuestion
     )
     by_pair = RowLayout(index, index, one_each.mask.view(pairs, -1), in_order=True)
     following = Texts(token, torch.full_like(token, step), one_each)
-    logits = family_of(model).decode(model, following, questions, by_pair, past)
+    logits = generating_family_of(model).decode(model, following, questions, by_pair, past)
     return logits.float().log_softmax(-1)
 
 

@@ -4,7 +4,7 @@ For a sample of questions the model's own answer is scored with the true image a
 (foils). A model that ignores the image scores 0.5, one whose every answer depends on the image 1.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from itertools import islice
@@ -13,10 +13,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+from torch import Tensor, nn
 
 from vqatune.inference.prediction.decoding import answer_log_probabilities
 from vqatune.inference.prediction.micro_batches import InferenceModel, run_inference
-from vqatune.models.family import family_of, image_states_of
+from vqatune.inference.prediction.ranking import Candidates, chosen_log_probabilities
+from vqatune.models.family import RankingFamily, family_of, image_states_of, ranking_family_of
 from vqatune.models.packing import PackedBatch
 from vqatune.models.prepare import autocast
 from vqatune.tables.hash_ranks import hash_ranks
@@ -92,6 +94,7 @@ def measure_grounding(
     items: pd.DataFrame,
     pairs: pd.DataFrame,
     predictions: pd.DataFrame,
+    candidates: Candidates,
     folder: Path | None,
     description: str,
 ) -> pd.Series:
@@ -103,6 +106,7 @@ def measure_grounding(
         items: of `choose_items`.
         pairs: qa_id, question.
         predictions: qa_id, prediction.
+        candidates: what the answers were chosen from; of a model that only ranks, whose log-probabilities are over them.
         folder: of partial results, for exactly these answers, from which interrupted work resumes; None for none.
         description: of the progress bar.
 
@@ -111,11 +115,17 @@ def measure_grounding(
     if items.empty:
         return pd.Series(dtype="float64")
     questions = items.assign(
-        question=items["qa_id"].map(dict(zip(pairs["qa_id"], pairs["question"], strict=True))),
-        prediction=items["qa_id"].map(
-            dict(zip(predictions["qa_id"], predictions["prediction"], strict=True))
-        ),
+        question=items["qa_id"].map(dict(zip(pairs["qa_id"], pairs["question"], strict=True)))
     )
+    answers = items["qa_id"].map(dict(zip(predictions["qa_id"], predictions["prediction"], strict=True)))
+    if ranking := ranking_family_of(inference.model):
+        place = {text: index for index, text in enumerate(candidates.values())}
+        # Where the question's own image does not open there is no answer, and no grounding, whatever is scored.
+        chosen = [place.get(text, 0) for text in answers]
+        score = partial(_score_chosen, ranking, inference.model, list(candidates), chosen)
+    else:
+        questions["prediction"] = answers
+        score = partial(_score_written, inference.model)
     parts = [inference.model.get_submodule(part) for part in family_of(inference.model).PARTS.text]
     large = sum(weight.numel() for part in parts for weight in part.parameters()) > FLOAT32_UP_TO
     low = large and inference.params.compute.precision != "float32"
@@ -124,7 +134,7 @@ def measure_grounding(
     scored = run_inference(
         inference,
         questions,
-        partial(_score, inference, low),
+        partial(_score, inference, low, score),
         lambda rows, error: [],
         SCORED,
         folder,
@@ -136,13 +146,32 @@ def measure_grounding(
 
 
 def _score(
-    inference: InferenceModel, low: bool, rows: list[int], batch: PackedBatch
+    inference: InferenceModel,
+    low: bool,
+    log_probabilities: Callable[[list[int], PackedBatch], Tensor],
+    rows: list[int],
+    batch: PackedBatch,
 ) -> Iterator[tuple[int, float]]:
     states = image_states_of(inference.model, batch)
     batch = replace(batch, image_states=states if low else states.float())
     with autocast(inference.device, inference.params.compute.precision if low else "float32"):
-        found = answer_log_probabilities(inference.model, batch)
+        found = log_probabilities(rows, batch)
     return zip(rows, found.double().tolist(), strict=True)
+
+
+def _score_written(model: nn.Module, rows: list[int], batch: PackedBatch) -> Tensor:
+    return answer_log_probabilities(model, batch)
+
+
+def _score_chosen(
+    family: RankingFamily,
+    model: nn.Module,
+    candidates: list[tuple[int, ...]],
+    chosen: list[int],
+    rows: list[int],
+    batch: PackedBatch,
+) -> Tensor:
+    return chosen_log_probabilities(family, model, batch, candidates, [chosen[row] for row in rows])
 
 
 def grounding_shares(scored: pd.DataFrame, tie: float = TIE) -> pd.Series:

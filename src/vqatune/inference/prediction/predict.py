@@ -16,12 +16,14 @@ from vqatune.errors import DataError, ImageError
 from vqatune.inference.prediction.decoding import beam_answers, greedy_answers, ranked_answers
 from vqatune.inference.prediction.grounding import choose_items, measure_grounding
 from vqatune.inference.prediction.micro_batches import InferenceModel, run_inference
+from vqatune.inference.prediction.ranking import Candidates
 from vqatune.loading.loader import ImageReader
 from vqatune.models import lora
 from vqatune.models.adapter_precision import merge
 from vqatune.models.checkpoint import load_model
 from vqatune.models.device import PRECISIONS, device_name, start
-from vqatune.models.encoder import load_encoder
+from vqatune.models.encoder import Encoder, load_encoder
+from vqatune.models.family import generating_family
 from vqatune.models.packing import PackedBatch
 from vqatune.models.prepare import autocast, prepare_model
 from vqatune.params import Params, PredictParams
@@ -66,6 +68,7 @@ def predict(
     Raises:
         DataError: there are no pairs, an image is not in the table of places, or its archive is missing.
         ModelError: a checkpoint or adapter is incomplete.
+        ParameterError: there are no candidates, and the model only ranks.
         Stopped: a signal came; the results so far are saved.
     """
     if pairs.empty:
@@ -73,6 +76,9 @@ def predict(
     device = start(params.compute, params.seed, "predict")
     encoder, reader = load_encoder(base if adapter is None else adapter), ImageReader(places)
     dtype = PRECISIONS[params.compute.precision]
+    if candidates is None:
+        # Before the weights are loaded, which may take minutes.
+        generating_family(encoder.model_type)
     same_vision = True
     if adapter is None:
         model = load_model(base, dtype)
@@ -96,11 +102,7 @@ def predict(
     if work is not None:
         key = _key(params, base, adapter, pairs, reader, candidates, device)
         folder = work / "predictions" / version / key
-    candidate_ids: dict[tuple[int, ...], str] = {}
-    if candidates:
-        for ids, text in zip(encoder.answers(candidates), candidates, strict=True):
-            # Of candidates with the same token ids the first, the most frequent, is taken.
-            candidate_ids.setdefault(tuple(ids), text)
+    candidate_ids = _candidate_ids(encoder, candidates) if candidates else {}
     inference = InferenceModel(model, encoder, reader, params, device, states)
     answered = run_inference(
         inference,
@@ -120,6 +122,7 @@ def predict(
         items,
         pairs,
         predictions,
+        candidate_ids,
         folder and folder.parent / "grounding" / _grounding_key(folder.name, items, predictions),
         f"grounding {version}",
     )
@@ -156,8 +159,28 @@ def read_candidates(params: PredictParams, training: Path) -> list[str] | None:
     return answers
 
 
+def _candidate_ids(encoder: Encoder, candidates: list[str]) -> Candidates:
+    """Return the candidates by their ids; raises DataError where the model can give none of them."""
+    unlabelled = encoder.without_label(candidates)
+    if unlabelled:
+        _logger.warning(
+            "%s of %s candidates are no label of the model and cannot be its answer, such as %r",
+            f"{len(unlabelled):,}",
+            f"{len(candidates):,}",
+            unlabelled[0],
+        )
+        candidates = [text for text in candidates if text not in set(unlabelled)]
+    if not candidates:
+        raise DataError("no candidate is a label of the model: take other predict.candidates")
+    ids_of: dict[tuple[int, ...], str] = {}
+    for ids, text in zip(encoder.answers(candidates), candidates, strict=True):
+        # Of candidates with the same ids the first, the most frequent, is taken.
+        ids_of.setdefault(tuple(ids), text)
+    return ids_of
+
+
 def _answer(
-    inference: InferenceModel, candidates: dict[tuple[int, ...], str], rows: list[int], batch: PackedBatch
+    inference: InferenceModel, candidates: Candidates, rows: list[int], batch: PackedBatch
 ) -> Iterable[tuple[int, str, float]]:
     params, model = inference.params.predict, inference.model
     with autocast(inference.device, inference.params.compute.precision):

@@ -9,6 +9,13 @@ with torch.inference_mode():
     answer = model.generate(**inputs, max_new_tokens=10)
 print(processor.decode(answer[0], skip_special_tokens=True))"""
 
+_ASK_VILT = """\
+picture = Image.open("picture.jpg").convert("RGB")
+inputs = processor(images=picture, text="what color is it?", return_tensors="pt")
+with torch.inference_mode():
+    scores = model(**inputs).logits[0]
+print(model.config.id2label[int(scores.argmax())])"""
+
 _ASK_PROMPT = """\
 picture = Image.open("picture.jpg").convert("RGB")
 question = "what color is it?"
@@ -85,5 +92,12 @@ FAMILY_CARDS = {
     "qwen2_vl": FamilyCard(
         "Qwen2-VL", "Qwen2VLForConditionalGeneration", "Qwen2VLProcessor", _ask_prompt(_QWEN), _IN_THE_PROMPT
     ),
+    "vilt": FamilyCard(
+        "ViLT",
+        "ViltForQuestionAnswering",
+        "ViltProcessor",
+        _ASK_VILT,
+        "This takes the best of all labels. The scores below are of the best of a closed list of candidates.",
+    ),
 }
-"""config.model_type → the texts of its family."""
+"""config.model_type → the texts of its family, of those that are tuned."""

@@ -25,9 +25,9 @@ def version_sections(root: Path, versions: Sequence[str]) -> list[Section]:
     counts = read_counts(root / f"metrics/{last}.json", f"eval@{last}", "pairs", "images")
     pairs, images = counts["pairs"], counts["images"]
     count = len(in_chain(versions)) - 1
-    tuned = f"{count} version{'s' * (count > 1)} tuned from it"
+    tuned = f" and {count} version{'s' * (count > 1)} tuned from it" if count else ""
     scores = (
-        f"The base model and {tuned}, measured on {pairs:,} questions about {images:,} test images. Bands are 95 % "
+        f"The base model{tuned}, measured on {pairs:,} questions about {images:,} test images. Bands are 95 % "
         "intervals; a dotted line marks the base model, which has not been tuned. A click on a name in the legend keeps "
         "that line and dims the others; another click takes it back."
     )
@@ -41,9 +41,10 @@ def version_sections(root: Path, versions: Sequence[str]) -> list[Section]:
         "The share of the test questions that are answered exactly as the reference is, version by version."
     )
     confused = "Which answers the last version gives where another one is right."
+    learned = [loss_figure(root, versions)] if count else []
     return [
         Section("scores", "The versions", scores, score_figures(root, versions)),
-        Section("learning", "How they learned", learning, [loss_figure(root, versions)]),
+        *([Section("learning", "How they learned", learning, learned)] if learned else []),
         Section("slices", "Where they are right", right, slice_figures(root, versions)),
         Section("confusions", "What is taken for what", confused, [confusion_figure(root, last)]),
     ]

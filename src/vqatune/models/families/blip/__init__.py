@@ -1,4 +1,4 @@
-"""BLIP for visual question answering, as a family (models.family.Family)."""
+"""BLIP for visual question answering, as a family (models.family.GeneratingFamily)."""
 
 from vqatune.models.families.blip.model import (
     PARTS,
@@ -22,8 +22,12 @@ from vqatune.models.families.blip.processor import (
     save_processor,
 )
 from vqatune.models.families.blip.untrained import make_config, make_tokenizer, make_untrained
+from vqatune.models.family import GENERATES
+
+MODES = GENERATES
 
 __all__ = [
+    "MODES",
     "PARTS",
     "PRESETS",
     "answer_texts",

@@ -1,4 +1,4 @@
-"""BLIP-2 with OPT and with T5, as a family (models.family.Family)."""
+"""BLIP-2 with OPT and with T5, as a family (models.family.GeneratingFamily)."""
 
 from vqatune.models.families.blip_2.model import (
     PARTS,
@@ -21,8 +21,12 @@ from vqatune.models.families.blip_2.processor import (
     save_processor,
 )
 from vqatune.models.families.blip_2.untrained import make_untrained
+from vqatune.models.family import GENERATES
+
+MODES = GENERATES
 
 __all__ = [
+    "MODES",
     "PARTS",
     "PRESETS",
     "PROMPT",

@@ -1,4 +1,4 @@
-"""Idefics3, SmolVLM among them, as a family (models.family.Family)."""
+"""Idefics3, SmolVLM among them, as a family (models.family.GeneratingFamily)."""
 
 from vqatune.models.families.decoder_only import answer_tokens, decode, encode_questions, pair_losses
 from vqatune.models.families.idefics3.model import PARTS, PRESETS, encode_images
@@ -12,10 +12,14 @@ from vqatune.models.families.idefics3.processor import (
     split_images,
 )
 from vqatune.models.families.idefics3.untrained import make_untrained
+from vqatune.models.family import GENERATES
 
 questions, answers, answer_texts = PROMPT.questions, PROMPT.answers, PROMPT.answer_texts
 
+MODES = GENERATES
+
 __all__ = [
+    "MODES",
     "PARTS",
     "PRESETS",
     "PROMPT",

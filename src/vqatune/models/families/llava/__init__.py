@@ -1,4 +1,4 @@
-"""LLaVA-1.5 and BakLLaVA, as a family (models.family.Family)."""
+"""LLaVA-1.5 and BakLLaVA, as a family (models.family.GeneratingFamily)."""
 
 from vqatune.models.families.decoder_only import answer_tokens, decode, encode_questions, pair_losses
 from vqatune.models.families.llava.model import PARTS, PRESETS, encode_images
@@ -11,10 +11,14 @@ from vqatune.models.families.llava.processor import (
     save_processor,
 )
 from vqatune.models.families.llava.untrained import make_untrained
+from vqatune.models.family import GENERATES
 
 questions, answers, answer_texts = PROMPT.questions, PROMPT.answers, PROMPT.answer_texts
 
+MODES = GENERATES
+
 __all__ = [
+    "MODES",
     "PARTS",
     "PRESETS",
     "PROMPT",

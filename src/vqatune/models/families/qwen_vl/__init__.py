@@ -1,4 +1,4 @@
-"""Qwen2.5-VL and Qwen2-VL, as a family (models.family.Family)."""
+"""Qwen2.5-VL and Qwen2-VL, as a family (models.family.GeneratingFamily)."""
 
 from vqatune.models.families.decoder_only import answer_tokens, decode, encode_questions, pair_losses
 from vqatune.models.families.qwen_vl.model import PARTS, PRESETS, encode_images
@@ -11,10 +11,14 @@ from vqatune.models.families.qwen_vl.processor import (
     save_processor,
 )
 from vqatune.models.families.qwen_vl.untrained import make_untrained
+from vqatune.models.family import GENERATES
 
 questions, answers, answer_texts = PROMPT.questions, PROMPT.answers, PROMPT.answer_texts
 
+MODES = GENERATES
+
 __all__ = [
+    "MODES",
     "PARTS",
     "PRESETS",
     "PROMPT",

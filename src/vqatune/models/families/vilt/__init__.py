@@ -1,0 +1,33 @@
+"""ViLT for visual question answering, as a family (models.family.RankingFamily) that is tuned."""
+
+from vqatune.models.families.vilt.model import PARTS, PRESETS, encode_images, pair_losses, rank
+from vqatune.models.families.vilt.processor import (
+    answers,
+    load_model,
+    load_processor,
+    pictures,
+    questions,
+    save_checkpoint,
+    save_processor,
+    without_label,
+)
+from vqatune.models.family import RANKS
+
+MODES = RANKS
+
+__all__ = [
+    "MODES",
+    "PARTS",
+    "PRESETS",
+    "answers",
+    "encode_images",
+    "load_model",
+    "load_processor",
+    "pair_losses",
+    "pictures",
+    "questions",
+    "rank",
+    "save_checkpoint",
+    "save_processor",
+    "without_label",
+]
