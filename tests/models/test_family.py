@@ -4,6 +4,7 @@ import json
 import shutil
 
 import pytest
+from tiny_families import tiny_model
 
 from vqatune.errors import ModelError
 from vqatune.models.checkpoint import load_model
@@ -43,3 +44,52 @@ def test_a_folder_that_does_not_say_what_it_is_is_one_line(tmp_path, text):
     ) as caught:
         load_encoder(tmp_path)
     assert "\n" not in str(caught.value)
+
+
+def test_a_folder_that_is_not_there_is_not_looked_for_on_the_hub(tmp_path):
+    with pytest.raises(ModelError, match="base does not exist: run the stage that makes it"):
+        model_type(tmp_path / "base")
+
+
+def test_a_checkpoint_without_its_configuration_is_one_line_and_is_not_loaded(tmp_path):
+    model, encoder = tiny_model("idefics3")
+    encoder.family.save_checkpoint(model, encoder.processor, tmp_path / "base", "[ENC]")
+    (tmp_path / "base" / "config.json").unlink()
+    for source in (tmp_path / "base", str(tmp_path / "base")):
+        with pytest.raises(ModelError, match=r"it lacks config\.json: get it again"):
+            load_model(source)
+    assert load_encoder(tmp_path / "base").model_type == "idefics3"
+
+
+@pytest.mark.parametrize("kind", ["llava", "idefics3", "qwen2_5_vl", "blip-2", "blip-2 t5"])
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda config: config["text_config"].update(hidden_size="32", d_model="32"),
+        lambda config: config.update(vision_config=[1]),
+        lambda config: config.update(model_type=["llava"]),
+    ],
+)
+def test_a_damaged_configuration_is_one_line(kind, change, tmp_path):
+    model, encoder = tiny_model(kind)
+    encoder.family.save_checkpoint(model, encoder.processor, tmp_path / "base", "[ENC]")
+    path = tmp_path / "base" / "config.json"
+    config = json.loads(path.read_text())
+    change(config)
+    path.write_text(json.dumps(config))
+    with pytest.raises(ModelError) as caught:
+        load_model(tmp_path / "base")
+    assert "\n" not in str(caught.value) and str(tmp_path) in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", ["llava", "blip-2", "blip-2 t5"])
+def test_a_language_model_that_is_not_known_is_one_line(kind, tmp_path):
+    model, encoder = tiny_model(kind)
+    encoder.family.save_checkpoint(model, encoder.processor, tmp_path / "base", "[ENC]")
+    path = tmp_path / "base" / "config.json"
+    config = json.loads(path.read_text())
+    config["text_config"]["model_type"] = "unheard of"
+    path.write_text(json.dumps(config))
+    with pytest.raises(ModelError) as caught:
+        load_model(tmp_path / "base")
+    assert "\n" not in str(caught.value) and str(tmp_path) in str(caught.value)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from huggingface_hub.errors import StrictDataclassError
 from safetensors import SafetensorError
 from torch import nn
 from transformers import PreTrainedModel
@@ -15,6 +16,9 @@ from vqatune.errors import ModelError
 from vqatune.models.family import family_named, model_type
 from vqatune.models.reference import FILE, find_referenced, read_reference
 from vqatune.models.weight_files import find_weights, stored_dtype
+
+DAMAGED = (OSError, ValueError, KeyError, TypeError, AttributeError, StrictDataclassError)
+"""What transformers raises of a configuration that is damaged."""
 
 logging.set_verbosity_error()
 logging.disable_progress_bar()
@@ -57,7 +61,7 @@ def load_weights(
             dtype=dtype,
             **hub,
         )
-    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+    except (*DAMAGED, RuntimeError, SafetensorError) as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise ModelError(f"{source} cannot be loaded as a {kind.__name__}: {reason}") from error
     for problem in ("missing_keys", "unexpected_keys", "mismatched_keys"):

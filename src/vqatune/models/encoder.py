@@ -66,5 +66,5 @@ class Encoder:
 
 def load_encoder(folder: Path) -> Encoder:
     """Load the processor of a checkpoint or an adapter; raises ModelError where it is incomplete, or of no known family."""
-    name = model_type(folder)
+    name = model_type(folder, of_processor=True)
     return Encoder(name, family_named(name).load_processor(folder))

@@ -332,18 +332,30 @@ def tunable_family(name: str) -> TunableFamily:
     return cast("TunableFamily", family)
 
 
-def model_type(source: str | Path, **hub: Any) -> str:
-    """Return the model_type of a checkpoint, in a folder or on the hub, or of the processor that an adapter comes with.
+def model_type(source: str | Path, of_processor: bool = False, **hub: Any) -> str:
+    """Return the model_type of a checkpoint, in a folder or on the hub.
+
+    Args:
+        source: the folder or name; a Path is never a name on the hub.
+        of_processor: where a folder lacks config.json, as an adapter's does, take that of its processor.
+        hub: `revision`, for a name.
 
     Raises ModelError where there is none, or none of a known family.
     """
+    if isinstance(source, Path) and not source.is_dir():
+        raise ModelError(f"{source} does not exist: run the stage that makes it, or `dvc checkout`")
+    lacks = Path(source).is_dir() and not (Path(source) / "config.json").exists()
+    if lacks and not of_processor:
+        raise ModelError(f"{source} is no complete checkpoint, it lacks config.json: get it again")
     try:
-        if Path(source).is_dir() and not (Path(source) / "config.json").exists():
+        if lacks:
             name = _type_of_processor(Path(source))
         else:
             config, _ = PretrainedConfig.get_config_dict(source, **hub)
             name = config["model_type"]
-    except (OSError, ValueError, KeyError) as error:
+        if not isinstance(name, str):
+            raise TypeError(f"model_type is {name!r}")
+    except (OSError, ValueError, KeyError, TypeError) as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise ModelError(
             f"{source} cannot be loaded: neither config.json nor processor_config.json says what model it is ({reason})"
@@ -353,7 +365,7 @@ def model_type(source: str | Path, **hub: Any) -> str:
     except ModelError as error:
         error.add_context(str(source))
         raise
-    return str(name)
+    return name
 
 
 def _type_of_processor(folder: Path) -> str:

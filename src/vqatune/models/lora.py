@@ -38,6 +38,8 @@ from vqatune.tables import write_json
 # peft calls a deprecated function of transformers; users cannot act on the warning.
 warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing", category=FutureWarning)
 
+SHOWN = 200
+"""Characters of a list of layers in an error."""
 # One entry, because safetensors writes several in an order that changes from process to process.
 _PISSA_MARK = {"variant": "pissa"}
 
@@ -115,7 +117,7 @@ def continue_adapter(model: nn.Module, folder: Path, params: LoraParams) -> Peft
             same = same or _matching(model, value) == _matching(model, wanted[name])
         if not same:
             raise ModelError(
-                f"{folder} was tuned with lora.{name} = {value}, but params.yaml says {wanted[name]}: "
+                f"{folder} was tuned with lora.{name} = {_short(value)}, but params.yaml says {_short(wanted[name])}: "
                 "run the whole chain again from v1, or put the parameter back"
             )
     if params.variant == "pissa":
@@ -137,7 +139,7 @@ def load_adapter(model: nn.Module, folder: Path, trainable: bool = False) -> Pef
             warnings.simplefilter("ignore")
             adapted = PeftModel.from_pretrained(model, folder, is_trainable=trainable, torch_device="cpu")
     except (SafetensorError, RuntimeError, KeyError, ValueError) as error:
-        reason = str(error).strip().splitlines()[0]
+        reason = _short(str(error).strip().splitlines()[0])
         raise ModelError(
             f"{folder} does not fit its base model ({reason}): run its train stage again"
         ) from error
@@ -197,6 +199,12 @@ def save_adapter(model: PeftModel, folder: Path) -> None:
     write_json(ordered, path)
 
 
+def _short(value: object) -> str:
+    """Return what is said of a value, which may name every layer, in a line that can be read."""
+    text = str(value)
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]} … ({len(text):,} characters)"
+
+
 def _checked_targets(model: nn.Module, params: LoraParams) -> list[str]:
     names = target_names(model, params)
     linear = _linear_layers(model)
@@ -205,7 +213,7 @@ def _checked_targets(model: nn.Module, params: LoraParams) -> list[str]:
         known = sorted({path.rsplit(".", 1)[-1] for path in linear})
         raise ParameterError(
             f"lora.target_modules: {', '.join(unknown)} is no linear layer of this model; "
-            f"it has {', '.join(known)}"
+            f"it has {', '.join(known)}, and the presets {', '.join(family_of(model).PRESETS)}"
         )
     embeddings = [module.weight for module in model.modules() if isinstance(module, nn.Embedding)]
     matching = _matching(model, names)

@@ -179,3 +179,41 @@ def test_the_files_of_published_checkpoints_are_read_and_written_again(kind, tmp
     for one in (processor, again):
         found = encoder.family.pictures(one, [Image.new("RGB", (256, 256))]).rows
         assert rows.items() <= found.items(), found
+
+
+def _special_ids(encoder: Encoder, ids: list[int]) -> list[int]:
+    return [token for token in ids if token in encoder.processor.tokenizer.all_special_ids]
+
+
+@pytest.mark.parametrize("kind", STOCK)
+def test_a_special_token_that_is_written_in_a_text_is_words(kind):
+    _, encoder = tiny_model(kind)
+    special = encoder.processor.tokenizer.all_special_tokens
+    [usual], [usual_answer] = encoder.questions(["what is red?"]), encoder.answers(["red"])
+    for token in special:
+        [asked], [answer] = encoder.questions([f"what is {token} red?"]), encoder.answers([f"red{token}blue"])
+        assert _special_ids(encoder, asked) == _special_ids(encoder, usual), token
+        assert _special_ids(encoder, answer) == _special_ids(encoder, usual_answer), token
+        assert encoder.decode(torch.tensor([answer[1:]]))[0].replace(" ", "") == f"red{token}blue"
+
+
+@pytest.mark.parametrize("kind", STOCK)
+def test_line_breaks_and_spaces_of_an_answer_are_one_space(kind):
+    _, encoder = tiny_model(kind)
+    assert (
+        encoder.answers(["red blue", "\n red \n\n blue  "])[0] == encoder.answers(["\n red \n\n blue  "])[0]
+    )
+
+
+@pytest.mark.parametrize("kind", STOCK)
+@pytest.mark.parametrize("character", ["é", "颜", "🙂"])
+def test_a_question_is_truncated_at_a_whole_character_and_said_to_be(kind, character):
+    _, encoder = tiny_model(kind)
+    for length in range(120, 136):
+        text = "a" * length + character * 8
+        longest = len(encoder.questions(["a"])[0]) - 1 + 128
+        [ids] = encoder.questions([text])
+        assert len(ids) <= longest
+        whole = encoder.family.questions(encoder.processor, [text], None)[0]
+        assert encoder.too_long([text]) == ([text] if ids != whole else [])
+        assert "\ufffd" not in encoder.processor.tokenizer.decode(ids)

@@ -1,6 +1,6 @@
 """Language models that read images and questions in one sequence, with all questions of an image in one pass.
 
-A row is an image: its prefix (the tokens before the question, the image's among them), then the tokens of all its
+A row is an image (several for one of very many questions): its prefix (the tokens before the question, the image's among them), then the tokens of all its
 questions and, in training, of their answers. Positions begin anew after the prefix for every question, and a mask lets
 a token see the prefix and its own question only, so a question computes what it would alone. The modules are
 transformers' own, with any LoRA layers in them.
@@ -23,6 +23,8 @@ from vqatune.models.packing import PackedBatch, RowLayout, Texts, pairs_of_image
 
 PREFIX, PADDING = -1, -2
 """What owns a token that is no question's."""
+IN_A_ROW = 32
+"""Questions of an image in one row: attention's memory grows with the square of a row's length."""
 
 
 @dataclass(frozen=True)
@@ -177,6 +179,27 @@ def _make_rows(states: Ragged, counts: Tensor, lengths: Tensor, positions: Tenso
     return _Rows(slot, owner.view(len(prefix), width), places if axes > 1 else places[0])
 
 
+def _split_rows(states: Ragged, counts: Tensor) -> tuple[Ragged, Tensor]:
+    """Repeat the prefix of images that have more questions than one row takes.
+
+    Args:
+        states: of images.
+        counts: the number of questions of each image.
+
+    Returns:
+        States and counts of rows, an image's one after the other.
+    """
+    if int(counts.max()) <= IN_A_ROW:
+        return states, counts
+    of_rows = [
+        [IN_A_ROW] * (count // IN_A_ROW) + ([count % IN_A_ROW] if count % IN_A_ROW else [])
+        for count in counts.tolist()
+    ]
+    image = [number for number, own in enumerate(of_rows) for _ in own]
+    rows = Ragged.joined([states.select(number, number + 1) for number in image])
+    return rows, torch.tensor([count for own in of_rows for count in own], device=counts.device)
+
+
 def _positions_after(states: Ragged) -> Tensor:
     """Return the position that follows each image's prefix: one more than the largest of any axis."""
     largest = [own.max() for own in states.tensors["positions"].split(states.rows["positions"])]
@@ -198,9 +221,9 @@ def answer_tokens(model: nn.Module) -> AnswerTokens:
 
 def encode_questions(model: nn.Module, batch: PackedBatch) -> PackedQuestions:
     """Return the keys and values of the questions of a batch that holds image states (`image_prefix.embed_prefixes`)."""
-    language, states = Language.of(model), batch.image_states
+    language = Language.of(model)
     lengths = batch.questions.rows.mask.sum(1)
-    counts = pairs_of_images(batch)
+    states, counts = _split_rows(batch.image_states, pairs_of_images(batch))
     rows = _make_rows(states, counts, lengths, batch.questions.positions)
     flat = torch.cat([states.tensors["prefix"], language.embed(batch.questions.ids)])
     cache = DynamicCache()
@@ -224,7 +247,8 @@ def pair_losses(model: nn.Module, batch: PackedBatch, options: VisionOptions | N
     ids = torch.empty(int(lengths.sum()), dtype=torch.int64, device=lengths.device)
     ids[at_question], ids[at_answer] = batch.questions.ids, batch.inputs.ids
     positions = torch.arange(len(ids), device=ids.device) - starts[pairs.repeat_interleave(lengths)]
-    rows = _make_rows(images, pairs_of_images(batch), lengths, positions)
+    images, counts = _split_rows(images, pairs_of_images(batch))
+    rows = _make_rows(images, counts, lengths, positions)
     prefix = images.tensors["prefix"]
     flat = torch.cat([prefix, language.embed(ids)])
     states = language.run(rows.pad(flat), rows.positions, rows.mask(), None)

@@ -8,6 +8,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast, ProcessorMixin
 
 from vqatune.errors import ModelError, ParameterError
+from vqatune.models.checkpoint import DAMAGED
 from vqatune.params import TinyParams
 
 
@@ -16,7 +17,7 @@ def processor_errors(source: str | Path, kind: str) -> Iterator[None]:
     """Turn what transformers raises of a processor that it cannot load into a ModelError of one line."""
     try:
         yield
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except DAMAGED as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise ModelError(f"{source} cannot be loaded as {kind}: {reason}") from error
 

@@ -54,13 +54,18 @@ class Prompt:
         tokenizer = processor.tokenizer
         asked, end = self._rest(tokenizer, ""), self.end_id(tokenizer)
         found = []
-        for text in texts:
-            ids = self._rest(tokenizer, "", f"{self.space}{text}".rstrip(" "))
-            if ids[: len(asked)] != asked:
-                raise ModelError(
-                    f"the answer {text!r} changes the tokens of the prompt before it: this tokenizer cannot be used"
-                )
-            found.append([asked[-1], *ids[len(asked) :][: longest - 2], end])
+        for text in map(_one_line, texts):
+            answer = f"{self.space}{text}" if text else ""
+            if holds_special_token(tokenizer, answer):
+                own = _as_words(tokenizer, answer, add_special_tokens=False)
+            else:
+                ids = self._rest(tokenizer, "", answer)
+                if ids[: len(asked)] != asked:
+                    raise ModelError(
+                        f"the answer {text!r} changes the tokens of the prompt before it: this tokenizer cannot be used"
+                    )
+                own = ids[len(asked) :]
+            found.append([asked[-1], *own[: longest - 2], end])
         return found
 
     def answer_texts(self, processor: Any, ids: Tensor) -> list[str]:
@@ -80,7 +85,15 @@ class Prompt:
         return ids[self._end_of_prefix(tokenizer, ids) :]
 
     def _ids(self, tokenizer: PreTrainedTokenizerBase, question: str, answer: str = "") -> list[int]:
-        return tokenizer(self.template.format(question) + answer).input_ids
+        if not holds_special_token(tokenizer, question):
+            return tokenizer(self.template.format(question) + answer).input_ids
+        before, after = self.template.split("{}")
+        rest = tokenizer(after + answer, add_special_tokens=False).input_ids
+        return [
+            *tokenizer(before).input_ids,
+            *_as_words(tokenizer, question, add_special_tokens=False),
+            *rest,
+        ]
 
     def _end_of_prefix(self, tokenizer: PreTrainedTokenizerBase, ids: list[int]) -> int:
         cut = tokenizer.convert_tokens_to_ids(self.cut)
@@ -109,14 +122,15 @@ class EncoderPrompt:
     def questions(self, processor: Any, texts: list[str], longest: int | None) -> list[list[int]]:
         """Return the ids of prompts with their questions in them, as `Prompt.questions`, the end token included."""
         tokenizer = processor.tokenizer
-        return [
-            tokenizer(self.template.format(text)).input_ids for text in _truncated(tokenizer, texts, longest)
-        ]
+        prompts = [self.template.format(text) for text in _truncated(tokenizer, texts, longest)]
+        return token_ids(tokenizer, prompts)
 
     def answers(self, processor: Any, texts: list[str], longest: int) -> list[list[int]]:
         """Return the ids of answers from the start to the end token, truncated to `longest` tokens."""
         tokenizer = processor.tokenizer
-        encoded = [tokenizer(text, truncation=True, max_length=longest - 1).input_ids for text in texts]
+        encoded = token_ids(
+            tokenizer, [_one_line(text) for text in texts], truncation=True, max_length=longest - 1
+        )
         return [[self.start_id(tokenizer), *ids] for ids in encoded]
 
     def answer_texts(self, processor: Any, ids: Tensor) -> list[str]:
@@ -132,15 +146,51 @@ class EncoderPrompt:
         return tokenizer.eos_token_id
 
 
+def token_ids(tokenizer: PreTrainedTokenizerBase, texts: list[str], **options: Any) -> list[list[int]]:
+    """Return the ids of texts; a special token that is written in a text is words like any other.
+
+    Args:
+        tokenizer: of the model.
+        texts: of users and catalogues.
+        options: of the tokenizer's call.
+    """
+    if not texts:
+        return []
+    ids: list[list[int]] = tokenizer(texts, **options).input_ids
+    for number, text in enumerate(texts):
+        if holds_special_token(tokenizer, text):
+            ids[number] = _as_words(tokenizer, text, **options)
+    return ids
+
+
+def holds_special_token(tokenizer: PreTrainedTokenizerBase, text: str) -> bool:
+    """Return whether a tokenizer would take a part of a text for one of its special tokens."""
+    return any(token in text for token in tokenizer.all_special_tokens)
+
+
+def _as_words(tokenizer: PreTrainedTokenizerBase, text: str, **options: Any) -> list[int]:
+    written = [token for token in tokenizer.all_special_tokens if token in text]
+    plain = tokenizer(text, add_special_tokens=False, split_special_tokens=True).input_ids
+    if set(tokenizer.convert_tokens_to_ids(written)) & set(plain):
+        # T5's vocabulary has them among its pieces of words.
+        for token in written:
+            text = text.replace(token, f"{token[0]} {token[1:]}")
+    return tokenizer(text, split_special_tokens=True, **options).input_ids
+
+
+def _one_line(text: str) -> str:
+    """Return an answer without the line breaks that end one, or join with the prompt's."""
+    return " ".join(text.split())
+
+
 def _truncated(tokenizer: PreTrainedTokenizerBase, texts: list[str], longest: int | None) -> list[str]:
-    """Return texts of at most `longest` tokens (None: whole); a text that is short enough stays as it is."""
-    if longest is None:
+    """Return the beginnings of texts that are `longest` tokens (None: whole), up to a whole character."""
+    if longest is None or not texts:
         return texts
-    ids = tokenizer(texts, add_special_tokens=False, truncation=True, max_length=longest).input_ids
-    whole = tokenizer(texts, add_special_tokens=False).input_ids
+    places = tokenizer(texts, add_special_tokens=False, return_offsets_mapping=True).offset_mapping
     return [
-        text if len(cut) == len(all_) else tokenizer.decode(cut)
-        for text, cut, all_ in zip(texts, ids, whole, strict=True)
+        text if len(of_tokens) <= longest else text[: of_tokens[longest][0]].rstrip()
+        for text, of_tokens in zip(texts, places, strict=True)
     ]
 
 

@@ -62,7 +62,7 @@ def gather_facts(chain: list[ChainState], lora: dict[str, Any], root: Path) -> F
         train=stage_params(root, f"train@{version}", "train"),
         batches=[_batch(root, number) for number in range(1, int(version[1:]) + 1)],
         metrics=root / "metrics",
-        model_type=model_type(root / "models" / version),
+        model_type=model_type(root / "models" / version, of_processor=True),
     )
 
 

@@ -10,6 +10,7 @@ from transformers import BertTokenizer, BlipForQuestionAnswering, BlipProcessor
 from vqatune.base_model.base import make_base
 from vqatune.errors import ModelError, ParameterError
 from vqatune.models.checkpoint import fingerprint
+from vqatune.models.encoder import load_encoder
 from vqatune.models.families.blip import (
     load_model,
     load_processor,
@@ -153,3 +154,15 @@ def test_random_makes_the_architecture_of_blip_vqa_base():
     millions = sum(parameter.numel() for parameter in model.parameters()) / 1e6
     assert round(millions) == 361
     assert config.vision_config.image_size == 384
+
+
+def test_a_special_token_that_is_written_in_a_text_is_words(tiny_base):
+    encoder = load_encoder(tiny_base)
+    special = set(encoder.processor.tokenizer.all_special_ids)
+    [usual], [usual_answer] = encoder.questions(["what is red?"]), encoder.answers(["red"])
+    for token in ("[SEP]", "[DEC]", "[ENC]", "[PAD]"):
+        [asked], [answer] = encoder.questions([f"what is {token} red?"]), encoder.answers([f"red {token}"])
+        for found, expected in ((asked, usual), (answer, usual_answer)):
+            unknown = encoder.processor.tokenizer.unk_token_id
+            own = [number for number in found if number in special - {unknown}]
+            assert own == [number for number in expected if number in special], token

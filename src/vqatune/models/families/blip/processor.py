@@ -12,6 +12,7 @@ from transformers.models.blip.image_processing_pil_blip import BlipImageProcesso
 from vqatune.errors import ModelError
 from vqatune.loading.ragged import Ragged
 from vqatune.models.checkpoint import load_weights
+from vqatune.models.families.prompts import token_ids
 
 
 def load_model(
@@ -91,16 +92,15 @@ def pictures(processor: BlipProcessor, images: list[Image.Image]) -> Ragged:
 
 def questions(processor: BlipProcessor, texts: list[str], longest: int | None) -> list[list[int]]:
     """Return the questions' token ids, from [ENC] to [SEP], truncated to `longest` tokens (None: whole)."""
-    if longest is None:
-        return processor.tokenizer(texts).input_ids
-    return processor.tokenizer(texts, truncation=True, max_length=longest).input_ids
+    options = {} if longest is None else {"truncation": True, "max_length": longest}
+    return token_ids(processor.tokenizer, texts, **options)
 
 
 def answers(processor: BlipProcessor, texts: list[str], longest: int) -> list[list[int]]:
     """Return the answers' token ids, from [DEC] to [SEP], truncated to `longest` tokens."""
     tokenizer = processor.tokenizer
-    encoded = tokenizer(texts, add_special_tokens=False, truncation=True, max_length=longest - 2)
-    return [[tokenizer.bos_token_id, *ids, tokenizer.sep_token_id] for ids in encoded.input_ids]
+    encoded = token_ids(tokenizer, texts, add_special_tokens=False, truncation=True, max_length=longest - 2)
+    return [[tokenizer.bos_token_id, *ids, tokenizer.sep_token_id] for ids in encoded]
 
 
 def answer_texts(processor: BlipProcessor, ids: Tensor) -> list[str]:

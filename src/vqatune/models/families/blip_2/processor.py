@@ -60,7 +60,8 @@ def load_model(
 
     Raises ModelError as `checkpoint.load_weights` and `load_processor`, or where its language model is neither OPT nor T5.
     """
-    config = AutoConfig.from_pretrained(source, trust_remote_code=False, **hub)
+    with processor_errors(source, "a BLIP-2"):
+        config = AutoConfig.from_pretrained(source, trust_remote_code=False, **hub)
     name = config.text_config.model_type
     if not config.use_decoder_only_language_model and name != "t5":
         raise ModelError(
@@ -87,7 +88,7 @@ def load_processor(source: str | Path, **hub: Any) -> Blip2Processor:
             raise ValueError(
                 "processor_config.json has no num_query_tokens, so that an image has no number of tokens"
             )
-        return Blip2Processor(images, tokenizer, settings["num_query_tokens"])
+        return Blip2Processor(images, tokenizer, int(settings["num_query_tokens"]))
 
 
 def save_processor(processor: Blip2Processor, folder: Path) -> Blip2Processor:

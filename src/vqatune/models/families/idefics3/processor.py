@@ -53,7 +53,7 @@ def load_processor(source: str | Path, **hub: Any) -> Idefics3Processor:
         return Idefics3Processor(
             images,
             tokenizer,
-            image_seq_len=settings["image_seq_len"],
+            image_seq_len=int(settings["image_seq_len"]),
             chat_template=settings.get("chat_template"),
         )
 

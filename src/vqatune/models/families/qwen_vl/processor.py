@@ -59,7 +59,8 @@ def load_model(source: str | Path, dtype: torch.dtype | None = torch.float32, **
 
     Raises ModelError as `checkpoint.load_weights` and `load_processor`.
     """
-    config = AutoConfig.from_pretrained(source, trust_remote_code=False, **hub)
+    with processor_errors(source, "a Qwen-VL"):
+        config = AutoConfig.from_pretrained(source, trust_remote_code=False, **hub)
     model = load_weights(CLASSES[config.model_type], source, dtype, **hub)
     PROMPT.tell_model(model, load_processor(source, **hub).tokenizer)
     return model
