@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 from peft import PeftModel
+from peft.utils.integrations import dequantize_module_weight
 from safetensors.torch import load_file
 from tiny_families import tiny_model
 from tiny_rankers import tiny_ranker
@@ -90,10 +91,25 @@ def test_all_linear_layers_but_the_heads_are_quantized(kind, tmp_path):
 def test_the_tied_head_of_blip_and_layers_of_odd_width_stay_whole(tiny_base):
     model = load_model(tiny_base)
     model.vision_model.encoder.layers[0].mlp.fc1 = nn.Linear(31, 4)
-    assert whole_layers(model) == [
-        "vision_model.encoder.layers.0.mlp.fc1",
-        "text_decoder.cls.predictions.decoder",
-    ]
+    odd, head = "vision_model.encoder.layers.0.mlp.fc1", "text_decoder.cls.predictions.decoder"
+    assert whole_layers(model, "int8") == [odd, head]
+    # Of the others only the dense layers behind the widest one have a multiple of 64 inputs.
+    whole = set(whole_layers(model, "nf4"))
+    assert {odd, head} < whole
+    assert {layer.in_features % 64 for path, layer in _linear(model).items() if path not in whole} == {0}
+
+
+def test_every_layers_weights_are_close_to_the_whole_ones(tiny_base, quantization):
+    whole, loaded = (
+        _linear(load_model(tiny_base)),
+        _linear(load_model(tiny_base, torch.float32, quantization)),
+    )
+    errors = []
+    for path, layer in loaded.items():
+        if is_quantized(layer.weight):
+            weight = dequantize_module_weight(layer)
+            errors.append(float((weight - whole[path].weight).norm() / whole[path].weight.norm()))
+    assert errors and 0 < max(errors) < {"int8": 0.01, "nf4": 0.12}[quantization]
 
 
 def _bytes(model: nn.Module) -> dict[str, str]:

@@ -21,8 +21,12 @@ from vqatune.runtime.extras import naming_extras
 
 WHOLE = "none"
 """The value of compute.quantization for weights as they are."""
-MULTIPLE = 4
-"""Of inputs that bitsandbytes' kernels take; others compile a slow function, or turn weights to float32."""
+MULTIPLE = {"int8": 4, "nf4": 64}
+"""What a layer's number of inputs must be a multiple of.
+
+For int8 GPUs have no kernel otherwise. In nf4 64 weights share a scale; where they are of two rows, bitsandbytes 0.50.2 takes
+wrong scales on processors with AVX-512 (a layer of 96 inputs had an error of 0.69 in place of 0.09).
+"""
 
 
 def check_quantization(compute: ComputeParams, device: torch.device) -> None:
@@ -58,7 +62,7 @@ def quantization_config(empty: PreTrainedModel, quantization: str) -> BitsAndByt
         empty: a model of the architecture, such as on the device `meta`.
         quantization: int8 or nf4.
     """
-    whole = whole_layers(empty)
+    whole = whole_layers(empty, quantization)
     if quantization == "int8":
         return BitsAndBytesConfig(load_in_8bit=True, llm_int8_skip_modules=whole)
     return BitsAndBytesConfig(
@@ -70,12 +74,11 @@ def quantization_config(empty: PreTrainedModel, quantization: str) -> BitsAndByt
     )
 
 
-def whole_layers(model: nn.Module) -> list[str]:
+def whole_layers(model: nn.Module, quantization: str) -> list[str]:
     """Return the paths of the linear layers that are never quantized.
 
     They are the family's HEADS, which make the scores, layers whose weights are the word embeddings', and those with a
-    number of inputs that bitsandbytes has no kernel for. transformers adds what its class keeps in float32 (T5's wo,
-    BLIP-2's Q-Former).
+    number of inputs that is no MULTIPLE. transformers adds what its class keeps in float32 (T5's wo, BLIP-2's Q-Former).
     """
     heads = family_of(model).HEADS
     embeddings = [module.weight for module in model.modules() if isinstance(module, nn.Embedding)]
@@ -86,7 +89,7 @@ def whole_layers(model: nn.Module) -> list[str]:
         and (
             any(fnmatchcase(path, head) for head in heads)
             or any(layer.weight is weight for weight in embeddings)
-            or layer.in_features % MULTIPLE
+            or layer.in_features % MULTIPLE[quantization]
         )
     ]
 

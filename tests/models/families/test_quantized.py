@@ -94,7 +94,7 @@ def test_states_and_answers_are_close_to_those_of_whole_weights(case, model, qua
     name = next(name for name in states if states[name].is_floating_point())
     error = (states[name] - exact[name]).norm() / exact[name].norm()
     # These weights are random, and make more of an error than learnt ones.
-    most = {"int8": 0.05, "nf4": 0.7}[quantization]
+    most = {"int8": 0.05, "nf4": 0.4}[quantization]
     assert 0 < error < most, error
     assert ((sums - whole).abs() / whole.abs()).mean() < most
 
