@@ -1,5 +1,6 @@
 """Turn a product catalogue into a visual-question-answering dataset, tune BLIP on it, measure every version."""
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -7,6 +8,9 @@ if TYPE_CHECKING:
     from vqatune.inference.answering.answerer import Answerer
 
 __all__ = ["Answer", "Answerer"]
+
+# peft imports it where it is installed, and it names a package, as one that users lack, that nothing here uses.
+logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
 
 
 def __getattr__(name: str) -> Any:

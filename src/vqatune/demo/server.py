@@ -21,7 +21,13 @@ SECONDS_TO_CLOSE = 1
 """Seconds that a connected browser has when the server ends."""
 
 
-def serve(models: Path, data: Path, port: int = PORT, open_browser: bool = False) -> None:
+def serve(
+    models: Path,
+    data: Path,
+    port: int = PORT,
+    open_browser: bool = False,
+    quantization: str | None = None,
+) -> None:
     """Serve the page on the loopback address until a signal ends it.
 
     Args:
@@ -29,6 +35,7 @@ def serve(models: Path, data: Path, port: int = PORT, open_browser: bool = False
         data: the folder with the test set's tables, for images to pick from; it need not be there.
         port: 0 for any that is free.
         open_browser: show the page.
+        quantization: in place of compute.quantization.
 
     Raises:
         ModelError: there are no versions, or the last one is incomplete.
@@ -36,7 +43,7 @@ def serve(models: Path, data: Path, port: int = PORT, open_browser: bool = False
     """
     if find_spec("gradio") is None:
         raise DataError("the demo needs Gradio, which is not installed: pip install -e '.[demo]'")
-    versions = Versions(models, own_settings())
+    versions = Versions(models, own_settings(quantization=quantization))
     with _listen(port) as listening, tempfile.TemporaryDirectory(prefix="vqatune-demo-") as folder:
         # Uploads lie there, and go with it.
         os.environ["GRADIO_TEMP_DIR"] = str(Path(folder) / "uploads")

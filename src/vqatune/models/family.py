@@ -90,10 +90,17 @@ class Family(Protocol):
     """The presets of `lora.target_modules`: layer names, the last components of their dotted paths, or patterns with *
     that a whole path matches."""
 
+    HEADS: Sequence[str]
+    """The paths, or patterns of them, of the linear layers that make scores; they are never quantized."""
+
     def load_model(
-        self, source: str | Path, dtype: torch.dtype | None = torch.float32, **hub: Any
+        self,
+        source: str | Path,
+        dtype: torch.dtype | None = torch.float32,
+        quantization: str = "none",
+        **hub: Any,
     ) -> nn.Module:
-        """Load the model of a folder or hub name, in `dtype` (None: as it is stored); raises ModelError."""
+        """Load the model of a folder or hub name, as `checkpoint.load_model`."""
 
     def load_processor(self, source: str | Path, **hub: Any) -> Any:
         """Load the processor of a folder or hub name; raises ModelError."""

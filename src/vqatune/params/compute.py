@@ -19,6 +19,12 @@ class ComputeParams(Section):
         description="Of the base model's weights. bf16: half the memory, and faster where the GPU or CPU has "
         "instructions for it; fp16: for older GPUs. The adapter is always float32.",
     )
+    quantization: Quantization = Field(
+        "none",
+        description="Of the linear layers of train, predict, ask, answer and demo, by bitsandbytes: int8, a byte a "
+        "weight, or nf4, half a byte; precision is that of computing, and of all other weights. Needs the extra "
+        "quantization.",
+    )
     arithmetic: Literal["portable", "native"] = Field(
         "portable",
         description="portable: the same bytes on every x86-64 processor with AVX2, for about half as much time "

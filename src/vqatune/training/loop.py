@@ -20,6 +20,7 @@ from vqatune.models.encoder import Encoder, load_encoder
 from vqatune.models.family import tunable_family
 from vqatune.models.packing import PackedBatch, pack_batch
 from vqatune.models.prepare import prepare_model, train_adapter
+from vqatune.models.quantization import check_quantization
 from vqatune.params import Params
 from vqatune.runtime.code import digest_code
 from vqatune.runtime.fingerprints import digest_contents, digest_folder, digest_table, make_key
@@ -64,19 +65,24 @@ def train_version(
         DataError: there are no pairs, none of their images opens, or none of their answers is a label of the model.
         ModelError: the base is of a family that has no loss, the previous version has another base model or other LoRA parameters, a checkpoint is
             incomplete, or the loss is not finite.
-        ParameterError: a tracker of train.report_to is not installed, or does not start.
+        ParameterError: a tracker of train.report_to is not installed, or does not start; or compute.quantization is impossible
+            here, or with this lora.
         Stopped: a signal came; a checkpoint is written.
     """
     if pairs.empty:
         raise DataError(f"the batch of {version} holds no pairs: run `dvc repro batch`")
     check_trackers(params.train.report_to)
     device = start(params.compute, params.train.seed, "train", version)
+    quantization = params.compute.quantization
+    check_quantization(params.compute, device)
+    lora.check_variant(params.lora, quantization)
     encoder = load_encoder(base)
     tunable_family(encoder.model_type)
     pairs = _with_label(encoder, pairs, version)
     # PiSSA decomposes the base's weights and moves a part of them into the adapter, both in float32.
     pissa = params.lora.variant == "pissa"
-    model = load_model(base, torch.float32 if pissa else PRECISIONS[params.compute.precision])
+    dtype = torch.float32 if pissa else PRECISIONS[params.compute.precision]
+    model = load_model(base, dtype, quantization)
     base_print = fingerprint(base)
     if previous is None:
         model = lora.new_adapter(model, params.lora)

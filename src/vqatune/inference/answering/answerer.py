@@ -37,6 +37,7 @@ from vqatune.models.family import (
 )
 from vqatune.models.packing import PackedBatch, pack_batch, to_device
 from vqatune.models.prepare import autocast, prepare_model
+from vqatune.models.quantization import check_quantization
 from vqatune.params import ComputeParams
 
 _logger = logging.getLogger(__name__)
@@ -76,7 +77,7 @@ class Answerer:
         Args:
             folder: an adapter (models/v13), the base itself (models/base), or what `vqatune export` wrote.
             base: an adapter's base model; None for the folder `base` beside it.
-            compute: device and precision; None for a GPU where there is one, in float32, with torch's number of threads.
+            compute: device, precision and quantization; None for a GPU where there is one, in float32, with torch's number of threads.
             max_answer_tokens: the maximum length of an answer, its end token included.
             beams: of beam search; 1 for greedy search.
             images_per_micro_batch: the most images in a micro-batch.
@@ -84,7 +85,8 @@ class Answerer:
 
         Raises:
             ModelError: the folder holds no model, or not one of this base.
-            ParameterError: the device is absent.
+            ParameterError: the device is absent, or compute.quantization impossible on it.
+            MissingExtraError: bitsandbytes, which quantizes, is not installed.
         """
         self.compute = compute or ComputeParams(
             device="auto",
@@ -96,8 +98,12 @@ class Answerer:
         # Keep the caller's random state.
         with torch.random.fork_rng(devices=[]):
             self.device = start(self.compute, 0, "answering")
+            check_quantization(self.compute, self.device)
             model, self.encoder = load_version(
-                Path(folder), None if base is None else Path(base), PRECISIONS[self.compute.precision]
+                Path(folder),
+                None if base is None else Path(base),
+                PRECISIONS[self.compute.precision],
+                self.compute.quantization,
             )
         prepare_model(model.requires_grad_(False), self.device, self.compute.precision)
         self.model = model.eval()

@@ -27,6 +27,7 @@ from vqatune.models.encoder import Encoder, load_encoder
 from vqatune.models.family import generating_family
 from vqatune.models.packing import PackedBatch
 from vqatune.models.prepare import autocast, prepare_model
+from vqatune.models.quantization import WHOLE, check_quantization
 from vqatune.params import Params, PredictParams
 from vqatune.runtime.code import digest_code
 from vqatune.runtime.fingerprints import digest_contents, digest_folder, digest_table, make_key
@@ -71,14 +72,15 @@ def predict(
     Raises:
         DataError: there are no pairs, an image is not in the table of places, or its archive is missing.
         ModelError: a checkpoint or adapter is incomplete.
-        ParameterError: there are no candidates, and the model only ranks.
+        ParameterError: there are no candidates, and the model only ranks; or compute.quantization is impossible here.
         Stopped: a signal came; the results so far are saved.
     """
     if pairs.empty:
         raise DataError("the test set holds no pairs: lower split.minimum_images")
     device = start(params.compute, params.seed, "predict")
     encoder, reader = load_encoder(base if adapter is None else adapter), ImageReader(places)
-    dtype = PRECISIONS[params.compute.precision]
+    dtype, quantization = PRECISIONS[params.compute.precision], params.compute.quantization
+    check_quantization(params.compute, device)
     measurement = measurement or Measurement()
     measurement.before_loading(device)
     if candidates is None:
@@ -86,7 +88,12 @@ def predict(
         generating_family(encoder.model_type)
     same_vision = True
     if adapter is None:
-        model = load_model(base, dtype)
+        model = load_model(base, dtype, quantization)
+    elif quantization != WHOLE:
+        adapted = lora.load_adapter(load_model(base, dtype, quantization), adapter)
+        same_vision = not lora.tunes_vision(adapted)
+        # The adapter's layers stay in it.
+        model = adapted.get_base_model()
     else:
         # As it is stored: what the adapter is merged into must not be rounded before.
         adapted = lora.load_adapter(load_model(base, None), adapter)

@@ -1,6 +1,7 @@
 """BLIP for visual question answering, as a family (models.family.GeneratingFamily)."""
 
 from vqatune.models.families.blip.model import (
+    HEADS,
     PARTS,
     PRESETS,
     answer_tokens,
@@ -27,6 +28,7 @@ from vqatune.models.family import GENERATES
 MODES = GENERATES
 
 __all__ = [
+    "HEADS",
     "MODES",
     "PARTS",
     "PRESETS",

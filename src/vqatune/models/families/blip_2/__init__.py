@@ -1,6 +1,7 @@
 """BLIP-2 with OPT and with T5, as a family (models.family.GeneratingFamily)."""
 
 from vqatune.models.families.blip_2.model import (
+    HEADS,
     PARTS,
     PRESETS,
     answer_tokens,
@@ -26,6 +27,7 @@ from vqatune.models.family import GENERATES
 MODES = GENERATES
 
 __all__ = [
+    "HEADS",
     "MODES",
     "PARTS",
     "PRESETS",

@@ -52,7 +52,7 @@ def answer_texts(processor: Blip2Processor, ids: Tensor) -> list[str]:
 
 
 def load_model(
-    source: str | Path, dtype: torch.dtype | None = torch.float32, **hub: Any
+    source: str | Path, dtype: torch.dtype | None = torch.float32, quantization: str = "none", **hub: Any
 ) -> Blip2ForConditionalGeneration:
     """Load the model of a folder or hub name, and tell one with OPT which tokens answers start from and end with.
 
@@ -67,7 +67,7 @@ def load_model(
         raise ModelError(
             f"{source} is a BLIP-2 with {name}: of BLIP-2 only those with OPT and with T5 are known"
         )
-    model = load_weights(Blip2ForConditionalGeneration, source, dtype, **hub)
+    model = load_weights(Blip2ForConditionalGeneration, source, dtype, quantization, **hub)
     tokenizer = load_processor(source, **hub).tokenizer
     prompt = _prompt_for(config, tokenizer)
     if isinstance(prompt, Prompt):

@@ -1,6 +1,6 @@
 """CLIP, as a family (models.family.RankingFamily)."""
 
-from vqatune.models.families.clip.model import PARTS, PRESETS, encode_images, rank
+from vqatune.models.families.clip.model import HEADS, PARTS, PRESETS, encode_images, rank
 from vqatune.models.families.clip.processor import (
     load_model,
     load_processor,
@@ -14,6 +14,7 @@ from vqatune.models.family import RANKS
 MODES = RANKS
 
 __all__ = [
+    "HEADS",
     "MODES",
     "PARTS",
     "PRESETS",

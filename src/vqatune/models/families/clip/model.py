@@ -15,6 +15,7 @@ from vqatune.models.family import Parts, VisionOptions
 from vqatune.models.packing import PackedBatch
 
 PARTS = Parts(vision=("vision_model", "visual_projection"), text=("text_model", "text_projection"))
+HEADS = ["visual_projection", "text_projection"]
 PRESETS: dict[str, list[str]] = {}
 """None, as it is not tuned."""
 

@@ -1,7 +1,7 @@
 """Idefics3, SmolVLM among them, as a family (models.family.GeneratingFamily)."""
 
 from vqatune.models.families.decoder_only import answer_tokens, decode, encode_questions, pair_losses
-from vqatune.models.families.idefics3.model import PARTS, PRESETS, encode_images
+from vqatune.models.families.idefics3.model import HEADS, PARTS, PRESETS, encode_images
 from vqatune.models.families.idefics3.processor import (
     PROMPT,
     load_model,
@@ -19,6 +19,7 @@ questions, answers, answer_texts = PROMPT.questions, PROMPT.answers, PROMPT.answ
 MODES = GENERATES
 
 __all__ = [
+    "HEADS",
     "MODES",
     "PARTS",
     "PRESETS",

@@ -1,7 +1,7 @@
 """LLaVA-1.5 and BakLLaVA, as a family (models.family.GeneratingFamily)."""
 
 from vqatune.models.families.decoder_only import answer_tokens, decode, encode_questions, pair_losses
-from vqatune.models.families.llava.model import PARTS, PRESETS, encode_images
+from vqatune.models.families.llava.model import HEADS, PARTS, PRESETS, encode_images
 from vqatune.models.families.llava.processor import (
     PROMPT,
     load_model,
@@ -18,6 +18,7 @@ questions, answers, answer_texts = PROMPT.questions, PROMPT.answers, PROMPT.answ
 MODES = GENERATES
 
 __all__ = [
+    "HEADS",
     "MODES",
     "PARTS",
     "PRESETS",

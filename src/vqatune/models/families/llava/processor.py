@@ -23,7 +23,7 @@ PROMPT = Prompt(
 
 
 def load_model(
-    source: str | Path, dtype: torch.dtype | None = torch.float32, **hub: Any
+    source: str | Path, dtype: torch.dtype | None = torch.float32, quantization: str = "none", **hub: Any
 ) -> LlavaForConditionalGeneration:
     """Load the model of a folder or hub name, and tell it which tokens answers start from and end with.
 
@@ -31,7 +31,7 @@ def load_model(
 
     Raises ModelError as `checkpoint.load_weights` and `load_processor`.
     """
-    model = load_weights(LlavaForConditionalGeneration, source, dtype, **hub)
+    model = load_weights(LlavaForConditionalGeneration, source, dtype, quantization, **hub)
     PROMPT.tell_model(model, load_processor(source, **hub).tokenizer)
     return model
 

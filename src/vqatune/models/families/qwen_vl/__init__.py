@@ -1,7 +1,7 @@
 """Qwen2.5-VL and Qwen2-VL, as a family (models.family.GeneratingFamily)."""
 
 from vqatune.models.families.decoder_only import answer_tokens, decode, encode_questions, pair_losses
-from vqatune.models.families.qwen_vl.model import PARTS, PRESETS, encode_images
+from vqatune.models.families.qwen_vl.model import HEADS, PARTS, PRESETS, encode_images
 from vqatune.models.families.qwen_vl.processor import (
     PROMPT,
     load_model,
@@ -18,6 +18,7 @@ questions, answers, answer_texts = PROMPT.questions, PROMPT.answers, PROMPT.answ
 MODES = GENERATES
 
 __all__ = [
+    "HEADS",
     "MODES",
     "PARTS",
     "PRESETS",

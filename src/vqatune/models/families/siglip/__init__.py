@@ -1,7 +1,7 @@
 """SigLIP, as a family (models.family.RankingFamily)."""
 
 from vqatune.models.families.dual_encoder import answers, questions
-from vqatune.models.families.siglip.model import PARTS, PRESETS, encode_images, rank
+from vqatune.models.families.siglip.model import HEADS, PARTS, PRESETS, encode_images, rank
 from vqatune.models.families.siglip.processor import (
     load_model,
     load_processor,
@@ -14,6 +14,7 @@ from vqatune.models.family import RANKS
 MODES = RANKS
 
 __all__ = [
+    "HEADS",
     "MODES",
     "PARTS",
     "PRESETS",

@@ -16,6 +16,7 @@ from vqatune.models.family import Parts, VisionOptions
 from vqatune.models.packing import PackedBatch
 
 PARTS = Parts(vision=("vision_model",), text=("text_model",))
+HEADS = ["vision_model.head.*", "text_model.head"]
 PRESETS: dict[str, list[str]] = {}
 """None, as it is not tuned."""
 

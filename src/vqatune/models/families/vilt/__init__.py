@@ -1,6 +1,6 @@
 """ViLT for visual question answering, as a family (models.family.RankingFamily) that is tuned."""
 
-from vqatune.models.families.vilt.model import PARTS, PRESETS, encode_images, pair_losses, rank
+from vqatune.models.families.vilt.model import HEADS, PARTS, PRESETS, encode_images, pair_losses, rank
 from vqatune.models.families.vilt.processor import (
     answers,
     load_model,
@@ -16,6 +16,7 @@ from vqatune.models.family import RANKS
 MODES = RANKS
 
 __all__ = [
+    "HEADS",
     "MODES",
     "PARTS",
     "PRESETS",

@@ -32,6 +32,7 @@ PARTS = Parts(
 )
 """The encoder of both is a part of text, as it depends on the question."""
 _ATTENTION = "vilt.encoder.*.attention.attention"
+HEADS = ["classifier.*"]
 PRESETS = {
     "text_query_value": [f"{_ATTENTION}.query", f"{_ATTENTION}.value"],
     "text_query_key_value": [f"{_ATTENTION}.query", f"{_ATTENTION}.key", f"{_ATTENTION}.value"],
