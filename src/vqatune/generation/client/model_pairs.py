@@ -18,9 +18,10 @@ from vqatune.generation.client.image_requests import ImageRequest, RequestPlan, 
 from vqatune.generation.client.key_pool import KeyPool, PooledKey
 from vqatune.generation.client.rate_limiter import RateLimiter
 from vqatune.generation.client.scheduler import Scheduler
+from vqatune.generation.client.sent_pictures import as_sent, can_be_sent
 from vqatune.generation.client.usage import Usage, dollars, reply_settings
 from vqatune.generation.prompts.prompt import fence, load_prompt
-from vqatune.generation.providers import ParsedReply, load_provider, mime_type
+from vqatune.generation.providers import ParsedReply, load_provider
 from vqatune.generation.replies.parsing import extract_pairs, failure_kind
 from vqatune.generation.replies.store import REPLIES, ReplyStore, reply_key
 from vqatune.loading.archive import read_bytes
@@ -138,7 +139,7 @@ def _find_missing(
 
 def _key(image: Any, about: str) -> bytes:
     content = read_bytes(image.archive, image.offset, image.length)
-    return reply_key(content, _fenced(image), about) if mime_type(content) else b""
+    return reply_key(content, _fenced(image), about) if can_be_sent(content) else b""
 
 
 def _fenced(image: Any) -> str:
@@ -146,7 +147,7 @@ def _fenced(image: Any) -> str:
 
 
 def _load(image: Any) -> tuple[bytes, str]:
-    return read_bytes(image.archive, image.offset, image.length), _fenced(image)
+    return as_sent(read_bytes(image.archive, image.offset, image.length)), _fenced(image)
 
 
 def _image_requests(images: pd.DataFrame, keys: list[bytes], missing: pd.Series) -> Iterator[ImageRequest]:
