@@ -57,7 +57,7 @@ def model_pairs(
     Raises ParameterError where there is no key, the server rejects all of them, or rejects the model; DataError where
     replies cannot be stored; Stopped at a signal. All replies received by then are stored.
     """
-    prompt = load_prompt(params.prompt_file or params.prompt, params.reply_format)
+    prompt = load_prompt(params.prompt_file or params.prompt, params.reply_format, params.answer_words)
     provider = load_provider(params.provider)
     if not images["image_id"].is_monotonic_increasing:
         images = images.sort_values("image_id", kind="stable")
@@ -66,7 +66,7 @@ def model_pairs(
         keys, missing, progress = _find_missing(images, usage, params.attempts, provider.parse_reply, store)
         if len(missing):
             image_requests = _image_requests(images, keys, missing)
-            check = partial(_count_kept, images, params.model)
+            check = partial(_count_kept, images, params.model, params.answer_words)
             plan = RequestPlan(
                 image_requests, progress, prompt, usage.about, params, compute, store, check, backoff, minute
             )
@@ -158,11 +158,16 @@ def _image_requests(images: pd.DataFrame, keys: list[bytes], missing: pd.Series)
             yield ImageRequest(image.image_id, image.product_type, keys[place], tries, partial(_load, image))
 
 
-def _count_kept(images: pd.DataFrame, source: str, replies: list[tuple[str, list[dict[str, Any]]]]) -> int:
+def _count_kept(
+    images: pd.DataFrame,
+    source: str,
+    answer_words: int | None,
+    replies: list[tuple[str, list[dict[str, Any]]]],
+) -> int:
     """Return how many of the pairs pass the checks; their listings are looked up in `images`."""
     pairs = _pair_table([row for image_id, pairs in replies for row in _rows(image_id, pairs)], source)
     about = images[images["image_id"].isin(pairs["image_id"])]
-    return int(clean_and_check(pairs, about)["check"].isna().sum()) if len(pairs) else 0
+    return int(clean_and_check(pairs, about, answer_words)["check"].isna().sum()) if len(pairs) else 0
 
 
 def _run_requests(plan: RequestPlan) -> None:
