@@ -15,10 +15,11 @@ from vqatune.demo.examples import Example
 from vqatune.demo.loaded_versions import Versions
 from vqatune.errors import ImageError, VqatuneError
 from vqatune.inference.answering.image_input import MOST_BYTES, MOST_PIXELS, decode_image
+from vqatune.loading.pictures import FORMAT_NAMES
 
 LONGEST_QUESTION = 300
 """Characters of a question."""
-LIMITS = f"JPEG, PNG, WebP, GIF or BMP; up to {MOST_BYTES // 10**6} MB and {MOST_PIXELS // 10**6} megapixels"
+LIMITS = f"{FORMAT_NAMES}; up to {MOST_BYTES // 10**6} MB and {MOST_PIXELS // 10**6} megapixels"
 INTRODUCTION = "# Ask about a picture\nEvery version of the model answers for itself; compare two of them."
 NOTE = """\
 **What the map is.** The answer looks at the words of the question, and these have looked at patches of the picture.

@@ -61,7 +61,7 @@ def generate(
     source = _Source(images, params, compute, seed)
     tally, answered = CheckTally(), 0
     for some_images, pairs in source.chunks():
-        checked = clean_and_check(pairs, some_images).assign(prompt=source.prompt)
+        checked = clean_and_check(pairs, some_images, params.answer_words).assign(prompt=source.prompt)
         tally.add(checked)
         passed = checked["check"].isna()
         answered += int(checked.loc[passed, "image_id"].nunique())

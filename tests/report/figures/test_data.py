@@ -177,7 +177,7 @@ def test_checks_that_dropped_nothing_are_a_sentence_and_no_empty_chart(section, 
 
 def test_checks_are_shown_by_check_and_by_product_type(run):
     report = json.loads((run / "metrics/data/generate.json").read_text())
-    dropped = report["dropped"] | {"not_one_word": 40, "none_like": 60}
+    dropped = report["dropped"] | {"too_many_words": 40, "none_like": 60}
     change(run, "generate", dropped=dropped, pairs=report["kept"] + 100)
     rates = pd.DataFrame(
         [("all", "all", 1000, 100, 0.1), ("generator", "a", 1000, 100, 0.1), ("prompt", "p", 900, 90, 0.1)]

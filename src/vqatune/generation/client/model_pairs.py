@@ -18,9 +18,10 @@ from vqatune.generation.client.image_requests import ImageRequest, RequestPlan, 
 from vqatune.generation.client.key_pool import KeyPool, PooledKey
 from vqatune.generation.client.rate_limiter import RateLimiter
 from vqatune.generation.client.scheduler import Scheduler
+from vqatune.generation.client.sent_pictures import as_sent, can_be_sent
 from vqatune.generation.client.usage import Usage, dollars, reply_settings
 from vqatune.generation.prompts.prompt import fence, load_prompt
-from vqatune.generation.providers import ParsedReply, load_provider, mime_type
+from vqatune.generation.providers import ParsedReply, load_provider
 from vqatune.generation.replies.parsing import extract_pairs, failure_kind
 from vqatune.generation.replies.store import REPLIES, ReplyStore, reply_key
 from vqatune.loading.archive import read_bytes
@@ -56,7 +57,7 @@ def model_pairs(
     Raises ParameterError where there is no key, the server rejects all of them, or rejects the model; DataError where
     replies cannot be stored; Stopped at a signal. All replies received by then are stored.
     """
-    prompt = load_prompt(params.prompt_file or params.prompt, params.reply_format)
+    prompt = load_prompt(params.prompt_file or params.prompt, params.reply_format, params.answer_words)
     provider = load_provider(params.provider)
     if not images["image_id"].is_monotonic_increasing:
         images = images.sort_values("image_id", kind="stable")
@@ -65,7 +66,7 @@ def model_pairs(
         keys, missing, progress = _find_missing(images, usage, params.attempts, provider.parse_reply, store)
         if len(missing):
             image_requests = _image_requests(images, keys, missing)
-            check = partial(_count_kept, images, params.model)
+            check = partial(_count_kept, images, params.model, params.answer_words)
             plan = RequestPlan(
                 image_requests, progress, prompt, usage.about, params, compute, store, check, backoff, minute
             )
@@ -138,7 +139,7 @@ def _find_missing(
 
 def _key(image: Any, about: str) -> bytes:
     content = read_bytes(image.archive, image.offset, image.length)
-    return reply_key(content, _fenced(image), about) if mime_type(content) else b""
+    return reply_key(content, _fenced(image), about) if can_be_sent(content) else b""
 
 
 def _fenced(image: Any) -> str:
@@ -146,7 +147,7 @@ def _fenced(image: Any) -> str:
 
 
 def _load(image: Any) -> tuple[bytes, str]:
-    return read_bytes(image.archive, image.offset, image.length), _fenced(image)
+    return as_sent(read_bytes(image.archive, image.offset, image.length)), _fenced(image)
 
 
 def _image_requests(images: pd.DataFrame, keys: list[bytes], missing: pd.Series) -> Iterator[ImageRequest]:
@@ -157,11 +158,16 @@ def _image_requests(images: pd.DataFrame, keys: list[bytes], missing: pd.Series)
             yield ImageRequest(image.image_id, image.product_type, keys[place], tries, partial(_load, image))
 
 
-def _count_kept(images: pd.DataFrame, source: str, replies: list[tuple[str, list[dict[str, Any]]]]) -> int:
+def _count_kept(
+    images: pd.DataFrame,
+    source: str,
+    answer_words: int | None,
+    replies: list[tuple[str, list[dict[str, Any]]]],
+) -> int:
     """Return how many of the pairs pass the checks; their listings are looked up in `images`."""
     pairs = _pair_table([row for image_id, pairs in replies for row in _rows(image_id, pairs)], source)
     about = images[images["image_id"].isin(pairs["image_id"])]
-    return int(clean_and_check(pairs, about)["check"].isna().sum()) if len(pairs) else 0
+    return int(clean_and_check(pairs, about, answer_words)["check"].isna().sum()) if len(pairs) else 0
 
 
 def _run_requests(plan: RequestPlan) -> None:
