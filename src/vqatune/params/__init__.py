@@ -5,6 +5,7 @@ impossible value is an error that names the parameter. Numbers may come as text,
 `dvc exp run -S train.learning_rate=3e-5` hands over the string '3e-05'.
 """
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,7 @@ __all__ = [
     "ZooParams",
     "check_params",
     "load_params",
+    "with_changes",
 ]
 
 _CHAIN = chain(13)
@@ -184,3 +186,25 @@ def check_params(values: Any, where: str) -> Params:
     if problems:
         raise ParameterError(f"{where}: " + "; ".join(problems))
     return params
+
+
+def with_changes(params: Params, changes: Mapping[str, Any], sections: Sequence[str]) -> Params:
+    """Return parameters with some of them changed, by their dotted names.
+
+    Raises ParameterError where a name is no parameter of these sections, or a value is wrong.
+    """
+    values = params.model_dump()
+    for name, value in changes.items():
+        section, _, rest = name.partition(".")
+        if section not in sections or not rest:
+            raise ParameterError(
+                f"{name} is no parameter of {', '.join(sections)}: docs/params.md lists them"
+            )
+        place = values[section]
+        *inner, key = rest.split(".")
+        for part in inner:
+            place = place.get(part) if isinstance(place, dict) else None
+        if not isinstance(place, dict):
+            raise ParameterError(f"{name} is no parameter: docs/params.md lists them")
+        place[key] = value
+    return check_params(values, "parameters")

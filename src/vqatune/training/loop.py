@@ -25,8 +25,8 @@ from vqatune.params import Params
 from vqatune.runtime.code import digest_code
 from vqatune.runtime.fingerprints import digest_contents, digest_folder, digest_table, make_key
 from vqatune.runtime.interrupt import Interrupts
-from vqatune.runtime.progress import bar
 from vqatune.runtime.tracking import Reports, check_trackers, reporting
+from vqatune.runtime.training_display import TrainingDisplay
 from vqatune.tables import replacing_folder, write_csv
 from vqatune.training.chain_state import ChainState, load_state, save_state
 from vqatune.training.checkpoints import Checkpoints
@@ -244,14 +244,14 @@ def _take_steps(
             checkpoints.save(done, tensors, record | {"done": done, "skipped": sorted(plan.skipped)})
 
     steps = plan.from_step(done, pin=optimization.device.type == "cuda")
-    with Interrupts() as interrupts, bar() as progress:
-        total = sum(map(plan.images, range(len(plan.steps))))
-        trained, parameters = optimization.model.get_nb_trainable_parameters()
-        task = progress.add_task(
-            f"train {version}: {trained:,} of {parameters:,} parameters",
-            total=total,
-            completed=sum(map(plan.images, range(done))),
-        )
+    trained, parameters = optimization.model.get_nb_trainable_parameters()
+    display = TrainingDisplay(
+        f"train {version}, {trained:,} of {parameters:,} parameters",
+        images=sum(map(plan.images, range(len(plan.steps)))),
+        done=sum(map(plan.images, range(done))),
+        seen=int(optimization.log[-1]["pairs_seen"]) if optimization.log else 0,
+    )
+    with Interrupts() as interrupts, display:
         for batches in steps:
             # Every step has its own seed, so that checkpoints need no generator state.
             reseed(params.train.seed, "train", version, done, process)
@@ -266,7 +266,7 @@ def _take_steps(
             if optimization.log:
                 optimization.log[-1]["images_skipped"] = len(plan.skipped)
             reports.follow(optimization.log)
-            progress.advance(task, plan.images(done))
+            display.advance(plan.images(done), optimization.log)
             done += 1
             if done % params.train.checkpoint_every == 0 or stopped:
                 save()
