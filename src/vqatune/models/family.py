@@ -98,6 +98,11 @@ class Family(Protocol):
     def load_processor(self, source: str | Path, **hub: Any) -> Any:
         """Load the processor of a folder or hub name; raises ModelError."""
 
+    def make_untrained(
+        self, texts: list[str], vocabulary: int, tiny: TinyParams | None
+    ) -> tuple[nn.Module, Any]:
+        """Return a model with random weights, tiny or (None) of the usual size, and its processor; raises ParameterError."""
+
     def save_processor(self, processor: Any, folder: Path) -> Any:
         """Write the processor and return it reloaded."""
 
@@ -136,11 +141,6 @@ class TunableFamily(Protocol):
 
 class GeneratingFamily(Family, TunableFamily, Protocol):
     """A family that writes answers, token by token."""
-
-    def make_untrained(
-        self, texts: list[str], vocabulary: int, tiny: TinyParams | None
-    ) -> tuple[nn.Module, Any]:
-        """Return a model with random weights, tiny or (None) of the usual size, and its processor; raises ParameterError."""
 
     def answer_texts(self, processor: Any, ids: Tensor) -> list[str]:
         """Return the texts of answers' token ids, (answers, tokens)."""
@@ -192,8 +192,31 @@ class RankingFamily(Family, Protocol):
 class LabelledFamily(Protocol):
     """A family whose models answer with one of a list of labels."""
 
+    def make_untrained(
+        self, texts: list[str], vocabulary: int, tiny: TinyParams | None, labels: Sequence[str]
+    ) -> tuple[nn.Module, Any]:
+        """As Family.make_untrained; `labels` are distinct."""
+
     def without_label(self, processor: Any, texts: Sequence[str]) -> list[str]:
         """Return those of the answers that are no label."""
+
+
+@runtime_checkable
+class ContrastiveFamily(Protocol):
+    """A family whose untrained models learn from images and texts, which text is true of which image."""
+
+    def contrastive_loss(
+        self, model: nn.Module, pictures: Ragged, texts: Sequence[Sequence[int]], true: Tensor
+    ) -> Tensor:
+        """Return the loss that the family was trained by, with gradient for all of the model.
+
+        Args:
+            model: of this family.
+            pictures: as `pictures` makes them.
+            texts: the token ids of distinct texts: a question and behind it an answer.
+            true: bool (images, texts), whether a text is true of an image; each is true of one or more, and of each image
+                one or more are.
+        """
 
 
 @runtime_checkable

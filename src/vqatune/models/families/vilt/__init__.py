@@ -11,6 +11,7 @@ from vqatune.models.families.vilt.processor import (
     save_processor,
     without_label,
 )
+from vqatune.models.families.vilt.untrained import make_untrained
 from vqatune.models.family import RANKS
 
 MODES = RANKS
@@ -23,6 +24,7 @@ __all__ = [
     "encode_images",
     "load_model",
     "load_processor",
+    "make_untrained",
     "pair_losses",
     "pictures",
     "questions",
