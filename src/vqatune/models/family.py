@@ -22,6 +22,7 @@ from vqatune.loading.ragged import Ragged
 from vqatune.params import TinyParams
 
 if TYPE_CHECKING:
+    from vqatune.models.families.prompts import EncoderPrompt, Prompt
     from vqatune.models.packing import PackedBatch, RowLayout, Texts
 
 GENERATES = frozenset({"generate", "rank"})
@@ -89,6 +90,8 @@ class Family(Protocol):
     PRESETS: Mapping[str, list[str]]
     """The presets of `lora.target_modules`: layer names, the last components of their dotted paths, or patterns with *
     that a whole path matches."""
+    WORDING: str
+    """The family's own words around a question: {question} in them, and {answer} where an answer is read with it."""
 
     def load_model(
         self, source: str | Path, dtype: torch.dtype | None = torch.float32, **hub: Any
@@ -199,6 +202,14 @@ class LabelledFamily(Protocol):
 
     def without_label(self, processor: Any, texts: Sequence[str]) -> list[str]:
         """Return those of the answers that are no label."""
+
+
+@runtime_checkable
+class PromptedFamily(Protocol):
+    """A family that reads a question in words, which may be others than its own."""
+
+    def prompt_of(self, processor: Any) -> "Prompt | EncoderPrompt":
+        """Return the prompt with the family's own words."""
 
 
 @runtime_checkable

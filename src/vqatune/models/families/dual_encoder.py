@@ -22,6 +22,8 @@ from vqatune.loading.ragged import Ragged
 from vqatune.models.family import VisionOptions
 from vqatune.models.packing import PackedBatch
 
+WORDING = "{question} {answer}"
+"""What is read as one text."""
 ANSWER_TOKENS = 16
 """The most tokens of an answer, the end token included; a question has the rest of the context."""
 TEXTS_AT_ONCE = 256

@@ -25,11 +25,13 @@ from vqatune.models.families.blip.untrained import make_config, make_tokenizer, 
 from vqatune.models.family import GENERATES
 
 MODES = GENERATES
+WORDING = "{question}"
 
 __all__ = [
     "MODES",
     "PARTS",
     "PRESETS",
+    "WORDING",
     "answer_texts",
     "answer_tokens",
     "answers",

@@ -16,6 +16,7 @@ from vqatune.models.families.blip_2.processor import (
     load_model,
     load_processor,
     pictures,
+    prompt_of,
     questions,
     save_checkpoint,
     save_processor,
@@ -24,12 +25,14 @@ from vqatune.models.families.blip_2.untrained import make_untrained
 from vqatune.models.family import GENERATES
 
 MODES = GENERATES
+WORDING = PROMPT.wording
 
 __all__ = [
     "MODES",
     "PARTS",
     "PRESETS",
     "PROMPT",
+    "WORDING",
     "answer_texts",
     "answer_tokens",
     "answers",
@@ -41,6 +44,7 @@ __all__ = [
     "make_untrained",
     "pair_losses",
     "pictures",
+    "prompt_of",
     "questions",
     "save_checkpoint",
     "save_processor",

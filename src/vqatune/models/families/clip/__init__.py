@@ -9,7 +9,7 @@ from vqatune.models.families.clip.processor import (
     save_processor,
 )
 from vqatune.models.families.clip.untrained import make_untrained
-from vqatune.models.families.dual_encoder import answers, encode_images, questions
+from vqatune.models.families.dual_encoder import WORDING, answers, encode_images, questions
 from vqatune.models.family import RANKS
 
 MODES = RANKS
@@ -18,6 +18,7 @@ __all__ = [
     "MODES",
     "PARTS",
     "PRESETS",
+    "WORDING",
     "answers",
     "contrastive_loss",
     "encode_images",

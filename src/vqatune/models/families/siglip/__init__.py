@@ -1,6 +1,6 @@
 """SigLIP, as a family (models.family.RankingFamily)."""
 
-from vqatune.models.families.dual_encoder import answers, encode_images, questions
+from vqatune.models.families.dual_encoder import WORDING, answers, encode_images, questions
 from vqatune.models.families.siglip.model import PARTS, PRESETS, contrastive_loss, rank
 from vqatune.models.families.siglip.processor import (
     load_model,
@@ -18,6 +18,7 @@ __all__ = [
     "MODES",
     "PARTS",
     "PRESETS",
+    "WORDING",
     "answers",
     "contrastive_loss",
     "encode_images",

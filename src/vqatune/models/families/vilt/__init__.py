@@ -15,11 +15,13 @@ from vqatune.models.families.vilt.untrained import make_untrained
 from vqatune.models.family import RANKS
 
 MODES = RANKS
+WORDING = "{question}"
 
 __all__ = [
     "MODES",
     "PARTS",
     "PRESETS",
+    "WORDING",
     "answers",
     "encode_images",
     "load_model",
