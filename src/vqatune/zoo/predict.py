@@ -52,11 +52,12 @@ def predict_zoo_model(
     described = {"kind": kind, "precision": precision, "quantization": quantization}
     reason = read_reason(folder)
     if reason is not None:
-        return none, ZooRun(**described, family=None, mode=None, device=None, reason=reason)
+        return none, ZooRun(**described, family=None, mode=None, device=None, wording=None, reason=reason)
     family = model_type(folder)
     # What only ranks chooses among the answers of the training set.
     mode = params.predict.mode if "generate" in family_named(family).MODES else "rank"
-    described |= {"family": family, "mode": mode, "device": device.type}
+    wording = params.zoo.prompt or family_named(family).WORDING
+    described |= {"family": family, "mode": mode, "device": device.type, "wording": wording}
     # Each image is encoded for this model alone, so that the time is what it takes.
     chosen = params.predict.model_copy(update={"mode": mode, "keep_vision_states": False})
     used = params.model_copy(update={"compute": compute, "predict": chosen})
@@ -75,6 +76,7 @@ def predict_zoo_model(
             candidates=read_candidates(chosen, training),
             work=work,
             measurement=measured,
+            prompt=params.zoo.prompt,
         )
     except CANNOT_RUN as error:
         return none, ZooRun(**described, reason=reason_of(error))

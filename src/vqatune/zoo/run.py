@@ -20,6 +20,8 @@ class ZooRun:
     """generate, or rank where the model chooses among the training answers."""
     device: str | None
     """The GPU's name, or cpu."""
+    wording: str | None
+    """The words that it was asked in; {answer} where it scores an answer with its question."""
     reason: str | None
     """Why there are no answers; None where there are."""
     parameters: int | None = None

@@ -16,7 +16,14 @@ from vqatune.tables import PREDICTIONS, read_csv, read_table, write_csv
 from vqatune.zoo.results import ZooModel, zoo_table
 from vqatune.zoo.run import ZooRun
 
-RUN = {"precision": "float32", "quantization": "none", "mode": "generate", "device": "cpu", "reason": None}
+RUN = {
+    "precision": "float32",
+    "quantization": "none",
+    "mode": "generate",
+    "device": "cpu",
+    "wording": "{question}",
+    "reason": None,
+}
 TAKES = {
     "parameters": 1_000_000,
     "weight_bytes": 4_000_000,
@@ -42,7 +49,9 @@ def models(small_run) -> list[ZooModel]:
         run = None if blind else ZooRun("tiny", ["blip", "llava", "vilt"][place - 1], **RUN, **TAKES)
         ordered = predictions.sort_values("qa_id", ignore_index=True)
         made.append(ZooModel(name, run, ordered, *both, None if blind else 0.25))
-    absent = ZooRun("checkpoint", None, **RUN | {"reason": WHY, "mode": None, "device": None})
+    absent = ZooRun(
+        "checkpoint", None, **RUN | {"reason": WHY, "mode": None, "device": None, "wording": None}
+    )
     nothing = [table.iloc[:0] for table in (made[1].predictions, made[1].intervals, made[1].slices)]
     return [*made, ZooModel("large", absent, *nothing, None)]
 

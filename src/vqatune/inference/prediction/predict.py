@@ -23,7 +23,7 @@ from vqatune.models import lora
 from vqatune.models.adapter_precision import merge
 from vqatune.models.checkpoint import load_model
 from vqatune.models.device import PRECISIONS, device_name, start
-from vqatune.models.encoder import Encoder, load_encoder
+from vqatune.models.encoder import Encoder, in_words, load_encoder
 from vqatune.models.family import generating_family
 from vqatune.models.packing import PackedBatch
 from vqatune.models.prepare import autocast, prepare_model
@@ -50,6 +50,7 @@ def predict(
     work: Path | None = None,
     ungrounded: pd.DataFrame | None = None,
     measurement: Measurement | None = None,
+    prompt: str | None = None,
 ) -> pd.DataFrame:
     """Return one version's predictions: tables.PREDICTIONS, a row per pair, sorted by image_id and qa_id.
 
@@ -64,6 +65,7 @@ def predict(
         work: the folder of partial results, kept until `remove_partial_results`; None for none.
         ungrounded: more pairs, whose grounding is not measured, nor by whose images.
         measurement: is filled in.
+        prompt: the words to ask in, with {question} in them (models.encoder.in_words); None for those of the family.
 
     Returns:
         A pair whose image does not open has an empty prediction and no log-probability or grounding. Grounding is also
@@ -102,6 +104,8 @@ def predict(
     prepare_model(model.requires_grad_(False), device, params.compute.precision)
     model.eval()
     measurement.loaded(model)
+    if prompt is not None:
+        encoder = in_words(model, encoder, prompt)
     items = choose_items(pairs, params.seed, params.predict.grounding_questions)
     if ungrounded is not None:
         pairs = pd.concat([pairs, ungrounded])
@@ -113,7 +117,7 @@ def predict(
         states = work / "vision" / _vision_key(params, base, device)
         states.mkdir(parents=True, exist_ok=True)
     if work is not None:
-        key = _key(params, base, adapter, pairs, reader, candidates, device)
+        key = _key(params, base, adapter, pairs, reader, candidates, device, prompt)
         folder = work / "predictions" / version / key
     candidate_ids = _candidate_ids(encoder, candidates) if candidates else {}
     inference = InferenceModel(model, encoder, reader, params, device, states)
@@ -240,6 +244,7 @@ def _key(
     reader: ImageReader,
     candidates: list[str] | None,
     device: torch.device,
+    prompt: str | None,
 ) -> str:
     """Return a key of everything that determines the predictions."""
     return make_key(
@@ -248,6 +253,7 @@ def _key(
         pairs=digest_table(pairs, ["qa_id", "image_id", "question"]),
         pictures=digest_contents(map(reader.content, dict.fromkeys(pairs["image_id"]))),
         candidates=candidates,
+        prompt=prompt,
         predict=params.predict.model_dump(
             exclude={"checkpoint_every", "launcher", "keep_vision_states", "grounding_questions"}
         ),

@@ -55,12 +55,12 @@ def write_zoo_page(root: Path, models: Sequence[ZooModel], params: Params, path:
         costs=cost_table([model for model in models if model.can_run or model.run is None]),
         scores=score_table(models),
         failed=pd.DataFrame(failed, columns=["model", "reason"]),
-        prompts=_prompts(models, params.zoo.prompt),
+        prompts=_prompts(models),
         prompt=params.zoo.prompt,
         comparison=compare_all(answers, intervals, "model"),
     )
 
 
-def _prompts(models: Sequence[ZooModel], prompt: str | None) -> pd.DataFrame:
-    families = dict.fromkeys(model.run.family for model in models if model.run and model.run.family)
-    return pd.DataFrame([(family, "") for family in families], columns=["family", "words"])
+def _prompts(models: Sequence[ZooModel]) -> pd.DataFrame:
+    asked = {model.run.family: model.run.wording for model in models if model.run and model.run.family}
+    return pd.DataFrame(asked.items(), columns=["family", "words"])

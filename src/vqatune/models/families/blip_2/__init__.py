@@ -17,6 +17,7 @@ from vqatune.models.families.blip_2.processor import (
     load_model,
     load_processor,
     pictures,
+    prompt_of,
     questions,
     save_checkpoint,
     save_processor,
@@ -25,6 +26,7 @@ from vqatune.models.families.blip_2.untrained import make_untrained
 from vqatune.models.family import GENERATES
 
 MODES = GENERATES
+WORDING = PROMPT.wording
 
 __all__ = [
     "HEADS",
@@ -32,6 +34,7 @@ __all__ = [
     "PARTS",
     "PRESETS",
     "PROMPT",
+    "WORDING",
     "answer_texts",
     "answer_tokens",
     "answers",
@@ -43,6 +46,7 @@ __all__ = [
     "make_untrained",
     "pair_losses",
     "pictures",
+    "prompt_of",
     "questions",
     "save_checkpoint",
     "save_processor",

@@ -12,11 +12,19 @@ from vqatune.models.families.idefics3.processor import (
     split_images,
 )
 from vqatune.models.families.idefics3.untrained import make_untrained
+from vqatune.models.families.prompts import Prompt
 from vqatune.models.family import GENERATES
 
 questions, answers, answer_texts = PROMPT.questions, PROMPT.answers, PROMPT.answer_texts
 
 MODES = GENERATES
+WORDING = PROMPT.wording
+
+
+def prompt_of(processor: object) -> Prompt:
+    """Return the prompt, as PromptedFamily.prompt_of."""
+    return PROMPT
+
 
 __all__ = [
     "HEADS",
@@ -24,6 +32,7 @@ __all__ = [
     "PARTS",
     "PRESETS",
     "PROMPT",
+    "WORDING",
     "answer_texts",
     "answer_tokens",
     "answers",
@@ -35,6 +44,7 @@ __all__ = [
     "make_untrained",
     "pair_losses",
     "pictures",
+    "prompt_of",
     "questions",
     "save_checkpoint",
     "save_processor",

@@ -15,7 +15,8 @@ from vqatune.models.families.processors import processor_errors, write_processor
 from vqatune.models.families.prompts import Prompt
 
 PROMPT = Prompt(
-    "<|im_start|>User:<image>{}\nGive a very brief answer.<end_of_utterance>\nAssistant:",
+    frame="<|im_start|>User:<image>{}<end_of_utterance>\nAssistant:",
+    words="{}\nGive a very brief answer.",
     cut="<image>",
     image="<image>",
     end="<end_of_utterance>",

@@ -11,11 +11,19 @@ from vqatune.models.families.llava.processor import (
     save_processor,
 )
 from vqatune.models.families.llava.untrained import make_untrained
+from vqatune.models.families.prompts import Prompt
 from vqatune.models.family import GENERATES
 
 questions, answers, answer_texts = PROMPT.questions, PROMPT.answers, PROMPT.answer_texts
 
 MODES = GENERATES
+WORDING = PROMPT.wording
+
+
+def prompt_of(processor: object) -> Prompt:
+    """Return the prompt, as PromptedFamily.prompt_of."""
+    return PROMPT
+
 
 __all__ = [
     "HEADS",
@@ -23,6 +31,7 @@ __all__ = [
     "PARTS",
     "PRESETS",
     "PROMPT",
+    "WORDING",
     "answer_texts",
     "answer_tokens",
     "answers",
@@ -34,6 +43,7 @@ __all__ = [
     "make_untrained",
     "pair_losses",
     "pictures",
+    "prompt_of",
     "questions",
     "save_checkpoint",
     "save_processor",

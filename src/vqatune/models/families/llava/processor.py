@@ -15,7 +15,8 @@ from vqatune.models.families.processors import processor_errors, write_processor
 from vqatune.models.families.prompts import Prompt
 
 PROMPT = Prompt(
-    "USER: <image>\n{}\nAnswer the question using a single word or phrase. ASSISTANT:",
+    frame="USER: <image>\n{} ASSISTANT:",
+    words="{}\nAnswer the question using a single word or phrase.",
     cut="<image>",
     image="<image>",
 )

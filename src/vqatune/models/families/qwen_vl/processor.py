@@ -27,9 +27,9 @@ from vqatune.models.families.prompts import Prompt
 from vqatune.tables import write_json
 
 PROMPT = Prompt(
-    "<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n<|im_start|>user\n"
-    "<|vision_start|><|image_pad|><|vision_end|>{}\nAnswer the question using a single word or phrase.<|im_end|>\n"
-    "<|im_start|>assistant\n",
+    frame="<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n<|im_start|>user\n"
+    "<|vision_start|><|image_pad|><|vision_end|>{}<|im_end|>\n<|im_start|>assistant\n",
+    words="{}\nAnswer the question using a single word or phrase.",
     cut="<|vision_end|>",
     image="<|image_pad|>",
     space="",

@@ -11,19 +11,23 @@ from vqatune.models.families.vilt.processor import (
     save_processor,
     without_label,
 )
+from vqatune.models.families.vilt.untrained import make_untrained
 from vqatune.models.family import RANKS
 
 MODES = RANKS
+WORDING = "{question}"
 
 __all__ = [
     "HEADS",
     "MODES",
     "PARTS",
     "PRESETS",
+    "WORDING",
     "answers",
     "encode_images",
     "load_model",
     "load_processor",
+    "make_untrained",
     "pair_losses",
     "pictures",
     "questions",
