@@ -120,6 +120,8 @@ def predict(
         key = _key(params, base, adapter, pairs, reader, candidates, device, prompt)
         folder = work / "predictions" / version / key
     candidate_ids = _candidate_ids(encoder, candidates) if candidates else {}
+    if not candidate_ids:
+        _warn_of_longer_answers(encoder, pairs["answer"], params.predict.max_answer_tokens)
     inference = InferenceModel(model, encoder, reader, params, device, states)
     measurement.before_answering()
     answered = run_inference(
@@ -176,6 +178,24 @@ def read_candidates(params: PredictParams, training: Path) -> list[str] | None:
     if not answers:
         raise DataError(f"predict.candidates: {params.candidates} holds no answer; write one a line")
     return answers
+
+
+def _warn_of_longer_answers(encoder: Encoder, answers: pd.Series, most: int) -> None:
+    """Warn where references have more tokens than an answer may have, so that none could be right."""
+    distinct = answers.unique().tolist()
+    # Without the start token.
+    longer = {
+        text for text, ids in zip(distinct, encoder.answers(distinct), strict=True) if len(ids) - 1 > most
+    }
+    if longer:
+        _logger.warning(
+            "%s of %s references have more than predict.max_answer_tokens (%s) tokens, such as %r: raise it, or they cannot be "
+            "answered",
+            f"{int(answers.isin(longer).sum()):,}",
+            f"{len(answers):,}",
+            most,
+            min(longer),
+        )
 
 
 def _candidate_ids(encoder: Encoder, candidates: list[str]) -> Candidates:
