@@ -87,7 +87,8 @@ def load_weights(
     for weight in model.parameters():
         # Some classes of transformers keep parts in float32, whatever they are told: a stored base would grow.
         if not is_quantized(weight):
-            weight.data = weight.data.to(dtype)
+            # As they come, a few whole weights keep all pages of the file in memory.
+            weight.data = weight.data.to(dtype, copy=quantization != WHOLE)
     if quantization != WHOLE:
         use_plain_products(model)
     # By it peft names the base of an adapter, wherever the weights are.

@@ -124,8 +124,8 @@ def use_plain_products(model: nn.Module) -> None:
     """Have quantized layers on a CPU multiply by dequantized weights, in the precision of computing.
 
     bitsandbytes otherwise repacks nf4 weights at the first use, to compute in bf16 whatever the precision, by instructions that
-    few processors have; and rounds the inputs of int8 layers, by columns of the whole micro-batch. Neither is faster than this
-    in bf16 (docs/performance.md).
+    few processors have; and rounds the inputs of int8 layers, by columns of the whole micro-batch. In bf16 that saves little or
+    no time (docs/performance.md).
     """
     for layer in _quantized_layers(model):
         if _in_nf4(layer):
