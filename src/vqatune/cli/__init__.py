@@ -17,6 +17,7 @@ from vqatune.runtime.logs import configure
 
 COMMANDS = {
     "profile": "set params.yaml for a purpose: showroom, abo",
+    "use": "look at your own pictures and set params.yaml for them",
     "table": "print the scores of all versions",
     "timings": "print the seconds and the peak memory of the stages' last runs here",
     "pairs": "print the numbers of pairs dropped by each check, and the distribution of the kept ones",

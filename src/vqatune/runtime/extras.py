@@ -22,6 +22,7 @@ EXTRAS = {
     "uvicorn": "demo",
     "tensorboardX": "tensorboard",
     "openpyxl": "xlsx",
+    "datasets": "datasets",
 }
 """The extra of each module that the core installation may be without."""
 
