@@ -1,4 +1,4 @@
-"""extract: tables of the listings, and of the images with the byte ranges of their files.
+"""extract: tables of the listings, and of the images with the byte ranges of their files, from any source.
 
 Run by `dvc repro extract`.
 """
@@ -8,14 +8,14 @@ from pathlib import Path
 
 from common import run
 
-from vqatune.catalogue.sources.abo import extract
+from vqatune.catalogue.extract import extract_catalogue
 from vqatune.params import Params
 from vqatune.runtime.dropped import dropped_line
 from vqatune.tables import IMAGES, LISTINGS, write_json, write_table
 
 
 def main(params: Params) -> None:
-    extracted = extract(Path("data/raw"), params.extract.max_bad_lines)
+    extracted = extract_catalogue(params.raw, Path("data/raw"), params.extract.max_bad_lines)
     write_table(extracted.listings, "data/extracted/listings.parquet", LISTINGS)
     write_table(extracted.images, "data/extracted/images.parquet", IMAGES)
     write_json(extracted.report, "metrics/data/extract.json")

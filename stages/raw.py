@@ -1,4 +1,4 @@
-"""raw: the two archives of the catalogue into data/raw/, drawn, downloaded or copied (raw.source).
+"""raw: what of the catalogue is drawn, downloaded or unpacked, into data/raw/ (raw.source).
 
 Run by `dvc repro raw`.
 """
@@ -7,12 +7,12 @@ from pathlib import Path
 
 from common import run
 
-from vqatune.catalogue.raw import prepare_archives
+from vqatune.catalogue.raw import prepare_raw
 from vqatune.params import Params
 
 
 def main(params: Params) -> None:
-    prepare_archives(params.raw, params.seed, Path("data/raw"))
+    prepare_raw(params.raw, params.seed, Path("data/raw"))
 
 
 if __name__ == "__main__":

@@ -332,3 +332,15 @@ def process(tmp_path, repository):
 def file(tmp_path) -> Path:
     (tmp_path / "answers.csv").write_text(ANSWERS)
     return tmp_path / "answers.csv"
+
+
+@pytest.fixture
+def write(tmp_path):
+    """A function that writes a file of that name and content and returns its path."""
+
+    def write(name: str, content: str | bytes) -> Path:
+        path = tmp_path / name
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+        return path
+
+    return write

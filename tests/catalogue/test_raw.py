@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from vqatune.catalogue.raw import prepare_archives
+from vqatune.catalogue.raw import prepare_raw
 from vqatune.errors import ArchiveError
 
 NAMES = ["abo-images-small.tar", "abo-listings.tar"]
@@ -25,14 +25,14 @@ def params(make_params, source):
 
 
 def test_archives_of_a_folder_arrive_byte_for_byte(params, source, tmp_path):
-    prepare_archives(params, seed=1, folder=tmp_path / "raw")
+    prepare_raw(params, seed=1, folder=tmp_path / "raw")
     assert sorted(path.name for path in (tmp_path / "raw").iterdir()) == NAMES
     for name in NAMES:
         assert (tmp_path / "raw" / name).read_bytes() == (source / name).read_bytes()
 
 
 def test_the_users_own_archives_cannot_be_changed_by_way_of_the_copies(params, source, tmp_path):
-    prepare_archives(params, seed=1, folder=tmp_path / "raw")
+    prepare_raw(params, seed=1, folder=tmp_path / "raw")
     before = [(source / name).read_bytes() for name in NAMES]
     for name in NAMES:
         (tmp_path / "raw" / name).chmod(0o444)
@@ -50,7 +50,7 @@ def test_an_archive_that_is_none_is_one_line_and_nothing_is_written(params, sour
     elif damage != "missing":
         (source / name).write_bytes(b"not a tar at all" * 100 if damage == "not a tar" else b"")
     with pytest.raises(ArchiveError, match=name) as raised:
-        prepare_archives(params, seed=1, folder=tmp_path / "raw")
+        prepare_raw(params, seed=1, folder=tmp_path / "raw")
     assert "\n" not in str(raised.value)
     assert list((tmp_path / "raw").iterdir()) == []
 
@@ -58,12 +58,12 @@ def test_an_archive_that_is_none_is_one_line_and_nothing_is_written(params, sour
 def test_a_folder_that_is_missing_is_an_error_that_names_the_parameter(make_params, tmp_path):
     params = make_params({"raw.source": "path", "raw.path": str(tmp_path / "nowhere")}).raw
     with pytest.raises(ArchiveError, match=r"nowhere is not a folder: set raw\.path"):
-        prepare_archives(params, seed=1, folder=tmp_path / "raw")
+        prepare_raw(params, seed=1, folder=tmp_path / "raw")
 
 
 def test_the_showroom_is_drawn_in_abos_layout(make_params, tmp_path):
     params = make_params({"raw.source": "showroom", "raw.showroom_listings": 30}).raw
-    prepare_archives(params, seed=1, folder=tmp_path / "raw")
+    prepare_raw(params, seed=1, folder=tmp_path / "raw")
     assert sorted(path.name for path in (tmp_path / "raw").iterdir()) == NAMES
     with tarfile.open(tmp_path / "raw/abo-listings.tar") as tar:
         assert len(tar.getnames()) == 16
@@ -95,7 +95,7 @@ class QuietHandler(SimpleHTTPRequestHandler):
 
 
 def test_archives_are_fetched_and_leave_nothing_behind(served, source, tmp_path):
-    prepare_archives(served, seed=1, folder=tmp_path / "raw")
+    prepare_raw(served, seed=1, folder=tmp_path / "raw")
     for name in NAMES:
         assert (tmp_path / "raw" / name).read_bytes() == (source / name).read_bytes()
     assert [path.name for path in Path(".work/downloads").glob("*.tar*") if path.suffix != ".json"] == []
@@ -105,16 +105,16 @@ def test_a_second_archive_that_cannot_be_had_leaves_the_first_for_the_next_run(s
     images = (source / "abo-images-small.tar").read_bytes()
     (source / "abo-images-small.tar").unlink()
     with pytest.raises(ArchiveError, match="404"):
-        prepare_archives(served, seed=1, folder=tmp_path / "raw")
+        prepare_raw(served, seed=1, folder=tmp_path / "raw")
     assert list((tmp_path / "raw").iterdir()) == []
     assert Path(".work/downloads/abo-listings.tar").exists()
     (source / "abo-images-small.tar").write_bytes(images)
-    prepare_archives(served, seed=1, folder=tmp_path / "raw")
+    prepare_raw(served, seed=1, folder=tmp_path / "raw")
     assert sorted(path.name for path in (tmp_path / "raw").iterdir()) == NAMES
 
 
 def test_a_page_that_is_served_instead_of_an_archive_is_an_error(served, source, tmp_path):
     (source / "abo-images-small.tar").write_text("<html>Moved for good</html>")
     with pytest.raises(ArchiveError, match=r"abo-images-small\.tar is not a tar"):
-        prepare_archives(served, seed=1, folder=tmp_path / "raw")
+        prepare_raw(served, seed=1, folder=tmp_path / "raw")
     assert list((tmp_path / "raw").iterdir()) == []

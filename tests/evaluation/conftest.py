@@ -55,18 +55,6 @@ def text_params(make_params):
     return make_params({"eval.bertscore.model": None, "eval.sbert.model": None, "eval.resamples": 20})
 
 
-@pytest.fixture
-def write(tmp_path):
-    """A function that writes a file of that name and content and returns its path."""
-
-    def write(name: str, content: str | bytes) -> Path:
-        path = tmp_path / name
-        path.write_bytes(content.encode() if isinstance(content, str) else content)
-        return path
-
-    return write
-
-
 @pytest.fixture(scope="session")
 def bart(tmp_path_factory) -> Path:
     """A folder with a tiny BART and its tokenizer."""

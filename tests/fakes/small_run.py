@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from vqatune.catalogue.filter import filter_images
-from vqatune.catalogue.raw import prepare_archives
+from vqatune.catalogue.raw import prepare_raw
 from vqatune.catalogue.sample import sample_images
 from vqatune.catalogue.sources.abo import extract
 from vqatune.dataset.master_batches import make_master_batches
@@ -87,7 +87,7 @@ def make_run(root: Path, params: Params) -> None:
 
 
 def _make_data(params: Params) -> None:
-    prepare_archives(params.raw, params.seed, Path("data/raw"))
+    prepare_raw(params.raw, params.seed, Path("data/raw"))
     extracted = extract(Path("data/raw"), params.extract.max_bad_lines)
     write_table(extracted.listings, "data/extracted/listings.parquet", LISTINGS)
     write_table(extracted.images, "data/extracted/images.parquet", IMAGES)

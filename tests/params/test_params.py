@@ -178,6 +178,8 @@ def _leaves(values: dict, prefix: tuple = ()):
 def test_only_what_models_need_and_the_metrics_may_be_left_out(parameter_values):
     optional = {"generate.provider": False, "generate.path": False, "generate": False, "eval": False}
     optional |= {f"raw.abo_{name}.url": False for name in ("listings", "images")}
+    sections = ("abo_listings", "abo_images", "columns", "dataset", "fetch")
+    optional_sections = tuple(f"raw.{name}." for name in sections)
     for name in _leaves(parameter_values):
         values = copy.deepcopy(parameter_values)
         section = values
@@ -185,7 +187,7 @@ def test_only_what_models_need_and_the_metrics_may_be_left_out(parameter_values)
             section = section[key]
         del section[name[-1]]
         dotted = ".".join(name)
-        free = name[0] in ("generate", "eval") or dotted.startswith(("raw.abo_listings.", "raw.abo_images."))
+        free = name[0] in ("generate", "eval") or dotted.startswith(optional_sections)
         if optional.get(dotted, free):
             check_params(values, "params.yaml")
         else:

@@ -23,6 +23,12 @@ from vqatune.runtime.dropped import dropped_line
 from vqatune.runtime.progress import map_parts
 from vqatune.tables import FILTERED
 
+ALL = "all"
+"""All languages, or all fields."""
+UNKNOWN = "und"
+"""The language tag of a listing none of whose texts has one (ISO 639)."""
+_REFERENCES = frozenset(("item_id", "main_image_id", "other_image_id"))
+"""What all fields leave out."""
 _LISTINGS_PER_PART = 2000
 _IMAGES_PER_PART = 2000
 _CLEANED = pa.schema({"language": pa.large_string(), "metadata": pa.large_string()})
@@ -53,7 +59,7 @@ def filter_images(
         raise DataError(
             f"no image is left of the {report['image_references']} that {len(kept)} listings name: "
             f"{report['references_missing']} are not in images.csv with their bytes, {report['references_unreadable']} "
-            "do not open as an image: check that the two archives belong together"
+            "do not open as an image: check that listings and pictures belong together"
         )
     filtered = _rows(kept, images, references)
     with_images = references["listing"].nunique()
@@ -87,26 +93,42 @@ def dropped_lines(report: dict[str, int]) -> list[str]:
 
 def _with_text(listings: pd.DataFrame, params: FilterParams, report: dict) -> pd.DataFrame:
     """Return the listings with text in a selected language, `metadata` and `language` as in tables.FILTERED."""
-    selected = np.array(
-        [any(_is_selected(tag, params.languages) for tag in tags) for tags in listings["languages"]], bool
-    )
+    if params.languages == ALL:
+        selected = np.ones(len(listings), bool)
+    else:
+        is_selected = _selects(params.languages)
+        selected = np.array([any(map(is_selected, tags)) for tags in listings["languages"]], bool)
     report["listings_dropped_other_language"] = int((~selected).sum())
     if not selected.any():
         raise DataError(_no_language(listings, params))
     cleaned = _cleaned(listings["metadata"], selected, params)
+    if params.languages == ALL:
+        # Those of a listing without texts are what its source says.
+        said = pd.Series([tags[0] if len(tags) else UNKNOWN for tags in listings["languages"]], dtype="str")
+        cleaned["language"] = cleaned["language"].fillna(said)
     has_text = cleaned["language"].notna().to_numpy()
     report["listings_dropped_no_text"] = int((~has_text).sum())
     if not has_text.any():
         raise DataError(
             f"the {len(cleaned)} listings in {', '.join(params.languages)} have no text in the fields of filter.fields "
-            f"({', '.join(params.fields)}): add fields to it"
+            f"({params.fields if params.fields == ALL else ', '.join(params.fields)}): add fields to it"
         )
     kept = listings.loc[selected, ["item_id", "product_type", "image_ids"]].reset_index(drop=True)
     return kept.assign(language=cleaned["language"], metadata=cleaned["metadata"])[has_text]
 
 
-def _is_selected(tag: str, languages: Collection[str]) -> bool:
-    return any(tag == language or tag.startswith(f"{language}_") for language in languages)
+def _selects(languages: Collection[str] | str) -> Callable[[str], bool]:
+    """Return a function that says whether a tag is selected; `en-US` is `en_US` everywhere."""
+    if languages == ALL:
+        return lambda tag: True
+    wanted = [language.replace("-", "_") for language in languages]
+
+    @cache
+    def is_selected(tag: str) -> bool:
+        tag = tag.replace("-", "_")
+        return any(tag == language or tag.startswith(f"{language}_") for language in wanted)
+
+    return is_selected
 
 
 def _no_language(listings: pd.DataFrame, params: FilterParams) -> str:
@@ -136,25 +158,30 @@ class _Texts:
 def _cleaned(metadata: pd.Series, selected: np.ndarray, params: FilterParams) -> pd.DataFrame:
     columns = {"metadata": pa.array(metadata, type=pa.large_string()), "selected": pa.array(selected)}
     batches = pa.table(columns).to_batches(max_chunksize=_LISTINGS_PER_PART)
-    clean_part = partial(_clean_part, fields=tuple(params.fields), languages=tuple(params.languages))
+    fields, languages = (each if each == ALL else tuple(each) for each in (params.fields, params.languages))
+    clean_part = partial(_clean_part, fields=fields, languages=languages)
     parts = map_parts(clean_part, [_Texts(*batch.columns) for batch in batches], "reading metadata")
     return pa.Table.from_batches(parts, schema=_CLEANED).to_pandas()
 
 
-def _clean_part(part: _Texts, fields: tuple[str, ...], languages: tuple[str, ...]) -> pa.RecordBatch:
-    is_selected = cache(partial(_is_selected, languages=languages))
+def _clean_part(
+    part: _Texts, fields: tuple[str, ...] | str, languages: tuple[str, ...] | str
+) -> pa.RecordBatch:
+    is_selected = _selects(languages)
     rows = [_clean_record(json.loads(text), fields, is_selected) for text in part.read()]
     columns = [pa.array(column, type=pa.large_string()) for column in zip(*rows, strict=True)]
     return pa.record_batch(columns or [[], []], schema=_CLEANED)
 
 
 def _clean_record(
-    record: dict, fields: tuple[str, ...], is_selected: Callable[[str], bool]
-) -> tuple[str | None, str | None]:
-    """Return the most frequent language of the kept values, and these as JSON; None where no value is kept."""
+    record: dict, fields: tuple[str, ...] | str, is_selected: Callable[[str], bool]
+) -> tuple[str | None, str]:
+    """Return the most frequent language of the kept values, None where none has one, and these as JSON."""
     kept: dict[str, list[str]] = {}
     tags: Counter[str] = Counter()
-    for field in fields:
+    for field in record if fields == ALL else fields:
+        if fields == ALL and field in _REFERENCES:
+            continue
         values = record.get(field)
         texts = []
         for value in values if isinstance(values, list) else [values]:
@@ -169,9 +196,7 @@ def _clean_record(
                     tags[tag] += 1
         if texts:
             kept[field] = list(dict.fromkeys(texts))
-    if not tags:
-        return None, None
-    language = min(tags, key=lambda tag: (-tags[tag], tag))
+    language = min(tags, key=lambda tag: (-tags[tag], tag)) if tags else None
     return language, json.dumps(kept, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
 

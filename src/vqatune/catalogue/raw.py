@@ -1,4 +1,4 @@
-"""The two archives of the catalogue: drawn, downloaded, or copied from a folder."""
+"""What the stage raw brings: ABO's two archives, drawn, downloaded or copied, or what other sources need."""
 
 import shutil
 import tarfile
@@ -15,10 +15,14 @@ DOWNLOADS = Path(".work/downloads")
 _CHUNK = 2**22
 
 
-def prepare_archives(params: RawParams, seed: int, folder: Path) -> None:
-    """Put `abo-listings.tar` and `abo-images-small.tar` from `params.source` into `folder`.
+def prepare_raw(params: RawParams, seed: int, folder: Path) -> None:
+    """Put into `folder` what of the catalogue is drawn, downloaded or unpacked, each file whole or not at all.
 
-    Each is written whole or not at all. Raises ArchiveError where an archive is not available or is not a tar.
+    That is `abo-listings.tar` and `abo-images-small.tar` of the sources showroom, abo and path. Of the others it is
+    pictures.csv (sources.pictures.PACKED), `pictures-0000.tar`, … with the pictures that are given by URL or lie
+    within a table, and rows.parquet, such a table without them. Pictures in files and tars stay where they are.
+
+    Raises ArchiveError or DataError where something is not available or not what `params` says.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -27,9 +31,13 @@ def prepare_archives(params: RawParams, seed: int, folder: Path) -> None:
 
         draw_catalogue(listings=params.showroom_listings, seed=seed, folder=folder)
     elif params.source == "path":
-        _copy(Path(params.path), folder)
-    else:
+        _copy(Path(params.path or ""), folder)
+    elif params.source == "abo":
         _fetch(params, folder)
+    else:
+        from vqatune.catalogue.unpack import unpack
+
+        unpack(params, folder)
 
 
 def _fetch(params: RawParams, folder: Path) -> None:

@@ -17,6 +17,7 @@ from vqatune.runtime.logs import configure
 
 COMMANDS = {
     "profile": "set params.yaml for a purpose: showroom, abo",
+    "use": "look at your own pictures and set params.yaml for them",
     "table": "print the scores of all versions",
     "zoo": "print the scores of the zoo's models, and what they take",
     "timings": "print the seconds and the peak memory of the stages' last runs here",

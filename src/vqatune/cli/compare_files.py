@@ -12,11 +12,11 @@ from vqatune.cli.score_settings import ScoreSettings, own_score_settings
 from vqatune.errors import VqatuneError
 from vqatune.evaluation.comparison.compare import CHANGE, compare_pairs
 from vqatune.evaluation.comparison.prediction_files import shared_pairs
-from vqatune.evaluation.prediction_files.formats import SUFFIXES
 from vqatune.evaluation.prediction_files.reading import PredictionsFile
 from vqatune.evaluation.scoring.score import Scores
 from vqatune.evaluation.scoring.slices import SLICES
 from vqatune.evaluation.scoring.version import interval_table
+from vqatune.text_files.formats import SUFFIXES
 
 
 def is_predictions_file(name: str) -> bool:

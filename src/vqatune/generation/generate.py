@@ -144,7 +144,7 @@ class _Source:
 
     def _recorded_chunks(self) -> Chunks:
         path = Path(self._params.path or "")
-        recorded = read_recorded(path)
+        recorded = read_recorded(path, self._params.columns)
         if recorded.empty:
             raise DataError(f"{path} holds no question-answer pair")
         pairs = recorded.assign(image_id=match_images(recorded, self._images)).dropna(subset="image_id")

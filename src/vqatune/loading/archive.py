@@ -12,15 +12,21 @@ import pandas as pd
 
 from vqatune.errors import ArchiveError
 
+SYMLINKS = "symlinks"
+"""The attribute of a table of members with the number of symbolic links in the tar."""
+
 
 def find_members(archive: Path | str) -> pd.DataFrame:
     """Read the headers of an uncompressed tar.
 
     Returns a row per regular file, in the archive's order: name (str, without a leading "./"), offset and length
-    (int64, bytes). Raises ArchiveError where the archive is missing, not a tar, truncated or damaged (also when
+    (int64, bytes). A hard link is a file with its target's bytes. `attrs[SYMLINKS]` counts symbolic links, which are
+    none. Raises ArchiveError where the archive is missing, not a tar, truncated or damaged (also when
     truncated exactly at the end of a member), or has a member with an absolute path or one through "..".
     """
     names, offsets, lengths = [], array("q"), array("q")
+    links: list[tuple[str, str]] = []
+    symlinks = 0
     try:
         size = Path(archive).stat().st_size
         # The default encoding depends on the machine.
@@ -33,6 +39,9 @@ def find_members(archive: Path | str) -> pd.DataFrame:
                     names.append(member.name.removeprefix("./"))
                     offsets.append(member.offset_data)
                     lengths.append(member.size)
+                elif member.islnk():
+                    links.append((member.name.removeprefix("./"), member.linkname.removeprefix("./")))
+                symlinks += member.issym()
             _check_end(tar, archive, size)
     except FileNotFoundError as error:
         raise ArchiveError(f"{archive} does not exist: run the stage raw, or `dvc pull`") from error
@@ -44,7 +53,18 @@ def find_members(archive: Path | str) -> pd.DataFrame:
         ) from error
     except OSError as error:
         raise ArchiveError(f"{archive} cannot be read: {error.strerror or error}") from error
-    return pd.DataFrame({"name": pd.array(names, dtype="str"), "offset": offsets, "length": lengths})
+    if links:
+        # The last of a name, as when a tar is unpacked.
+        places = {name: place for place, name in enumerate(names)}
+        for name, target in links:
+            if target in places:
+                place = places[target]
+                names.append(name)
+                offsets.append(offsets[place])
+                lengths.append(lengths[place])
+    members = pd.DataFrame({"name": pd.array(names, dtype="str"), "offset": offsets, "length": lengths})
+    members.attrs[SYMLINKS] = symlinks
+    return members
 
 
 def read_spans(archive: Path | str, spans: Iterable[tuple[int, int]]) -> Iterator[bytes]:

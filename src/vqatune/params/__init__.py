@@ -19,11 +19,11 @@ from vqatune.params.eval import BertscoreParams, EvalParams, SbertParams, Scorin
 from vqatune.params.explain import explain, missing_keys
 from vqatune.params.extract import ExtractParams
 from vqatune.params.filter import FilterParams
-from vqatune.params.generate import GenerateParams, LimitsParams, PriceParams
+from vqatune.params.generate import GenerateParams, LimitsParams, PairColumnsParams, PriceParams
 from vqatune.params.lora import LoraParams, TargetPreset
 from vqatune.params.model import ModelParams, TinyParams
 from vqatune.params.predict import PredictParams
-from vqatune.params.raw import ArchiveParams, RawParams
+from vqatune.params.raw import ArchiveParams, ColumnsParams, DatasetParams, FetchParams, RawParams
 from vqatune.params.sample import SampleParams, TierParams
 from vqatune.params.section import UNSET, Section
 from vqatune.params.split import SplitParams
@@ -37,14 +37,18 @@ __all__ = [
     "ArchiveParams",
     "BatchParams",
     "BertscoreParams",
+    "ColumnsParams",
     "ComputeParams",
+    "DatasetParams",
     "EvalParams",
     "ExtractParams",
+    "FetchParams",
     "FilterParams",
     "GenerateParams",
     "LimitsParams",
     "LoraParams",
     "ModelParams",
+    "PairColumnsParams",
     "Params",
     "PredictParams",
     "PriceParams",
@@ -134,7 +138,7 @@ class Params(Section):
         return [BLIND, *self.version_names]
 
 
-WATCHED_PATHS = ("raw.path", "generate.path", "generate.prompt_file", "predict.candidates")
+WATCHED_PATHS = ("raw.path", "raw.pictures", "generate.path", "generate.prompt_file", "predict.candidates")
 """Paths of files outside of the repository that stages depend on, each by default that of a placeholder."""
 
 

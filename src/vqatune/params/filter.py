@@ -1,6 +1,6 @@
 """The parameters of filter: the listings and fields to keep."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -10,11 +10,12 @@ from vqatune.params.section import Section
 class FilterParams(Section):
     """The listings and fields to keep."""
 
-    languages: Annotated[list[str], Field(min_length=1)] = Field(
+    languages: Literal["all"] | Annotated[list[str], Field(min_length=1)] = Field(
         ["en_US"],
-        description="Language tags of the values to keep; a prefix such as en takes en_US, en_GB, en_IN, …",
+        description="Language tags of the values to keep; a prefix such as en takes en_US, en_GB, en_IN, …; "
+        "en-US is en_US. all: every value, and listings without any text, too.",
     )
-    fields: Annotated[list[str], Field(min_length=1)] = Field(
+    fields: Literal["all"] | Annotated[list[str], Field(min_length=1)] = Field(
         [
             "bullet_point",
             "color",
@@ -29,5 +30,5 @@ class FilterParams(Section):
             "style",
             "item_name",
         ],
-        description="Fields of a listing to keep as its metadata.",
+        description="Fields of a listing to keep as its metadata. all: every field.",
     )

@@ -29,6 +29,17 @@ class PriceParams(Section):
     output: NonNegative | None = None
 
 
+class PairColumnsParams(Section):
+    """The columns of recorded pairs in a table."""
+
+    REQUIRED: ClassVar[tuple[str, ...] | None] = ()
+
+    image: str | None = None
+    question: str | None = None
+    answer: str | None = None
+    difficulty: str | None = None
+
+
 class GenerateParams(Section):
     """The source of the question-answer pairs. Parameters that only models need may be left out."""
 
@@ -47,8 +58,13 @@ class GenerateParams(Section):
     )
     path: WatchedPath = Field(
         "data/unset/generate.path",
-        description="With provider recorded: JSON Lines, a folder or tar of one JSON file per image, or CSV, which "
-        "DVC watches. data/unset/generate.path: not set (DVC fails on null).",
+        description="With provider recorded: a table with a row a pair (CSV, JSON Lines, Parquet, …), JSON with the "
+        "pairs of each image, or a folder or tar of one JSON file per image, which DVC watches. "
+        "data/unset/generate.path: not set (DVC fails on null).",
+    )
+    columns: PairColumnsParams = Field(
+        PairColumnsParams(),
+        description="With provider recorded and a table: the columns. null: the first of common names.",
     )
     model: str | None = Field(
         "gemini-3.5-flash-lite",

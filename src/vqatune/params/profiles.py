@@ -1,21 +1,30 @@
 """Profiles: sets of parameters for a purpose, written into params.yaml with its comments kept."""
 
-import re
-from io import StringIO
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
-from ruamel.yaml.representer import RoundTripRepresenter
-
 from vqatune.errors import ParameterError
-from vqatune.params import check_params
-from vqatune.params.render import LISTS, WIDTH, params_yaml
-from vqatune.tables import replacing
+from vqatune.params.render import LISTS, params_yaml
+from vqatune.params.setting import as_rendered, read_yaml, set_params
 
 SHOWROOM = "showroom"
 """The profile without a file: the defaults of all parameters that another profile sets."""
+
+OWN_SOURCES = ("table", "folder", "tars", "hub")
+"""The sources that `vqatune use` sets (and ABO's layout, which the parameters' defaults are for)."""
+
+SET_BY_USE = (
+    *("raw.source", "raw.path", "raw.pictures", "raw.columns", "raw.language", "raw.dataset"),
+    *("filter.languages", "filter.fields", "sample.strategy", "split.minimum_images"),
+    *(
+        "generate.provider",
+        "generate.path",
+        "generate.columns",
+        "generate.answer_words",
+        "predict.max_answer_tokens",
+    ),
+)
+"""The parameters that `vqatune use` sets; a profile sets them back where the catalogue was one's own."""
 
 
 def profile_names(profiles: Path) -> list[str]:
@@ -26,6 +35,8 @@ def profile_names(profiles: Path) -> list[str]:
 def apply_profile(name: str, profiles: Path, params: Path) -> list[str]:
     """Set the parameters of `profiles/<name>.yaml` in params.yaml; showroom: those of all profiles to their defaults.
 
+    Where the catalogue was one's own, what `vqatune use` has set goes back to its defaults first.
+
     Returns:
         A line per parameter that changed: "raw.source: showroom → abo".
 
@@ -35,52 +46,37 @@ def apply_profile(name: str, profiles: Path, params: Path) -> list[str]:
     known = profile_names(profiles)
     if name not in known:
         raise ParameterError(f"there is no profile {name!r}; there are: {', '.join(known)}")
-    if not params.exists():
-        raise ParameterError(f"{params} does not exist: run this from the root of the repository")
-    yaml = _as_rendered()
-    values = _read(params, yaml)
-    changed = []
+    defaults = as_rendered().load(params_yaml())
+    changes = _of_own_catalogue(defaults) if _has_own_catalogue(read_yaml(params)) else {}
     if name == SHOWROOM:
-        defaults = yaml.load(params_yaml())
         for other in known:
             if other != SHOWROOM:
-                changes = _restricted(defaults, _read(profiles / f"{other}.yaml", yaml) or {})
-                changed += _merge(values, changes, "")
+                _update(changes, _restricted(defaults, read_yaml(profiles / f"{other}.yaml") or {}))
     else:
-        changed = _merge(values, _read(profiles / f"{name}.yaml", yaml) or {}, "")
-    stream = StringIO()
-    yaml.dump(values, stream)
-    text = re.sub("(?m) +$", "", stream.getvalue())
-    check_params(YAML(typ="safe").load(text), f"{params} with profile {name}")
-    with replacing(params) as temporary:
-        temporary.write_text(text, encoding="utf-8")
-    return changed
+        _update(changes, read_yaml(profiles / f"{name}.yaml") or {})
+    return set_params(params, changes, f"with profile {name}")
 
 
-def _as_rendered() -> YAML:
-    """Return a reader and writer that keeps the style of params_yaml(): only line breaks in long lists differ."""
-    yaml = YAML()
-    yaml.preserve_quotes = True
-    yaml.width = WIDTH
-    yaml.indent(mapping=2, sequence=4, offset=2)
-    yaml.Representer = _Representer
-    return yaml
+def _has_own_catalogue(values: Any) -> bool:
+    raw = values.get("raw")
+    return isinstance(raw, dict) and raw.get("source") in OWN_SOURCES
 
 
-class _Representer(RoundTripRepresenter):
-    """Writes null as null."""
+def _of_own_catalogue(defaults: Any) -> dict[str, Any]:
+    """Return the defaults of what `vqatune use` sets for a catalogue of one's own."""
+    changes: dict[str, Any] = {}
+    for name in SET_BY_USE:
+        section, key = name.split(".")
+        changes.setdefault(section, {})[key] = defaults[section][key]
+    return changes
 
 
-_Representer.add_representer(
-    type(None), lambda writer, _: writer.represent_scalar("tag:yaml.org,2002:null", "null")
-)
-
-
-def _read(path: Path, yaml: YAML) -> Any:
-    try:
-        return yaml.load(path)
-    except YAMLError as error:
-        raise ParameterError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
+def _update(changes: dict[str, Any], others: Any) -> None:
+    for key, value in others.items():
+        if isinstance(value, dict) and isinstance(changes.get(key), dict):
+            _update(changes[key], value)
+        else:
+            changes[key] = value
 
 
 def _restricted(defaults: Any, keys: Any, prefix: str = "") -> Any:
@@ -92,21 +88,3 @@ def _restricted(defaults: Any, keys: Any, prefix: str = "") -> Any:
         for key, value in keys.items()
         if key in defaults
     }
-
-
-def _merge(values: Any, changes: dict, prefix: str) -> list[str]:
-    changed = []
-    for key, value in changes.items():
-        before = values.get(key)
-        if isinstance(value, dict) and isinstance(before, dict) and prefix + key not in LISTS:
-            changed += _merge(before, value, f"{prefix}{key}.")
-        elif before != value:
-            values[key] = value
-            changed.append(f"{prefix}{key}: {_shown(before)} → {_shown(value)}")
-    return changed
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, dict):
-        return ", ".join(value)
-    return "null" if value is None else str(value)

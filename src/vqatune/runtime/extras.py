@@ -23,6 +23,7 @@ EXTRAS = {
     "tensorboardX": "tensorboard",
     "openpyxl": "xlsx",
     "bitsandbytes": "quantization",
+    "datasets": "datasets",
 }
 """The extra of each module that the core installation may be without."""
 

@@ -1,1 +1,1 @@
-"""Text files that users bring: tables in delimited text."""
+"""Tables that users bring: delimited text, JSON, Parquet, workbooks."""

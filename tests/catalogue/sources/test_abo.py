@@ -123,7 +123,9 @@ def test_more_bad_lines_than_allowed_are_an_error_that_names_the_first(archives,
 
 
 def test_of_many_bad_lines_each_is_named(archives, folder):
-    rewrite_listings(archives, folder, [archives.listings_member(part, [b"{"] * 40) for part in range(2)])
+    good = archives.line(archives.listing("A1", "a"))
+    members = [archives.listings_member(part, [b"{"] * 40 + [good]) for part in range(2)]
+    rewrite_listings(archives, folder, members)
     report = extract(folder, max_bad_lines=80).report
     assert report["bad_lines"] == 80
     assert len(report["bad_line_names"]) == len(set(report["bad_line_names"])) == report["bad_lines"] == 80
@@ -284,3 +286,69 @@ def test_the_real_slice_is_read_whole(extracted_slice):
     assert len(extracted.listings) == len(extracted.images) == 10_000
     assert extracted.report["images_without_bytes"] == extracted.report["members_without_row"] == 0
     assert set(extracted.images["image_id"]) >= {names[0] for names in extracted.listings["image_ids"]}
+
+
+def test_where_no_line_is_a_listing_the_first_reasons_are_said(archives, folder):
+    rewrite_listings(
+        archives, folder, [archives.listings_member(0, [b"[", b'{"item_id": "A1"}'], zipped=False)]
+    )
+    with pytest.raises(
+        DataError, match="not one of the 2 lines .*listings_0.json:1 is not JSON.* has no product_type"
+    ):
+        extract(folder, max_bad_lines=100)
+
+
+def test_sizes_may_be_anything_and_paths_be_written_elsewhere(archives, folder):
+    table = "image_id,height,width,path\na,64.0,,images/small/00/a.jpg\nb,,-1,C:\\abo\\00\\b.jpg\nc,x,16,/00/c.jpg\n"
+    pictures = [
+        (f"images/small/00/{name}.jpg", archives.picture((number, 0, 0))) for number, name in enumerate("abc")
+    ]
+    archives.write_tar(
+        folder / "abo-images-small.tar", [("images/metadata/images.csv", table.encode()), *pictures]
+    )
+    images = extract(folder, max_bad_lines=0).images
+    assert images["path"].tolist() == ["00/a.jpg", "00/b.jpg", "00/c.jpg"]
+    assert images["height"].fillna(0).tolist() == [64, 0, 0] and images["width"].fillna(0).tolist() == [
+        0,
+        0,
+        16,
+    ]
+
+
+def test_paths_of_no_picture_are_shown_beside_those_that_there_are(archives, folder):
+    members = [("images/small/00/a.jpg", archives.picture()), archives.images_csv([("a", "other.jpg")])]
+    archives.write_tar(folder / "abo-images-small.tar", members)
+    with pytest.raises(DataError, match="it has other.jpg; the pictures are 00/a.jpg"):
+        extract(folder, max_bad_lines=0)
+
+
+def linked(folder, kind, names):
+    with tarfile.open(folder / "abo-images-small.tar", "w") as tar:
+        for name, content in names:
+            member = tarfile.TarInfo(name)
+            if isinstance(content, str):
+                member.type, member.linkname = kind, content
+                tar.addfile(member)
+            else:
+                member.size = len(content)
+                tar.addfile(member, io.BytesIO(content))
+
+
+def test_a_hard_link_has_the_bytes_of_its_target(archives, folder):
+    members = [
+        ("images/small/00/a.jpg", archives.picture()),
+        ("./images/small/00/b.jpg", "images/small/00/a.jpg"),
+    ]
+    linked(folder, tarfile.LNKTYPE, [*members, archives.images_csv([("a", "00/a.jpg"), ("b", "00/b.jpg")])])
+    images = extract(folder, max_bad_lines=0).images.set_index("image_id")
+    assert images.loc["b", ["offset", "length"]].tolist() == images.loc["a", ["offset", "length"]].tolist()
+
+
+def test_symbolic_links_are_named_with_what_to_do(archives, folder):
+    table = archives.images_csv([("a", "00/a.jpg"), ("b", "00/b.jpg")])
+    link = ("images/small/00/b.jpg", "../elsewhere.jpg")
+    linked(folder, tarfile.SYMTYPE, [link, table])
+    with pytest.raises(ArchiveError, match="has symbolic links .* `tar -h`"):
+        extract(folder, max_bad_lines=0)
+    linked(folder, tarfile.SYMTYPE, [("images/small/00/a.jpg", archives.picture()), link, table])
+    assert extract(folder, max_bad_lines=0).report["symbolic_links"] == 1

@@ -8,6 +8,7 @@ import pytest
 
 from vqatune.errors import DataError
 from vqatune.generation.sources.recorded import match_images, read_recorded
+from vqatune.params import PairColumnsParams
 
 RECORDS = [
     {
@@ -145,18 +146,94 @@ def test_a_path_that_fits_two_images_is_an_error():
             r"a.csv lacks the column\(s\) answer; it has: image_id, question",
         ),
         ("a.csv", b"question,answer\na,b\n", r"a.csv lacks the column\(s\) image_id"),
-        ("a.csv", b"", r"a.csv lacks the column\(s\)"),
-        ("a.csv", b"image_id,question,answer\na,b,c\na,b\n", "a.csv:3 has 2 fields, but the header 3"),
-        ("a.csv", b'image_id,question,answer\na,b,"c\n', "a.csv:2 is not CSV"),
-        ("a.csv", b"image_id,question,answer\na,b,\xff\n", "a.csv is not UTF-8"),
+        ("a.csv", b"", "a.csv is empty"),
+        ("a.csv", b"image_id,question,answer\na,b,c\na,b\n", "a.csv, line 3 has 2 cells"),
+        ("a.csv", b'image_id,question,answer\na,b,"c\n', "a.csv, line 2: unexpected end"),
+        ("a.csv", b"image_id,question,answer\na,b,\xff\n", "a.csv, line 2 is not UTF-8"),
+        ("a.csv", b"image_id,question,answer\n,b,c\n", "a.csv, line 2 names no image"),
         ("a.tar", b"no tar at all", "a.tar is damaged"),
-        ("a.xlsx", b"PK", "a.xlsx: recorded pairs are"),
+        ("a.xlsx", b"PK", "a.xlsx is not a readable workbook"),
+        ("a.pdf", b"%PDF", "a.pdf: its name does not say what it is"),
+        ("a.json", b"[1, 2]", "a.json, row 1 is not an object"),
+        ("a.json", b'{"a": 1, "qa_pairs": [', "a.json is not JSON"),
     ],
 )
 def test_what_does_not_parse_is_named(tmp_path, name, content, message):
     (tmp_path / name).write_bytes(content)
     with pytest.raises(DataError, match=message):
         read_recorded(tmp_path / name)
+
+
+PAIRS = [(None, "a/1.jpg", 0, "What color?", "red", None, None, None)]
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "Image_Path,Question,Answer",
+        "image name,QUESTION,answers",
+        "photo,query,ground-truth",
+        "file,prompt,label",
+    ],
+)
+def test_columns_of_a_table_are_found_by_common_names_whatever_their_case(tmp_path, header):
+    (tmp_path / "pairs.csv").write_text(f"{header}\na/1.jpg,What color?,red\n")
+    assert rows_of(read_recorded(tmp_path / "pairs.csv")) == PAIRS
+
+
+def test_given_columns_go_before_common_names(tmp_path):
+    (tmp_path / "pairs.csv").write_text("image,frage;x,question,antwort\na/1.jpg,What color?,no,red\n")
+    columns = PairColumnsParams(image="image", question="frage;x", answer="antwort")
+    assert rows_of(read_recorded(tmp_path / "pairs.csv", columns)) == PAIRS
+    with pytest.raises(DataError, match=r"lacks the column\(s\) 'wort'; it has: image"):
+        read_recorded(tmp_path / "pairs.csv", PairColumnsParams(answer="wort"))
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.json", [{"image": "a/1.jpg", "qa_pairs": [{"question": "What color?", "answer": "red"}]}]),
+        ("a.json", {"a/1.jpg": {"qa_data": [{"question": "What color?", "answer": "red"}]}}),
+        ("a.json", {"data": [{"image": "a/1.jpg", "qas": [{"question": "What color?", "answer": "red"}]}]}),
+        ("a.json", [{"image": "a/1.jpg", "question": "What color?", "answer": "red"}]),
+        (
+            "a.json",
+            {
+                "annotations": [
+                    {"image": "a/1.jpg", "question": "What color?", "answers": ["red", "red", "pink"]}
+                ]
+            },
+        ),
+        ("a.jsonl", {"file_name": "a/1.jpg", "question": "What color?", "answer": "red"}),
+        (
+            "a.json",
+            [
+                {
+                    "image": "a/1.jpg",
+                    "conversations": [{"from": "human", "value": "<image>\nWhat color?"}, {"value": "red"}],
+                }
+            ],
+        ),
+    ],
+)
+def test_json_of_many_images_is_read_in_the_forms_that_are_common(tmp_path, name, content):
+    (tmp_path / name).write_text(json.dumps(content))
+    assert rows_of(read_recorded(tmp_path / name)) == PAIRS
+
+
+def test_the_most_frequent_of_several_answers_counts(tmp_path):
+    pd.DataFrame({"image": ["1.jpg"], "question": ["What?"], "answers": [["b", "a", "a"]]}).to_parquet(
+        tmp_path / "a.parquet"
+    )
+    assert read_recorded(tmp_path / "a.parquet")["answer"].tolist() == ["a"]
+
+
+def test_a_bare_name_finds_the_only_image_called_so():
+    images = pd.DataFrame({"image_id": ["1", "2", "3"], "path": ["x/a.jpg", "x/b.jpg", "y/b.jpg"]})
+    pairs = pd.DataFrame({"image_id": pd.Series([None, "a"], dtype="str"), "path": ["a.jpg", None]})
+    assert match_images(pairs, images).tolist() == ["1", "1"]
+    with pytest.raises(DataError, match=r"b.jpg fits several images, such as x/b.jpg and y/b.jpg"):
+        match_images(pairs.assign(path="b.jpg"), images)
 
 
 def test_a_missing_file_and_an_empty_folder_are_errors(tmp_path):

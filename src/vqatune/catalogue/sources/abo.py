@@ -11,7 +11,6 @@ import json
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
@@ -21,9 +20,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv
 
+from vqatune.catalogue.sources.extracted import NAMED, Extracted
 from vqatune.errors import ArchiveError, DataError
-from vqatune.loading.archive import find_members, read_bytes
+from vqatune.loading.archive import SYMLINKS, find_members, read_bytes
 from vqatune.runtime.progress import map_parts
+from vqatune.text_files.path_index import PathIndex, SeveralFiles
 
 LISTINGS_ARCHIVE = "abo-listings.tar"
 IMAGES_ARCHIVE = "abo-images-small.tar"
@@ -31,9 +32,6 @@ IMAGES_FOLDER = "images/small/"
 
 _LISTINGS_MEMBER = r"listings/metadata/listings_[^/]*\.json(?:\.gz)?"
 _IMAGES_MEMBER = r"images/metadata/images\.csv(?:\.gz)?"
-
-NAMED_BAD_LINES = 1000
-"""Maximum number of bad lines named in the report; all of them are counted."""
 
 # Large strings, because the metadata of a large catalogue exceeds 32-bit offsets.
 _LISTINGS = pa.schema(
@@ -45,17 +43,9 @@ _LISTINGS = pa.schema(
         "metadata": pa.large_string(),
     }
 )
-_IMAGES_CSV = {"image_id": pa.string(), "height": pa.int32(), "width": pa.int32(), "path": pa.string()}
+_IMAGES_CSV = ("image_id", "path")
+"""What images.csv must have; no stage uses height and width, which may be missing."""
 _ROWS_PER_BATCH = 1000
-
-
-@dataclass(frozen=True)
-class Extracted:
-    """The contents of the archives: tables.LISTINGS, tables.IMAGES, and a report of counts and bad lines."""
-
-    listings: pd.DataFrame
-    images: pd.DataFrame
-    report: dict[str, int | list[str]]
 
 
 def extract(folder: Path, max_bad_lines: int) -> Extracted:
@@ -110,10 +100,14 @@ def _listings(
         )
     table = pa.concat_tables(tables)
     del tables
+    if bad and not len(table):
+        raise DataError(
+            f"{archive}: not one of the {bad} lines is a listing, a JSON object a line; the first: {'; '.join(names[:3])}"
+        )
     # Combined first: `take` of a chunked table holds one more copy.
     table = table.combine_chunks()
     table = table.take(pc.sort_indices(table, [("item_id", "ascending"), ("metadata", "ascending")]))
-    report = {"listings": len(table), "bad_lines": bad, "bad_line_names": names[:NAMED_BAD_LINES]}
+    report = {"listings": len(table), "bad_lines": bad, "bad_line_names": names[:NAMED]}
     return table.to_pandas(split_blocks=True, self_destruct=True), report
 
 
@@ -124,6 +118,11 @@ def _images(archive: Path, members: pd.DataFrame) -> tuple[pd.DataFrame, dict]:
     if tables.empty:
         _lacks(archive, "images/metadata/images.csv[.gz]")
     if image_members.empty:
+        links = members.attrs.get(SYMLINKS, 0)
+        if links:
+            raise ArchiveError(
+                f"{archive} has symbolic links ({links}) where its pictures should be, and no bytes: pack it with `tar -h`"
+            )
         _lacks(archive, f"{IMAGES_FOLDER}*")
     # Of members with the same name the last counts, as when a tar is unpacked.
     image_members = image_members.assign(path=image_members["name"].str.removeprefix(IMAGES_FOLDER)).drop(
@@ -134,6 +133,7 @@ def _images(archive: Path, members: pd.DataFrame) -> tuple[pd.DataFrame, dict]:
     rows = _read_images_csv(archive, name, read_bytes(archive, int(offset), int(length)))
     rows = rows.sort_values(["image_id", "path"], ignore_index=True)
     repeated = rows["image_id"].duplicated()
+    rows["path"] = _found_paths(rows["path"], image_members["path"])
     images = rows[~repeated].merge(image_members, on="path", how="left")
     found = images["offset"].notna()
     report = {
@@ -142,10 +142,42 @@ def _images(archive: Path, members: pd.DataFrame) -> tuple[pd.DataFrame, dict]:
         "rows_repeated": int(repeated.sum()),
         "members_without_row": int((~image_members["path"].isin(rows["path"])).sum()),
     }
+    if links := members.attrs.get(SYMLINKS, 0):
+        report["symbolic_links"] = links
+    if not found.any():
+        raise DataError(
+            f"{archive}: not one of the {len(rows)} paths of images.csv is that of a picture below {IMAGES_FOLDER}: it has "
+            f"{', '.join(rows['path'][:2])}; the pictures are {', '.join(image_members['path'][:2])}"
+        )
     images = images[found].reset_index(drop=True)
     images = images.astype({"offset": "int64", "length": "int64"})
     images["archive"] = pd.Series(str(archive), index=images.index, dtype="str")
     return images[["image_id", "height", "width", "path", "archive", "offset", "length"]], report
+
+
+def _found_paths(paths: pd.Series, members: pd.Series) -> pd.Series:
+    """Return the paths of members that are meant by paths with another root, or with backslashes; others unchanged."""
+    lost = ~paths.isin(members)
+    if not lost.any():
+        return paths
+    index = PathIndex(members)
+
+    def find(path: str) -> str:
+        try:
+            return index.find(path) or path
+        except SeveralFiles:
+            return path
+
+    return paths.where(~lost, paths.map(find))
+
+
+def _sizes(table: pa.Table, name: str) -> pd.Series:
+    """Return a column of sizes in pixels, missing where it has none."""
+    if name not in table.column_names:
+        return pd.Series([None] * len(table), dtype="Int32")
+    numbers = pd.to_numeric(table[name].to_pandas(), errors="coerce")
+    fits = numbers.between(0, 2**31 - 1)
+    return numbers.where(fits).round().astype("Int32")
 
 
 def _lacks(archive: Path, expected: str) -> NoReturn:
@@ -165,7 +197,7 @@ def _read_member(archive: str, name: str, offset: int, length: int) -> tuple[pa.
             record = _parse(line)
         except (ValueError, RecursionError) as error:
             bad += 1
-            if len(names) < NAMED_BAD_LINES:
+            if len(names) < NAMED:
                 names.append(f"{name}:{number} {error}")
             continue
         for column, value in zip(columns, record, strict=True):
@@ -239,7 +271,11 @@ def _read_images_csv(archive: Path, name: str, content: bytes) -> pd.DataFrame:
         raise ArchiveError(f"{where} is damaged ({error}): get the archive again") from error
     try:
         # No value is read as null: an image may be called NA, and an empty height is an error.
-        options = csv.ConvertOptions(column_types=_IMAGES_CSV, null_values=[], strings_can_be_null=False)
+        options = csv.ConvertOptions(
+            column_types=dict.fromkeys((*_IMAGES_CSV, "height", "width"), pa.string()),
+            null_values=[],
+            strings_can_be_null=False,
+        )
         table = csv.read_csv(pa.BufferReader(content), convert_options=options)
     except pa.ArrowInvalid as error:
         reason = str(error).splitlines()[0]
@@ -249,4 +285,5 @@ def _read_images_csv(archive: Path, name: str, content: bytes) -> pd.DataFrame:
         raise DataError(
             f"{where} lacks the column(s) {', '.join(missing)}: ABO's has {', '.join(_IMAGES_CSV)}"
         )
-    return table.select(list(_IMAGES_CSV)).to_pandas()
+    frame = table.select(list(_IMAGES_CSV)).to_pandas()
+    return frame.assign(height=_sizes(table, "height"), width=_sizes(table, "width"))

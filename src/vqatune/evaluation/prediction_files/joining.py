@@ -6,7 +6,6 @@ from typing import Any
 
 from vqatune.errors import DataError
 from vqatune.evaluation.metrics.text import composed
-from vqatune.evaluation.prediction_files.cells import Table
 from vqatune.evaluation.prediction_files.columns import (
     Columns,
     choose_answers,
@@ -16,6 +15,7 @@ from vqatune.evaluation.prediction_files.columns import (
     shortened,
 )
 from vqatune.evaluation.prediction_files.value_parsing import as_texts
+from vqatune.text_files.cells import Table
 
 Place = Callable[[int], str]
 """Describes the place of a row: the file and the line."""

@@ -18,7 +18,6 @@ from vqatune.evaluation.prediction_files.columns import (
     Columns,
     choose_columns,
 )
-from vqatune.evaluation.prediction_files.formats import read_cells
 from vqatune.evaluation.prediction_files.joining import Place, join_files
 from vqatune.evaluation.prediction_files.value_parsing import (
     as_texts,
@@ -27,6 +26,7 @@ from vqatune.evaluation.prediction_files.value_parsing import (
     prediction_texts,
     reference_lists,
 )
+from vqatune.text_files.formats import read_cells
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,9 +12,9 @@ from typing import Any
 import pandas as pd
 
 from vqatune.errors import DataError
-from vqatune.evaluation.prediction_files.cells import DECODER
 from vqatune.evaluation.prediction_files.columns import DIFFICULTY, IMAGE_ID, OPTIONS, shortened
 from vqatune.evaluation.prediction_files.written_lists import parse_literal
+from vqatune.text_files.cells import DECODER
 
 At = Callable[[int], str]
 """Describes the place of a row: the file and the line."""

@@ -6,6 +6,7 @@ Only clear cases are decided: a language without a word list is known by its scr
 import re
 import unicodedata
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -40,6 +41,33 @@ class Language:
 def language_of(tag: str | None) -> Language | None:
     """Return the language of a tag such as 'en_US' or 'zh-Hans', None for an unknown one or none."""
     return LANGUAGES.get(_first_part(tag)) if tag else None
+
+
+def guess_language(texts: Iterable[str]) -> str | None:
+    """Return the tag of the language that most texts are in, None where that is not plain.
+
+    A text counts for the language that more of its words are function words of than of any other, and for that of its
+    script, where only one language has it.
+    """
+    votes: Counter[str] = Counter()
+    for text in texts:
+        folded = fold(text)
+        words, scripts = folded.split(), _scripts(folded)
+        hits = {
+            tag: sum(word in one.words for word in words)
+            if one.spaced
+            else sum(part in folded for part in one.asking)
+            for tag, one in LANGUAGES.items()
+            if _shared(one, scripts) and 2 * sum(scripts[script] for script in one.scripts) > scripts.total()
+        }
+        best = max(hits.values(), default=0)
+        first = [tag for tag, count in hits.items() if count == best]
+        if len(first) == 1:
+            votes[first[0]] += 1
+    common = votes.most_common(2)
+    if not common or (len(common) > 1 and common[0][1] < 2 * common[1][1]):
+        return None
+    return common[0][0]
 
 
 def distinct_with_tags(

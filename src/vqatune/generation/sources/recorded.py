@@ -1,11 +1,10 @@
-"""The recorded provider: existing question-answer pairs from JSON Lines, a folder or tar of JSON files, or CSV."""
+"""The recorded provider: existing question-answer pairs from JSON or a table."""
 
 import gzip
-import io
 import json
-import re
 import tarfile
 import zlib
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
@@ -14,10 +13,24 @@ import pandas as pd
 
 from vqatune.errors import DataError
 from vqatune.generation.checks.checks import DIFFICULTIES, QUESTION_TYPES
+from vqatune.params import PairColumnsParams
 from vqatune.runtime.progress import track
-from vqatune.text_files.delimited import RowError, WidthError, parse_rows
+from vqatune.text_files.cells import Table
+from vqatune.text_files.column_names import (
+    ANSWER,
+    DIFFICULTY,
+    IMAGE_ID,
+    IMAGE_PATH,
+    QUESTION,
+    find_column,
+)
+from vqatune.text_files.formats import read_cells
+from vqatune.text_files.path_index import PathIndex, SeveralFiles
 
 Row = tuple[str | None, str | None, int, dict[str, Any]]
+
+_LISTS = ("qa_pairs", "qa_data", "qas", "qa", "pairs")
+"""Names of the list of an image's pairs."""
 
 _columns = {
     "image_id": "str",
@@ -31,19 +44,21 @@ _columns = {
 }
 
 
-def read_recorded(path: Path | str) -> pd.DataFrame:
+def read_recorded(path: Path | str, columns: PairColumnsParams | None = None) -> pd.DataFrame:
     """Read recorded pairs, a row per pair, in the order of the file.
 
     `path` is one of
 
-    - `.jsonl`, `.jsonl.gz`: a line per image, `{"image_id"?, "image_path"?, "qa_pairs": [{"question", "answer",
-      "difficulty"?, "question_type"?, "source"?}]}`;
-    - a folder, or a tar (`.tar`, `.tar.gz`, `.tgz`), of one such `.json` file per image;
-    - `.csv`, `.csv.gz`: a row per pair, with image_id or path (or image_path), question, answer, and optionally
-      difficulty, question_type and source.
+    - JSON with the pairs of each image, `{"image_id"?, "image_path"?, "qa_pairs": [{"question", "answer", "difficulty"?,
+      "question_type"?, "source"?}]}`: one an image in a line of `.jsonl[.gz]`, in a list or under a name in `.json`, or
+      in a file of a folder or tar (`.tar`, `.tar.gz`, `.tgz`). Pairs may also be called qa_data, qas, qa or pairs, or be
+      LLaVA's conversations;
+    - a table with a row per pair, in any format that text_files.formats reads, with an image's id or path, question,
+      answer, and optionally difficulty, question_type and source. Columns that are not given are the first of common
+      names (text_files.column_names), whatever their case; of several answers in a cell the most frequent counts.
 
     Columns: image_id and path (str, one of them may be missing), place (int32: the pair's place in its image's
-    list, 0 throughout a CSV), question and answer (str, unchanged), difficulty (Int8, missing where
+    list, 0 throughout a table), question and answer (str, unchanged), difficulty (Int8, missing where
     none was given, -1 for an invalid one), question_type and source (str, may be missing).
 
     Raises DataError where the file is missing, damaged or of another kind, or a part of it does not parse or lacks
@@ -53,7 +68,7 @@ def read_recorded(path: Path | str) -> pd.DataFrame:
     if not path.exists():
         raise DataError(f"{path} does not exist: set generate.path to the recorded pairs")
     try:
-        rows = [_row(*row) for row in track(_rows(path), "reading recorded pairs")]
+        rows = [_row(*row) for row in track(_rows(path, columns), "reading recorded pairs")]
     except (EOFError, zlib.error, gzip.BadGzipFile, tarfile.TarError) as error:
         raise DataError(f"{path} is damaged or cut off ({error}): get it again") from error
     return pd.DataFrame(rows, columns=list(_columns)).astype(_columns)
@@ -62,19 +77,28 @@ def read_recorded(path: Path | str) -> pd.DataFrame:
 def match_images(pairs: pd.DataFrame, images: pd.DataFrame) -> pd.Series:
     r"""Return the image_id of each recorded pair's image among `images`, missing where it is not among them.
 
-    An image is matched by its image_id, or else by the last two parts of its path, so that `images/small/00/ab.jpg`,
-    `00/ab.jpg` and `C:\abo\00\ab.jpg` are the same. `pairs` has image_id and path, as read_recorded returns them;
-    `images` has both, complete. The result has the index of `pairs`.
+    An image is matched by its image_id, or else by its path, or its last parts (text_files.path_index), so that
+    `images/small/00/ab.jpg`, `C:\abo\00\ab.jpg` and, where it is the only one, `ab.jpg` are the same. `pairs` has
+    image_id and path, as read_recorded returns them; `images` has both, complete. The result has the index of `pairs`.
 
     Raises DataError where no pair's image is among them, or a path matches two of them.
     """
     found = pairs["image_id"].where(pairs["image_id"].isin(images["image_id"]))
-    keys = pairs["path"].map(_path_key, na_action="ignore").where(found.isna())
-    known = pd.Series(images["image_id"].to_numpy(), index=images["path"].map(_path_key))
-    ambiguous = known.index[known.index.duplicated()].intersection(keys.dropna().unique())
-    if len(ambiguous):
-        raise DataError(f"the path {min(ambiguous)} fits several images: give the recorded pairs an image_id")
-    found = found.fillna(keys.map(known[~known.index.duplicated()]))
+    names = pairs["path"].fillna(pairs["image_id"]).where(found.isna())
+    index = PathIndex(images["path"])
+    known = dict(zip(images["path"], images["image_id"], strict=True))
+    by_name: dict[str, str] = {}
+    for name in names.dropna().unique():
+        try:
+            path = index.find(name)
+        except SeveralFiles as error:
+            raise DataError(
+                f"the path {name} fits several images, such as {' and '.join(error.files)}: give the recorded pairs an "
+                "image_id, or longer paths"
+            ) from error
+        if path is not None:
+            by_name[name] = known[path]
+    found = found.fillna(names.map(by_name).astype("str"))
     if found.isna().all():
         raise DataError(
             f"none of the {len(pairs)} recorded pairs is about an image of the sample: they speak of "
@@ -84,26 +108,111 @@ def match_images(pairs: pd.DataFrame, images: pd.DataFrame) -> pd.Series:
     return found.astype("str")
 
 
-def _rows(path: Path) -> Iterator[Row]:
+def _rows(path: Path, columns: PairColumnsParams | None) -> Iterator[Row]:
     name = path.name.lower()
     if path.is_dir():
         return _folder_rows(path)
-    if name.endswith((".jsonl", ".jsonl.gz")):
-        return _lines_rows(path)
-    if name.endswith((".csv", ".csv.gz")):
-        return _csv_rows(path)
     if name.endswith((".tar", ".tar.gz", ".tgz")):
         return _tar_rows(path)
-    raise DataError(
-        f"{path}: recorded pairs are a .jsonl[.gz], a .csv[.gz], a .tar[.gz] or a folder of .json files"
-    )
+    if name.endswith((".jsonl", ".jsonl.gz", ".ndjson", ".ndjson.gz")):
+        return _lines_rows(path, columns)
+    if name.endswith((".json", ".json.gz")):
+        return _json_rows(path, columns)
+    return _table_rows(read_cells(path), columns)
 
 
-def _lines_rows(path: Path) -> Iterator[Row]:
+def _lines_rows(path: Path, columns: PairColumnsParams | None) -> Iterator[Row]:
+    with _open(path) as lines:
+        first = next((line for line in lines if line.strip()), b"")
+    try:
+        record = json.loads(first)
+    except ValueError:
+        record = None
+    if isinstance(record, dict) and _pairs_of(record) is None and find_column(list(record), QUESTION):
+        yield from _table_rows(read_cells(path), columns)
+        return
     with _open(path) as lines:
         for number, line in enumerate(lines, start=1):
             if line.strip():
-                yield from _record_rows(line, f"{path}:{number}")
+                yield from _text_rows(line, f"{path}:{number}")
+
+
+def _json_rows(path: Path, columns: PairColumnsParams | None) -> Iterator[Row]:
+    with _open(path) as file:
+        content = _decoded(file.read(), str(path))
+    if isinstance(content, dict) and _pairs_of(content) is not None:
+        yield from _record_rows(content, str(path))
+        return
+    named = list(content.items()) if isinstance(content, dict) else []
+    if len(named) == 1 and isinstance(named[0][1], list):
+        content, named = named[0][1], []
+    records = [value for _, value in named] if named else content
+    if not isinstance(records, list) or not any(map(_has_pairs, records)):
+        # A table, or none at all.
+        yield from _table_rows(read_cells(path), columns)
+        return
+    for number, record in enumerate(records, 1):
+        if named and isinstance(record, dict) and not any(_image_of(record)):
+            record = record | {"image_path": named[number - 1][0]}
+        yield from _record_rows(record, f"{path}, record {number}")
+
+
+def _table_rows(table: Table, given: PairColumnsParams | None) -> Iterator[Row]:
+    names = list(table.columns)
+    given = given or PairColumnsParams()
+    wanted = [given.image, given.question, given.answer, given.difficulty]
+    lacking = [repr(name) for name in wanted if name is not None and name not in names]
+    if given.image is not None:
+        image_id, image_path = (None, given.image)
+    else:
+        image_id, image_path = find_column(names, IMAGE_ID), find_column(names, IMAGE_PATH)
+    question = given.question or find_column(names, QUESTION)
+    answer = given.answer or find_column(names, ANSWER)
+    lacking += [
+        what
+        for what, column in (
+            ("image_id (or path)", image_id or image_path),
+            ("question", question),
+            ("answer", answer),
+        )
+        if column is None
+    ]
+    if lacking:
+        raise DataError(
+            f"{table.path} lacks the column(s) {', '.join(lacking)}; it has: {', '.join(names)}: name them in "
+            "generate.columns"
+        )
+    others = {
+        "difficulty": given.difficulty or find_column(names, DIFFICULTY),
+        "question_type": find_column(names, ["questiontype"]),
+        "source": find_column(names, ["source"]),
+    }
+    for row in range(len(table.numbers)):
+        cells = {name: table.columns[column][row] for name, column in others.items() if column is not None}
+        cells |= {"question": table.columns[question][row], "answer": _one(table.columns[answer][row])}
+        image = [
+            None if column is None else _path_in(table.columns[column][row])
+            for column in (image_id, image_path)
+        ]
+        if not any(image):
+            raise DataError(f"{table.at(row)} names no image")
+        yield image[0], image[1], 0, cells
+
+
+def _path_in(cell: Any) -> Any:
+    """Return the name of the picture that a cell says, the first of several."""
+    if isinstance(cell, list):
+        cell = cell[0] if cell else None
+    # Hugging Face's form of a picture.
+    return cell.get("path") if isinstance(cell, dict) else cell
+
+
+def _one(cell: Any) -> Any:
+    """Return an answer; of several the most frequent, of these the first."""
+    if isinstance(cell, list):
+        answers = [_text(each.get("answer") if isinstance(each, dict) else each) for each in cell]
+        return Counter(answers).most_common(1)[0][0] if answers else ""
+    return cell
 
 
 def _folder_rows(folder: Path) -> Iterator[Row]:
@@ -111,7 +220,7 @@ def _folder_rows(folder: Path) -> Iterator[Row]:
     if not paths:
         raise DataError(f"{folder} holds no .json file")
     for path in paths:
-        yield from _record_rows(path.read_bytes(), str(path))
+        yield from _text_rows(path.read_bytes(), str(path))
 
 
 def _tar_rows(path: Path) -> Iterator[Row]:
@@ -123,50 +232,60 @@ def _tar_rows(path: Path) -> Iterator[Row]:
                 count += 1
                 content = archive.extractfile(member)
                 assert content is not None  # a regular file always has one
-                yield from _record_rows(content.read(), f"{path}:{member.name}")
+                yield from _text_rows(content.read(), f"{path}:{member.name}")
     if not count:
         raise DataError(f"{path} holds no .json file")
 
 
-def _record_rows(text: bytes, where: str) -> Iterator[Row]:
+def _text_rows(text: bytes, where: str) -> Iterator[Row]:
+    return _record_rows(_decoded(text, where), where)
+
+
+def _decoded(text: bytes, where: str) -> Any:
     try:
-        record = json.loads(text)
-    except ValueError as error:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
         raise DataError(f"{where} is not JSON ({error}): mend or remove it") from error
-    if not isinstance(record, dict) or not isinstance(record.get("qa_pairs"), list):
+
+
+def _record_rows(record: Any, where: str) -> Iterator[Row]:
+    pairs = _pairs_of(record) if isinstance(record, dict) else None
+    if pairs is None:
         raise DataError(f'{where}: an object with a list "qa_pairs" belongs here')
-    image_id, image_path = record.get("image_id"), record.get("image_path", record.get("path"))
+    image_id, image_path = _image_of(record)
     if not (image_id or image_path):
         raise DataError(f'{where}: neither "image_id" nor "image_path" says which image the pairs are about')
-    for place, pair in enumerate(record["qa_pairs"]):
+    for place, pair in enumerate(pairs):
         if not isinstance(pair, dict) or not {"question", "answer"} <= pair.keys():
             raise DataError(f'{where}: pair {place + 1} is not an object with "question" and "answer"')
         yield image_id, image_path, place, pair
 
 
-def _csv_rows(path: Path) -> Iterator[Row]:
-    with _open(path) as binary, io.TextIOWrapper(binary, encoding="utf-8-sig", newline="") as text:
-        try:
-            rows = parse_rows(path, text)
-            _, header = next(rows, (1, []))
-            missing = [name for name in ("question", "answer") if name not in header]
-            if not {"image_id", "path", "image_path"} & set(header):
-                missing.insert(0, "image_id (or path)")
-            if missing:
-                raise DataError(
-                    f"{path} lacks the column(s) {', '.join(missing)}; it has: {', '.join(header)}"
-                )
-            for _, values in rows:
-                row = dict(zip(header, values, strict=True))
-                yield row.get("image_id"), row.get("path") or row.get("image_path"), 0, row
-        except WidthError as error:
-            raise DataError(
-                f"{path}:{error.line} has {error.cells} fields, but the header {error.names}"
-            ) from error
-        except RowError as error:
-            raise DataError(f"{path}:{error.line} is not CSV: {error.__cause__}") from error
-        except UnicodeDecodeError as error:
-            raise DataError(f"{path} is not UTF-8 ({error}): convert it") from error
+def _has_pairs(record: Any) -> bool:
+    return isinstance(record, dict) and _pairs_of(record) is not None
+
+
+def _pairs_of(record: dict[str, Any]) -> list[Any] | None:
+    """Return the list of a record's pairs, None where it has none."""
+    for name in _LISTS:
+        if isinstance(record.get(name), list):
+            return record[name]
+    turns = record.get("conversations")
+    if isinstance(turns, list) and all(isinstance(turn, dict) and "value" in turn for turn in turns):
+        texts = [str(turn["value"]).replace("<image>", "").strip() for turn in turns]
+        return [
+            {"question": question, "answer": answer}
+            for question, answer in zip(texts[::2], texts[1::2], strict=False)
+        ]
+    return None
+
+
+def _image_of(record: dict[str, Any]) -> tuple[Any, Any]:
+    """Return a record's image_id and path, either of which may be missing."""
+    names = list(record)
+    columns = find_column(names, IMAGE_ID), find_column(names, IMAGE_PATH)
+    image_id, image_path = (None if column is None else record[column] for column in columns)
+    return image_id, image_path
 
 
 def _open(path: Path) -> IO[bytes]:
@@ -200,12 +319,6 @@ def _difficulty(value: Any) -> int | None:
         return None
     text = str(value).strip().removesuffix(".0")
     return int(text) if text in map(str, DIFFICULTIES) else -1
-
-
-def _path_key(path: str) -> str:
-    # An image may lie directly in the folder of images, as ab.jpg or images/small/ab.jpg.
-    parts = re.split(r"[\\/]+", path)[-2:]
-    return parts[-1] if parts[0] == "small" else "/".join(parts)
 
 
 def _examples(values: pd.Series) -> str:

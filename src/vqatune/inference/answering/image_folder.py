@@ -5,8 +5,7 @@ from functools import cached_property
 from pathlib import Path
 
 from vqatune.errors import DataError, ImageError
-
-EXTENSIONS = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp")
+from vqatune.text_files.path_index import EXTENSIONS, PathIndex, SeveralFiles
 
 
 class ImageFolder:
@@ -21,18 +20,18 @@ class ImageFolder:
         """Return the path of the image with this name.
 
         That is the file at this path below the folder; or else the only one there with one of EXTENSIONS added; or
-        else the only file in any subfolder with this name, with or without its extension. Raises ImageError where
-        there is none, or several.
+        else the only file in any subfolder whose path ends as the name does, with or without its extension
+        (path_index.PathIndex): a name may have been written on another machine. Raises ImageError where there is
+        none, or several.
         """
         name = name.strip()
         if not name:
             raise ImageError("no picture is named")
         path = os.path.normpath(os.path.join(self.folder, name))
-        if not _within(path, os.path.normpath(self.folder)):
-            raise ImageError(f"{name} is not below {self.folder}")
-        if os.path.isfile(path):
+        within = _within(path, os.path.normpath(self.folder))
+        if within and os.path.isfile(path):
             return Path(path)
-        extensions = (*EXTENSIONS, *map(str.upper, EXTENSIONS))
+        extensions = (*EXTENSIONS, *map(str.upper, EXTENSIONS)) if within else ()
         if there := [path + extension for extension in extensions if os.path.isfile(path + extension)]:
             for other in there[1:]:
                 # On a case-insensitive file system one file has both names.
@@ -41,12 +40,17 @@ class ImageFolder:
                         name, *(os.path.relpath(each, self.folder) for each in (there[0], other))
                     )
             return Path(there[0])
-        if name not in self._by_name:
+        try:
+            found = self._files.find(name)
+        except SeveralFiles as error:
+            raise self._several(name, *error.files) from error
+        if found is None and not within:
+            raise ImageError(
+                f"{name} is not below {self.folder}, and no picture there has a path that ends so"
+            )
+        if found is None:
             raise ImageError(f"{name} is not in {self.folder}")
-        found = self._by_name[name]
-        if len(found) > 1:
-            raise self._several(name, *found[:2])
-        return Path(self.folder, found[0])
+        return Path(self.folder, found)
 
     def _several(self, name: str, one: str, other: str) -> ImageError:
         return ImageError(f"{name} may be {one} or {other}: give its path below {self.folder}")
@@ -61,18 +65,17 @@ class ImageFolder:
         return f"{os.path.relpath(path, self.folder)} {status.st_size} {status.st_mtime_ns}"
 
     @cached_property
-    def _by_name(self) -> dict[str, list[str]]:
-        """File name, with and without extension, of all images in the folder → their paths below it."""
-        found: dict[str, list[str]] = {}
+    def _files(self) -> PathIndex:
+        """The paths of all images below the folder."""
+        found = []
         for parent, folders, files in os.walk(self.folder):
             folders.sort()
-            for file in sorted(files):
-                stem, extension = os.path.splitext(file)
-                if extension.lower() in EXTENSIONS:
-                    path = os.path.relpath(os.path.join(parent, file), self.folder)
-                    for name in (file, stem):
-                        found.setdefault(name, []).append(path)
-        return found
+            found += [
+                os.path.relpath(os.path.join(parent, file), self.folder)
+                for file in sorted(files)
+                if file.lower().endswith(EXTENSIONS)
+            ]
+        return PathIndex(found)
 
 
 def _within(path: str, folder: str) -> bool:

@@ -10,8 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from vqatune.errors import DataError, MissingExtraError
-from vqatune.evaluation.prediction_files.formats import read_cells
 from vqatune.evaluation.prediction_files.reading import read_predictions
+from vqatune.text_files.formats import read_cells
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|", "^", "\x1f"])
@@ -81,7 +81,7 @@ def test_reading_parquet_leaves_no_thread_behind(tmp_path):
     pq.write_table(pa.table({"pred": ["red"] * 1000, "gt": ["blue"] * 1000}), tmp_path / "a.parquet")
     # In a process of its own: other tests use Arrow's threads.
     script = (
-        "import os, sys; from pathlib import Path; from vqatune.evaluation.prediction_files.formats import read_cells;"
+        "import os, sys; from pathlib import Path; from vqatune.text_files.formats import read_cells;"
         "before = len(os.listdir('/proc/self/task')); read_cells(Path(sys.argv[1]));"
         "print(len(os.listdir('/proc/self/task')) - before)"
     )

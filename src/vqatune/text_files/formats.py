@@ -1,4 +1,4 @@
-"""The formats of files of predictions: CSV and its relatives, JSON Lines, JSON, Parquet and Excel's workbooks.
+"""The formats of tables that users bring: CSV and its relatives, JSON Lines, JSON, Parquet and Excel's workbooks.
 
 What is in a cell is text and stays it: the answers 'None', 'NA', 'nan' and '' are answers like any other.
 """
@@ -18,9 +18,9 @@ import pyarrow.parquet as pq
 from pyarrow import types
 
 from vqatune.errors import DataError
-from vqatune.evaluation.prediction_files.cells import DECODER, Table
-from vqatune.evaluation.prediction_files.workbook import read_sheet
+from vqatune.text_files.cells import DECODER, Table
 from vqatune.text_files.delimited import check_names, find_delimiter, parse_rows
+from vqatune.text_files.workbook import read_sheet
 
 _BOM = b"\xef\xbb\xbf"
 _LISTS = ("annotations", "questions", "data", "predictions", "results", "logs")
@@ -28,14 +28,14 @@ _LISTS = ("annotations", "questions", "data", "predictions", "results", "logs")
 
 
 def read_cells(path: Path) -> Table:
-    """Read a file of predictions or references, its format by its suffix.
+    """Read a table, its format by its suffix.
 
     Raises DataError, with the line or row, where it cannot be read, is not what its suffix says, or has no rows, and
     MissingExtraError where it is a workbook and what reads those is not installed.
     """
     table = _read(path)
     if not table.numbers:
-        raise DataError(f"{path} has no rows: there is nothing to score")
+        raise DataError(f"{path} has no rows")
     return table
 
 
@@ -43,7 +43,7 @@ def _read(path: Path) -> Table:
     if not path.exists():
         raise DataError(f"{path} does not exist: check its name")
     if path.is_dir():
-        raise DataError(f"{path} is a folder: name a file of predictions in it")
+        raise DataError(f"{path} is a folder: name a file in it")
     name = path.name.lower()
     suffix = Path(name.removesuffix(".gz")).suffix
     if name.endswith(".parquet"):
@@ -96,7 +96,7 @@ def _first_line(text: str) -> str:
 def _delimited(path: Path, text: str, delimiter: str) -> Table:
     lines = list(parse_rows(path, io.StringIO(text, newline=""), delimiter))
     if not lines:
-        raise DataError(f"{path} is empty: it needs a line of column names and a row a prediction")
+        raise DataError(f"{path} is empty: it needs a line of column names and rows after it")
     (_, header), *numbered = lines
     check_names(path, header)
     numbers, rows = [number for number, _ in numbered], [row for _, row in numbered]
@@ -117,7 +117,7 @@ def _json(path: Path, text: str) -> Table:
     if isinstance(rows, dict):
         rows = _rows_of_object(path, rows)
     if not isinstance(rows, list):
-        raise DataError(f"{path} is not a list of objects, one a prediction: write it as one, or as .jsonl")
+        raise DataError(f"{path} is not a list of objects, one a row: write it as one, or as .jsonl")
     return _objects(path, text, rows, range(1, len(rows) + 1), "row")
 
 
@@ -138,7 +138,7 @@ def _rows_of_object(path: Path, content: dict[str, Any]) -> list[dict[str, Any]]
         return [{name: key} | row for key, row in content.items()]
     if any(isinstance(row, dict) for row in content.values()):
         raise DataError(
-            f"{path} is not a list of objects, one a prediction, nor an object with one by each id: write it so"
+            f"{path} is not a list of objects, one a row, nor an object with one by each id: write it so"
         )
     return [{"id": key, "answer": answer} for key, answer in content.items()]
 

@@ -1,4 +1,4 @@
-"""Excel's workbooks (.xlsx), as VLMEvalKit writes predictions. The package that reads them is the extra `xlsx`."""
+"""Excel's workbooks (.xlsx), as VLMEvalKit writes predictions, too. The package that reads them is the extra `xlsx`."""
 
 import zipfile
 from datetime import date, time
@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from vqatune.errors import DataError
-from vqatune.evaluation.prediction_files.cells import Table
 from vqatune.runtime.extras import naming_extras
+from vqatune.text_files.cells import Table
 from vqatune.text_files.delimited import check_names
 
 
@@ -32,7 +32,7 @@ def read_sheet(path: Path) -> Table:
         raise DataError(f"{path} is not a readable workbook ({reason}): save it as .xlsx again") from error
     rows = [(number, row) for number, row in rows if any(cell is not None for cell in row)]
     if not rows:
-        raise DataError(f"{path} is empty: it needs a row of column names and a row a prediction")
+        raise DataError(f"{path} is empty: it needs a row of column names and rows after it")
     (_, header), *rows = rows
     titles = ["" if cell is None else str(cell) for cell in header]
     check_names(path, titles)

@@ -1,0 +1,164 @@
+"""`vqatune use`, from a file or folder to the stages that read it."""
+
+import csv
+
+import pytest
+import yaml
+
+from vqatune.catalogue.extract import extract_catalogue
+from vqatune.catalogue.filter import filter_images
+from vqatune.catalogue.raw import prepare_raw
+from vqatune.catalogue.sample import sample_images
+from vqatune.cli import main
+from vqatune.dataset.master_batches import make_master_batches
+from vqatune.dataset.split import split_pairs
+from vqatune.generation.generate import generate_pairs
+from vqatune.params import load_params
+from vqatune.params.render import params_yaml
+from vqatune.showroom.drawing import draw, random_view
+from vqatune.showroom.products import random_product
+
+
+@pytest.fixture
+def repository_of_ones_own(tmp_path, monkeypatch):
+    """The current folder, with params.yaml alone."""
+    (tmp_path / "repository").mkdir()
+    monkeypatch.chdir(tmp_path / "repository")
+    (tmp_path / "repository/params.yaml").write_text(params_yaml())
+    return tmp_path / "repository"
+
+
+@pytest.fixture
+def student(tmp_path):
+    """A folder with 60 photographs, and a CSV beside it with three questions about each."""
+    folder = tmp_path / "my photos"
+    folder.mkdir()
+    with (tmp_path / "questions.csv").open("w", newline="") as file:
+        rows = csv.writer(file, delimiter=";")
+        rows.writerow(["Photo", "Question", "Answer"])
+        for number in range(60):
+            product = random_product(3, number)
+            draw(product, random_view(3, number), 32).save(folder / f"IMG_{number:03d}.jpg")
+            for question, answer in (
+                ("What color is the product?", product.color),
+                ("Is it a cup?", "no"),
+                ("Which finish has it?", product.finish),
+            ):
+                rows.writerow([f"/home/me/my photos/IMG_{number:03d}.jpg", question, answer])
+    return tmp_path / "questions.csv"
+
+
+@pytest.fixture
+def use(capsys):
+    """Run `vqatune use` and return what it says."""
+
+    def run(*arguments, status: int = 0) -> str:
+        try:
+            main(["use", *map(str, arguments)])
+        except SystemExit as error:
+            assert error.code == status
+        else:
+            assert status == 0
+        said = capsys.readouterr()
+        return said.out + said.err
+
+    return run
+
+
+def run_data_stages():
+    params = load_params()
+    from pathlib import Path
+
+    prepare_raw(params.raw, params.seed, Path("data/raw"))
+    extracted = extract_catalogue(params.raw, Path("data/raw"), params.extract.max_bad_lines)
+    filtered, _ = filter_images(extracted.listings, extracted.images, params.filter)
+    sampled, _ = sample_images(filtered, params.sample, params.seed)
+    kept, _, _ = generate_pairs(sampled, params.generate, params.compute, params.seed)
+    sets = split_pairs(kept, params.split, params.seed)
+    repeats = sampled[["image_id", "repeats"]]
+    count = len(params.versions)
+    batches, _ = make_master_batches(sets.train, repeats, params.batch, count, params.seed)
+    return extracted, kept, sets, batches
+
+
+def test_a_csv_of_questions_about_photographs_goes_through_all_data_stages(
+    use, student, repository_of_ones_own, monkeypatch
+):
+    monkeypatch.setenv("VQATUNE_WORKERS", "1")
+    comments = [line for line in params_yaml().splitlines() if line.strip().startswith("#")]
+    said = use("../questions.csv", "--yes")
+    assert "60 of ../my photos, read in place" in said and "180 questions with their answers" in said
+    text = (repository_of_ones_own / "params.yaml").read_text()
+    assert [line for line in text.splitlines() if line.strip().startswith("#")] == comments
+    assert "is set for ../questions.csv already" in use("../questions.csv", "--yes")
+    extracted, kept, sets, batches = run_data_stages()
+    assert len(extracted.images) == 60 and len(kept) == 180
+    assert kept["image_id"].nunique() == 60 and set(kept["generator"]) == {"recorded"}
+    assert len(sets.test) and len(sets.validation) and len(batches) == 1
+
+
+def test_nothing_changes_without_a_yes(use, student, repository_of_ones_own):
+    before = (repository_of_ones_own / "params.yaml").read_bytes()
+    assert "nothing was changed: say --yes" in use(student, status=1)
+    assert (repository_of_ones_own / "params.yaml").read_bytes() == before
+
+
+def test_a_folder_of_classes_becomes_types_and_questions(
+    use, student, repository_of_ones_own, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("VQATUNE_WORKERS", "1")
+    photos = sorted((tmp_path / "my photos").iterdir())
+    for number, photo in enumerate(photos[:50]):
+        folder = tmp_path / "classes" / ("mug" if number % 2 else "shoes")
+        folder.mkdir(parents=True, exist_ok=True)
+        photo.rename(folder / photo.name)
+    said = use("../classes", "--yes")
+    assert "shoes 25, mug 25" in said or "mug 25, shoes 25" in said
+    _, kept, sets, _ = run_data_stages()
+    assert set(kept["product_type"]) == {"mug", "shoes"} and len(sets.test)
+
+
+def test_what_goes_back_to_the_showroom_forgets_the_catalogue_of_ones_own(
+    use, student, repository_of_ones_own, repository
+):
+    from vqatune.params.profiles import apply_profile
+
+    use("../questions.csv", "--yes")
+    apply_profile("showroom", repository / "profiles", repository_of_ones_own / "params.yaml")
+    back, fresh = (
+        yaml.safe_load(text) for text in ((repository_of_ones_own / "params.yaml").read_text(), params_yaml())
+    )
+    assert {name: back[name] for name in ("raw", "filter", "generate", "sample", "split")} == {
+        name: fresh[name] for name in ("raw", "filter", "generate", "sample", "split")
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "arguments", "said"),
+    [
+        ("gone.csv", None, [], "gone.csv does not exist"),
+        (
+            "a.csv",
+            "name,color\nmug,red\n",
+            [],
+            "no column known to name pictures: say which with --set image=COLUMN",
+        ),
+        ("a.csv", "image\nnowhere.jpg\n", [], "none of them is below .*: say where they are with --pictures"),
+        ("a.csv", "image\nnowhere.jpg\n", ["--set", "image=photo"], "has no column 'photo'"),
+        ("a.csv", "image,b\nx.jpg\n", [], "a.csv, line 2 has 1 cells"),
+        ("a.csv", "", [], "a.csv is empty"),
+        ("a.pdf", "%PDF", [], "is nothing that a catalogue is made of"),
+        ("a.parquet", "PAR1", [], "is not a readable Parquet file"),
+    ],
+)
+def test_what_no_catalogue_can_be_made_of_is_said_in_one_line(
+    use, repository_of_ones_own, tmp_path, name, content, arguments, said
+):
+    import re
+
+    if content is not None:
+        (tmp_path / name).write_text(content)
+    before = (repository_of_ones_own / "params.yaml").read_bytes()
+    (line,) = use(f"../{name}", "--yes", *arguments, status=1).splitlines()
+    assert re.search(said, line)
+    assert (repository_of_ones_own / "params.yaml").read_bytes() == before
