@@ -2,6 +2,7 @@
 
 import ipaddress
 import os
+import re
 import socket
 from hmac import compare_digest
 
@@ -12,6 +13,7 @@ BACKLOG = 1024
 """Connections that are not accepted yet."""
 TOKEN_VARIABLE = "VQATUNE_TOKEN"
 _SHORTEST_TOKEN = 8
+_OWN = re.compile(r"(127\.0\.0\.1|localhost|\[::1\])(:[0-9]+)?")
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -86,7 +88,6 @@ def is_from_here(host: str, origin: str | None) -> bool:
     Another site can point a name of its own at this machine, or post to it from its own page: such requests bear
     that site's name as Host or Origin.
     """
-    name = host[: host.find("]") + 1] if host.startswith("[") else host.partition(":")[0]
-    if name not in (LOOPBACK, "localhost", "[::1]"):
+    if not _OWN.fullmatch(host):
         return False
     return origin is None or origin.partition("://")[2] == host

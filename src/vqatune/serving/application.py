@@ -172,9 +172,12 @@ async def _answered(service: Service, request: Request, job: Job) -> Reply:
             # About what was asked: asking again would not help.
             raise RequestError(400, str(error), "not_answerable") from error
         raise RequestError(500, str(error)) from error
-    except asyncio.CancelledError:
+    except asyncio.CancelledError as error:
+        # The server ends, and the time to answer is over.
         service.unanswered += 1
-        raise
+        raise RequestError(
+            503, "the server ends: ask again", "ending", headers={"Connection": "close"}
+        ) from error
     except (RequestError, ClientDisconnect):
         raise
     except Exception as error:

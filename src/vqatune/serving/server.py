@@ -1,7 +1,6 @@
 """Serving a version until a signal ends it."""
 
 import contextlib
-import math
 import os
 import signal
 import socket
@@ -96,13 +95,14 @@ class _Server(uvicorn.Server):
         self.should_exit = True
 
 
-def _run(service: Service, listening: socket.socket) -> None:
-    """Answer requests until a signal comes, then those that wait."""
+def make_server(service: Service) -> uvicorn.Server:
+    """Return the server of a service, to be run with a socket that listens."""
     config = uvicorn.Config(
         make_application(service),
         log_level="error",
         access_log=False,
-        timeout_graceful_shutdown=math.ceil(service.limits.grace),
+        # It takes parts of seconds, too.
+        timeout_graceful_shutdown=service.limits.grace,  # type: ignore[arg-type]
         timeout_keep_alive=SECONDS_BETWEEN_REQUESTS,
         ws="none",
         lifespan="off",
@@ -110,7 +110,12 @@ def _run(service: Service, listening: socket.socket) -> None:
         # The listener's own.
         backlog=BACKLOG,
     )
-    _Server(config, service).run(sockets=[listening])
+    return _Server(config, service)
+
+
+def _run(service: Service, listening: socket.socket) -> None:
+    """Answer requests until a signal comes, then those that wait."""
+    make_server(service).run(sockets=[listening])
     if service.unanswered:
         print(
             f"error: {service.unanswered} requests were not answered within --grace {service.limits.grace:g}",
