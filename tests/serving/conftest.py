@@ -26,6 +26,7 @@ from vqatune.serving.answering import answer_jobs
 from vqatune.serving.application import Service
 from vqatune.serving.batcher import Batcher, Batching, Prepared
 from vqatune.serving.limits import Limits
+from vqatune.serving.replies import Replies
 from vqatune.serving.server import make_server
 
 
@@ -102,9 +103,10 @@ def run_server(
         answer_jobs(answerer, None, jobs)
 
     with closing(listen(LOOPBACK, 0)) as listening:
-        batcher = Batcher(Batching(prepare, answer, limits.queue, 32, 1280))
+        replies = Replies()
+        batcher = Batcher(Batching(prepare, answer, replies.deliver, limits.queue, 32, 1280))
         kind = answerer.encoder.model_type
-        service = Service("v1", kind, batcher, limits, token, int(time.time()))
+        service = Service("v1", kind, batcher, replies, limits, token, int(time.time()))
         running = Running(f"http://{LOOPBACK}:{listening.getsockname()[1]}", service)
         if not held:
             running.open.set()

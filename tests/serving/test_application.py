@@ -50,7 +50,7 @@ def test_fifty_clients_at_once_get_what_each_would_get_alone(serving, answerer, 
             return [_ask(server, base64s[picture], question).json()["answers"][0] for _ in range(2)]
 
         replies = [clients.submit(client, *own) for own in asked]
-        _until(lambda: server.service.batcher.waiting >= 40)
+        _until(lambda: server.service.batcher.waiting + server.service.batcher.computing == 50)
         server.open.set()
         for (picture, question), reply in zip(asked, replies, strict=True):
             [expected] = answerer.ask(pictures[picture], question)

@@ -40,7 +40,7 @@ def test_every_job_is_answered_once_in_order_within_the_limits_or_was_cancelled(
             job.reply.set_result(job.picture)
 
     jobs = [Job(picture, (AskedQuestion("a?"),) * count) for picture, count, _ in asked]
-    batcher = Batcher(Batching(_prepare, answer, 1000, PICTURES, PAIRS))
+    batcher = Batcher(Batching(_prepare, answer, lambda: None, 1000, PICTURES, PAIRS))
     for job, (_, _, cancelled) in zip(jobs, asked, strict=True):
         batcher.put(job)
         if cancelled and job.reply.cancel():
@@ -71,7 +71,7 @@ def test_a_full_queue_says_when_to_come_again():
         for job, _ in prepared:
             job.reply.set_result(None)
 
-    batcher = Batcher(Batching(_prepare, answer, 30, 100, 100))
+    batcher = Batcher(Batching(_prepare, answer, lambda: None, 30, 100, 100))
     batcher.put(Job(b"a", (AskedQuestion("a?"),)))
     assert computing.wait(60)
     for _ in range(30):

@@ -20,6 +20,7 @@ from vqatune.serving.errors import RequestError, error_response, json_response
 from vqatune.serving.jobs import Job, Reply
 from vqatune.serving.limits import Limits
 from vqatune.serving.reading import Held, receive_body
+from vqatune.serving.replies import Replies
 
 Parsed = TypeVar("Parsed")
 
@@ -35,6 +36,8 @@ class Service:
     """The name of the version that answers."""
     model_type: str
     batcher: Batcher
+    replies: Replies
+    """That the batcher delivers to."""
     limits: Limits
     token: str | None
     """What requests need; None where only this machine can ask."""
@@ -153,11 +156,11 @@ async def _answered(service: Service, request: Request, job: Job) -> Reply:
 
     A job whose asker has gone, or that has waited too long, is not computed. Raises RequestError, and ClientDisconnect.
     """
+    reply = service.replies.of(job)
     try:
         service.batcher.put(job)
     except Full as full:
         raise _too_many(full) from full
-    reply = asyncio.wrap_future(job.reply)
     gone = asyncio.ensure_future(_disconnected(request))
     try:
         await asyncio.wait((reply, gone), timeout=service.limits.seconds, return_when=asyncio.FIRST_COMPLETED)

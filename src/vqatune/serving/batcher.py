@@ -50,6 +50,8 @@ class Batching:
     """Returns a preprocessed picture, or raises ImageError; called in the thread that prepares."""
     answer: Callable[[Sequence[Prepared]], None]
     """Sets the reply, or the error, of every job's future, which is running; called in the model's thread."""
+    deliver: Callable[[], None]
+    """Called after replies or errors have been set, once for all of a micro-batch, in the thread that has set them."""
     queue: int
     """The most jobs that wait."""
     pictures: int
@@ -70,7 +72,10 @@ class Batcher:
         self._preparing = self._computing = 0
         self._closed = False
         self._throughput = FIRST_GUESS
-        self._changed = threading.Condition()
+        lock = threading.Lock()
+        self._lock = lock
+        # One for each thread, so that neither is woken for nothing.
+        self._to_prepare, self._to_compute = threading.Condition(lock), threading.Condition(lock)
         self._threads = [
             threading.Thread(target=work, name=name, daemon=True)
             for work, name in ((self._prepare, "pictures"), (self._compute, "model"))
@@ -99,30 +104,32 @@ class Batcher:
 
     def put(self, job: Job) -> None:
         """Queue a job; raises Full."""
-        with self._changed:
+        with self._lock:
             self.check_room()
             self._waiting.append(job)
-            self._changed.notify_all()
+            self._to_prepare.notify()
 
     def drop_cancelled(self) -> None:
         """Make room of the jobs that nobody waits for any more."""
-        with self._changed:
+        with self._lock:
             self._waiting = deque(job for job in self._waiting if not job.reply.cancelled())
             self._prepared = deque(one for one in self._prepared if not one[0].reply.cancelled())
-            self._changed.notify_all()
+            self._to_prepare.notify()
+            self._to_compute.notify()
 
     def close(self) -> None:
         """Answer what waits, and end the threads."""
-        with self._changed:
+        with self._lock:
             self._closed = True
-            self._changed.notify_all()
+            self._to_prepare.notify()
+            self._to_compute.notify()
         for thread in self._threads:
             thread.join()
 
     def _prepare(self) -> None:
         while True:
-            with self._changed:
-                self._changed.wait_for(
+            with self._lock:
+                self._to_prepare.wait_for(
                     lambda: (
                         (self._waiting and len(self._prepared) < MOST_PREPARED)
                         or (self._closed and not self._waiting)
@@ -142,11 +149,13 @@ class Batcher:
                         _logger.exception("a picture could not be prepared")
                     if job.reply.set_running_or_notify_cancel():
                         job.reply.set_exception(error)
-            with self._changed:
+                        self._batching.deliver()
+            with self._lock:
                 self._preparing = 0
                 if picture is not None:
                     self._prepared.append((job, picture))
-                self._changed.notify_all()
+                if len(self._prepared) == 1 or self._is_gathered():
+                    self._to_compute.notify()
 
     def _compute(self) -> None:
         ended = -math.inf
@@ -164,13 +173,14 @@ class Batcher:
             # The pictures go as soon as possible.
             jobs.clear()
             self._computing = 0
+            self._batching.deliver()
 
     def _take(self) -> list[Prepared]:
         """Wait for jobs and return those of the next micro-batch; none when all is answered and the batcher closed."""
-        with self._changed:
+        with self._lock:
             while True:
-                self._changed.wait_for(lambda: self._prepared or self._is_finished())
-                self._changed.wait_for(self._is_gathered, GATHERING_SECONDS)
+                self._to_compute.wait_for(lambda: self._prepared or self._is_finished())
+                self._to_compute.wait_for(self._is_gathered, GATHERING_SECONDS)
                 jobs: list[Prepared] = []
                 pictures: set[int] = set()
                 pairs = 0
@@ -187,7 +197,7 @@ class Batcher:
                         jobs.append((job, picture))
                         pictures.add(id(picture))
                         pairs += job.pairs
-                self._changed.notify_all()
+                self._to_prepare.notify()
                 if jobs or self._is_finished():
                     self._computing = len(jobs)
                     return jobs

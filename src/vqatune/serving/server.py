@@ -17,6 +17,7 @@ from vqatune.runtime.listening import BACKLOG, LOOPBACK, address_of, is_loopback
 from vqatune.serving.application import Service, make_application
 from vqatune.serving.batcher import Batcher, Batching
 from vqatune.serving.limits import PORT, Limits
+from vqatune.serving.replies import Replies
 
 SECONDS_BETWEEN_REQUESTS = 30
 """Seconds that a connection stays open without a request."""
@@ -60,16 +61,18 @@ def serve(
 
             answerer = settings.open(folder)
             choices = None if settings.choices is None else answerer.distinct(settings.choices)
+            replies = Replies()
             batching = Batching(
                 answerer.picture,
                 partial(answer_jobs, answerer, choices),
+                replies.deliver,
                 limits.queue,
                 answerer.images_per_micro_batch,
                 answerer.pairs_per_micro_batch,
             )
             batcher = Batcher(batching)
             kind = answerer.encoder.model_type
-            service = Service(name, kind, batcher, limits, token, int(time.time()))
+            service = Service(name, kind, batcher, replies, limits, token, int(time.time()))
             print(f"{address_of(host, listening)} answers with {name}; Ctrl-C ends it", flush=True)
             _run(service, listening)
     finally:
