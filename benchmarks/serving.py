@@ -1,7 +1,11 @@
 """Measure `vqatune serve`: requests of parallel clients against one request at a time, in one run on one server.
 
-Every client asks about its own pictures, over a connection of its own. Both measurements ask the same
-questions, in turn, and every answer is compared with what the version answers without a server.
+Every client has a connection of its own and sends one question a request. Both measurements ask the same questions, in
+turn, and every answer is compared with what the version answers without a server. There are two orders of the test set's
+questions:
+
+- pictures: requests that follow each other are about different pictures, so none shares the encoding of its picture;
+- questions: the questions about a picture follow each other, as in the test set, and parallel requests share it.
 
     python benchmarks/serving.py
 
@@ -26,7 +30,8 @@ from vqatune.loading.loader import ImageReader
 from vqatune.tables import IMAGES, PAIRS, PLACE, read_table
 
 SERVE = [sys.executable, "-c", "from vqatune.cli import main; main()", "serve", "--port", "0"]
-TOLERANCE = 1e-4
+ORDERS = ("pictures", "questions")
+TOLERANCE = {"rel_tol": 1e-5, "abs_tol": 1e-4}
 """Of a log-probability: what else is in a micro-batch changes its last digits."""
 
 
@@ -54,34 +59,43 @@ def main() -> None:
         if not line.startswith("http://"):
             sys.exit("the server did not start")
         port = int(line.split()[0].rpartition(":")[2])
-        asked = requests_of(chosen.requests, port)
-        print(
-            f"{len(asked)} requests about {len({one.picture for one in asked})} pictures, {chosen.clients} clients"
-        )
-        asyncio.run(measure(port, asked[:100], chosen.clients))
-        ratios, answers = [], []
-        for number in range(chosen.repeats):
-            alone, first = asyncio.run(measure(port, asked, 1))
-            parallel, second = asyncio.run(measure(port, asked, chosen.clients))
-            ratios.append(alone / parallel)
-            answers += [first, second]
-            print(
-                f"round {number + 1}: one at a time {len(asked) / alone:.0f} requests/s, "
-                f"{chosen.clients} clients {len(asked) / parallel:.0f} requests/s: {alone / parallel:.2f} ×"
-            )
-        print(f"median {statistics.median(ratios):.2f} ×, least {min(ratios):.2f} ×")
+        measured = []
+        for order in ORDERS:
+            asked = requests_of(order, chosen.requests, port)
+            print(f"{order}: {len(asked)} requests about {len({one.picture for one in asked})} pictures")
+            measured.append((asked, rounds(port, asked, chosen.clients, chosen.repeats)))
     finally:
         server.send_signal(signal.SIGTERM)
         status = server.wait(60)
-    check(asked, answers, folder)
+    for asked, answers in measured:
+        check(asked, answers, folder)
     print(f"every answer equals that of `vqatune ask`; the server ended with {status}")
 
 
-def requests_of(count: int, port: int) -> list[Asked]:
-    """Return requests for the test set's questions, one a picture in turn."""
+def rounds(port: int, asked: list[Asked], clients: int, repeats: int) -> list[list[dict]]:
+    """Print the rates and their ratio of each round; return all answers of each measurement."""
+    ratios, answers = [], []
+    asyncio.run(measure(port, asked[:100], clients))
+    for number in range(repeats):
+        alone, first = asyncio.run(measure(port, asked, 1))
+        parallel, second = asyncio.run(measure(port, asked, clients))
+        ratios.append(alone / parallel)
+        answers += [first, second]
+        print(
+            f"  round {number + 1}: one at a time {len(asked) / alone:.0f} requests/s, "
+            f"{clients} clients {len(asked) / parallel:.0f} requests/s: {alone / parallel:.2f} ×"
+        )
+    print(f"  median {statistics.median(ratios):.2f} ×, least {min(ratios):.2f} ×")
+    return answers
+
+
+def requests_of(order: str, count: int, port: int) -> list[Asked]:
+    """Return requests for the test set's questions, in one of ORDERS."""
     pairs = read_table(Path("data/test.parquet"), PAIRS)
     reader = ImageReader(read_table(Path("data/extracted/images.parquet"), IMAGES, PLACE))
-    pairs = pairs.assign(turn=pairs.groupby("image_id").cumcount()).sort_values(["turn", "image_id"])
+    pairs = pairs.assign(turn=pairs.groupby("image_id").cumcount()).sort_values(
+        ["turn", "image_id"] if order == "pictures" else ["image_id", "turn"]
+    )
     asked = []
     for image_id, question in pairs[["image_id", "question"]].head(count).itertuples(index=False):
         picture = reader.content(image_id)
@@ -127,9 +141,7 @@ def check(asked: list[Asked], answers: list[list[dict]], folder: Path) -> None:
         for measured in answers:
             found = measured[place]
             same = (found["question"], found["answer"]) == (one.question, expected.answer)
-            if not same or not math.isclose(
-                found["log_probability"], expected.log_probability, abs_tol=TOLERANCE
-            ):
+            if not same or not math.isclose(found["log_probability"], expected.log_probability, **TOLERANCE):
                 sys.exit(f"request {place}: {found} instead of {expected}")
 
 

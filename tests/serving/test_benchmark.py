@@ -25,5 +25,5 @@ def test_the_benchmark_of_serving_runs_and_finds_every_answer_right(
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert "20 requests about 12 pictures, 5 clients" in done.stdout
+    assert "pictures: 20 requests about 12 pictures" in done.stdout
     assert done.stdout.endswith("every answer equals that of `vqatune ask`; the server ended with 0\n")
