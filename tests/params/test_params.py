@@ -171,7 +171,7 @@ def _leaves(values: dict, prefix: tuple = ()):
         if name in ("versions", "predicted", "evaluated"):
             continue
         yield (*prefix, name)
-        if isinstance(value, dict):
+        if isinstance(value, dict) and (*prefix, name) != ("zoo", "models"):
             yield from _leaves(value, (*prefix, name))
 
 

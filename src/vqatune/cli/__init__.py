@@ -18,6 +18,7 @@ from vqatune.runtime.logs import configure
 COMMANDS = {
     "profile": "set params.yaml for a purpose: showroom, abo",
     "table": "print the scores of all versions",
+    "zoo": "print the scores of the zoo's models, and what they take",
     "timings": "print the seconds and the peak memory of the stages' last runs here",
     "pairs": "print the numbers of pairs dropped by each check, and the distribution of the kept ones",
     "report": "build the report page with this run's commit, machine, time and packages",

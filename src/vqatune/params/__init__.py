@@ -28,6 +28,7 @@ from vqatune.params.section import UNSET, Section
 from vqatune.params.split import SplitParams
 from vqatune.params.train import TrainParams
 from vqatune.params.versions import BASE, BLIND, VersionParams, chain, check_chain
+from vqatune.params.zoo import ZooModelParams, ZooParams
 
 __all__ = [
     "BASE",
@@ -57,6 +58,8 @@ __all__ = [
     "TinyParams",
     "TrainParams",
     "VersionParams",
+    "ZooModelParams",
+    "ZooParams",
     "check_params",
     "load_params",
 ]
@@ -86,6 +89,7 @@ class Params(Section):
     predict: PredictParams = PredictParams()
     eval: EvalParams = EvalParams()
     compute: ComputeParams = ComputeParams()
+    zoo: ZooParams = ZooParams()
     versions: dict[str, VersionParams] = Field(
         _CHAIN,
         description="The chain of versions: the version that each is tuned from, and its master batch. For another "
@@ -146,11 +150,15 @@ def load_params(path: Path | str = "params.yaml") -> Params:
     except yaml.YAMLError as error:
         raise ParameterError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
     params = check_params(values, str(path))
-    for name in WATCHED_PATHS:
-        section, key = name.split(".")
-        if values[section].get(key, "") is None:
+    watched = {name: name.split(".") for name in WATCHED_PATHS}
+    watched |= {f"zoo.models.{name}.path": ["zoo", "models", name, "path"] for name in params.zoo.models}
+    for name, keys in watched.items():
+        value = values
+        for key in keys:
+            value = value.get(key, "")
+        if value is None:
             raise ParameterError(
-                f"{path}: {name} is null, which DVC cannot watch: write {UNSET}{name} where none is set"
+                f"{path}: {name} is null, which DVC cannot watch: write {UNSET}{keys[0]}.{keys[-1]} where none is set"
             )
     return params
 

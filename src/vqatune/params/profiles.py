@@ -11,7 +11,7 @@ from ruamel.yaml.representer import RoundTripRepresenter
 
 from vqatune.errors import ParameterError
 from vqatune.params import check_params
-from vqatune.params.render import WIDTH, params_yaml
+from vqatune.params.render import LISTS, WIDTH, params_yaml
 from vqatune.tables import replacing
 
 SHOWROOM = "showroom"
@@ -83,18 +83,22 @@ def _read(path: Path, yaml: YAML) -> Any:
         raise ParameterError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
 
 
-def _restricted(defaults: Any, keys: Any) -> Any:
+def _restricted(defaults: Any, keys: Any, prefix: str = "") -> Any:
     """Return the defaults of the parameters that a profile sets; a key that is no parameter is left out."""
-    if not isinstance(defaults, dict) or not isinstance(keys, dict):
+    if not isinstance(defaults, dict) or not isinstance(keys, dict) or prefix.rstrip(".") in LISTS:
         return defaults
-    return {key: _restricted(defaults[key], value) for key, value in keys.items() if key in defaults}
+    return {
+        key: _restricted(defaults[key], value, f"{prefix}{key}.")
+        for key, value in keys.items()
+        if key in defaults
+    }
 
 
 def _merge(values: Any, changes: dict, prefix: str) -> list[str]:
     changed = []
     for key, value in changes.items():
         before = values.get(key)
-        if isinstance(value, dict) and isinstance(before, dict):
+        if isinstance(value, dict) and isinstance(before, dict) and prefix + key not in LISTS:
             changed += _merge(before, value, f"{prefix}{key}.")
         elif before != value:
             values[key] = value
@@ -103,4 +107,6 @@ def _merge(values: Any, changes: dict, prefix: str) -> list[str]:
 
 
 def _shown(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(value)
     return "null" if value is None else str(value)

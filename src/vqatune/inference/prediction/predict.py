@@ -15,6 +15,7 @@ from accelerate import PartialState
 from vqatune.errors import DataError, ImageError
 from vqatune.inference.prediction.decoding import beam_answers, greedy_answers, ranked_answers
 from vqatune.inference.prediction.grounding import choose_items, measure_grounding
+from vqatune.inference.prediction.measurement import Measurement
 from vqatune.inference.prediction.micro_batches import InferenceModel, run_inference
 from vqatune.inference.prediction.ranking import Candidates
 from vqatune.loading.loader import ImageReader
@@ -47,6 +48,7 @@ def predict(
     candidates: list[str] | None = None,
     work: Path | None = None,
     ungrounded: pd.DataFrame | None = None,
+    measurement: Measurement | None = None,
 ) -> pd.DataFrame:
     """Return one version's predictions: tables.PREDICTIONS, a row per pair, sorted by image_id and qa_id.
 
@@ -60,6 +62,7 @@ def predict(
         candidates: the answers to choose from, with predict.mode rank.
         work: the folder of partial results, kept until `remove_partial_results`; None for none.
         ungrounded: more pairs, whose grounding is not measured, nor by whose images.
+        measurement: is filled in.
 
     Returns:
         A pair whose image does not open has an empty prediction and no log-probability or grounding. Grounding is also
@@ -76,6 +79,8 @@ def predict(
     device = start(params.compute, params.seed, "predict")
     encoder, reader = load_encoder(base if adapter is None else adapter), ImageReader(places)
     dtype = PRECISIONS[params.compute.precision]
+    measurement = measurement or Measurement()
+    measurement.before_loading(device)
     if candidates is None:
         # Before the weights are loaded, which may take minutes.
         generating_family(encoder.model_type)
@@ -89,6 +94,7 @@ def predict(
         model = merge(adapted, dtype)
     prepare_model(model.requires_grad_(False), device, params.compute.precision)
     model.eval()
+    measurement.loaded(model)
     items = choose_items(pairs, params.seed, params.predict.grounding_questions)
     if ungrounded is not None:
         pairs = pd.concat([pairs, ungrounded])
@@ -104,16 +110,18 @@ def predict(
         folder = work / "predictions" / version / key
     candidate_ids = _candidate_ids(encoder, candidates) if candidates else {}
     inference = InferenceModel(model, encoder, reader, params, device, states)
+    measurement.before_answering()
     answered = run_inference(
         inference,
         pairs,
-        partial(_answer, inference, candidate_ids),
+        partial(_answer, inference, candidate_ids, measurement),
         _no_answer,
         ANSWERED,
         folder,
         f"predict {version}",
         more=not items.empty,
     )
+    measurement.after_answering()
     answered = pd.DataFrame(answered, columns=ANSWERED.names).sort_values("row", ignore_index=True)
     predictions = answered.assign(qa_id=pairs["qa_id"])[["qa_id", "prediction", "log_probability"]]
     predictions["log_probability"] = predictions["log_probability"].astype(float)
@@ -180,7 +188,11 @@ def _candidate_ids(encoder: Encoder, candidates: list[str]) -> Candidates:
 
 
 def _answer(
-    inference: InferenceModel, candidates: Candidates, rows: list[int], batch: PackedBatch
+    inference: InferenceModel,
+    candidates: Candidates,
+    measurement: Measurement,
+    rows: list[int],
+    batch: PackedBatch,
 ) -> Iterable[tuple[int, str, float]]:
     params, model = inference.params.predict, inference.model
     with autocast(inference.device, inference.params.compute.precision):
@@ -194,6 +206,7 @@ def _answer(
             else:
                 ids, scores = greedy_answers(model, batch, params.max_answer_tokens)
             texts = inference.encoder.decode(ids)
+    measurement.answered(len(rows))
     return zip(rows, texts, scores.double().tolist(), strict=True)
 
 
