@@ -20,6 +20,8 @@ COMMANDS = {
     "table": "print the scores of all versions",
     "zoo": "print the scores of the zoo's models, and what they take",
     "timings": "print the seconds and the peak memory of the stages' last runs here",
+    "estimate": "print what the model's replies that are missing will take: requests, tokens, dollars, hours",
+    "pilot": "ask the model about a few images, keep its replies, and show them with their pairs as a page",
     "pairs": "print the numbers of pairs dropped by each check, and the distribution of the kept ones",
     "report": "build the report page with this run's commit, machine, time and packages",
     "score": "score a file of predictions and references",
