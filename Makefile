@@ -61,8 +61,8 @@ lock: setup
 	python -m pip install --quiet uv
 	$(COMPILE) --extra dev --output-file requirements.txt pyproject.toml
 	cp requirements-demo.txt $(VENV)/demo.txt
-	$(COMPILE) --extra demo --constraints requirements.txt --no-header --output-file $(VENV)/demo.txt pyproject.toml
-	echo '# What `vqatune demo` needs beside requirements.txt. Made by: make lock (uv pip compile)' > requirements-demo.txt
+	$(COMPILE) --extra demo --extra serve --constraints requirements.txt --no-header --output-file $(VENV)/demo.txt pyproject.toml
+	echo '# What `vqatune demo` and `vqatune serve` need beside requirements.txt. Made by: make lock (uv pip compile)' > requirements-demo.txt
 	grep --invert-match --line-regexp --fixed-strings --file=requirements.txt $(VENV)/demo.txt >> requirements-demo.txt
 
 setup: $(READY)

@@ -14,6 +14,7 @@ PRINTING = (
     "runtime/progress.py",
     "runtime/stage.py",
     "runtime/warm_start.py",
+    "serving/server.py",
 )
 """What prints for a living: commands, stages and displays."""
 

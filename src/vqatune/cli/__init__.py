@@ -31,6 +31,7 @@ COMMANDS = {
     "ask": "ask a version about an image",
     "answer": "answer a file of questions",
     "demo": "serve a local page for asking versions about an image, two at a time",
+    "serve": "answer questions about pictures over HTTP, as /ask and in OpenAI's form",
     "export": "write a version as a checkpoint of its own, with a model card",
     "publish": "prepare a version's adapter and dataset, with cards, for the Hugging Face hub, and upload them with --upload",
 }

@@ -18,8 +18,9 @@ EXTRAS = {
     "dvclive": "pipeline",
     "fastapi": "demo",
     "gradio": "demo",
-    "starlette": "demo",
-    "uvicorn": "demo",
+    "python_multipart": "serve",
+    "starlette": "serve",
+    "uvicorn": "serve",
     "tensorboardX": "tensorboard",
     "openpyxl": "xlsx",
 }
