@@ -11,6 +11,7 @@ import pandas as pd
 
 from vqatune.errors import DataError
 from vqatune.generation.checks.checks import clean_and_check
+from vqatune.generation.checks.reviews import Reviews, read_reviews, settle
 from vqatune.generation.checks.tally import CheckTally
 from vqatune.generation.sources.recorded import match_images, read_recorded
 from vqatune.generation.sources.template import template_pairs
@@ -54,7 +55,7 @@ def generate(
     ('recorded' where it names none). A `pilot` is about a part of the sample: neither images without a reply nor dropped
     pairs are an error there, however many.
 
-    Raises DataError where no pair is left, the recorded pairs cannot be read, or more than `params.max_failed` of the
+    Raises DataError where no pair is left, the recorded pairs or the reviews cannot be read, or more than `params.max_failed` of the
     images have no reply; ParameterError where the model, its endpoint or the key is wrong.
     """
     images = sampled[in_shard(sampled["product_type"], params.shard)] if params.shard else sampled
@@ -64,10 +65,13 @@ def generate(
             f"generate.shard {params.shard} has no image, as the sample has {types} product type(s): share the work "
             "among fewer"
         )
+    # Before anything is asked, as the file may be damaged.
+    reviews = Reviews(settle(read_reviews(params.reviews))) if params.reviews else None
     source = _Source(images, params, compute, seed, pilot)
     tally, answered = CheckTally(), 0
     for some_images, pairs in source.chunks():
-        checked = clean_and_check(pairs, some_images, params.answer_words).assign(prompt=source.prompt)
+        checked = clean_and_check(pairs, some_images, params.answer_words, reviews)
+        checked = checked.assign(prompt=source.prompt)
         tally.add(checked)
         passed = checked["check"].isna()
         answered += int(checked.loc[passed, "image_id"].nunique())
@@ -83,6 +87,7 @@ def generate(
         "not_in_sample": source.not_in_sample,
         **tally.report(),
         **source.replies(),
+        **({"reviews": reviews.report()} if reviews else {}),
     }
     if not pilot:
         _check_failures(source.failed, len(images), report.get("replies", {}), params)
