@@ -23,6 +23,7 @@ COMMANDS = {
     "estimate": "print what the model's replies that are missing will take: requests, tokens, dollars, hours",
     "pilot": "ask the model about a few images, keep its replies, and show them with their pairs as a page",
     "pairs": "print the numbers of pairs dropped by each check, and the distribution of the kept ones, or show pairs as a page",
+    "review": "serve a local page for people to review pairs; statistics of reviews, Label Studio",
     "report": "build the report page with this run's commit, machine, time and packages",
     "score": "score a file of predictions and references",
     "compare": "compare versions, of this checkout or of others, or files of predictions",
