@@ -22,7 +22,7 @@ COMMANDS = {
     "timings": "print the seconds and the peak memory of the stages' last runs here",
     "estimate": "print what the model's replies that are missing will take: requests, tokens, dollars, hours",
     "pilot": "ask the model about a few images, keep its replies, and show them with their pairs as a page",
-    "pairs": "print the numbers of pairs dropped by each check, and the distribution of the kept ones, or show pairs as a page",
+    "pairs": "print the numbers of pairs dropped by each check, and the distribution of the kept ones; show pairs as a page; compare two generators",
     "review": "serve a local page for people to review pairs; statistics of reviews, Label Studio",
     "report": "build the report page with this run's commit, machine, time and packages",
     "score": "score a file of predictions and references",

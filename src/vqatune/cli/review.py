@@ -9,14 +9,13 @@ from vqatune.demo.review_book import ReviewBook
 from vqatune.demo.review_server import PORT, serve_reviews
 from vqatune.errors import DataError, ParameterError
 from vqatune.generation.checks.reviews import add_reviews, read_reviews, write_reviews
-from vqatune.inspection.drawn_pairs import pairs_to_review
+from vqatune.inspection.drawn_pairs import REVIEWS, pairs_to_review, reviews_path
 from vqatune.inspection.label_studio import export_tasks, import_annotations
 from vqatune.loading.archive import read_bytes
 from vqatune.params import Params, load_params
 from vqatune.report.page.examples import thumbnail
 from vqatune.report.terminal.reviews import show_review_figures
 
-REVIEWS = Path("reviews.csv")
 _SIZE = 480
 """The longer side of a picture in Label Studio's tasks, in pixels."""
 
@@ -60,10 +59,6 @@ def run(chosen: argparse.Namespace) -> None:
     chosen.action(chosen, load_params())
 
 
-def _path(params: Params) -> Path:
-    return Path(params.generate.reviews) if params.generate.reviews else REVIEWS
-
-
 def _drawn(chosen: argparse.Namespace, params: Params):
     if chosen.pairs < 1:
         raise ParameterError(f"--pairs {chosen.pairs}: one pair or more is reviewed")
@@ -71,7 +66,7 @@ def _drawn(chosen: argparse.Namespace, params: Params):
 
 
 def _serve(chosen: argparse.Namespace, params: Params) -> None:
-    book = ReviewBook(_drawn(chosen, params), _path(params))
+    book = ReviewBook(_drawn(chosen, params), reviews_path(params))
     try:
         serve_reviews(book, chosen.reviewer or getpass.getuser(), chosen.port, chosen.open)
     finally:
@@ -79,9 +74,9 @@ def _serve(chosen: argparse.Namespace, params: Params) -> None:
 
 
 def _stats(chosen: argparse.Namespace, params: Params) -> None:
-    reviews = read_reviews(_path(params))
+    reviews = read_reviews(reviews_path(params))
     if reviews.empty:
-        raise DataError(f"{_path(params)} holds no review: `vqatune review` writes them")
+        raise DataError(f"{reviews_path(params)} holds no review: `vqatune review` writes them")
     report = Path("metrics/data/generate.json")
     dropped = json.loads(report.read_text("utf-8"))["dropped"] if report.exists() else None
     show_review_figures(reviews, dropped)
@@ -100,7 +95,7 @@ def _export(chosen: argparse.Namespace, params: Params) -> None:
 
 
 def _import(chosen: argparse.Namespace, params: Params) -> None:
-    new, path = import_annotations(chosen.file), _path(params)
+    new, path = import_annotations(chosen.file), reviews_path(params)
     reviews = add_reviews(read_reviews(path), new) if path.exists() else new
     write_reviews(reviews, path)
     print(f"{chosen.file}: {len(new):,} verdicts; {path} holds {len(reviews):,}")

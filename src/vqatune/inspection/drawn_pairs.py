@@ -1,4 +1,4 @@
-"""The pairs of the stage generate that are drawn for people, with what is known of their images."""
+"""The pairs of the stage generate that are drawn for people, with what is known of their images, and their reviews' file."""
 
 from pathlib import Path
 
@@ -7,7 +7,16 @@ import pandas as pd
 from vqatune.errors import DataError
 from vqatune.inspection.pilot import read_sampled
 from vqatune.inspection.review_draw import draw_for_review
+from vqatune.params import Params
 from vqatune.tables import CHECKED, PAIRS, read_table
+
+REVIEWS = Path("reviews.csv")
+"""The file of reviews, where generate.reviews names none."""
+
+
+def reviews_path(params: Params) -> Path:
+    """Return the file of reviews."""
+    return Path(params.generate.reviews) if params.generate.reviews else REVIEWS
 
 
 def pairs_to_review(count: int, seed: int, data: Path = Path("data")) -> pd.DataFrame:

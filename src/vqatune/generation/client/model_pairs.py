@@ -130,7 +130,7 @@ def find_missing(
     starts = range(0, len(images), IMAGES_PER_CHUNK)
     for start in track(starts, "looking for replies", total=len(starts)):
         chunk = images.iloc[start : start + IMAGES_PER_CHUNK]
-        found = [_key(image, usage.about) for image in chunk.itertuples(index=False)]
+        found = [image_key(image, usage.about) for image in chunk.itertuples(index=False)]
         wanted = sorted({key for key in found if key})
         replies, set_aside = store.load(wanted), store.reasons(wanted, attempts)
         for place, key in enumerate(found, start=start):
@@ -158,7 +158,8 @@ def find_missing(
     return FoundReplies(keys, missing, progress, replied, replies_in_all)
 
 
-def _key(image: Any, about: str) -> bytes:
+def image_key(image: Any, about: str) -> bytes:
+    """Return the reply key of an image (a row of tables.SAMPLED), b'' for a format that no model takes."""
     content = read_bytes(image.archive, image.offset, image.length)
     return reply_key(content, _fenced(image), about) if can_be_sent(content) else b""
 
@@ -186,7 +187,7 @@ def _count_kept(
     replies: list[tuple[str, list[dict[str, Any]]]],
 ) -> int:
     """Return how many of the pairs pass the checks; their listings are looked up in `images`."""
-    pairs = _pair_table([row for image_id, pairs in replies for row in _rows(image_id, pairs)], source)
+    pairs = pair_table([row for image_id, pairs in replies for row in pair_rows(image_id, pairs)], source)
     about = images[images["image_id"].isin(pairs["image_id"])]
     return int(clean_and_check(pairs, about, answer_words)["check"].isna().sum()) if len(pairs) else 0
 
@@ -245,7 +246,7 @@ def _parse_chunk(
         if found:
             kind, reason = "repaired" if found.repairs else "as_asked", ""
             usage.repairs.update(found.repairs)
-            rows += _rows(image_id, found.pairs)
+            rows += pair_rows(image_id, found.pairs)
         elif not key:
             kind = reason = "unsupported image"
         else:
@@ -254,17 +255,19 @@ def _parse_chunk(
             )
         usage.kinds[kind] += 1
         reasons.append(reason)
-    return _pair_table(rows, params.model), reasons
+    return pair_table(rows, params.model), reasons
 
 
-def _rows(image_id: str, pairs: list[dict[str, Any]]) -> list[tuple]:
+def pair_rows(image_id: str, pairs: list[dict[str, Any]]) -> list[tuple]:
+    """Return the rows of `pair_table` of the pairs of a reply."""
     return [
         (image_id, place, pair["question"], pair["answer"], pair["difficulty"], pair["question_type"])
         for place, pair in enumerate(pairs)
     ]
 
 
-def _pair_table(rows: list[tuple], source: str | None) -> pd.DataFrame:
+def pair_table(rows: list[tuple], source: str | None) -> pd.DataFrame:
+    """Return the pairs of a model as `model_pairs` gives them."""
     columns = ["image_id", "place", "question", "answer", "difficulty", "question_type"]
     frame = pd.DataFrame(rows, columns=columns).assign(source=source)
     texts = ["image_id", "question", "answer", "question_type", "source"]
