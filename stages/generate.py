@@ -27,6 +27,12 @@ def main(params: Params) -> None:
     pairs, dropped = generated.report["pairs"], generated.report["dropped"]
     if line := dropped_line("pairs", pairs, dropped, DECIDED_BY, "; all are in data/dropped.parquet"):
         print(line, file=sys.stderr)
+    if reviews := generated.report.get("reviews"):
+        print(
+            f"of {reviews['pairs']:,} reviewed pairs {reviews['found']:,} are here: {reviews['dropped']:,} dropped, "
+            f"{reviews['replaced']:,} replaced",
+            file=sys.stderr,
+        )
 
 
 if __name__ == "__main__":

@@ -241,6 +241,7 @@ def test_the_recorded_pairs_of_the_slice_are_nearly_all_kept(make_params, monkey
         "question_type": 0,
         "language": 0,
         "not_visible": 859,
+        "reviewed_wrong": 0,
         "repeated_question": 1_486,
         "nearly_repeated_question": 2_442,
     }

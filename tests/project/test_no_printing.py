@@ -5,6 +5,7 @@ from pathlib import Path
 
 PRINTING = (
     "cli/",
+    "demo/review_server.py",
     "demo/server.py",
     "evaluation/metrics/wordnet.py",  # a command of the set-up
     "params/render.py",  # a command of its own

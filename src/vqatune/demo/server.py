@@ -99,8 +99,9 @@ def _server(versions: Versions, examples: list, token: str | None):
     import uvicorn
     from fastapi import FastAPI
 
-    from vqatune.demo.app import STYLE, build_page, gr, theme
+    from vqatune.demo.app import STYLE, build_page
     from vqatune.demo.gate import Gate
+    from vqatune.demo.theme import gr, theme
     from vqatune.inference.answering.image_input import MOST_BYTES
 
     application = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)

@@ -138,7 +138,14 @@ class Params(Section):
         return [BLIND, *self.version_names]
 
 
-WATCHED_PATHS = ("raw.path", "raw.pictures", "generate.path", "generate.prompt_file", "predict.candidates")
+WATCHED_PATHS = (
+    "raw.path",
+    "raw.pictures",
+    "generate.path",
+    "generate.prompt_file",
+    "generate.reviews",
+    "predict.candidates",
+)
 """Paths of files outside of the repository that stages depend on, each by default that of a placeholder."""
 
 

@@ -88,6 +88,11 @@ class GenerateParams(Section):
         description="Maximum number of words of an answer, in pairs of any provider; prompts ask for it. null: any length. "
         "With more than 1, see to predict.max_answer_tokens.",
     )
+    reviews: WatchedPath = Field(
+        "data/unset/generate.reviews",
+        description="The CSV of reviewed pairs that `vqatune review` writes, of any provider; DVC watches it. Wrong pairs are "
+        "dropped, mended ones replaced. data/unset/generate.reviews: not set (DVC fails on null).",
+    )
     reply_format: Literal["schema", "json", "text"] = Field(
         "schema",
         description="schema: JSON, which the server validates against a schema; json: JSON without a schema; text: "

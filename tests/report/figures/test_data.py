@@ -193,7 +193,7 @@ def test_checks_are_shown_by_check_and_by_product_type(run):
     figure = shown(run)["checks"]
     # One generator is no comparison, and one pair is no rate.
     assert list(figure.views) == ["By check", "By prompt", "By product type"]
-    assert [row["check"] for row in values(figure.views["By check"])] == ["none like", "not one word"]
+    assert [row["check"] for row in values(figure.views["By check"])] == ["none like", "too many words"]
     assert [row["product_type"] for row in values(figure.views["By product type"])] == ["MUG", "HAT"]
     assert "drop 100" in figure.alt and "'none like' (60)" in figure.alt
 

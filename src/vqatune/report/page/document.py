@@ -17,18 +17,24 @@ from vqatune.tables import replacing
 FOLDER = Path(__file__).parent / "assets"
 
 
-def write_document(template: Path, scripts: Sequence[str], path: Path | str, **content: Any) -> None:
+def write_document(
+    template: Path, scripts: Sequence[str], path: Path | str, with_charts: bool = True, **content: Any
+) -> None:
     """Write a page, the same bytes for the same content.
 
     Args:
         template: of the page, which extends base.html.j2 of assets.
-        scripts: the page's own, by their names in assets, in their order; Vega comes before them.
+        scripts: the page's own, by their names, in their order: beside the template, or in assets.
         path: of the page.
+        with_charts: whether Vega comes before the scripts.
         content: what the template shows.
     """
-    own = "\n".join((FOLDER / f"{name}.js").read_text(encoding="utf-8") for name in scripts)
+    files = [template.parent / f"{name}.js" for name in scripts]
+    files = [file if file.exists() else FOLDER / file.name for file in files]
+    own = "\n".join(file.read_text(encoding="utf-8") for file in files)
     # Vega's script has hundreds of names of its own at its top.
-    code = [_as_script(charting_script()), _as_script(f"(() => {{\n{own}\n}})();")]
+    code = [_as_script(charting_script())] if with_charts else []
+    code.append(_as_script(f"(() => {{\n{own}\n}})();"))
     page = (
         _environment(template.parent)
         .get_template(template.name)
