@@ -9,14 +9,14 @@ import torch
 from vqatune.errors import VqatuneError
 from vqatune.inference.answering.answer import Answer, AskedQuestion
 from vqatune.inference.answering.answerer import Answerer
-from vqatune.inference.answering.asked_questions import answer_each
+from vqatune.inference.answering.asked_questions import ClosedList, answer_each
 from vqatune.serving.batcher import Prepared
 from vqatune.serving.jobs import Job, ModelFailed, Reply
 
 _logger = logging.getLogger(__name__)
 
 
-def answer_jobs(answerer: Answerer, choices: Sequence[str] | None, prepared: Sequence[Prepared]) -> None:
+def answer_jobs(answerer: Answerer, closed: ClosedList | None, prepared: Sequence[Prepared]) -> None:
     """Set the reply, or the error, of every job.
 
     What is wrong with one job fails that job alone. Where a micro-batch fails in the model, its jobs are answered one by
@@ -24,12 +24,12 @@ def answer_jobs(answerer: Answerer, choices: Sequence[str] | None, prepared: Seq
 
     Args:
         answerer: of the version.
-        choices: for questions that have none, each distinct to the model; None for answers in its words.
+        closed: the choices of questions that have none; None for answers in the model's words.
         prepared: jobs whose futures are running, with their pictures.
     """
-    possible = [one for one in prepared if _is_possible(answerer, choices, one[0])]
+    possible = [one for one in prepared if _is_possible(answerer, closed, one[0])]
     try:
-        _answer_together(answerer, choices, possible)
+        _answer_together(answerer, closed, possible)
     except Exception:
         # Such as no memory left on the GPU.
         _logger.exception("a micro-batch of %s requests failed", len(possible))
@@ -38,13 +38,13 @@ def answer_jobs(answerer: Answerer, choices: Sequence[str] | None, prepared: Seq
             unanswered[0][0].reply.set_exception(ModelFailed())
             return
         for one in unanswered:
-            answer_jobs(answerer, choices, [one])
+            answer_jobs(answerer, closed, [one])
 
 
-def _is_possible(answerer: Answerer, choices: Sequence[str] | None, job: Job) -> bool:
+def _is_possible(answerer: Answerer, closed: ClosedList | None, job: Job) -> bool:
     try:
         for asked in job.questions:
-            if asked.choices is not None or choices is None:
+            if asked.choices is not None or closed is None:
                 answerer.check_asked(asked)
     except VqatuneError as error:
         job.reply.set_exception(error)
@@ -52,7 +52,7 @@ def _is_possible(answerer: Answerer, choices: Sequence[str] | None, job: Job) ->
     return True
 
 
-def _answer_together(answerer: Answerer, choices: Sequence[str] | None, prepared: Sequence[Prepared]) -> None:
+def _answer_together(answerer: Answerer, closed: ClosedList | None, prepared: Sequence[Prepared]) -> None:
     if not prepared:
         return
     # Jobs about one picture have the same preprocessed one; equal questions about it are one, too.
@@ -60,7 +60,7 @@ def _answer_together(answerer: Answerer, choices: Sequence[str] | None, prepared
     asked: dict[int, dict[AskedQuestion, list[Answer]]] = {number: {} for number in pictures}
     for job, picture in prepared:
         asked[id(picture)].update({one: [] for one in job.questions})
-    found = answer_each(answerer, list(pictures.values()), [list(own) for own in asked.values()], choices)
+    found = answer_each(answerer, list(pictures.values()), [list(own) for own in asked.values()], closed)
     for own, answers in zip(asked.values(), found, strict=True):
         own.update(zip(own, answers, strict=True))
     results = [[asked[id(picture)][one] for one in job.questions] for job, picture in prepared]

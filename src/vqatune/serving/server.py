@@ -57,14 +57,17 @@ def serve(
     try:
         with contextlib.closing(listen(host, port)) as listening:
             # Imported late: it takes seconds, and what can be wrong before is said first.
+            from vqatune.inference.answering.asked_questions import make_closed_list
             from vqatune.serving.answering import answer_jobs
 
             answerer = settings.open(folder)
-            choices = None if settings.choices is None else answerer.distinct(settings.choices)
+            closed = None
+            if settings.choices is not None:
+                closed = make_closed_list(answerer, answerer.distinct(settings.choices))
             replies = Replies()
             batching = Batching(
                 answerer.picture,
-                partial(answer_jobs, answerer, choices),
+                partial(answer_jobs, answerer, closed),
                 replies.deliver,
                 limits.queue,
                 answerer.images_per_micro_batch,

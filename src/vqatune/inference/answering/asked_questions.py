@@ -1,6 +1,7 @@
 """Answering questions of several kinds about several images at once: an image is encoded once for all of them."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from functools import partial
 
 import torch
@@ -14,11 +15,25 @@ from vqatune.models.packing import PackedBatch
 _CHOICES = 0
 
 
+@dataclass(frozen=True)
+class ClosedList:
+    """The choices of all questions that have none of their own."""
+
+    choices: list[str]
+    ids: list[list[int]]
+    """Their token ids, made once."""
+
+
+def make_closed_list(answerer: Answerer, choices: Sequence[str]) -> ClosedList:
+    """Return a closed list; raises DataError where two choices are the same to the model."""
+    return ClosedList(list(choices), answerer.candidates(choices))
+
+
 def answer_each(
     answerer: Answerer,
     pictures: Sequence[Ragged],
     asked: Sequence[Sequence[AskedQuestion]],
-    choices: Sequence[str] | None = None,
+    closed: ClosedList | None = None,
 ) -> list[list[list[Answer]]]:
     """Return, for each image, the answers to each of its questions, the most probable first.
 
@@ -29,11 +44,11 @@ def answer_each(
         answerer: of the version.
         pictures: preprocessed images, which go through the model together.
         asked: of each image one question or more, which are not checked: see `Answerer.check_asked`.
-        choices: for the questions that have none, each distinct to the model; None for answers in its words.
+        closed: the choices of questions that have none; None for answers in the model's words.
     """
     states = answerer.states(Ragged.joined(pictures))
     answers: list[list[list[Answer]]] = [[[] for _ in group] for group in asked]
-    kinds = [[_kind(one, choices is not None) for one in group] for group in asked]
+    kinds = [[_kind(one, closed is not None) for one in group] for group in asked]
     for kind in sorted({kind for group in kinds for kind in group}):
         places = {
             image: [place for place, own in enumerate(group) if own == kind]
@@ -45,46 +60,47 @@ def answer_each(
             own_states = Ragged.joined([states.select(image, image + 1) for image in places])
         own_asked = [[asked[image][place] for place in own] for image, own in places.items()]
         answer = {_CHOICES: _ranked, 1: _best}.get(kind, partial(_most_probable, kind))
-        found = iter(answer(answerer, choices, own_states, own_asked))
+        found = iter(answer(answerer, closed, own_states, own_asked))
         for image, own in places.items():
             for place in own:
                 answers[image][place] = next(found)[: asked[image][place].count]
     return answers
 
 
-def _kind(one: AskedQuestion, closed: bool) -> int:
+def _kind(one: AskedQuestion, is_closed: bool) -> int:
     """Return _CHOICES where choices are ranked, or the number of answers to search for."""
-    return _CHOICES if one.choices is not None or (closed and one.count > 1) else one.count
+    return _CHOICES if one.choices is not None or (is_closed and one.count > 1) else one.count
 
 
 def _best(
     answerer: Answerer,
-    choices: Sequence[str] | None,
+    closed: ClosedList | None,
     states: Ragged,
     asked: Sequence[Sequence[AskedQuestion]],
 ) -> list[list[Answer]]:
     questions = [[one.question for one in group] for group in asked]
-    if choices is None:
+    if closed is None:
         return [[answer] for answer in answerer.generate(states, questions)]
-    found = answerer.choose(answerer.candidates(choices), choices, states, questions)
+    found = answerer.choose(closed.ids, closed.choices, states, questions)
     return [[answer] for answer in found]
 
 
 def _ranked(
     answerer: Answerer,
-    choices: Sequence[str] | None,
+    closed: ClosedList | None,
     states: Ragged,
     asked: Sequence[Sequence[AskedQuestion]],
 ) -> list[list[Answer]]:
+    common = () if closed is None else closed.choices
     return answerer.ranked(
-        states, [[(one.question, one.choices or choices or ()) for one in group] for group in asked]
+        states, [[(one.question, one.choices or common) for one in group] for group in asked]
     )
 
 
 def _most_probable(
     count: int,
     answerer: Answerer,
-    choices: Sequence[str] | None,
+    closed: ClosedList | None,
     states: Ragged,
     asked: Sequence[Sequence[AskedQuestion]],
 ) -> list[list[Answer]]:
