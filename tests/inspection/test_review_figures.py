@@ -90,3 +90,11 @@ def test_a_quarter_of_what_is_drawn_is_dropped_pairs_as_evenly_over_the_checks_a
     assert drawn["check"].notna().astype(int).diff().abs().sum() > 5
     assert len(draw_for_review(kept[:3], dropped, 40, 1)) == 40
     assert len(draw_for_review(kept[:3], dropped[:5], 40, 1)) == 8
+
+
+def test_a_pair_that_is_given_twice_with_the_same_answer_is_reviewed_once():
+    kept = _pairs(2)
+    again = kept.assign(check="repeated_question", answer="X.")
+    other = kept[:1].assign(check="repeated_question", answer="y")
+    drawn = draw_for_review(kept, pd.concat([again, other, other]), 40, 1)
+    assert drawn["check"].notna().sum() == 1 and len(drawn) == 3

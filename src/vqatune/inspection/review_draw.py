@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from vqatune.generation.checks.cleaning import fold, map_distinct
 from vqatune.tables import CHECKED
 from vqatune.tables.hash_ranks import hash_ranks
 
@@ -23,6 +24,9 @@ def draw_for_review(kept: pd.DataFrame, dropped: pd.DataFrame, count: int, seed:
     """
     kept = kept.assign(check=pd.Series(None, index=kept.index, dtype="str"))[CHECKED.names]
     dropped = dropped[~dropped["check"].isin(_OF_PEOPLE) & (dropped["question"] != "")]
+    # A pair that is given again with the same answer is the same to people, and in their file.
+    keys = _keys(dropped)
+    dropped = dropped[~keys.isin(_keys(kept)) & ~keys.duplicated()]
     wanted = min(len(dropped), round(DROPPED_SHARE * count))
     wanted = max(wanted, min(len(dropped), count - len(kept)))
     few_kept = _ranked(kept, seed).head(count - wanted)
@@ -31,6 +35,10 @@ def draw_for_review(kept: pd.DataFrame, dropped: pd.DataFrame, count: int, seed:
     few_dropped = ranked.sort_values(["turn", "rank"], kind="stable").head(wanted)
     drawn = pd.concat([few_kept, few_dropped[few_kept.columns]])
     return drawn.sort_values(["rank", "qa_id", "answer"], ignore_index=True)[CHECKED.names]
+
+
+def _keys(pairs: pd.DataFrame) -> pd.Series:
+    return pairs["qa_id"] + "\x1f" + map_distinct(fold, pairs["answer"])
 
 
 def _ranked(pairs: pd.DataFrame, seed: int) -> pd.DataFrame:

@@ -57,16 +57,16 @@ class Reviews:
     """Settled reviews by pair, and how many pairs they decided on so far."""
 
     settled: Mapping[Key, Settled]
-    found: int = 0
-    """Pairs that were reviewed."""
+    found: set[Key] = field(default_factory=set)
+    """The reviewed pairs that were there; a generator may give one of them several times."""
     decided: Counter[str] = field(default_factory=Counter)
     """By verdict, how often it decided on a pair; a mended pair may have been reviewed again."""
 
     def report(self) -> dict[str, int]:
-        """Return the number of reviewed pairs, of those among the pairs, and of those dropped and replaced."""
+        """Return the number of reviewed pairs, of those that were there, and how often one was dropped or replaced."""
         return {
             "pairs": len(self.settled),
-            "found": self.found,
+            "found": len(self.found),
             "dropped": self.decided["wrong"],
             "replaced": self.decided["mend"],
         }
@@ -154,13 +154,14 @@ def apply_reviews(pairs: pd.DataFrame, ids: pd.Series, reviews: Reviews) -> tupl
     pairs, wrong = pairs.copy(), pd.Series(False, index=pairs.index)
     known = {qa_id for qa_id, _ in reviews.settled}
     left = pairs.index[ids.isin(known)]
-    for turn in range(_MOST_MENDS):
+    for _ in range(_MOST_MENDS):
         mended = []
         for row in left:
-            found = reviews.settled.get((ids[row], fold(pairs.at[row, "answer"])))
+            key = (ids[row], fold(pairs.at[row, "answer"]))
+            found = reviews.settled.get(key)
             if found is None:
                 continue
-            reviews.found += turn == 0
+            reviews.found.add(key)
             reviews.decided[found.verdict] += 1
             if found.verdict == "wrong":
                 wrong[row] = True
