@@ -1,6 +1,9 @@
 """`vqatune use`, from a file or folder to the stages that read it."""
 
 import csv
+import re
+import shutil
+from pathlib import Path
 
 import pytest
 import yaml
@@ -14,6 +17,7 @@ from vqatune.dataset.master_batches import make_master_batches
 from vqatune.dataset.split import split_pairs
 from vqatune.generation.generate import generate_pairs
 from vqatune.params import load_params
+from vqatune.params.profiles import apply_profile
 from vqatune.params.render import params_yaml
 from vqatune.showroom.drawing import draw, random_view
 from vqatune.showroom.products import random_product
@@ -67,8 +71,6 @@ def use(capsys):
 
 def run_data_stages():
     params = load_params()
-    from pathlib import Path
-
     prepare_raw(params.raw, params.seed, Path("data/raw"))
     extracted = extract_catalogue(params.raw, Path("data/raw"), params.extract.max_bad_lines)
     filtered, _ = filter_images(extracted.listings, extracted.images, params.filter)
@@ -121,8 +123,6 @@ def test_a_folder_of_classes_becomes_types_and_questions(
 def test_what_goes_back_to_the_showroom_forgets_the_catalogue_of_ones_own(
     use, student, repository_of_ones_own, repository
 ):
-    from vqatune.params.profiles import apply_profile
-
     use("../questions.csv", "--yes")
     apply_profile("showroom", repository / "profiles", repository_of_ones_own / "params.yaml")
     back, fresh = (
@@ -154,11 +154,78 @@ def test_what_goes_back_to_the_showroom_forgets_the_catalogue_of_ones_own(
 def test_what_no_catalogue_can_be_made_of_is_said_in_one_line(
     use, repository_of_ones_own, tmp_path, name, content, arguments, said
 ):
-    import re
-
     if content is not None:
         (tmp_path / name).write_text(content)
     before = (repository_of_ones_own / "params.yaml").read_bytes()
     (line,) = use(f"../{name}", "--yes", *arguments, status=1).splitlines()
     assert re.search(said, line)
     assert (repository_of_ones_own / "params.yaml").read_bytes() == before
+
+
+def test_an_imagefolder_is_its_metadata_and_its_pictures(use, student, repository_of_ones_own, tmp_path):
+    photos = tmp_path / "my photos"
+    (photos / "notes.csv").write_text("no,table,of,pictures\n1,2,3,4\n")
+    (photos / "metadata.csv").write_text(
+        "file_name,colour,note\nIMG_001.jpg,red,warm\nIMG_002.jpg,blue,cold\n"
+    )
+    said = use("../my photos", "--yes", "--language", "en-GB", "--set", "note=")
+    assert "58 pictures that no row names" in said
+    params = load_params()
+    assert params.raw.path == "../my photos/metadata.csv" and params.raw.pictures == "../my photos"
+    assert params.raw.columns.fields == ["color=colour"] and params.raw.language == "en-GB"
+
+
+def test_a_folder_with_several_tables_is_answered_with_their_names(
+    use, student, repository_of_ones_own, tmp_path
+):
+    for name in ("styles.csv", "images.csv"):
+        (tmp_path / "my photos" / name).write_text("image\nIMG_001.jpg\n")
+    assert "holds several tables (images.csv, styles.csv): name the one to use" in use(
+        "../my photos", status=1
+    )
+
+
+def test_the_smallest_folder_with_all_pictures_is_watched(use, student, repository_of_ones_own, tmp_path):
+    shutil.copytree(tmp_path / "my photos", tmp_path / "more/deep/photos")
+    (tmp_path / "more/other").mkdir()
+    (tmp_path / "more/other/IMG_000.jpg").write_bytes(b"another")
+    (tmp_path / "more/table.csv").write_text(
+        "photo,color\ndeep/photos/IMG_000.jpg,red\ndeep/photos/IMG_001.jpg,red\n"
+    )
+    use("../more/table.csv", "--yes")
+    assert load_params().raw.pictures == "../more/deep/photos"
+
+
+def test_urls_are_counted_and_addresses_of_this_network_named(use, repository_of_ones_own, tmp_path):
+    rows = "".join(f"{n},https://img.example/{n}.jpg,http://10.0.0.1/{n}.jpg\n" for n in range(3))
+    (tmp_path / "shop.csv").write_text(f"id,image_link,additional_image_link\n{rows}")
+    said = use("../shop.csv", "--yes")
+    assert (
+        "6 URLs, which `dvc repro` fetches" in said and "10.0.0.1 is of this machine or its network" in said
+    )
+    assert load_params().raw.pictures is None
+
+
+def test_a_profile_may_be_set_with_it(use, student, repository_of_ones_own, repository):
+    shutil.copytree(repository / "profiles", "profiles")
+    use("../questions.csv", "--yes", "--profile", "blip")
+    assert load_params().model.name == "Salesforce/blip-vqa-base" and load_params().raw.source == "table"
+    assert "there is no profile 'moon'; there are: abo, blip" in use(
+        "../questions.csv", "--profile", "moon", status=1
+    )
+
+
+@pytest.mark.parametrize(("answer", "changed"), [("y", True), ("", False), ("n", False)])
+def test_a_yes_is_asked_for(use, student, repository_of_ones_own, monkeypatch, answer, changed):
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True)
+    monkeypatch.setattr("builtins.input", lambda prompt: answer)
+    before = (repository_of_ones_own / "params.yaml").read_bytes()
+    said = use("../questions.csv")
+    assert ((repository_of_ones_own / "params.yaml").read_bytes() != before) is changed
+    assert ("nothing was changed" in said) is not changed
+
+
+def test_what_the_pipeline_empties_is_no_place_for_ones_own(use, student, repository_of_ones_own, tmp_path):
+    shutil.copytree(tmp_path / "my photos", "data/raw/photos")
+    assert "which the pipeline empties: move your files elsewhere" in use("data/raw/photos", status=1)
+    assert "which the pipeline empties" in use(".", status=1)

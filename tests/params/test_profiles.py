@@ -5,6 +5,7 @@ from vqatune.errors import ParameterError
 from vqatune.params import load_params
 from vqatune.params.profiles import apply_profile
 from vqatune.params.render import params_yaml
+from vqatune.params.setting import set_params
 
 
 @pytest.fixture
@@ -57,5 +58,18 @@ def test_a_profile_with_a_wrong_parameter_leaves_the_file_alone(params_file, tmp
 
 
 def test_an_unknown_profile_is_answered_with_the_known_ones(params_file, repository):
-    with pytest.raises(ParameterError, match="there are: abo, showroom"):
+    with pytest.raises(ParameterError, match="there are: abo, blip, showroom"):
         apply_profile("moon", repository / "profiles", params_file)
+
+
+def test_the_base_models_profile_leaves_a_catalogue_of_ones_own_and_abos_replaces_it(params_file, repository):
+    own = {"raw": {"source": "folder", "pictures": "photos"}, "filter": {"languages": "all"}}
+    set_params(params_file, own, "for a test")
+    apply_profile("blip", repository / "profiles", params_file)
+    values = yaml.safe_load(params_file.read_text())
+    assert (values["raw"]["source"], values["model"]["source"]) == ("folder", "hub")
+    apply_profile("abo", repository / "profiles", params_file)
+    values = yaml.safe_load(params_file.read_text())
+    assert values["raw"]["pictures"] == "data/unset/raw.pictures" and values["filter"]["languages"] == [
+        "en_US"
+    ]

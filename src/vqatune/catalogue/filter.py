@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection
 from functools import cache, partial
 from hashlib import blake2b
 from itertools import groupby
+from operator import itemgetter
 
 import numpy as np
 import pandas as pd
@@ -264,26 +265,25 @@ def digests_of_images(images: pd.DataFrame) -> pd.Series:
     Raises ArchiveError where an archive is missing or ends before an image does.
     """
     ordered = images.sort_values(["archive", "offset"])
-    places = zip(ordered["archive"], ordered["offset"].tolist(), ordered["length"].tolist(), strict=True)
-    parts = []
-    for archive, of_archive in groupby(places, key=lambda place: place[0]):
-        spans = [(offset, length) for _, offset, length in of_archive]
-        starts = range(0, len(spans), _IMAGES_PER_PART)
-        parts.extend((archive, spans[start : start + _IMAGES_PER_PART]) for start in starts)
+    columns = (ordered["archive"], ordered["offset"].tolist(), ordered["length"].tolist())
+    places = list(zip(*columns, strict=True))
+    # Loose files are archives of one image, so a part may go over several.
+    starts = range(0, len(places), _IMAGES_PER_PART)
+    parts = [places[start : start + _IMAGES_PER_PART] for start in starts]
     digests = [digest for part in map_parts(_digests, parts, "opening images") for digest in part]
     return pd.Series(digests, index=ordered.index, dtype=object).reindex(images.index)
 
 
-def _digests(part: tuple[str, list[tuple[int, int]]]) -> list[bytes | None]:
-    archive, spans = part
+def _digests(part: list[tuple[str, int, int]]) -> list[bytes | None]:
+    digests: list[bytes | None] = []
     with warnings.catch_warnings():
         # PIL warns about much that it corrects; an image too large to decode safely is refused.
         warnings.simplefilter("ignore")
         warnings.simplefilter("error", Image.DecompressionBombWarning)
-        return [
-            blake2b(content, digest_size=16).digest() if _opens(content) else None
-            for content in read_spans(archive, spans)
-        ]
+        for archive, places in groupby(part, key=itemgetter(0)):
+            for content in read_spans(archive, [(offset, length) for _, offset, length in places]):
+                digests.append(blake2b(content, digest_size=16).digest() if _opens(content) else None)
+    return digests
 
 
 def _opens(content: bytes) -> bool:

@@ -86,6 +86,13 @@ def look_at(what: str, pictures: str | None, given: dict[str, str]) -> Found:
         if re.fullmatch(r"[\w.-]+/[\w.-]+", what) and not path.suffix.lower().endswith((*SUFFIXES, ".tar")):
             return _look_at_dataset(what, None, given)
         raise DataError(f"{what} does not exist: check its name")
+    for emptied in (Path("data/raw"), Path("data/extracted")):
+        if path.resolve().is_relative_to(emptied.resolve()) or emptied.resolve().is_relative_to(
+            path.resolve()
+        ):
+            raise DataError(
+                f"{what} lies in, or around, {emptied}, which the pipeline empties: move your files elsewhere"
+            )
     if path.is_dir():
         if any((path / name).exists() for name in _SAVED):
             return _look_at_dataset(None, what, given)

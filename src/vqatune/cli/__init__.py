@@ -16,7 +16,7 @@ from vqatune.runtime.extras import naming_extras
 from vqatune.runtime.logs import configure
 
 COMMANDS = {
-    "profile": "set params.yaml for a purpose: showroom, abo",
+    "profile": "set params.yaml for a purpose: showroom, abo, blip",
     "use": "look at your own pictures and set params.yaml for them",
     "table": "print the scores of all versions",
     "zoo": "print the scores of the zoo's models, and what they take",

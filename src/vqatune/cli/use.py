@@ -4,6 +4,7 @@ import argparse
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table as Grid
@@ -12,13 +13,14 @@ from vqatune.catalogue.look import Found, images_by_type, look_at, relative, sha
 from vqatune.catalogue.settings import settings_for
 from vqatune.catalogue.sources.guess import corrections
 from vqatune.catalogue.sources.table import ONE_TYPE
-from vqatune.errors import DataError
+from vqatune.errors import DataError, ParameterError
 from vqatune.generation.checks.language import guess_language
 from vqatune.generation.sources.template import template_pairs
 from vqatune.params import load_params
-from vqatune.params.setting import changed_params, set_params
+from vqatune.params.profiles import SHOWROOM, profile_names, update
+from vqatune.params.setting import changed_params, read_yaml, set_params
 
-PARAMS = Path("params.yaml")
+PARAMS, PROFILES = Path("params.yaml"), Path("profiles")
 _SHOWN = 30
 _LOOKED_AT = 500
 """Listings that are looked at for their language, and for what templates make of them."""
@@ -48,6 +50,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--language", metavar="TAG", help="the language of the texts, such as en or de (default: guessed)"
     )
+    parser.add_argument(
+        "--profile",
+        metavar="NAME",
+        help="set a profile, too: blip tunes Salesforce/blip-vqa-base, for photographs",
+    )
     parser.add_argument("--yes", action="store_true", help="set params.yaml without asking")
 
 
@@ -59,6 +66,8 @@ def run(chosen: argparse.Namespace) -> None:
     language = chosen.language or _language(found, covered)
     _show(found, language, covered, params.generate.provider, Console())
     changes, versions = settings_for(found, params, language)
+    if chosen.profile:
+        update(changes, _profile(chosen.profile))
     _, changed = changed_params(PARAMS, changes, f"with {chosen.what}", versions)
     if not changed:
         print(f"params.yaml is set for {chosen.what} already")
@@ -71,6 +80,15 @@ def run(chosen: argparse.Namespace) -> None:
         return
     set_params(PARAMS, changes, f"with {chosen.what}", versions)
     print("params.yaml is set: `dvc repro` is all that is left to do")
+
+
+def _profile(name: str) -> dict[str, Any]:
+    """Return the parameters that a profile sets, but for the catalogue, which is the user's."""
+    names = [each for each in profile_names(PROFILES) if each != SHOWROOM]
+    if name not in names:
+        raise ParameterError(f"there is no profile {name!r}; there are: {', '.join(names)}")
+    values = read_yaml(PROFILES / f"{name}.yaml") or {}
+    return {section: value for section, value in values.items() if section != "raw"}
 
 
 def _covered_by_templates(found: Found) -> float:

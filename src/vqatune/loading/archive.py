@@ -84,7 +84,9 @@ def read_spans(archive: Path | str, spans: Iterable[tuple[int, int]]) -> Iterato
                     )
                 yield content
     except FileNotFoundError as error:
-        raise ArchiveError(f"{archive} does not exist: run `dvc repro raw` or `dvc pull`") from error
+        raise ArchiveError(
+            f"{archive} does not exist: run `dvc repro raw` or `dvc pull`, or put a file of yours back"
+        ) from error
     except OSError as error:
         raise ArchiveError(
             f"{archive} cannot be read ({error.strerror or error}): run the stage raw, or `dvc pull`"

@@ -35,7 +35,7 @@ def profile_names(profiles: Path) -> list[str]:
 def apply_profile(name: str, profiles: Path, params: Path) -> list[str]:
     """Set the parameters of `profiles/<name>.yaml` in params.yaml; showroom: those of all profiles to their defaults.
 
-    Where the catalogue was one's own, what `vqatune use` has set goes back to its defaults first.
+    Where the profile has a catalogue and there was one's own, what `vqatune use` has set goes back to its defaults first.
 
     Returns:
         A line per parameter that changed: "raw.source: showroom → abo".
@@ -47,13 +47,16 @@ def apply_profile(name: str, profiles: Path, params: Path) -> list[str]:
     if name not in known:
         raise ParameterError(f"there is no profile {name!r}; there are: {', '.join(known)}")
     defaults = as_rendered().load(params_yaml())
-    changes = _of_own_catalogue(defaults) if _has_own_catalogue(read_yaml(params)) else {}
     if name == SHOWROOM:
+        sets: dict[str, Any] = {}
         for other in known:
             if other != SHOWROOM:
-                _update(changes, _restricted(defaults, read_yaml(profiles / f"{other}.yaml") or {}))
+                update(sets, _restricted(defaults, read_yaml(profiles / f"{other}.yaml") or {}))
     else:
-        _update(changes, read_yaml(profiles / f"{name}.yaml") or {})
+        sets = read_yaml(profiles / f"{name}.yaml") or {}
+    leaves = "source" in (sets.get("raw") or {}) and _has_own_catalogue(read_yaml(params))
+    changes = _of_own_catalogue(defaults) if leaves else {}
+    update(changes, sets)
     return set_params(params, changes, f"with profile {name}")
 
 
@@ -71,10 +74,11 @@ def _of_own_catalogue(defaults: Any) -> dict[str, Any]:
     return changes
 
 
-def _update(changes: dict[str, Any], others: Any) -> None:
+def update(changes: dict[str, Any], others: Any) -> None:
+    """Put others into changes, both nested as params.yaml is."""
     for key, value in others.items():
         if isinstance(value, dict) and isinstance(changes.get(key), dict):
-            _update(changes[key], value)
+            update(changes[key], value)
         else:
             changes[key] = value
 

@@ -1,7 +1,7 @@
 import pytest
 
 from vqatune.generation.checks.cleaning import fold
-from vqatune.generation.checks.language import in_another_language, is_question
+from vqatune.generation.checks.language import guess_language, in_another_language, is_question
 
 QUESTIONS = {
     "en_US": [
@@ -127,3 +127,21 @@ def test_statements_are_no_questions(text, tag):
 def test_a_text_without_a_mark_may_be_a_question_where_its_language_has_no_words_here():
     for text, tag in [("Barva lampy", "cs_CZ"), ("Colore della lampada", "xx"), ("விளக்கு சிவப்பு", None)]:
         assert is_question(text, fold(text), tag)
+
+
+@pytest.mark.parametrize(
+    ("texts", "tag"),
+    [
+        (["What color is the mug?", "Is it round?"], "en"),
+        (["Welche Farbe hat der Becher?", "Ist das ein Hut?"], "de"),
+        (["Quelle est la couleur de la tasse ?", "Est-ce que le sac est rond ?"], "fr"),
+        (["このマグカップは何色ですか", "赤いコップ"], "ja"),
+        (["Ποιο χρώμα έχει;", "κόκκινη κούπα"], "el"),
+        (["Black glossy hat", "Red mug"], None),
+        (["What is it?", "Was ist das?"], None),
+        (["12", ""], None),
+        ([], None),
+    ],
+)
+def test_the_language_of_texts_is_guessed_where_it_is_plain(texts, tag):
+    assert guess_language(texts) == tag

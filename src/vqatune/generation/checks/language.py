@@ -44,30 +44,41 @@ def language_of(tag: str | None) -> Language | None:
 
 
 def guess_language(texts: Iterable[str]) -> str | None:
-    """Return the tag of the language that most texts are in, None where that is not plain.
+    """Return the tag of the language that the texts are in, None where that is not plain.
 
-    A text counts for the language that more of its words are function words of than of any other, and for that of its
-    script, where only one language has it.
+    A text counts for a language where it has two of its function words or more, and more than of any other, or letters
+    of a script that no other language has. A fifth of the texts must count, twice as many as for any other language.
     """
     votes: Counter[str] = Counter()
+    count = 0
     for text in texts:
+        count += 1
         folded = fold(text)
-        words, scripts = folded.split(), _scripts(folded)
-        hits = {
-            tag: sum(word in one.words for word in words)
-            if one.spaced
-            else sum(part in folded for part in one.asking)
-            for tag, one in LANGUAGES.items()
-            if _shared(one, scripts) and 2 * sum(scripts[script] for script in one.scripts) > scripts.total()
-        }
-        best = max(hits.values(), default=0)
-        first = [tag for tag, count in hits.items() if count == best]
-        if len(first) == 1:
-            votes[first[0]] += 1
+        if (tag := _of_script(folded) or _of_words(folded)) is not None:
+            votes[tag] += 1
     common = votes.most_common(2)
-    if not common or (len(common) > 1 and common[0][1] < 2 * common[1][1]):
+    if not common or 5 * common[0][1] < count or (len(common) > 1 and common[0][1] < 2 * common[1][1]):
         return None
     return common[0][0]
+
+
+def _of_script(folded: str) -> str | None:
+    """Return the tag of the only language that has one of the text's scripts."""
+    if folded.isascii():
+        return None
+    scripts = _scripts(folded)
+    for tag, one in LANGUAGES.items():
+        others = frozenset().union(*(other.scripts for other in LANGUAGES.values() if other is not one))
+        if 5 * sum(scripts[script] for script in one.scripts - others) > scripts.total():
+            return tag
+    return None
+
+
+def _of_words(folded: str) -> str | None:
+    words = set(folded.split())
+    hits = Counter({tag: len(words & one.words) for tag, one in LANGUAGES.items() if one.spaced})
+    (first, most), (_, second) = hits.most_common(2)
+    return first if most >= 2 and most > second else None
 
 
 def distinct_with_tags(
