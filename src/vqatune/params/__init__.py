@@ -195,7 +195,9 @@ def check_params(values: Any, where: str) -> Params:
     except ValidationError as error:
         problems += [explain(problem, Params) for problem in error.errors()]
     if problems:
-        raise ParameterError(f"{where}: " + "; ".join(problems))
+        missing = any(problem.endswith(" is missing") for problem in problems)
+        advice = "; `python -m vqatune.params.render` adds what is missing, and keeps your values" if missing else ""
+        raise ParameterError(f"{where}: " + "; ".join(problems) + advice)
     return params
 
 
