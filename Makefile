@@ -1,4 +1,5 @@
 # make repro   everything, from the archives to the table of versions (twice: the second time takes seconds)
+# make zoo     many models, untuned, on the test set, as a table and a page (after make repro; docs/zoo.md)
 # make test    the test suite
 # make check   lint and the tests that were quick here the last time, a minute or two: before every commit
 # make emulated  all stages on two emulated processors, which must write the same bytes (needs qemu-user)
@@ -12,7 +13,7 @@ READY := $(VENV)/.ready
 DEMO := $(VENV)/.ready-demo
 export PATH := $(abspath $(VENV))/bin:$(PATH)
 
-.PHONY: repro test check emulated browser lint lock setup clean
+.PHONY: repro zoo test check emulated browser lint lock setup clean
 
 repro: setup
 	@python -m vqatune.params
@@ -21,6 +22,11 @@ repro: setup
 	@git diff --quiet HEAD -- dvc.lock metrics || echo 'dvc.lock and metrics/ differ from the last commit: you changed' \
 	    'something, or a GPU, an ARM processor or native arithmetic computes other digits. Commit them before you go on' \
 	    '(git commit -am "My run"): `git restore` and `dvc checkout` then come back to files that are here.'
+
+zoo: setup
+	@python -m vqatune.params
+	python -m vqatune.runtime.warm_start dvc repro zoo/dvc.yaml
+	vqatune zoo
 
 # Three processes, for two cores: many tests wait for other processes and for servers.
 test: $(DEMO) browser
@@ -55,8 +61,8 @@ lock: setup
 	python -m pip install --quiet uv
 	$(COMPILE) --extra dev --output-file requirements.txt pyproject.toml
 	cp requirements-demo.txt $(VENV)/demo.txt
-	$(COMPILE) --extra demo --constraints requirements.txt --no-header --output-file $(VENV)/demo.txt pyproject.toml
-	echo '# What `vqatune demo` needs beside requirements.txt. Made by: make lock (uv pip compile)' > requirements-demo.txt
+	$(COMPILE) --extra demo --extra serve --constraints requirements.txt --no-header --output-file $(VENV)/demo.txt pyproject.toml
+	echo '# What `vqatune demo` and `vqatune serve` need beside requirements.txt. Made by: make lock (uv pip compile)' > requirements-demo.txt
 	grep --invert-match --line-regexp --fixed-strings --file=requirements.txt $(VENV)/demo.txt >> requirements-demo.txt
 
 setup: $(READY)

@@ -3,12 +3,14 @@
 Run by `dvc repro extract`.
 """
 
+import sys
 from pathlib import Path
 
 from common import run
 
 from vqatune.catalogue.extract import extract_catalogue
 from vqatune.params import Params
+from vqatune.runtime.dropped import dropped_line
 from vqatune.tables import IMAGES, LISTINGS, write_json, write_table
 
 
@@ -17,6 +19,10 @@ def main(params: Params) -> None:
     write_table(extracted.listings, "data/extracted/listings.parquet", LISTINGS)
     write_table(extracted.images, "data/extracted/images.parquet", IMAGES)
     write_json(extracted.report, "metrics/data/extract.json")
+    report = extracted.report
+    lost = {name: report[name] for name in ("images_without_bytes", "rows_repeated")}
+    if line := dropped_line("rows of images", report["images"] + sum(lost.values()), lost, {}):
+        print(line, file=sys.stderr)
 
 
 if __name__ == "__main__":

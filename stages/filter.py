@@ -3,9 +3,11 @@
 Run by `dvc repro filter`.
 """
 
+import sys
+
 from common import run
 
-from vqatune.catalogue.filter import filter_images
+from vqatune.catalogue.filter import dropped_lines, filter_images
 from vqatune.params import Params
 from vqatune.tables import FILTERED, IMAGES, LISTINGS, read_table, write_json, write_table
 
@@ -16,6 +18,8 @@ def main(params: Params) -> None:
     filtered, report = filter_images(listings, images, params.filter)
     write_table(filtered, "data/filtered.parquet", FILTERED)
     write_json(report, "metrics/data/filter.json")
+    for line in dropped_lines(report):
+        print(line, file=sys.stderr)
 
 
 if __name__ == "__main__":

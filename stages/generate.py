@@ -3,10 +3,14 @@
 Run by `dvc repro generate`.
 """
 
+import sys
+
 from common import run
 
+from vqatune.generation.checks.checks import DECIDED_BY
 from vqatune.generation.generate import generate
 from vqatune.params import Params
+from vqatune.runtime.dropped import dropped_line
 from vqatune.tables import CHECKED, PAIRS, SAMPLED, read_table, write_csv, write_json, writing_table
 
 
@@ -20,6 +24,15 @@ def main(params: Params) -> None:
     write_json(generated.report, "metrics/data/generate.json")
     write_csv(generated.rates, "metrics/data/checks.csv")
     write_json(generated.summary, "metrics/generation.json")
+    pairs, dropped = generated.report["pairs"], generated.report["dropped"]
+    if line := dropped_line("pairs", pairs, dropped, DECIDED_BY, "; all are in data/dropped.parquet"):
+        print(line, file=sys.stderr)
+    if reviews := generated.report.get("reviews"):
+        print(
+            f"of {reviews['pairs']:,} reviewed pairs {reviews['found']:,} are here: {reviews['dropped']:,} dropped, "
+            f"{reviews['replaced']:,} replaced",
+            file=sys.stderr,
+        )
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 import random
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,18 +8,22 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
-from vqatune.base_model.tiny import draw_examples, pack_examples
+from vqatune.base_model.tiny import answer_labels, draw_examples, make_tiny, pack_examples
 from vqatune.catalogue.sources.abo import extract
 from vqatune.errors import DataError
 from vqatune.evaluation.metrics.text import plain
 from vqatune.generation.sources.visible import noun_of
 from vqatune.inference.prediction.decoding import greedy_answers
 from vqatune.loading.loader import ImageReader
-from vqatune.models.encoder import load_encoder
+from vqatune.models.encoder import Encoder, load_encoder
 from vqatune.models.families.blip import load_model, make_tokenizer
+from vqatune.models.family import image_states_of
+from vqatune.models.packing import pack_batch
+from vqatune.params import TinyParams
 from vqatune.showroom.catalogue import draw_catalogue
-from vqatune.showroom.products import KINDS
+from vqatune.showroom.products import COLORS, KINDS
 
 WORDS = st.lists(st.text(alphabet="abcdefg hij", max_size=12), max_size=30)
 
@@ -94,3 +99,64 @@ def test_a_base_model_learns_what_it_is_taught(make_params, tmp_path):
     # By chance it would be one in ten.
     assert np.mean(right) > 0.5
     assert torch.isfinite(next(model.parameters())).all()
+
+
+def test_the_labels_are_all_answers_of_drawn_examples_with_yes_no_and_numbers():
+    drawn = {answer for _, own in draw_examples(list(range(600)), 1, 8) for _, answer in own}
+    labels = answer_labels()
+    assert len(labels) == len(set(labels))
+    assert drawn | {"yes", "no"} | set(map(str, range(11))) == set(labels)
+
+
+CPU = torch.device("cpu")
+LESSON = "name the color"
+RANKERS = ["clip", "siglip", "vilt"]
+
+
+def _tiny(**values) -> TinyParams:
+    return TinyParams(image_size=16, heads=4, vocabulary=600, images_per_step=8, **values)
+
+
+@pytest.mark.parametrize("kind", RANKERS)
+def test_a_model_that_ranks_is_trained_in_all_its_parts_and_depends_on_no_order(kind, monkeypatch):
+    monkeypatch.setenv("VQATUNE_WORKERS", "1")
+    texts = [LESSON, *COLORS]
+    tiny = _tiny(patch_size=4, hidden_size=16, layers=1, steps=2)
+    one, processor = make_tiny(kind, texts, tiny, 13, CPU)
+    torch.rand(1)
+    again, other = make_tiny(kind, texts[::-1], tiny, 13, CPU)
+    monkeypatch.setattr("vqatune.base_model.tiny.train_tiny", lambda *arguments: None)
+    before = make_tiny(kind, texts, tiny, 13, CPU)[0].state_dict()
+    assert processor.tokenizer.get_vocab() == other.tokenizer.get_vocab() and not one.training
+    for name, weight in one.state_dict().items():
+        assert torch.equal(weight, again.state_dict()[name]), name
+        # A bias of keys moves all scores of a query alike.
+        same = torch.equal(weight, before[name])
+        assert not same or name.endswith(("position_ids", "token_type_ids", "key.bias", "k_proj.bias")), name
+
+
+@pytest.mark.parametrize(
+    ("kind", "tiny"),
+    [
+        ("clip", _tiny(patch_size=8, hidden_size=64, layers=1, steps=250)),
+        pytest.param(
+            "siglip", _tiny(patch_size=4, hidden_size=96, layers=1, steps=300), marks=pytest.mark.slow
+        ),
+        pytest.param(
+            "vilt", _tiny(patch_size=4, hidden_size=64, layers=2, steps=200), marks=pytest.mark.slow
+        ),
+    ],
+)
+def test_a_model_that_ranks_learns_what_it_is_taught(kind, tiny, monkeypatch):
+    monkeypatch.setenv("VQATUNE_WORKERS", "1")
+    model, processor = make_tiny(kind, [LESSON, *COLORS], tiny, 13, CPU)
+    encoder = Encoder(kind, processor)
+    pictures, pairs = zip(*draw_examples(list(range(5_000_000, 5_000_100)), 13, 16), strict=True)
+    images = encoder.images([Image.fromarray(own) for own in pictures])
+    batch = pack_batch(images, [1] * len(pictures), encoder.questions([LESSON] * len(pictures)))
+    batch = replace(batch, image_states=image_states_of(model, batch))
+    colors = list(COLORS)
+    scores = encoder.family.rank(model, batch, [encoder.answers(colors)] * len(pictures))
+    right = [colors[best] == own[0][1] for best, own in zip(scores.argmax(1), pairs, strict=True)]
+    # By chance it would be one in ten.
+    assert np.mean(right) > 0.3

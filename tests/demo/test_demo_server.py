@@ -86,6 +86,15 @@ def test_ctrl_c_ends_it_well_and_leaves_nothing_behind(demo_root, tmp_path):
     ],
 )
 def test_only_the_pages_own_requests_are_let_through(host, origin, path, welcome):
+    status, reached, _ = _pass_gate(None, path, host=host, **({"origin": origin} if origin else {}))
+    assert reached == welcome and status == (None if welcome else 403)
+
+
+def _pass_gate(token, path, query="", gate=None, **headers):
+    """Return the status of a refusal, whether the request came through, and the cookie that was set."""
+    pytest.importorskip("starlette", reason="gradio is not installed: pip install -e '.[demo]'")
+    from vqatune.demo.gate import Gate
+
     reached, sent = [], []
 
     async def application(scope, receive, send):
@@ -94,12 +103,59 @@ def test_only_the_pages_own_requests_are_let_through(host, origin, path, welcome
     async def send(message):
         sent.append(message)
 
-    headers = [(b"host", host.encode())] + ([(b"origin", origin.encode())] if origin else [])
+    gate = gate or Gate(application, token)
+    gate._application = application
+    named = [(name.encode(), value.encode()) for name, value in headers.items()]
+    scope = {"type": "http", "path": path, "query_string": query.encode(), "headers": named}
+    with pytest.raises(StopIteration):
+        gate(scope, None, send).send(None)
+    answered = dict(sent[0]["headers"]) if sent else {}
+    cookie = answered.get(b"set-cookie", b"").decode()
+    return (sent[0]["status"] if sent else None), bool(reached), cookie
+
+
+def test_with_a_token_a_browser_comes_in_by_its_link_and_stays_in_by_its_cookie():
     pytest.importorskip("starlette", reason="gradio is not installed: pip install -e '.[demo]'")
     from vqatune.demo.gate import Gate
 
-    coroutine = Gate(application)({"type": "http", "path": path, "headers": headers}, None, send)
-    with pytest.raises(StopIteration):
-        coroutine.send(None)
-    assert reached == ([path] if welcome else [])
-    assert [message.get("status") for message in sent] == ([] if welcome else [403, None])
+    gate = Gate(None, "correct-horse")
+    there = {"host": "shop.example", "gate": gate}
+    for query, headers in (
+        ("", {}),
+        ("token=wrong-horse", {}),
+        ("", {"cookie": "vqatune=correct-horse"}),
+        ("", {"authorization": "Bearer wrong"}),
+    ):
+        assert _pass_gate(None, "/", query, **there, **headers) == (401, False, "")
+    assert _pass_gate(None, "/config", "token=correct-horse", **there) == (401, False, "")
+    status, reached, cookie = _pass_gate(None, "/", "token=correct-horse", **there)
+    assert (status, reached) == (303, False)
+    assert "HttpOnly" in cookie and "correct-horse" not in cookie
+    known = {"cookie": f"other=1; {cookie.partition(';')[0]}"}
+    assert _pass_gate(None, "/config", **there, **known) == (None, True, "")
+    assert _pass_gate(None, "/config", **there, authorization="Bearer correct-horse") == (None, True, "")
+    # The token opens no way to what Gradio would fetch.
+    assert _pass_gate(None, "/gradio_api/proxy=https://x.hf.space/", **there, **known)[0] == 403
+
+
+@pytest.mark.parametrize("exposed", [("--host", "0.0.0.0"), ("--share",)])
+def test_beyond_this_machine_it_needs_a_token(vqatune, monkeypatch, exposed):
+    _needs_gradio()
+    monkeypatch.delenv("VQATUNE_TOKEN", raising=False)
+    assert "VQATUNE_TOKEN" in vqatune("demo", *exposed).error
+
+
+@pytest.mark.slow
+def test_a_package_that_gradio_needs_and_is_missing_is_named(demo_root):
+    _needs_gradio()
+    code = "import sys; sys.modules['httpx'] = None; from vqatune.cli import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", code, "demo", "--port", "0"],
+        cwd=demo_root,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr.endswith("error: httpx is not installed: pip install 'vqatune[demo]'\n")

@@ -138,7 +138,7 @@ def test_what_is_missing_is_said(demo, picture):
 
 def test_what_a_file_holds_counts_and_not_its_name(demo, picture):
     _upload(demo, b"no picture at all", "picture.png", "image/png")
-    expect(_message(demo)).to_contain_text("no JPEG, PNG, WebP, GIF or BMP")
+    expect(_message(demo)).to_contain_text("no JPEG, PNG, WebP, GIF, BMP")
     expect(demo.locator("#picture img")).to_have_count(0)
     _upload(demo, picture, "picture.png", "image/png")
     expect(demo.locator("#picture img")).to_be_visible()

@@ -41,6 +41,19 @@ class Asked:
         return pack_batch(pictures(picture), [1], [self.questions[pair]], [answer or self.answers[pair]])
 
 
+def stock_loss(model: BlipForQuestionAnswering, asked: Asked, pair: int) -> torch.Tensor:
+    """Return the loss that transformers gives a pair alone."""
+    question, answer = torch.tensor([asked.questions[pair]]), torch.tensor([asked.answers[pair]])
+    return model(
+        input_ids=question,
+        pixel_values=asked.pixels[asked.image[pair]][None],
+        attention_mask=torch.ones_like(question),
+        decoder_input_ids=answer,
+        decoder_attention_mask=torch.ones_like(answer),
+        labels=answer,
+    ).loss
+
+
 def tokens(ids: torch.Tensor) -> list[int]:
     """Return a text without its padding."""
     return ids[ids != PAD].tolist()

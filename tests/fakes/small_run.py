@@ -23,6 +23,7 @@ from vqatune.params import Params
 from vqatune.report.history import score_history
 from vqatune.tables import (
     BATCH,
+    CHECKED,
     FILTERED,
     IMAGES,
     LISTINGS,
@@ -98,10 +99,11 @@ def _make_data(params: Params) -> None:
     sampled, types = sample_images(filtered, params.sample, params.seed)
     write_table(sampled, "data/sampled.parquet", SAMPLED)
     write_csv(types, "metrics/data/sample.csv")
-    with writing_table("data/qa.parquet", PAIRS) as keep:
-        generated = generate(
-            sampled, params.generate, params.compute, params.seed, keep, drop=lambda pairs: None
-        )
+    with (
+        writing_table("data/qa.parquet", PAIRS) as keep,
+        writing_table("data/dropped.parquet", CHECKED) as drop,
+    ):
+        generated = generate(sampled, params.generate, params.compute, params.seed, keep, drop)
     write_json(generated.report, "metrics/data/generate.json")
     write_csv(generated.rates, "metrics/data/checks.csv")
     sets = split_pairs(pd.read_parquet("data/qa.parquet"), params.split, params.seed)

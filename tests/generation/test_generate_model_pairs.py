@@ -33,7 +33,7 @@ def test_what_a_model_wrote_is_checked_like_all_else_and_bears_its_name(keyed):
         ("4", "count"): 11,
         ("yes", "object"): 11,
     }
-    assert dropped["check"].value_counts().to_dict() == {"not_one_word": 11, "not_visible": 11}
+    assert dropped["check"].value_counts().to_dict() == {"too_many_words": 11, "not_visible": 11}
     assert_adds_up(kept, dropped, generated)
     report, summary, rates = generated.report, generated.summary, generated.rates
     assert report["replies"] == {"as_asked": 10, "blocked": 1, "repaired": 1}

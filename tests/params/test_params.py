@@ -171,7 +171,7 @@ def _leaves(values: dict, prefix: tuple = ()):
         if name in ("versions", "predicted", "evaluated"):
             continue
         yield (*prefix, name)
-        if isinstance(value, dict):
+        if isinstance(value, dict) and (*prefix, name) != ("zoo", "models"):
             yield from _leaves(value, (*prefix, name))
 
 
@@ -209,7 +209,9 @@ def test_an_old_name_is_answered_with_the_new_one(make_params, name, value, said
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("name", ["raw.path", "generate.path", "generate.prompt_file", "predict.candidates"])
+@pytest.mark.parametrize(
+    "name", ["raw.path", "generate.path", "generate.prompt_file", "generate.reviews", "predict.candidates"]
+)
 def test_the_placeholder_of_a_path_and_null_are_no_path(make_params, parameter_values, repository, name):
     section, key = name.split(".")
     assert (repository / parameter_values[section][key]).is_file()
@@ -224,7 +226,9 @@ def test_every_parameter_is_explained_in_the_file(repository):
     assert text.count("#") >= len(sections)
 
 
-@pytest.mark.parametrize("name", ["raw.path", "generate.path", "generate.prompt_file", "predict.candidates"])
+@pytest.mark.parametrize(
+    "name", ["raw.path", "generate.path", "generate.prompt_file", "generate.reviews", "predict.candidates"]
+)
 def test_a_path_that_is_null_is_answered_with_the_placeholder(repository, tmp_path, name):
     """DVC says no more than "unexpected error"."""
     text = (repository / "params.yaml").read_text().replace(f"data/unset/{name}\n", "null\n")

@@ -6,7 +6,7 @@ from ruamel.yaml import YAML
 
 from vqatune.errors import ParameterError
 from vqatune.params import LoraParams, Params, check_params, load_params
-from vqatune.params.render import WIDTH, params_yaml, read_values, reference
+from vqatune.params.render import LISTS, WIDTH, params_yaml, read_values, reference
 from vqatune.params.versions import chain
 
 HINT = "differs from the classes in src/vqatune/params: run `python -m vqatune.params.render`"
@@ -19,7 +19,7 @@ def _comments(text: str) -> list[str]:
 def _names(values: dict, prefix: str = "") -> list[str]:
     names = []
     for name, value in values.items():
-        inner = isinstance(value, dict) and name not in ("versions", "predicted", "evaluated")
+        inner = isinstance(value, dict) and prefix + name not in LISTS
         names += _names(value, f"{prefix}{name}.") if inner else [prefix + name]
     return names
 

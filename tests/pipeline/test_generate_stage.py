@@ -119,7 +119,7 @@ def test_every_sampled_image_is_asked_about_once_and_its_pairs_are_there(asked):
     pairs = pd.read_parquet(asked.checkout.root / "data/qa.parquet")
     dropped = pd.read_parquet(asked.checkout.root / "data/dropped.parquet")
     assert (len(pairs), len(dropped)) == (14 * len(images), len(images))
-    assert set(dropped["check"]) == {"not_one_word"}
+    assert set(dropped["check"]) == {"too_many_words"}
     assert set(pairs["image_id"]) == set(images) and set(pairs["generator"]) == {"gemini-test"}
     told = generation(asked.checkout)
     assert told["images"] == told["replies"] == len(images) and told["images_failed"] == 0

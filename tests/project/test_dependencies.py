@@ -69,7 +69,7 @@ def test_the_locks_pin_what_pyproject_asks_for(repository, extras):
     demo = _pins(repository / "requirements-demo.txt")
     assert not run.keys() & demo.keys()
     for name, requirements in extras.items():
-        pins = run | demo if name == "demo" else run
+        pins = run | demo if name in ("demo", "serve") else run
         for requirement in requirements:
             assert requirement.specifier.contains(pins[canonicalize_name(requirement.name)]), requirement
 
@@ -130,7 +130,9 @@ def without_extras(tmp_path, repository):
     return run
 
 
-@pytest.mark.parametrize("command", ["score", "ask", "answer", "table", "compare", "export-qa", "replies"])
+@pytest.mark.parametrize(
+    "command", ["score", "ask", "answer", "table", "compare", "export-qa", "replies", "serve"]
+)
 def test_the_core_installation_has_the_command(without_extras, command):
     done = without_extras(command, "--help")
     assert done.returncode == 0, done.stderr
@@ -147,6 +149,12 @@ def test_a_command_whose_extra_is_missing_says_what_to_install(without_extras):
     done = without_extras("report")
     assert done.returncode == 1
     assert done.stderr == "error: altair is not installed: pip install 'vqatune[report]'\n"
+
+
+def test_serving_without_its_extra_says_what_to_install(without_extras):
+    done = without_extras("serve")
+    assert done.returncode == 1
+    assert done.stderr == "error: python_multipart is not installed: pip install 'vqatune[serve]'\n"
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from pathlib import Path
 
 PRINTING = (
     "cli/",
+    "demo/review_server.py",
     "demo/server.py",
     "evaluation/metrics/wordnet.py",  # a command of the set-up
     "params/render.py",  # a command of its own
@@ -14,6 +15,7 @@ PRINTING = (
     "runtime/progress.py",
     "runtime/stage.py",
     "runtime/warm_start.py",
+    "serving/server.py",
 )
 """What prints for a living: commands, stages and displays."""
 

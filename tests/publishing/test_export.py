@@ -150,6 +150,16 @@ def test_the_card_says_data_parameters_scores_and_lineage(root, pairs, tmp_path)
     assert "easy" not in card
 
 
+@pytest.mark.parametrize("quantization", ["none", "nf4"])
+def test_the_card_says_what_its_base_was_quantized_to(root, quantization, tmp_path):
+    values = yaml.safe_load((root / "params.yaml").read_text())
+    values["compute"]["quantization"] = quantization
+    (root / "params.yaml").write_text(yaml.safe_dump(values))
+    export_merged("v2", tmp_path / "merged", root)
+    said = "bitsandbytes had quantized to nf4" in (tmp_path / "merged" / "README.md").read_text()
+    assert said == (quantization == "nf4")
+
+
 def test_the_front_matter_names_a_base_of_the_hub_and_no_other(root, tmp_path):
     def front(name: str) -> dict:
         export_merged("v1", tmp_path / name, root)

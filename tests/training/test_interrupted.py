@@ -103,6 +103,18 @@ def test_a_version_of_any_family_that_is_killed_ends_with_the_same_bytes(stage_f
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("quantization", ["int8", "nf4"])
+def test_training_on_a_quantized_base_that_is_killed_ends_with_the_same_bytes(stage_folder, quantization):
+    changes = MANY_STEPS | {"compute.quantization": quantization}
+    whole, killed = (stage_folder(changes, name, copies=3) for name in ("whole", "killed"))
+    whole.run("train", "v1", "base", "01")
+    assert _stop_after(killed, 5, signal.SIGKILL)[0] == -signal.SIGKILL
+    assert not (killed.root / "models/v1").exists() and _checkpoints(killed.root)
+    killed.run("train", "v1", "base", "01")
+    assert _digests(killed.root / "models/v1") == _digests(whole.root / "models/v1")
+
+
+@pytest.mark.slow
 def test_processes_that_read_pictures_make_no_difference(stage_folder, uninterrupted):
     stages = stage_folder(MANY_STEPS | {"compute.loader_processes": 2}, copies=COPIES)
     stages.run("train", "v1", "base", "01")

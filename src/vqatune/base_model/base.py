@@ -2,15 +2,10 @@
 
 from pathlib import Path
 
-import torch
-from torch import nn
-from transformers import ProcessorMixin
-
-from vqatune.base_model.tiny import train_tiny
+from vqatune.base_model.tiny import make_tiny
 from vqatune.errors import ParameterError
 from vqatune.models.device import start
-from vqatune.models.encoder import Encoder
-from vqatune.models.family import TilingFamily, family_named, generating_family, model_type
+from vqatune.models.family import TilingFamily, family_named, model_type
 from vqatune.models.reference import leave_out_weights, write_reference
 from vqatune.params import Params
 from vqatune.tables import replacing_folder
@@ -42,8 +37,11 @@ def make_base(params: Params, texts: list[str], folder: Path) -> None:
             model = family.load_model(params.model.name, None, revision=revision)
             processor = family.load_processor(params.model.name, revision=revision)
         else:
-            family = family_named(params.model.family)
-            model, processor = _make_untrained(params, texts, device)
+            family, tiny = family_named(params.model.family), params.model.tiny
+            if params.model.source == "random":
+                model, processor = family.make_untrained(texts, tiny.vocabulary, None)
+            else:
+                model, processor = make_tiny(params.model.family, texts, tiny, params.seed, device)
         if isinstance(family, TilingFamily):
             family.split_images(processor, params.model.image_splitting)
         elif params.model.image_splitting:
@@ -54,15 +52,3 @@ def make_base(params: Params, texts: list[str], folder: Path) -> None:
             leave_out_weights(model)
             write_reference(params.model.name, params.model.revision, unfinished, folder)
         family.save_checkpoint(model, processor, unfinished, params.model.question_token)
-
-
-def _make_untrained(
-    params: Params, texts: list[str], device: torch.device
-) -> tuple[nn.Module, ProcessorMixin]:
-    tiny = params.model.tiny
-    shape = None if params.model.source == "random" else tiny
-    family = params.model.family
-    model, processor = generating_family(family).make_untrained(texts, tiny.vocabulary, shape)
-    if params.model.source == "showroom":
-        train_tiny(model.to(device), Encoder(family, processor), tiny, params.seed, device)
-    return model.cpu(), processor

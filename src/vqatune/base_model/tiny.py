@@ -1,29 +1,78 @@
-"""Training of the tiny base model, large enough to show on a laptop that tuning works.
+"""Tiny models, made and trained here, large enough to show on a laptop that tuning works.
 
-It is trained on images drawn for it, never on images of the catalogue.
+They are trained on images drawn for it, never on images of the catalogue.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import islice
+from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 from transformers import get_cosine_schedule_with_warmup
 
+from vqatune.base_model.contrastive import pack_texts
+from vqatune.models.device import reseed
 from vqatune.models.encoder import Encoder
-from vqatune.models.family import tunable_family
+from vqatune.models.family import ContrastiveFamily, LabelledFamily, family_named, tunable_family
 from vqatune.models.packing import PackedBatch, pack_batch, to_device
 from vqatune.params import TinyParams
 from vqatune.runtime.progress import map_parts, track
 from vqatune.showroom.drawing import draw, random_view
-from vqatune.showroom.products import KINDS, Product, choose, random_product
+from vqatune.showroom.products import (
+    COLORS,
+    COUNTS,
+    FINISHES,
+    INKS,
+    KINDS,
+    MOTIFS,
+    PATTERNS,
+    POSITIONS,
+    STYLES,
+    Product,
+    choose,
+    random_product,
+)
 
 PRINTABLE = tuple(name for name, kind in KINDS.items() if kind.printable)
+CONTRASTIVE_RATE = 0.25
+"""The share of the learning rate that CLIP and SigLIP are trained with: at all of it they learn nothing in 300 steps."""
 IMAGES_PER_PART = 400
 """Images that a worker process draws at a time."""
+
+
+def make_tiny(
+    family: str, texts: list[str], tiny: TinyParams, seed: int, device: torch.device
+) -> tuple[nn.Module, Any]:
+    """Return a tiny model of a family, trained on drawn products, and its processor; all arguments together decide its bytes.
+
+    Args:
+        family: the model_type.
+        texts: the tokenizer's vocabulary is built from them, in any order.
+        tiny: the model's size, and its training.
+        seed: of weights and products.
+        device: that it is trained on; it is returned on the CPU, in evaluation.
+
+    Raises ModelError where there is no such family.
+    """
+    made = family_named(family)
+    reseed(seed, "base")
+    if isinstance(made, LabelledFamily):
+        model, processor = made.make_untrained(texts, tiny.vocabulary, tiny, answer_labels())
+    else:
+        model, processor = made.make_untrained(texts, tiny.vocabulary, tiny)
+    train_tiny(model.to(device), Encoder(family, processor), tiny, seed, device)
+    return model.cpu(), processor
+
+
+def answer_labels() -> list[str]:
+    """Return what a model of labels can answer: yes, no, numbers to ten, and every answer of a drawn example."""
+    outlines = [shape for kind in KINDS.values() for shape in kind.shapes]
+    drawn = [*COLORS, *PATTERNS, *STYLES, *FINISHES, *outlines, *MOTIFS, *map(str, COUNTS), *INKS, *POSITIONS]
+    return list(dict.fromkeys(["yes", "no", *map(str, range(11)), *drawn]))
 
 
 def train_tiny(
@@ -36,14 +85,17 @@ def train_tiny(
     """Train the model on drawn products: colour, pattern, print and outline, but no product names.
 
     One epoch over images of `random_product` with AdamW; the learning rate is warmed up over a twentieth of the steps
-    and decays to zero along a cosine.
+    and decays to zero along a cosine. The loss is that of the family.
     """
-    optimizer = torch.optim.AdamW(model.parameters(), lr=params.learning_rate, weight_decay=0.01, fused=True)
+    rate = params.learning_rate
+    if isinstance(encoder.family, ContrastiveFamily):
+        rate *= CONTRASTIVE_RATE
+    optimizer = torch.optim.AdamW(model.parameters(), lr=rate, weight_decay=0.01, fused=True)
     schedule = get_cosine_schedule_with_warmup(optimizer, params.steps // 20, params.steps)
-    family = tunable_family(encoder.model_type)
+    pack, loss_of = _pack_and_loss(encoder)
     model.train()
-    for batch in track(_prefetched(_batches(encoder, params, seed)), "base: train", params.steps):
-        loss = family.pair_losses(model, to_device(batch, device)).mean()
+    for batch in track(_prefetched(_batches(pack, params, seed)), "base: train", params.steps):
+        loss = loss_of(model, to_device(batch, device))
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -52,17 +104,28 @@ def train_tiny(
     model.eval()
 
 
-def _batches(encoder: Encoder, params: TinyParams, seed: int) -> Iterator[PackedBatch]:
+def _pack_and_loss(encoder: Encoder) -> tuple[Callable[..., Any], Callable[[nn.Module, Any], Tensor]]:
+    """Return what makes a batch of images and their pairs, and what makes a loss of a model and a batch."""
+    family = encoder.family
+    if isinstance(family, ContrastiveFamily):
+        return partial(pack_texts, encoder), lambda model, batch: family.contrastive_loss(
+            model, batch.pictures, batch.texts, batch.true
+        )
+    pair_losses = tunable_family(encoder.model_type).pair_losses
+    return partial(pack_examples, encoder), lambda model, batch: pair_losses(model, batch).mean()
+
+
+def _batches(pack: Callable[..., Any], params: TinyParams, seed: int) -> Iterator[Any]:
     """Yield the batch of each step; worker processes draw the images of later ones meanwhile."""
     numbers = list(range(params.steps * params.images_per_step))
     parts = [numbers[start : start + IMAGES_PER_PART] for start in range(0, len(numbers), IMAGES_PER_PART)]
     drawn = map_parts(partial(draw_examples, seed=seed, size=params.image_size), parts)
     examples = (example for part in drawn for example in part)
     while own := list(islice(examples, params.images_per_step)):
-        yield pack_examples(encoder, *zip(*own, strict=True))
+        yield pack(*zip(*own, strict=True))
 
 
-def _prefetched(batches: Iterator[PackedBatch]) -> Iterator[PackedBatch]:
+def _prefetched(batches: Iterator[Any]) -> Iterator[Any]:
     """Yield the batches while a thread makes the next one."""
     with ThreadPoolExecutor(1) as pool:
         upcoming = pool.submit(next, batches, None)

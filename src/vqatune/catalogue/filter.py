@@ -20,6 +20,7 @@ from vqatune.errors import DataError
 from vqatune.loading.archive import read_spans
 from vqatune.loading.pictures import DECODE_ERRORS, FORMATS
 from vqatune.params import FilterParams
+from vqatune.runtime.dropped import dropped_line
 from vqatune.runtime.progress import map_parts
 from vqatune.tables import FILTERED
 
@@ -68,6 +69,27 @@ def filter_images(
     report["images_kept"] = len(filtered)
     report["product_types"] = int(filtered["product_type"].nunique())
     return filtered, report
+
+
+def dropped_lines(report: dict[str, int]) -> list[str]:
+    """Return what to say of a report where more than a tenth of the listings or of their images are dropped."""
+    lines = []
+    for what, total, prefix, decides in (
+        (
+            "listings",
+            "listings",
+            "listings_dropped_",
+            {"other language": "filter.languages", "no text": "filter.fields"},
+        ),
+        ("references to images", "image_references", "references_", {}),
+    ):
+        reasons = {
+            name.removeprefix(prefix).replace("_", " "): count
+            for name, count in report.items()
+            if name.startswith(prefix)
+        }
+        lines.append(dropped_line(what, report[total], reasons, decides))
+    return [line for line in lines if line]
 
 
 def _with_text(listings: pd.DataFrame, params: FilterParams, report: dict) -> pd.DataFrame:

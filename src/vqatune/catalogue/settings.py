@@ -10,6 +10,8 @@ from vqatune.params.section import UNSET
 
 IMAGES_PER_VERSION = 100
 """Training images that a version needs, so that one more is worth its time."""
+_TOKENS_OF_ANY_ANSWER = 32
+"""predict.max_answer_tokens where answers may have several words; an answer ends where the model ends it."""
 _FEW_IMAGES = 15_000
 """Up to so many images all are used, whatever their types."""
 
@@ -42,9 +44,17 @@ def settings_for(found: Found, params: Params, language: str | None) -> tuple[di
             # Without the pictures that lie within it, where it holds them.
             "path": found.path if found.source == "table" and not found.inside else f"data/raw/{ROWS}",
             "columns": found.pairs.model_copy(update={"image": image}).model_dump(),
+            # What people bring themselves is kept, whatever its length.
+            "answer_words": None,
         }
+        changes["predict"] = {"max_answer_tokens": _TOKENS_OF_ANY_ANSWER}
     elif params.generate.provider == "recorded":
-        changes["generate"] = {"provider": "template", "path": f"{UNSET}generate.path", "columns": unset}
+        changes["generate"] = {
+            "provider": "template",
+            "path": f"{UNSET}generate.path",
+            "columns": unset,
+            "answer_words": 1,
+        }
     training = images * (1 - params.split.test_fraction - params.split.validation_fraction)
     return changes, max(1, int(training // IMAGES_PER_VERSION))
 

@@ -62,7 +62,7 @@ def run(chosen: argparse.Namespace) -> None:
     images = ImageFolder(chosen.images)
     choices = None if chosen.choices is None else parse_choices(chosen.choices)
     version, folder = choose_version(chosen.models, chosen.version)
-    settings = own_settings(chosen.device)
+    settings = own_settings(chosen.device, chosen.quantization)
     try:
         answer_file(file, images, version, folder, settings, chosen.out, choices, chosen.strict)
         print(chosen.out)

@@ -77,7 +77,7 @@ def run(chosen: argparse.Namespace) -> None:
     else:
         versions = choose_versions(chosen.models, parse_names(chosen.versions))
     images = _open_images(chosen.picture)
-    settings = own_settings(chosen.device)
+    settings = own_settings(chosen.device, chosen.quantization)
     answer_rows: list[AnswerRow] = []
     for number, (name, folder) in enumerate(versions.items()):
         answerer = settings.open(folder)

@@ -20,9 +20,19 @@ def add_models_argument(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_quantization_argument(parser: argparse.ArgumentParser) -> None:
+    """Add --quantization."""
+    parser.add_argument(
+        "--quantization",
+        choices=("none", "int8", "nf4"),
+        help="overrides compute.quantization: weights in a byte or half a byte, where memory is short",
+    )
+
+
 def add_model_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add --models and --device."""
+    """Add --models, --device and --quantization."""
     add_models_argument(parser)
+    add_quantization_argument(parser)
     parser.add_argument(
         "--device", metavar="NAME", help="overrides compute.device: cpu, cuda, cuda:1, mps, …"
     )

@@ -1,24 +1,20 @@
 """The page: an image, a question, two versions, and the answer of each."""
 
-import os
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
-# Read when Gradio is imported; it would otherwise send usage data.
-os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
-
-import gradio as gr
-
 from vqatune.demo import results
 from vqatune.demo.examples import Example
 from vqatune.demo.loaded_versions import Versions
+from vqatune.demo.theme import gr
 from vqatune.errors import ImageError, VqatuneError
 from vqatune.inference.answering.image_input import MOST_BYTES, MOST_PIXELS, decode_image
+from vqatune.loading.pictures import FORMAT_NAMES
 
 LONGEST_QUESTION = 300
 """Characters of a question."""
-LIMITS = f"JPEG, PNG, WebP, GIF or BMP; up to {MOST_BYTES // 10**6} MB and {MOST_PIXELS // 10**6} megapixels"
+LIMITS = f"{FORMAT_NAMES}; up to {MOST_BYTES // 10**6} MB and {MOST_PIXELS // 10**6} megapixels"
 INTRODUCTION = "# Ask about a picture\nEvery version of the model answers for itself; compare two of them."
 NOTE = """\
 **What the map is.** The answer looks at the words of the question, and these have looked at patches of the picture.
@@ -40,14 +36,6 @@ STYLE = (
 #note, #note p { font-size: .9rem; }
 """
 )
-
-
-def theme() -> gr.themes.Base:
-    """Return the page's theme, of fonts that are on the machine that shows it."""
-    system = ["system-ui", "sans-serif"]
-    return gr.themes.Default(
-        primary_hue="blue", font=system, font_mono=["ui-monospace", "monospace"], text_size="md"
-    )
 
 
 def build_page(versions: Versions, examples: Sequence[Example]) -> gr.Blocks:

@@ -9,6 +9,7 @@ from PIL import Image
 
 from vqatune.errors import ImageError
 from vqatune.loading.loader import ImageReader
+from vqatune.loading.pictures import FORMATS
 from vqatune.tables import IMAGES, PAIRS, PLACE, read_table
 from vqatune.tables.hash_ranks import hash_rank
 
@@ -79,14 +80,21 @@ def _example(image_id: str, own: pd.DataFrame, reader: ImageReader, folder: Path
     small.thumbnail((THUMBNAIL, THUMBNAIL))
     # Names of files say nothing about the archive, and no id can lead out of the folder.
     number = f"{hash_rank(_SEED, 'file', image_id):016x}"
-    image, thumbnail = folder / f"{number}{_suffix(content)}", folder / f"{number}-small.jpg"
-    image.write_bytes(content)
+    thumbnail = folder / f"{number}-small.jpg"
+    if suffix := _suffix(content):
+        image = folder / f"{number}{suffix}"
+        image.write_bytes(content)
+    else:
+        image = folder / f"{number}.png"
+        reader.read(image_id).save(image)
     small.save(thumbnail, "JPEG", quality=85)
     own = own.sort_values(["difficulty", "question"])
     answers = dict(zip(own["question"], own["answer"], strict=True))
     return Example(image_id, own["product_type"].iloc[0], image, thumbnail, answers)
 
 
-def _suffix(content: bytes) -> str:
-    with Image.open(BytesIO(content)) as image:
-        return f".{image.format.lower()}"
+def _suffix(content: bytes) -> str | None:
+    """Return the suffix of a file that browsers show; None where they do not show the format."""
+    with Image.open(BytesIO(content), formats=FORMATS) as image:
+        form = str(image.format).lower()
+    return None if form in ("tiff", "jpeg2000") else f".{form}"

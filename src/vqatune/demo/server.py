@@ -1,43 +1,61 @@
-"""Serving the page to this machine's browser, until Ctrl-C."""
+"""Serving the page, to this machine's browser or to others with a token, until Ctrl-C."""
 
 import os
+import secrets
 import signal
-import socket
 import sys
 import tempfile
 import webbrowser
 from importlib.util import find_spec
 from pathlib import Path
 from types import FrameType
+from urllib.parse import quote
 
 from vqatune.demo.examples import pick_examples
 from vqatune.demo.loaded_versions import Versions
-from vqatune.errors import DataError
+from vqatune.errors import DataError, MissingExtraError
 from vqatune.inference.answering.settings import own_settings
+from vqatune.runtime.extras import naming_extras
+from vqatune.runtime.listening import LOOPBACK, address_of, is_loopback, listen, read_token
 
-LOOPBACK = "127.0.0.1"
 PORT = 7860
 SECONDS_TO_CLOSE = 1
 """Seconds that a connected browser has when the server ends."""
 
 
-def serve(models: Path, data: Path, port: int = PORT, open_browser: bool = False) -> None:
-    """Serve the page on the loopback address until a signal ends it.
+def serve(
+    models: Path,
+    data: Path,
+    port: int = PORT,
+    open_browser: bool = False,
+    host: str = LOOPBACK,
+    token: str | None = None,
+    share: bool = False,
+    quantization: str | None = None,
+) -> None:
+    """Serve the page until a signal ends it.
 
     Args:
         models: the folder with base, v1, v2 …
         data: the folder with the test set's tables, for images to pick from; it need not be there.
         port: 0 for any that is free.
         open_browser: show the page.
+        host: the address to listen at.
+        token: that a browser needs; None for the one of VQATUNE_TOKEN.
+        share: get a public address from Gradio, which leads here.
+        quantization: in place of compute.quantization.
 
     Raises:
         ModelError: there are no versions, or the last one is incomplete.
-        DataError: the port is taken, a table is damaged, or Gradio is not installed.
+        DataError: the port is taken, a table is damaged, or there is no public address.
+        ParameterError: others than this machine can ask, and there is no token.
+        MissingExtraError: Gradio, or what it needs, is not installed.
     """
     if find_spec("gradio") is None:
-        raise DataError("the demo needs Gradio, which is not installed: pip install -e '.[demo]'")
-    versions = Versions(models, own_settings())
-    with _listen(port) as listening, tempfile.TemporaryDirectory(prefix="vqatune-demo-") as folder:
+        raise MissingExtraError("the demo needs Gradio, which is not installed: pip install -e '.[demo]'")
+    token = read_token(token, share or not is_loopback(host))
+    versions = Versions(models, own_settings(quantization=quantization))
+    with listen(host, port) as listening, tempfile.TemporaryDirectory(prefix="vqatune-demo-") as folder:
         # Uploads lie there, and go with it.
         os.environ["GRADIO_TEMP_DIR"] = str(Path(folder) / "uploads")
         images = Path(folder) / "examples"
@@ -45,11 +63,17 @@ def serve(models: Path, data: Path, port: int = PORT, open_browser: bool = False
         examples = pick_examples(data, images)
         # An incomplete version is an error here rather than in the page.
         versions.load(versions.names[-1])
-        server = _server(versions, examples)
-        address = f"http://{LOOPBACK}:{listening.getsockname()[1]}"
-        print(f"{address} shows {', '.join(versions.names)}; Ctrl-C ends it", flush=True)
+        # What Gradio needs may be missing as well as Gradio.
+        with naming_extras("demo"):
+            server = _server(versions, examples, token)
+        addresses = [address_of(host, listening)]
+        if share:
+            addresses.insert(0, _public_address(listening.getsockname()[1]))
+        query = "" if token is None else f"/?token={quote(token)}"
+        shown = " and ".join(f"{address}{query}" for address in addresses)
+        print(f"{shown} shows {', '.join(versions.names)}; Ctrl-C ends it", flush=True)
         if open_browser:
-            webbrowser.open(address)
+            webbrowser.open(f"{addresses[0]}{query}")
         # A plain kill would leave the folder behind.
         before = signal.signal(signal.SIGTERM, _leave)
         try:
@@ -58,30 +82,26 @@ def serve(models: Path, data: Path, port: int = PORT, open_browser: bool = False
             signal.signal(signal.SIGTERM, before)
 
 
-def _listen(port: int) -> socket.socket:
-    if not 0 <= port < 1 << 16:
-        raise DataError(
-            f"there is no port {port}: --port takes a number up to 65535, or 0 for any that is free"
-        )
-    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+def _public_address(port: int) -> str:
+    """Return an address of Gradio's server, from which a process, ended with this one, leads to a port of this machine."""
+    from gradio.networking import setup_tunnel
+
     try:
-        listening.bind((LOOPBACK, port))
-        listening.listen()
-    except OSError as error:
-        listening.close()
+        address = setup_tunnel(LOOPBACK, port, secrets.token_urlsafe(32), None, None)
+    except Exception as error:
         raise DataError(
-            f"port {port} of this machine cannot be used ({error.strerror}): name another one with --port"
+            f"Gradio gives no public address ({error}): check the network, or leave --share out"
         ) from error
-    return listening
+    return address.replace("http://", "https://")
 
 
-def _server(versions: Versions, examples: list):
+def _server(versions: Versions, examples: list, token: str | None):
     import uvicorn
     from fastapi import FastAPI
 
-    from vqatune.demo.app import STYLE, build_page, gr, theme
+    from vqatune.demo.app import STYLE, build_page
     from vqatune.demo.gate import Gate
+    from vqatune.demo.theme import gr, theme
     from vqatune.inference.answering.image_input import MOST_BYTES
 
     application = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
@@ -106,7 +126,7 @@ def _server(versions: Versions, examples: list):
     # Only in a page that was launched does Gradio look whether a file that a request names was uploaded.
     page.has_launched = True
     settings = uvicorn.Config(
-        Gate(application), log_level="error", timeout_graceful_shutdown=SECONDS_TO_CLOSE, ws="none"
+        Gate(application, token), log_level="error", timeout_graceful_shutdown=SECONDS_TO_CLOSE, ws="none"
     )
     return uvicorn.Server(settings)
 

@@ -11,6 +11,7 @@ import pandas as pd
 
 from vqatune.errors import DataError
 from vqatune.generation.checks.checks import clean_and_check
+from vqatune.generation.checks.reviews import Reviews, read_reviews, settle
 from vqatune.generation.checks.tally import CheckTally
 from vqatune.generation.sources.recorded import match_images, read_recorded
 from vqatune.generation.sources.template import template_pairs
@@ -26,11 +27,15 @@ Chunks = Iterator[tuple[pd.DataFrame, pd.DataFrame]]
 
 @dataclass(frozen=True)
 class Generated:
-    """The figures of a generation: `report` and `rates` of the checks, and a `summary` of requests and tokens."""
+    """The figures of a generation: `report` and `rates` of the checks, and a `summary` of requests and tokens.
+
+    `reasons` says of each image that a model gave no pairs about why it did not.
+    """
 
     report: dict[str, Any]
     rates: pd.DataFrame
     summary: dict[str, Any]
+    reasons: dict[str, str]
 
 
 def generate(
@@ -40,15 +45,17 @@ def generate(
     seed: int,
     keep: Callable[[pd.DataFrame], None],
     drop: Callable[[pd.DataFrame], None],
+    pilot: bool = False,
 ) -> Generated:
     """Generate pairs for the images; pass those that pass the checks to `keep` and the others to `drop`.
 
     `sampled` has the columns of tables.SAMPLED, a row per image. `keep` and `drop` are called chunk by chunk, in the
     order of image_id and qa_id, with the columns of tables.PAIRS and tables.CHECKED, so that a catalogue's pairs are
     never in memory at once. `generator` is 'template', the model's name, or the source that a recorded pair names
-    ('recorded' where it names none).
+    ('recorded' where it names none). A `pilot` is about a part of the sample: neither images without a reply nor dropped
+    pairs are an error there, however many.
 
-    Raises DataError where no pair is left, the recorded pairs cannot be read, or more than `params.max_failed` of the
+    Raises DataError where no pair is left, the recorded pairs or the reviews cannot be read, or more than `params.max_failed` of the
     images have no reply; ParameterError where the model, its endpoint or the key is wrong.
     """
     images = sampled[in_shard(sampled["product_type"], params.shard)] if params.shard else sampled
@@ -58,10 +65,13 @@ def generate(
             f"generate.shard {params.shard} has no image, as the sample has {types} product type(s): share the work "
             "among fewer"
         )
-    source = _Source(images, params, compute, seed)
+    # Before anything is asked, as the file may be damaged.
+    reviews = Reviews(settle(read_reviews(params.reviews))) if params.reviews else None
+    source = _Source(images, params, compute, seed, pilot)
     tally, answered = CheckTally(), 0
     for some_images, pairs in source.chunks():
-        checked = clean_and_check(pairs, some_images).assign(prompt=source.prompt)
+        checked = clean_and_check(pairs, some_images, params.answer_words, reviews)
+        checked = checked.assign(prompt=source.prompt)
         tally.add(checked)
         passed = checked["check"].isna()
         answered += int(checked.loc[passed, "image_id"].nunique())
@@ -77,21 +87,22 @@ def generate(
         "not_in_sample": source.not_in_sample,
         **tally.report(),
         **source.replies(),
+        **({"reviews": reviews.report()} if reviews else {}),
     }
-    _check_failures(source.failed, len(images), report.get("replies", {}), params)
-    _check_some_left(report)
-    return Generated(
-        report, tally.rates(), {**source.summary(), "pairs": report["pairs"], "kept": report["kept"]}
-    )
+    if not pilot:
+        _check_failures(source.failed, len(images), report.get("replies", {}), params)
+        _check_some_left(report)
+    summary = {**source.summary(), "pairs": report["pairs"], "kept": report["kept"]}
+    return Generated(report, tally.rates(), summary, source.reasons)
 
 
 def generate_pairs(
-    sampled: pd.DataFrame, params: GenerateParams, compute: ComputeParams, seed: int
+    sampled: pd.DataFrame, params: GenerateParams, compute: ComputeParams, seed: int, pilot: bool = False
 ) -> tuple[pd.DataFrame, pd.DataFrame, Generated]:
     """Return the pairs that pass the checks, those that do not, and their figures, all in memory."""
     kept: list[pd.DataFrame] = []
     dropped: list[pd.DataFrame] = []
-    generated = generate(sampled, params, compute, seed, kept.append, dropped.append)
+    generated = generate(sampled, params, compute, seed, kept.append, dropped.append, pilot)
     return pd.concat(kept, ignore_index=True), pd.concat(dropped, ignore_index=True), generated
 
 
@@ -99,9 +110,15 @@ class _Source:
     """The source of the pairs, and the figures that are known once its chunks have been taken."""
 
     def __init__(
-        self, images: pd.DataFrame, params: GenerateParams, compute: ComputeParams, seed: int
+        self,
+        images: pd.DataFrame,
+        params: GenerateParams,
+        compute: ComputeParams,
+        seed: int,
+        pilot: bool = False,
     ) -> None:
         self._images, self._params, self._compute, self._seed = images, params, compute, seed
+        self._pilot = pilot
         self._usage: Any = None
         uses_model = params.provider not in ("template", "recorded")
         # The name of an own prompt rather than its path, which differs between machines.
@@ -119,12 +136,17 @@ class _Source:
         from vqatune.generation.client.usage import Usage
 
         self._usage = Usage()
-        return model_pairs(self._images, self._params, self._compute, self._usage)
+        return model_pairs(self._images, self._params, self._compute, self._usage, pilot=self._pilot)
 
     @property
     def failed(self) -> int:
         """Images without a reply with pairs."""
         return self._usage.failed if self._usage else 0
+
+    @property
+    def reasons(self) -> dict[str, str]:
+        """Why images have no pairs, by image_id, where they come from a model."""
+        return self._usage.reasons if self._usage else {}
 
     def replies(self) -> dict[str, Any]:
         """Return images by kind of reply and replies by repair, where the pairs come from a model."""

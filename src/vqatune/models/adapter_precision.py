@@ -9,6 +9,7 @@ from peft.tuners.lora import LoraLayer
 from torch import nn
 
 from vqatune.errors import ModelError
+from vqatune.models.quantization import has_quantized_layers, is_quantized
 
 
 def make_in_float32(model: nn.Module, config: LoraConfig, targets: Sequence[str]) -> PeftModel:
@@ -20,6 +21,8 @@ def make_in_float32(model: nn.Module, config: LoraConfig, targets: Sequence[str]
         targets: the paths of the linear layers that it tunes.
     """
     layers = [model.get_submodule(path) for path in targets]
+    # On quantized weights, whose layers compute in float32 when they are loaded, peft draws in float32.
+    layers = [layer for layer in layers if not is_quantized(layer.weight)]
     if all(layer.weight.dtype == torch.float32 for layer in layers):
         return get_peft_model(model, config)
     with _standing_in(layers):
@@ -46,8 +49,12 @@ def merge(adapted: PeftModel, dtype: torch.dtype | None = None, check: bool = Fa
 
     Raises:
         ValueError: `check` finds such weights.
-        ModelError: it finds one that is not finite in this dtype alone.
+        ModelError: it finds one that is not finite in this dtype alone, or weights are quantized.
     """
+    if has_quantized_layers(adapted):
+        raise ModelError(
+            "an adapter cannot be merged into quantized weights: set compute.quantization to none, or leave it attached"
+        )
     for layer in [module for module in adapted.modules() if isinstance(module, LoraLayer)]:
         weight = layer.get_base_layer().weight
         kept = dtype or weight.dtype

@@ -14,8 +14,10 @@ from transformers.utils import logging
 
 from vqatune.errors import ModelError
 from vqatune.models.family import family_named, model_type
+from vqatune.models.quantization import WHOLE, is_quantized, quantization_config, use_plain_products
 from vqatune.models.reference import FILE, find_referenced, read_reference
 from vqatune.models.weight_files import find_weights, stored_dtype
+from vqatune.runtime.extras import naming_extras
 
 DAMAGED = (OSError, ValueError, KeyError, TypeError, AttributeError, StrictDataclassError)
 """What transformers raises of a configuration that is damaged."""
@@ -24,22 +26,30 @@ logging.set_verbosity_error()
 logging.disable_progress_bar()
 
 
-def load_model(source: str | Path, dtype: torch.dtype | None = torch.float32, **hub: Any) -> nn.Module:
+def load_model(
+    source: str | Path, dtype: torch.dtype | None = torch.float32, quantization: str = WHOLE, **hub: Any
+) -> nn.Module:
     """Load the model of a folder or hub name, of whichever family it is.
 
     Args:
         source: the folder or name.
         dtype: of the weights; None for the one that they are stored in.
+        quantization: of the linear layers, as compute.quantization, from their weights in dtype; on the CPU, so that every
+            device gets the same. They compute in float32 until `prepare_model`.
         hub: `revision`, for a name.
 
     Raises ModelError where there is no such checkpoint, its family is not known, files of it are missing, or its weights
-    are not exactly those of the architecture.
+    are not exactly those of the architecture, and MissingExtraError without bitsandbytes where it is needed.
     """
-    return family_named(model_type(source, **hub)).load_model(source, dtype, **hub)
+    return family_named(model_type(source, **hub)).load_model(source, dtype, quantization, **hub)
 
 
 def load_weights(
-    kind: type[PreTrainedModel], source: str | Path, dtype: torch.dtype | None = torch.float32, **hub: Any
+    kind: type[PreTrainedModel],
+    source: str | Path,
+    dtype: torch.dtype | None = torch.float32,
+    quantization: str = WHOLE,
+    **hub: Any,
 ) -> nn.Module:
     """Load a checkpoint as a class of transformers, from one or several files in safetensors, or those it refers to.
 
@@ -54,6 +64,8 @@ def load_weights(
             hub = {"config": kind.config_class.from_pretrained(source)}
         # What config.json says of the dtype may be wrong, so that weights would be rounded.
         dtype = stored_dtype(files) if dtype is None else dtype
+        if quantization != WHOLE:
+            hub |= _quantizing(kind, source, quantization, **hub)
         model, loading = kind.from_pretrained(
             source if reference is None else files[0].parent,
             use_safetensors=True,
@@ -74,10 +86,30 @@ def load_weights(
             )
     for weight in model.parameters():
         # Some classes of transformers keep parts in float32, whatever they are told: a stored base would grow.
-        weight.data = weight.data.to(dtype)
+        if not is_quantized(weight):
+            # As they come, a few whole weights keep all pages of the file in memory.
+            weight.data = weight.data.to(dtype, copy=quantization != WHOLE)
+    if quantization != WHOLE:
+        use_plain_products(model)
     # By it peft names the base of an adapter, wherever the weights are.
     model.name_or_path = str(source)
     return model
+
+
+def _quantizing(
+    kind: type[PreTrainedModel], source: str | Path, quantization: str, **hub: Any
+) -> dict[str, Any]:
+    """Return the arguments by which transformers quantizes a checkpoint as it loads it."""
+    with naming_extras():
+        import bitsandbytes  # noqa: F401
+    # A reference has its configuration elsewhere than its weights.
+    config = hub.get("config") or kind.config_class.from_pretrained(source, **hub)
+    with torch.device("meta"):
+        empty = kind(config)
+    return {
+        "quantization_config": quantization_config(empty, quantization),
+        "device_map": {"": "cpu"},
+    }
 
 
 def fingerprinted_files(folder: Path) -> list[Path]:

@@ -1,15 +1,24 @@
 """Images and texts as a model takes them, by the processor of its family."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
-from torch import Tensor
+from torch import Tensor, nn
 
+from vqatune.errors import ParameterError
 from vqatune.loading.ragged import Ragged
-from vqatune.models.family import Family, LabelledFamily, family_named, generating_family, model_type
+from vqatune.models.families.prompts import EncoderPrompt, Prompt
+from vqatune.models.family import (
+    Family,
+    LabelledFamily,
+    PromptedFamily,
+    family_named,
+    generating_family,
+    model_type,
+)
 
 LONGEST = 128
 """Tokens of a question or an answer: more than those of VQA datasets have."""
@@ -23,6 +32,8 @@ class Encoder:
     """The family by its name, since a module cannot be sent to the processes that load images."""
     processor: Any
     """transformers' processor of the family."""
+    words: str | None = None
+    """The words around a question where they are not the family's own, {} for the question: `in_words` sets them."""
 
     @property
     def family(self) -> Family:
@@ -35,11 +46,11 @@ class Encoder:
 
     def questions(self, texts: list[str]) -> list[list[int]]:
         """Return the questions' token ids, truncated to 128 tokens, or to what a model that only ranks reads."""
-        return self.family.questions(self.processor, texts, LONGEST)
+        return self._questions(texts, LONGEST)
 
     def too_long(self, texts: list[str]) -> list[str]:
         """Return the questions that are truncated."""
-        whole = self.family.questions(self.processor, texts, None)
+        whole = self._questions(texts, None)
         each = zip(texts, whole, self.questions(texts), strict=True)
         return [text for text, ids, cut in each if len(ids) > len(cut)]
 
@@ -52,7 +63,7 @@ class Encoder:
 
         Raises DataError where one is `without_label`.
         """
-        return self.family.answers(self.processor, texts, LONGEST)
+        return (self._other_prompt() or self.family).answers(self.processor, texts, LONGEST)
 
     def without_label(self, answers: Sequence[str]) -> list[str]:
         """Return those of the answers that the model cannot give: it answers with one of its labels, and they are none."""
@@ -62,6 +73,54 @@ class Encoder:
     def decode(self, ids: Tensor) -> list[str]:
         """Return the texts of answers' token ids, (answers, tokens); raises ParameterError where none are written."""
         return generating_family(self.model_type).answer_texts(self.processor, ids)
+
+    def _questions(self, texts: list[str], longest: int | None) -> list[list[int]]:
+        prompt = self._other_prompt()
+        if prompt is not None:
+            return prompt.questions(self.processor, texts, longest)
+        if self.words is not None:
+            texts = [self.words.replace("{}", text) for text in texts]
+        return self.family.questions(self.processor, texts, longest)
+
+    def _other_prompt(self) -> Prompt | EncoderPrompt | None:
+        """Return the prompt with other words than the family's; None with its own, or where it has none."""
+        family = self.family
+        if self.words is None or not isinstance(family, PromptedFamily):
+            return None
+        return replace(family.prompt_of(self.processor), words=self.words)
+
+
+def in_words(model: nn.Module, encoder: Encoder, prompt: str) -> Encoder:
+    """Have a model asked in other words than its family's own, and return the encoder that asks in them.
+
+    They are never written with the model or the processor.
+
+    Args:
+        model: not wrapped by peft; it is told which token its answers start from.
+        encoder: of the model.
+        prompt: {question} stands in it once. Where the family has words of its own (`Family.WORDING`), it takes their
+            place, and a long question is truncated without them; else a question's text is put in it. A model that ranks
+            texts of question and answer reads the answer behind it, whether or not {answer} ends it. White space around
+            it does not count.
+
+    Raises ParameterError where its placeholders are others, where it holds a special token of the model, or where it ends with the
+    question and the model would go on with that.
+    """
+    family, asked = encoder.family, prompt.strip()
+    if family.WORDING.endswith(" {answer}"):
+        asked = asked.removesuffix("{answer}").rstrip()
+    around = asked.replace("{question}", "")
+    if asked.count("{question}") != 1 or "{" in around or "}" in around:
+        raise ParameterError(
+            f"the prompt {prompt!r} must have {{question}} in it once, and no other braces: such as {family.WORDING!r}"
+        )
+    changed = replace(encoder, words=asked.replace("{question}", "{}"))
+    other = changed._other_prompt()
+    if other is not None:
+        other.check_words(encoder.processor.tokenizer)
+        if isinstance(other, Prompt):
+            other.tell_model(model, encoder.processor.tokenizer)
+    return changed
 
 
 def load_encoder(folder: Path) -> Encoder:

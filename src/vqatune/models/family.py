@@ -22,6 +22,7 @@ from vqatune.loading.ragged import Ragged
 from vqatune.params import TinyParams
 
 if TYPE_CHECKING:
+    from vqatune.models.families.prompts import EncoderPrompt, Prompt
     from vqatune.models.packing import PackedBatch, RowLayout, Texts
 
 GENERATES = frozenset({"generate", "rank"})
@@ -89,14 +90,28 @@ class Family(Protocol):
     PRESETS: Mapping[str, list[str]]
     """The presets of `lora.target_modules`: layer names, the last components of their dotted paths, or patterns with *
     that a whole path matches."""
+    WORDING: str
+    """The family's own words around a question: {question} in them, and {answer} where an answer is read with it."""
+
+    HEADS: Sequence[str]
+    """The paths, or patterns of them, of the linear layers that make scores; they are never quantized."""
 
     def load_model(
-        self, source: str | Path, dtype: torch.dtype | None = torch.float32, **hub: Any
+        self,
+        source: str | Path,
+        dtype: torch.dtype | None = torch.float32,
+        quantization: str = "none",
+        **hub: Any,
     ) -> nn.Module:
-        """Load the model of a folder or hub name, in `dtype` (None: as it is stored); raises ModelError."""
+        """Load the model of a folder or hub name, as `checkpoint.load_model`."""
 
     def load_processor(self, source: str | Path, **hub: Any) -> Any:
         """Load the processor of a folder or hub name; raises ModelError."""
+
+    def make_untrained(
+        self, texts: list[str], vocabulary: int, tiny: TinyParams | None
+    ) -> tuple[nn.Module, Any]:
+        """Return a model with random weights, tiny or (None) of the usual size, and its processor; raises ParameterError."""
 
     def save_processor(self, processor: Any, folder: Path) -> Any:
         """Write the processor and return it reloaded."""
@@ -136,11 +151,6 @@ class TunableFamily(Protocol):
 
 class GeneratingFamily(Family, TunableFamily, Protocol):
     """A family that writes answers, token by token."""
-
-    def make_untrained(
-        self, texts: list[str], vocabulary: int, tiny: TinyParams | None
-    ) -> tuple[nn.Module, Any]:
-        """Return a model with random weights, tiny or (None) of the usual size, and its processor; raises ParameterError."""
 
     def answer_texts(self, processor: Any, ids: Tensor) -> list[str]:
         """Return the texts of answers' token ids, (answers, tokens)."""
@@ -192,8 +202,39 @@ class RankingFamily(Family, Protocol):
 class LabelledFamily(Protocol):
     """A family whose models answer with one of a list of labels."""
 
+    def make_untrained(
+        self, texts: list[str], vocabulary: int, tiny: TinyParams | None, labels: Sequence[str]
+    ) -> tuple[nn.Module, Any]:
+        """As Family.make_untrained; `labels` are distinct."""
+
     def without_label(self, processor: Any, texts: Sequence[str]) -> list[str]:
         """Return those of the answers that are no label."""
+
+
+@runtime_checkable
+class PromptedFamily(Protocol):
+    """A family that reads a question in words, which may be others than its own."""
+
+    def prompt_of(self, processor: Any) -> "Prompt | EncoderPrompt":
+        """Return the prompt with the family's own words."""
+
+
+@runtime_checkable
+class ContrastiveFamily(Protocol):
+    """A family whose untrained models learn from images and texts, which text is true of which image."""
+
+    def contrastive_loss(
+        self, model: nn.Module, pictures: Ragged, texts: Sequence[Sequence[int]], true: Tensor
+    ) -> Tensor:
+        """Return the loss that the family was trained by, with gradient for all of the model.
+
+        Args:
+            model: of this family.
+            pictures: as `pictures` makes them.
+            texts: the token ids of distinct texts: a question and behind it an answer.
+            true: bool (images, texts), whether a text is true of an image; each is true of one or more, and of each image
+                one or more are.
+        """
 
 
 @runtime_checkable

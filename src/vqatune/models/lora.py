@@ -32,6 +32,7 @@ from torch import Tensor, nn
 from vqatune.errors import ModelError, ParameterError
 from vqatune.models.adapter_precision import make_in_float32
 from vqatune.models.family import family_of
+from vqatune.models.quantization import WHOLE
 from vqatune.params import LoraParams
 from vqatune.tables import write_json
 
@@ -68,6 +69,17 @@ def target_names(model: nn.Module, params: LoraParams) -> list[str]:
             f"lora.target_modules: {chosen} stands for {', '.join(sorted(names))}, which match no linear layer of this model"
         )
     return targets
+
+
+def check_variant(params: LoraParams, quantization: str) -> None:
+    """Raise ParameterError where an adapter of this kind cannot be trained on quantized weights."""
+    if quantization == WHOLE:
+        return
+    if params.variant == "pissa":
+        raise ParameterError(
+            f"lora.variant pissa takes the base's weights apart, and compute.quantization is {quantization}: take lora, rslora or "
+            "dora, or set compute.quantization to none"
+        )
 
 
 def new_adapter(model: nn.Module, params: LoraParams) -> PeftModel:

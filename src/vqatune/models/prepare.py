@@ -1,28 +1,46 @@
 """Prepare a model for its device: precision of weights and computing, and fast dropout on CPUs."""
 
 from contextlib import AbstractContextManager
+from itertools import chain
 
 import torch
 from peft.tuners.tuners_utils import BaseTunerLayer
 from torch import Tensor, nn
 
 from vqatune.models.device import PRECISIONS
+from vqatune.models.quantization import is_quantized, set_compute_dtype
 
 LEVELS = 2**16
 
 
 def prepare_model(model: nn.Module, device: torch.device, precision: str) -> None:
-    """Move a model to its device, frozen weights in the compute precision, trained weights in float32."""
-    dtype = PRECISIONS[precision]
+    """Move a model to its device, frozen weights in the compute precision; adapters stay in float32, quantized weights as they are."""
+    dtype, of_adapters = PRECISIONS[precision], adapter_weights(model)
     for weight in model.parameters():
-        if not weight.requires_grad:
+        if not weight.requires_grad and weight not in of_adapters and not is_quantized(weight):
             weight.data = weight.data.to(dtype)
+    set_compute_dtype(model, dtype)
     model.to(device)
     use_fast_dropout(model)
     for module in model.modules():
         if isinstance(module, BaseTunerLayer) and precision != "float32":
             # Autocast casts the small LoRA matrices; peft would cast the large activations to float32.
             module.cast_input_dtype_enabled = False
+
+
+def cast_to_float32(module: nn.Module) -> None:
+    """Have a module compute in float32, permanently: all its weights, but those that are quantized."""
+    for tensor in chain(module.parameters(), module.buffers()):
+        if tensor.is_floating_point():
+            tensor.data = tensor.data.float()
+    set_compute_dtype(module, torch.float32)
+
+
+def adapter_weights(model: nn.Module) -> set[nn.Parameter]:
+    """Return the weights of the adapters in a model."""
+    layers = (module for module in model.modules() if isinstance(module, BaseTunerLayer))
+    parts = (getattr(layer, name) for layer in layers for name in layer.adapter_layer_names)
+    return {weight for part in parts for weight in part.parameters()}
 
 
 def train_adapter(model: nn.Module) -> None:

@@ -5,6 +5,7 @@ impossible value is an error that names the parameter. Numbers may come as text,
 `dvc exp run -S train.learning_rate=3e-5` hands over the string '3e-05'.
 """
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from vqatune.params.section import UNSET, Section
 from vqatune.params.split import SplitParams
 from vqatune.params.train import TrainParams
 from vqatune.params.versions import BASE, BLIND, VersionParams, chain, check_chain
+from vqatune.params.zoo import ZooModelParams, ZooParams
 
 __all__ = [
     "BASE",
@@ -61,8 +63,11 @@ __all__ = [
     "TinyParams",
     "TrainParams",
     "VersionParams",
+    "ZooModelParams",
+    "ZooParams",
     "check_params",
     "load_params",
+    "with_changes",
 ]
 
 _CHAIN = chain(13)
@@ -90,6 +95,7 @@ class Params(Section):
     predict: PredictParams = PredictParams()
     eval: EvalParams = EvalParams()
     compute: ComputeParams = ComputeParams()
+    zoo: ZooParams = ZooParams()
     versions: dict[str, VersionParams] = Field(
         _CHAIN,
         description="The chain of versions: the version that each is tuned from, and its master batch. For another "
@@ -132,7 +138,14 @@ class Params(Section):
         return [BLIND, *self.version_names]
 
 
-WATCHED_PATHS = ("raw.path", "raw.pictures", "generate.path", "generate.prompt_file", "predict.candidates")
+WATCHED_PATHS = (
+    "raw.path",
+    "raw.pictures",
+    "generate.path",
+    "generate.prompt_file",
+    "generate.reviews",
+    "predict.candidates",
+)
 """Paths of files outside of the repository that stages depend on, each by default that of a placeholder."""
 
 
@@ -150,11 +163,15 @@ def load_params(path: Path | str = "params.yaml") -> Params:
     except yaml.YAMLError as error:
         raise ParameterError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
     params = check_params(values, str(path))
-    for name in WATCHED_PATHS:
-        section, key = name.split(".")
-        if values[section].get(key, "") is None:
+    watched = {name: name.split(".") for name in WATCHED_PATHS}
+    watched |= {f"zoo.models.{name}.path": ["zoo", "models", name, "path"] for name in params.zoo.models}
+    for name, keys in watched.items():
+        value = values
+        for key in keys:
+            value = value.get(key, "")
+        if value is None:
             raise ParameterError(
-                f"{path}: {name} is null, which DVC cannot watch: write {UNSET}{name} where none is set"
+                f"{path}: {name} is null, which DVC cannot watch: write {UNSET}{keys[0]}.{keys[-1]} where none is set"
             )
     return params
 
@@ -180,3 +197,25 @@ def check_params(values: Any, where: str) -> Params:
     if problems:
         raise ParameterError(f"{where}: " + "; ".join(problems))
     return params
+
+
+def with_changes(params: Params, changes: Mapping[str, Any], sections: Sequence[str]) -> Params:
+    """Return parameters with some of them changed, by their dotted names.
+
+    Raises ParameterError where a name is no parameter of these sections, or a value is wrong.
+    """
+    values = params.model_dump()
+    for name, value in changes.items():
+        section, _, rest = name.partition(".")
+        if section not in sections or not rest:
+            raise ParameterError(
+                f"{name} is no parameter of {', '.join(sections)}: docs/params.md lists them"
+            )
+        place = values[section]
+        *inner, key = rest.split(".")
+        for part in inner:
+            place = place.get(part) if isinstance(place, dict) else None
+        if not isinstance(place, dict):
+            raise ParameterError(f"{name} is no parameter: docs/params.md lists them")
+        place[key] = value
+    return check_params(values, "parameters")

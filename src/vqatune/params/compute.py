@@ -6,15 +6,24 @@ from pydantic import Field
 
 from vqatune.params.section import Amount, Count, Section
 
+Precision = Literal["float32", "bf16", "fp16"]
+Quantization = Literal["none", "int8", "nf4"]
+
 
 class ComputeParams(Section):
     """Device, precision and processes of all models."""
 
     device: str = Field("auto", description="auto (a GPU where there is one), cpu, cuda, cuda:1, mps, …")
-    precision: Literal["float32", "bf16", "fp16"] = Field(
+    precision: Precision = Field(
         "float32",
         description="Of the base model's weights. bf16: half the memory, and faster where the GPU or CPU has "
         "instructions for it; fp16: for older GPUs. The adapter is always float32.",
+    )
+    quantization: Quantization = Field(
+        "none",
+        description="Of the linear layers of train, predict, ask, answer and demo, by bitsandbytes: int8, a byte a "
+        "weight, or nf4, half a byte; precision is that of computing, and of all other weights. Needs the extra "
+        "quantization.",
     )
     arithmetic: Literal["portable", "native"] = Field(
         "portable",

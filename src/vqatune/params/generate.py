@@ -83,6 +83,16 @@ class GenerateParams(Section):
         description="A prompt of your own, used instead of prompt: the path of an .md file, which DVC watches. "
         "data/unset/generate.prompt_file: not set (DVC fails on null).",
     )
+    answer_words: Count | None = Field(
+        1,
+        description="Maximum number of words of an answer, in pairs of any provider; prompts ask for it. null: any length. "
+        "With more than 1, see to predict.max_answer_tokens.",
+    )
+    reviews: WatchedPath = Field(
+        "data/unset/generate.reviews",
+        description="The CSV of reviewed pairs that `vqatune review` writes, of any provider; DVC watches it. Wrong pairs are "
+        "dropped, mended ones replaced. data/unset/generate.reviews: not set (DVC fails on null).",
+    )
     reply_format: Literal["schema", "json", "text"] = Field(
         "schema",
         description="schema: JSON, which the server validates against a schema; json: JSON without a schema; text: "

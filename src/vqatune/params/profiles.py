@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from vqatune.errors import ParameterError
-from vqatune.params.render import params_yaml
+from vqatune.params.render import LISTS, params_yaml
 from vqatune.params.setting import as_rendered, read_yaml, set_params
 
 SHOWROOM = "showroom"
@@ -16,7 +16,13 @@ OWN_SOURCES = ("table", "folder", "tars", "hub")
 SET_BY_USE = (
     *("raw.source", "raw.path", "raw.pictures", "raw.columns", "raw.language", "raw.dataset"),
     *("filter.languages", "filter.fields", "sample.strategy", "split.minimum_images"),
-    *("generate.provider", "generate.path", "generate.columns"),
+    *(
+        "generate.provider",
+        "generate.path",
+        "generate.columns",
+        "generate.answer_words",
+        "predict.max_answer_tokens",
+    ),
 )
 """The parameters that `vqatune use` sets; a profile sets them back where the catalogue was one's own."""
 
@@ -77,8 +83,12 @@ def update(changes: dict[str, Any], others: Any) -> None:
             changes[key] = value
 
 
-def _restricted(defaults: Any, keys: Any) -> Any:
+def _restricted(defaults: Any, keys: Any, prefix: str = "") -> Any:
     """Return the defaults of the parameters that a profile sets; a key that is no parameter is left out."""
-    if not isinstance(defaults, dict) or not isinstance(keys, dict):
+    if not isinstance(defaults, dict) or not isinstance(keys, dict) or prefix.rstrip(".") in LISTS:
         return defaults
-    return {key: _restricted(defaults[key], value) for key, value in keys.items() if key in defaults}
+    return {
+        key: _restricted(defaults[key], value, f"{prefix}{key}.")
+        for key, value in keys.items()
+        if key in defaults
+    }

@@ -31,8 +31,8 @@ _YAML_HEAD = """\
 # Types and choices: docs/params.md.
 """
 
-_LISTS = ("versions", "predicted", "evaluated")
-"""What is listed by name and is no section."""
+LISTS = ("versions", "predicted", "evaluated", "zoo.models")
+"""What is listed by names that the user chooses, and is no section."""
 
 _REFERENCE_HEAD = """\
 # Parameters
@@ -73,7 +73,7 @@ def reference() -> str:
             rows = "".join(_rows(section, field.default, ""))
             head = "| parameter | type | default | meaning |\n|---|---|---|---|\n"
             parts.append(f"## {name}\n\n{' '.join((section.__doc__ or '').split())}\n\n{head}{rows}")
-        elif name in _LISTS:
+        elif name in LISTS:
             parts.append(f"## {name}\n\n{field.description}\n")
         else:
             parts.append(
@@ -92,6 +92,13 @@ def _yaml_lines(name: str, value: Any, indent: str, field: FieldInfo, seen: set[
                 seen.add(inner.description)
                 yield from _comment(inner.description, f"{indent}  ")
             yield from _yaml_lines(key, value[key], f"{indent}  ", inner, seen)
+    elif isinstance(value, dict):
+        # Listed by name. Without an entry it would be null.
+        yield f"{indent}{name}:{'' if value else ' {}'}\n"
+        for key, item in value.items():
+            yield from (
+                f"{line}\n" for line in _wrapped(f"{key}: {_flow(item)}", f"{indent}  ", f"{indent}    ")
+            )
     elif isinstance(value, list) and value and isinstance(value[0], dict):
         yield f"{indent}{name}:\n"
         yield from (f"{indent}  - {_flow(item)}\n" for item in value)
@@ -127,7 +134,21 @@ def _plain(value: Any) -> Any:
         }
     if isinstance(value, list):
         return [_plain(item) for item in value]
+    if isinstance(value, dict):
+        return {name: _entry(item) for name, item in value.items()}
     return value
+
+
+def _entry(item: Any) -> Any:
+    """Return an entry of a list by name: its path, which DVC watches, and what is not as it is without."""
+    if not isinstance(item, Section):
+        return item
+    plain, fields = _plain(item), type(item).model_fields
+    return {
+        name: value
+        for name, value in plain.items()
+        if _is_path(fields[name]) or value != fields[name].default
+    }
 
 
 def _is_path(field: FieldInfo) -> bool:
@@ -172,7 +193,9 @@ def _rows(section: type[Section], default: Any, prefix: str) -> Iterator[str]:
                 yield f"| `{prefix}{name}` | | | {meaning} |\n"
             yield from _rows(inner, getattr(default, name), f"{prefix}{name}.")
         else:
-            yield f"| `{prefix}{name}` | {_type(field)} | `{_flow(values[name])}` | {meaning} |\n"
+            value = values[name]
+            shown = ", ".join(value) if isinstance(value, dict) else _flow(value)
+            yield f"| `{prefix}{name}` | {_type(field)} | `{shown}` | {meaning} |\n"
 
 
 def _type(field: FieldInfo) -> str:
@@ -203,6 +226,9 @@ def _words(kind: Any, metadata: Iterable[Any] = ()) -> str:
         return _words(arguments[0], kind.__metadata__)
     if get_origin(kind) is Literal:
         return " or ".join(", ".join(f"`{choice}`" for choice in arguments).rsplit(", ", 1))
+    if get_origin(kind) is dict:
+        item = section_of(kind)
+        return f"name → {{{', '.join(item.model_fields)}}}" if item else "name → …"
     if get_origin(kind) is list:
         item = section_of(kind)
         return "list of " + (f"{{{', '.join(item.model_fields)}}}" if item else _words(arguments[0]))
@@ -231,17 +257,15 @@ def read_values(path: Path) -> Params:
 def _names(values: dict[str, Any], prefix: str = "") -> set[str]:
     names: set[str] = set()
     for name, value in values.items():
-        inner = isinstance(value, dict) and name not in _LISTS
+        inner = isinstance(value, dict) and prefix + name not in LISTS
         names |= _names(value, f"{prefix}{name}.") if inner else {prefix + name}
     return names
 
 
-def _known(values: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:
-    if "v1" in defaults or BASE in defaults:
-        return values
+def _known(values: dict[str, Any], defaults: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     return {
-        name: _known(values[name], default)
-        if isinstance(default, dict) and isinstance(values.get(name), dict)
+        name: _known(values[name], default, f"{prefix}{name}.")
+        if isinstance(default, dict) and isinstance(values.get(name), dict) and prefix + name not in LISTS
         else values.get(name, default)
         for name, default in defaults.items()
     }

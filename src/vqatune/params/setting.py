@@ -14,7 +14,7 @@ from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 
 from vqatune.errors import ParameterError
 from vqatune.params import check_params
-from vqatune.params.render import WIDTH
+from vqatune.params.render import LISTS, WIDTH
 from vqatune.tables import replacing
 
 _VERSION = re.compile(r'  v[0-9]+: \{previous: \w+, batch: "?[0-9]+"?\}\n')
@@ -90,7 +90,7 @@ def _merge(values: Any, changes: dict[str, Any], prefix: str) -> list[str]:
     changed = []
     for key, value in changes.items():
         before = values.get(key)
-        if isinstance(value, dict) and isinstance(before, dict):
+        if isinstance(value, dict) and isinstance(before, dict) and prefix + key not in LISTS:
             changed += _merge(before, value, f"{prefix}{key}.")
         elif before != value:
             values[key] = _styled(value)
@@ -117,6 +117,8 @@ def _reads_otherwise(text: str) -> bool:
 
 
 def _shown(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(value)
     return "null" if value is None else str(value)
 
 

@@ -18,10 +18,12 @@ EXTRAS = {
     "dvclive": "pipeline",
     "fastapi": "demo",
     "gradio": "demo",
-    "starlette": "demo",
-    "uvicorn": "demo",
+    "python_multipart": "serve",
+    "starlette": "serve",
+    "uvicorn": "serve",
     "tensorboardX": "tensorboard",
     "openpyxl": "xlsx",
+    "bitsandbytes": "quantization",
     "datasets": "datasets",
 }
 """The extra of each module that the core installation may be without."""

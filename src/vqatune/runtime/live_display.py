@@ -1,4 +1,4 @@
-"""Figures on standard error while a computation runs: updated in place on a terminal, printed as lines elsewhere."""
+"""Figures on standard error while a computation runs: updated in place on a terminal or in a notebook, elsewhere lines."""
 
 from contextlib import suppress
 from types import TracebackType
@@ -27,7 +27,8 @@ class Display:
     def __init__(self, title: str, console: Console | None = None) -> None:
         self._title = title
         self._console = console or _Console(stderr=True)
-        self._live = Live(console=self._console, auto_refresh=False) if self._console.is_terminal else None
+        live = self._console.is_terminal or self._console.is_jupyter
+        self._live = Live(console=self._console, auto_refresh=False) if live else None
         self._last: dict[str, str] = {}
 
     @property

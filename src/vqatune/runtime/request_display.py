@@ -29,6 +29,8 @@ class RequestProgress:
     requests: int = 0
     """Of batch jobs: those of jobs that have ended."""
     replies: int = 0
+    reply_seconds: float = 0.0
+    """Seconds from a request to its reply, summed over the replies of this run; 0 for batch jobs."""
     checked: int = 0
     """Pairs of this run that went through the checks."""
     kept: int = 0

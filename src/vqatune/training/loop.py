@@ -20,12 +20,13 @@ from vqatune.models.encoder import Encoder, load_encoder
 from vqatune.models.family import tunable_family
 from vqatune.models.packing import PackedBatch, pack_batch
 from vqatune.models.prepare import prepare_model, train_adapter
+from vqatune.models.quantization import check_quantization
 from vqatune.params import Params
 from vqatune.runtime.code import digest_code
 from vqatune.runtime.fingerprints import digest_contents, digest_folder, digest_table, make_key
 from vqatune.runtime.interrupt import Interrupts
-from vqatune.runtime.progress import bar
 from vqatune.runtime.tracking import Reports, check_trackers, reporting
+from vqatune.runtime.training_display import TrainingDisplay
 from vqatune.tables import replacing_folder, write_csv
 from vqatune.training.chain_state import ChainState, load_state, save_state
 from vqatune.training.checkpoints import Checkpoints
@@ -64,19 +65,24 @@ def train_version(
         DataError: there are no pairs, none of their images opens, or none of their answers is a label of the model.
         ModelError: the base is of a family that has no loss, the previous version has another base model or other LoRA parameters, a checkpoint is
             incomplete, or the loss is not finite.
-        ParameterError: a tracker of train.report_to is not installed, or does not start.
+        ParameterError: a tracker of train.report_to is not installed, or does not start; or compute.quantization is impossible
+            here, or with this lora.
         Stopped: a signal came; a checkpoint is written.
     """
     if pairs.empty:
         raise DataError(f"the batch of {version} holds no pairs: run `dvc repro batch`")
     check_trackers(params.train.report_to)
     device = start(params.compute, params.train.seed, "train", version)
+    quantization = params.compute.quantization
+    check_quantization(params.compute, device)
+    lora.check_variant(params.lora, quantization)
     encoder = load_encoder(base)
     tunable_family(encoder.model_type)
     pairs = _with_label(encoder, pairs, version)
     # PiSSA decomposes the base's weights and moves a part of them into the adapter, both in float32.
     pissa = params.lora.variant == "pissa"
-    model = load_model(base, torch.float32 if pissa else PRECISIONS[params.compute.precision])
+    dtype = torch.float32 if pissa else PRECISIONS[params.compute.precision]
+    model = load_model(base, dtype, quantization)
     base_print = fingerprint(base)
     if previous is None:
         model = lora.new_adapter(model, params.lora)
@@ -238,14 +244,14 @@ def _take_steps(
             checkpoints.save(done, tensors, record | {"done": done, "skipped": sorted(plan.skipped)})
 
     steps = plan.from_step(done, pin=optimization.device.type == "cuda")
-    with Interrupts() as interrupts, bar() as progress:
-        total = sum(map(plan.images, range(len(plan.steps))))
-        trained, parameters = optimization.model.get_nb_trainable_parameters()
-        task = progress.add_task(
-            f"train {version}: {trained:,} of {parameters:,} parameters",
-            total=total,
-            completed=sum(map(plan.images, range(done))),
-        )
+    trained, parameters = optimization.model.get_nb_trainable_parameters()
+    display = TrainingDisplay(
+        f"train {version}, {trained:,} of {parameters:,} parameters",
+        images=sum(map(plan.images, range(len(plan.steps)))),
+        done=sum(map(plan.images, range(done))),
+        seen=int(optimization.log[-1]["pairs_seen"]) if optimization.log else 0,
+    )
+    with Interrupts() as interrupts, display:
         for batches in steps:
             # Every step has its own seed, so that checkpoints need no generator state.
             reseed(params.train.seed, "train", version, done, process)
@@ -260,7 +266,7 @@ def _take_steps(
             if optimization.log:
                 optimization.log[-1]["images_skipped"] = len(plan.skipped)
             reports.follow(optimization.log)
-            progress.advance(task, plan.images(done))
+            display.advance(plan.images(done), optimization.log)
             done += 1
             if done % params.train.checkpoint_every == 0 or stopped:
                 save()

@@ -41,12 +41,12 @@ def checks_of(pairs: pd.DataFrame) -> list[str | None]:
         ("What color is it?", "Not visible", "none_like"),
         ("What color is it?", "can’t tell", "none_like"),
         ("What color is it?", "UNKNOWN", "none_like"),
-        ("What color is it?", "dark brown", "not_one_word"),
-        ("What color is it?", "red#blue", "not_one_word"),
-        ("What color is it?", "red,blue", "not_one_word"),
-        ("What color is it?", "Cotton/poly", "not_one_word"),
-        ("What is shown?", "can_opener", "not_one_word"),
-        ("Is it open or closed?", "Open", "answer_in_question"),
+        ("What color is it?", "dark brown", "too_many_words"),
+        ("What color is it?", "red#blue", "too_many_words"),
+        ("What color is it?", "red,blue", "too_many_words"),
+        ("What color is it?", "Cotton/poly", "too_many_words"),
+        ("What is shown?", "can_opener", "too_many_words"),
+        ("Is the open box full?", "Open", "answer_in_question"),
         ("Is it a slip-on shoe?", "Slip-On", "answer_in_question"),
         ("What color are the shoes?", "Shoe", None),
         ("The color of the shoe.", "Black", "not_a_question"),
@@ -178,3 +178,42 @@ def test_what_is_kept_does_not_depend_on_the_order_of_rows(rows, random):
 
     shuffled = random.sample(rows, len(rows))
     assert kept(rows) == kept(shuffled)
+
+
+@pytest.mark.parametrize(
+    ("question", "answer", "language", "check"),
+    [
+        ("Is it open or closed?", "open", None, None),
+        ("Is it open or closed?", "closed", "en_US", None),
+        ("Is the bag red, blue or green?", "red", "en_US", None),
+        ("Is it a chair or a table?", "table", "en_US", None),
+        ("Is the red car new or old?", "red", "en_US", "answer_in_question"),
+        ("What color is the red bag?", "red", "en_US", "answer_in_question"),
+        ("Is this one of the bags?", "bags", "en_US", "answer_in_question"),
+        ("Ist die Tasche offen oder geschlossen?", "offen", "de_DE", None),
+        ("Is dit een tas of een hoed?", "hoed", "nl_NL", None),
+    ],
+)
+def test_an_answer_that_a_question_offers_is_no_giveaway(question, answer, language, check):
+    pair = {"image_id": "a", "question": question, "answer": answer, "difficulty": None, "language": language}
+    found = check_pairs(
+        clean_pairs(pd.DataFrame([pair]).astype({"difficulty": "Int8", "language": "str"}))
+    ).iloc[0]
+    assert (None if pd.isna(found) else found) == check
+
+
+@pytest.mark.parametrize(
+    ("answer", "most", "dropped"),
+    [
+        ("dark brown", 1, True),
+        ("dark brown", 2, False),
+        ("very dark brown", 2, True),
+        ("red#blue#green", 2, True),
+        ("a rather long answer of many words", None, False),
+        ("1,250", 1, False),
+    ],
+)
+def test_an_answer_has_at_most_as_many_words_as_it_may(answer, most, dropped):
+    pair = {"image_id": "a", "question": "What is it?", "answer": answer, "difficulty": None}
+    found = check_pairs(clean_pairs(pd.DataFrame([pair]).astype({"difficulty": "Int8"})), most).iloc[0]
+    assert (found == "too_many_words") == dropped and (dropped or pd.isna(found))

@@ -59,6 +59,21 @@ def test_a_file_has_a_key_a_line_each_is_taken_once_and_comments_are_not(reposit
     assert read_keys("gemini", repository) == [SECOND, FIRST, THIRD]
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        f"GEMINI_API_KEY={FIRST}\nGEMINI_API_KEY_2 = '{SECOND}'",
+        f'export GEMINI_API_KEY="{FIRST},{SECOND}"',
+        f'"{FIRST}"\n"{SECOND}"',
+        f"{FIRST}, {SECOND},",
+        f"{FIRST};{SECOND}",
+    ],
+)
+def test_keys_are_read_as_they_are_meant(repository, content):
+    (repository / ".gemini-key").write_text(content)
+    assert read_keys("gemini", repository) == [FIRST, SECOND]
+
+
 @pytest.mark.parametrize("content", [None, "", "\n\n", f"# {FIRST}\n"])
 def test_where_there_is_no_key_it_is_said_where_to_put_one(repository, content):
     if content is not None:

@@ -174,9 +174,9 @@ def test_asking_a_server_ends_with_a_line_of_figures(ask, capfd):
 
 @pytest.mark.parametrize("seconds", [0, 0.5], ids=["quick checks", "checks that overlap"])
 def test_it_says_how_many_pairs_the_checks_keep(ask, capfd, monkeypatch, seconds):
-    def check_slowly(pairs, images):
+    def check_slowly(pairs, images, *more):
         time.sleep(seconds)
-        return clean_and_check(pairs, images)
+        return clean_and_check(pairs, images, *more)
 
     monkeypatch.setattr("vqatune.generation.client.model_pairs.clean_and_check", check_slowly)
     good = {"difficulty": 0, "question_type": "color"}

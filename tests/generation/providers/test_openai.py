@@ -233,6 +233,7 @@ def test_a_request_refused_for_its_images_sake(failure, status, body, kind):
 NO_SCHEMA = error("'response_format.type' must be 'json_object' or 'text'", param="response_format")
 FASTAPI_FORM = {"detail": [{"loc": ["body", "response_format", "type"], "msg": "Input should be 'text'"}]}
 BLIND_LLAMA_CPP = error("image input is not supported - hint: you may need to provide the mmproj", code=500)
+BLIND_LM_STUDIO = error('Failed to parse messages: Unsupported content part type: "image_url"', code=500)
 BLIND_VLLM = {"object": "error", "message": "llama-8b is not a multimodal model", "code": 400}
 NO_MODEL = error('model "x" not found, try pulling it first', type="not_found_error")
 
@@ -248,6 +249,8 @@ NO_MODEL = error('model "x" not found, try pulling it first', type="not_found_er
         (400, error(LONG_VLLM.format(4096, 4096)), "generate.max_output_tokens"),
         (500, BLIND_LLAMA_CPP, "generate.model"),
         (400, BLIND_VLLM, "generate.model"),
+        (500, BLIND_LM_STUDIO, "generate.model"),
+        (400, error("this model is missing data required for image input"), "generate.model"),
         (404, NO_MODEL, "generate.model"),
         (404, b"404 page not found", "generate.endpoint"),
         (405, b"", "generate.endpoint"),
@@ -263,6 +266,21 @@ def test_a_request_refused_for_the_parameters_names_the_parameter(failure, statu
 
 def test_what_a_schema_is_blamed_for_is_not_its_fault_where_none_was_sent(failure):
     assert isinstance(failure(400, NO_SCHEMA, form="text"), PermanentError)
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        (429, RateLimitError),
+        (402, RateLimitError),
+        ("503", TransientError),
+        (401, InvalidKeyError),
+        (None, TransientError),
+    ],
+)
+def test_an_error_inside_a_200_is_what_its_code_says_in_its_own_words(failure, code, kind):
+    usage = failure(200, error("Rate limit exceeded: free-models-per-min", code=code))
+    assert type(usage) is kind and "free-models-per-min" in str(usage)
 
 
 @pytest.mark.parametrize("status", [408, 409, 500, 502, 503, 504, 529])
@@ -501,6 +519,13 @@ def reading(content: Any, reason: Any = "stop", **message: Any):
         ("<think>a {draft}</think>\n\n{}", "{}"),
         ("thoughts, opened by the server</think>{}", "{}"),
         ("<think>thoughts that were cut", ""),
+        ("<thinking>a {draft}</thinking>{}", "{}"),
+        ("\u25c1think\u25b7a {draft}\u25c1/think\u25b7\n{}", "{}"),
+        ("[THINK]a {draft}[/THINK]{}", "{}"),
+        (
+            "<|channel|>analysis<|message|>a {draft}<|end|><|start|>assistant<|channel|>final<|message|>{}",
+            "{}",
+        ),
         ('{"answer": "</think>"}', '{"answer": "</think>"}'),
         ("half \ud83d", "half ?"),
         (None, ""),
@@ -509,6 +534,13 @@ def reading(content: Any, reason: Any = "stop", **message: Any):
 )
 def test_the_text_is_read_without_thoughts(content, text):
     assert reading(content).text == text
+
+
+@pytest.mark.parametrize("name", ["reasoning_content", "reasoning"])
+def test_an_answer_that_a_server_took_for_a_thought_is_read(name):
+    assert reading(None, **{name: "{}"}).text == "{}"
+    assert reading("mine", **{name: "a thought"}).text == "mine"
+    assert reading(None, "length", **{name: "a thought that was cut"}).text == ""
 
 
 @pytest.mark.parametrize(

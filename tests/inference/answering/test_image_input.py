@@ -97,7 +97,7 @@ def test_what_is_no_picture_is_named_with_what_to_do(tmp_path, encoded, limits):
     (tmp_path / "empty.jpg").touch()
     (tmp_path / "cut.jpg").write_bytes(encoded((400, 300), "JPEG")[:700])
     (tmp_path / "large.png").write_bytes(bytes(1_000_001))
-    assert "notes.txt is no JPEG, PNG, WebP, GIF or BMP" in _refused(tmp_path / "notes.txt")
+    assert "notes.txt is no JPEG, PNG, WebP, GIF, BMP" in _refused(tmp_path / "notes.txt")
     assert "empty.jpg is no JPEG" in _refused(tmp_path / "empty.jpg")
     assert "cut.jpg does not open (image file is truncated" in _refused(tmp_path / "cut.jpg")
     assert "large.png is larger than 1 MB" in _refused(tmp_path / "large.png")
@@ -132,7 +132,7 @@ def test_a_picture_comes_from_a_url_also_after_a_redirect(server, contents):
 def test_what_a_server_does_wrong_is_said_in_one_line(server, limits):
     said = {
         "nothing": "the server says 404 Not Found: check the address",
-        "page": "is no JPEG, PNG, WebP, GIF or BMP",
+        "page": "is no JPEG, PNG, WebP, GIF, BMP",
         "large": "is larger than 1 MB",
         "endless": "is larger than 1 MB",
         "slow": "takes too long to answer",

@@ -57,6 +57,15 @@ def test_a_batch_of_beams_and_a_ranked_list_answer_too(tiny_with, tiny_base, pai
     assert (ranked["log_probability"] < 0).all()
 
 
+def test_references_that_no_answer_can_be_as_long_as_are_counted(tiny_with, tiny_base, pairs, places, capfd):
+    longer = pairs.assign(answer=["red and blue and green", *pairs["answer"].iloc[1:]])
+    predict(tiny_with({"predict.max_answer_tokens": 3}), "base", tiny_base, None, longer, places)
+    said = capfd.readouterr().err
+    assert f"1 of {len(pairs)} references have more than predict.max_answer_tokens (3) tokens" in said
+    predict(tiny_with({}), "base", tiny_base, None, pairs, places)
+    assert "max_answer_tokens" not in capfd.readouterr().err
+
+
 def test_the_closed_list_is_the_training_answers_the_frequent_first_or_a_file(tiny_with, pairs, tmp_path):
     write_table(pairs, tmp_path / "train.parquet", PAIRS)
     params = tiny_with({"predict.mode": "rank"}).predict

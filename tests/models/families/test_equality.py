@@ -1,11 +1,9 @@
 """Models with all questions of an image in one pass: what transformers computes one question at a time."""
 
-import random
-
 import pytest
 import torch
-from PIL import Image
-from tiny_families import STOCK, prompt_ids, tiny_model
+from asked_families import WORDS, Asked, stock_answer, stock_loss, without_padding
+from tiny_families import STOCK, tiny_model
 
 from vqatune.inference.prediction.decoding import (
     answer_log_probabilities,
@@ -13,12 +11,10 @@ from vqatune.inference.prediction.decoding import (
     greedy_answers,
     ranked_answers,
 )
-from vqatune.loading.ragged import Ragged
 from vqatune.models.encoder import Encoder
 from vqatune.models.family import family_of
-from vqatune.models.packing import PackedBatch, pack_batch
+from vqatune.models.packing import pack_batch
 
-WORDS = ["red", "blue", "two", "striped", "it", "stars", "there"]
 BATCHES = [("sdpa", (1,)), ("sdpa", (3, 1, 5)), ("sdpa", (1, 1, 1)), ("eager", (2, 4))]
 """How attention is computed, and the number of questions of each image of a batch."""
 
@@ -49,47 +45,13 @@ def encoder(tiny) -> Encoder:
 
 
 @pytest.fixture(scope="module")
-def asked(encoder, batch) -> "Asked":
+def asked(encoder, batch) -> Asked:
     return Asked(encoder, batch[1])
-
-
-class Asked:
-    """Images with questions and answers, together or one by one."""
-
-    def __init__(self, encoder: Encoder, counts: tuple[int, ...], seed: int = 1) -> None:
-        words = random.Random(seed)
-        sizes = [(words.randrange(8, 60), words.randrange(8, 60)) for _ in counts]
-        images = [Image.effect_noise(size, 90).convert("RGB") for size in sizes]
-        self.counts, self.pictures = counts, encoder.images(images)
-        self.image = [image for image, count in enumerate(counts) for _ in range(count)]
-        texts = [" ".join(words.choices(WORDS, k=words.randrange(1, 6))) + "?" for _ in self.image]
-        self.questions = encoder.questions(texts)
-        self.answers = encoder.answers([words.choice(WORDS) for _ in self.image])
-
-    def together(self) -> PackedBatch:
-        return pack_batch(self.pictures, self.counts, self.questions, self.answers)
-
-    def prompt(self, model, pair: int) -> tuple[list[int], Ragged]:
-        """The tokens before a pair's answer, and its picture."""
-        own = self.pictures.select(self.image[pair], self.image[pair] + 1)
-        return prompt_ids(model, own, self.questions[pair], self.answers[pair]), own
-
-
-def _stock_loss(kind: str, model, asked: Asked, pair: int) -> torch.Tensor:
-    ids, picture = asked.prompt(model, pair)
-    answer = asked.answers[pair][1:]
-    if model.config.is_encoder_decoder:
-        whole = torch.tensor([ids])
-        labels = torch.tensor([answer])
-        return model(input_ids=whole, labels=labels, **STOCK[kind](picture, whole, model)).loss
-    labels = torch.tensor([[-100] * len(ids) + answer])
-    whole = torch.tensor([[*ids, *answer]])
-    return model(input_ids=whole, labels=labels, **STOCK[kind](picture, whole, model)).loss
 
 
 def test_losses_and_gradients_are_those_of_one_question_at_a_time(kind, model, asked):
     losses = family_of(model).pair_losses(model, asked.together())
-    expected = torch.stack([_stock_loss(kind, model, asked, pair) for pair in range(len(asked.image))])
+    expected = torch.stack([stock_loss(kind, model, asked, pair) for pair in range(len(asked.image))])
     torch.testing.assert_close(losses, expected, rtol=1e-5, atol=1e-5)
     ours = torch.autograd.grad(losses.mean(), [*model.parameters()], allow_unused=True)
     theirs = torch.autograd.grad(expected.mean(), [*model.parameters()], allow_unused=True)
@@ -101,31 +63,11 @@ def test_losses_and_gradients_are_those_of_one_question_at_a_time(kind, model, a
             torch.testing.assert_close(own, other, rtol=1e-4, atol=1e-5 * largest, msg=name)
 
 
-def _stock_answer(kind: str, model, asked: Asked, pair: int, **options) -> list[int]:
-    ids, picture = asked.prompt(model, pair)
-    whole = torch.tensor([ids])
-    found = model.generate(
-        input_ids=whole,
-        attention_mask=torch.ones_like(whole),
-        max_new_tokens=5,
-        do_sample=False,
-        **STOCK[kind](picture, whole, model),
-        **options,
-    )[0]
-    # BLIP-2 returns the answer alone.
-    return _without_padding(model, found[len(ids) :] if found[: len(ids)].tolist() == ids else found)
-
-
-def _without_padding(model, ids: torch.Tensor) -> list[int]:
-    # These models write padding now and then: it is dropped from both sides.
-    return [token for token in ids.tolist() if token != family_of(model).answer_tokens(model).padding]
-
-
 def test_greedy_answers_are_those_of_stock_generation(kind, model, asked):
     with torch.no_grad():
         ids, sums = greedy_answers(model, asked.together(), 5)
         for pair in range(len(asked.image)):
-            assert _without_padding(model, ids[pair]) == _stock_answer(kind, model, asked, pair)
+            assert without_padding(model, ids[pair]) == stock_answer(kind, model, asked, pair)
     assert (sums < 0).all()
 
 
@@ -134,7 +76,7 @@ def test_beams_are_those_of_stock_beam_search(kind, model, asked, beams):
     with torch.no_grad():
         ids, _ = beam_answers(model, asked.together(), 5, beams)
         for pair in range(len(asked.image)):
-            assert _without_padding(model, ids[pair]) == _stock_answer(
+            assert without_padding(model, ids[pair]) == stock_answer(
                 kind, model, asked, pair, num_beams=beams
             )
 
@@ -143,7 +85,7 @@ def test_the_log_probability_of_an_answer_is_that_under_teacher_forcing(kind, mo
     found = answer_log_probabilities(model, asked.together())
     with torch.no_grad():
         for pair in range(len(asked.image)):
-            expected = -_stock_loss(kind, model, asked, pair) * (len(asked.answers[pair]) - 1)
+            expected = -stock_loss(kind, model, asked, pair) * (len(asked.answers[pair]) - 1)
             torch.testing.assert_close(found[pair], expected, rtol=1e-5, atol=1e-5)
 
 
@@ -177,5 +119,5 @@ def test_a_loss_does_not_depend_on_what_else_is_asked(kind):
     asked = Asked(encoder, (40, 2))
     with torch.no_grad():
         together = family_of(model).pair_losses(model, asked.together())
-        alone = [_stock_loss(kind, model, asked, pair) for pair in range(len(asked.image))]
+        alone = [stock_loss(kind, model, asked, pair) for pair in range(len(asked.image))]
     torch.testing.assert_close(together, torch.stack(alone), rtol=1e-5, atol=1e-5)

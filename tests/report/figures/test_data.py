@@ -177,7 +177,7 @@ def test_checks_that_dropped_nothing_are_a_sentence_and_no_empty_chart(section, 
 
 def test_checks_are_shown_by_check_and_by_product_type(run):
     report = json.loads((run / "metrics/data/generate.json").read_text())
-    dropped = report["dropped"] | {"not_one_word": 40, "none_like": 60}
+    dropped = report["dropped"] | {"too_many_words": 40, "none_like": 60}
     change(run, "generate", dropped=dropped, pairs=report["kept"] + 100)
     rates = pd.DataFrame(
         [("all", "all", 1000, 100, 0.1), ("generator", "a", 1000, 100, 0.1), ("prompt", "p", 900, 90, 0.1)]
@@ -193,7 +193,7 @@ def test_checks_are_shown_by_check_and_by_product_type(run):
     figure = shown(run)["checks"]
     # One generator is no comparison, and one pair is no rate.
     assert list(figure.views) == ["By check", "By prompt", "By product type"]
-    assert [row["check"] for row in values(figure.views["By check"])] == ["none like", "not one word"]
+    assert [row["check"] for row in values(figure.views["By check"])] == ["none like", "too many words"]
     assert [row["product_type"] for row in values(figure.views["By product type"])] == ["MUG", "HAT"]
     assert "drop 100" in figure.alt and "'none like' (60)" in figure.alt
 

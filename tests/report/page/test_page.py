@@ -10,7 +10,8 @@ from small_run import HOSTILE
 
 from vqatune.errors import DataError
 from vqatune.params.render import params_yaml
-from vqatune.report.page.page import to_script_json, write_page
+from vqatune.report.page.document import to_script_json
+from vqatune.report.page.page import write_page
 
 AGAIN = """
 import sys

@@ -1,6 +1,7 @@
 """API keys: where they come from, and how they stay out of everything that is written."""
 
 import os
+import re
 import shutil
 import subprocess
 from hashlib import blake2b
@@ -9,10 +10,14 @@ from pathlib import Path
 from vqatune.errors import ParameterError
 from vqatune.generation.providers import load_provider
 
+_ASSIGNMENT = re.compile(r"^(?:export\s+)?[A-Z][A-Z0-9_]*\s*=\s*")
+"""The beginning of a line of a .env file."""
+
 
 def read_keys(provider: str, folder: Path = Path()) -> list[str]:
-    """Return a provider's distinct keys: that of the environment variable, or else those in the key file, one per line.
+    """Return a provider's distinct keys: those of the environment variable, or else those in the key file.
 
+    A key stands on a line of its own, or keys are parted by commas; they may be in quotes, after `NAME=` as in a .env file.
     Blank lines and lines that start with # are ignored. A provider that needs no key has the one key ''.
 
     Raises ParameterError where a required key is missing, the file cannot be read, a key has a character that no key
@@ -34,12 +39,16 @@ def read_keys(provider: str, folder: Path = Path()) -> list[str]:
                 f"{file} cannot be read ({error.strerror}): correct its permissions, or set the environment variable "
                 f"{variable}"
             ) from error
-    found = {line.strip(): number for number, line in reversed(list(enumerate(lines, start=1)))}
-    keys = sorted((key for key in found if key and not key.startswith("#")), key=found.__getitem__)
+    found: dict[str, int] = {}
+    for number, line in enumerate(lines, start=1):
+        for key in _keys_of(line):
+            found.setdefault(key, number)
+    keys = list(found)
     for key in keys:
-        if not (key.isascii() and key.isprintable()) or " " in key:
+        if not re.fullmatch(r"[!-~]+", key) or re.search(r"[\"'`,;<>{}()\\]", key):
             raise ParameterError(
-                f"{where}: line {found[key]} is no key: a key has neither spaces nor characters beyond ASCII"
+                f"{where}: line {found[key]} is no key: a key has letters, digits, and signs such as - and _, and neither "
+                "spaces nor quotes"
             )
     if keys or not info.key_required:
         return keys or [""]
@@ -47,6 +56,20 @@ def read_keys(provider: str, folder: Path = Path()) -> list[str]:
         f"generate.provider is {provider!r}, which needs a key: set the environment variable {variable}, or put it on "
         f"a line of {name} (git ignores that file{'; the one that is here holds none' if file.exists() else ''})"
     )
+
+
+def _keys_of(line: str) -> list[str]:
+    """Return the keys on a line, as they are meant: without NAME=, quotes and the commas between them."""
+    text = line.strip()
+    if text.startswith("#"):
+        return []
+    text = _unquoted(_ASSIGNMENT.sub("", text))
+    return [key for part in re.split("[,;]", text) if (key := _unquoted(part.strip()))]
+
+
+def _unquoted(text: str) -> str:
+    inner = text[1:-1]
+    return inner.strip() if len(text) > 1 and text[0] == text[-1] in "\"'" and text[0] not in inner else text
 
 
 def key_mark(key: str) -> str:

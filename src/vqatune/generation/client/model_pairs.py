@@ -6,6 +6,7 @@ Replies are stored raw and parsed anew in every run, so a changed check or repai
 import asyncio
 from array import array
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,9 +19,10 @@ from vqatune.generation.client.image_requests import ImageRequest, RequestPlan, 
 from vqatune.generation.client.key_pool import KeyPool, PooledKey
 from vqatune.generation.client.rate_limiter import RateLimiter
 from vqatune.generation.client.scheduler import Scheduler
+from vqatune.generation.client.sent_pictures import as_sent, can_be_sent
 from vqatune.generation.client.usage import Usage, dollars, reply_settings
 from vqatune.generation.prompts.prompt import fence, load_prompt
-from vqatune.generation.providers import ParsedReply, load_provider, mime_type
+from vqatune.generation.providers import ParsedReply, load_provider
 from vqatune.generation.replies.parsing import extract_pairs, failure_kind
 from vqatune.generation.replies.store import REPLIES, ReplyStore, reply_key
 from vqatune.loading.archive import read_bytes
@@ -45,27 +47,30 @@ def model_pairs(
     path: Path = REPLIES,
     backoff: float = 1.0,
     minute: float = 60.0,
+    pilot: bool = False,
 ) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
     """Yield the images in chunks, in the order of their image_id, each with the pairs that the model wrote.
 
     `images` has the columns of tables.SAMPLED. The pairs have image_id, place (in the reply, from 0), question, answer,
     difficulty (Int8, -1 for an invalid one), question_type (may be missing) and source (the model's name). `usage` is
-    filled as the chunks are taken. `path` is the store of replies, `backoff` the first back-off in seconds, `minute`
+    filled as the chunks are taken. `path` is the store of replies, beside which set_aside.csv names the images without
+    pairs, but those of a `pilot`, whose images are a part of the sample. `backoff` is the first back-off in seconds, `minute`
     the length of a minute in seconds (tests use shorter ones).
 
     Raises ParameterError where there is no key, the server rejects all of them, or rejects the model; DataError where
     replies cannot be stored; Stopped at a signal. All replies received by then are stored.
     """
-    prompt = load_prompt(params.prompt_file or params.prompt, params.reply_format)
+    prompt = load_prompt(params.prompt_file or params.prompt, params.reply_format, params.answer_words)
     provider = load_provider(params.provider)
     if not images["image_id"].is_monotonic_increasing:
         images = images.sort_values("image_id", kind="stable")
     usage.about = reply_settings(params, compute, prompt)
     with ReplyStore(path) as store:
-        keys, missing, progress = _find_missing(images, usage, params.attempts, provider.parse_reply, store)
-        if len(missing):
-            image_requests = _image_requests(images, keys, missing)
-            check = partial(_count_kept, images, params.model)
+        found = find_missing(images, usage, params.attempts, provider.parse_reply, store)
+        keys, progress = found.keys, found.progress
+        if len(found.missing):
+            image_requests = _image_requests(images, keys, found.missing)
+            check = partial(_count_kept, images, params.model, params.answer_words)
             plan = RequestPlan(
                 image_requests, progress, prompt, usage.about, params, compute, store, check, backoff, minute
             )
@@ -79,38 +84,53 @@ def model_pairs(
                     run_batch_jobs(plan)
                 else:
                     _run_requests(plan)
-        reasons = []
         for start in range(0, len(images), IMAGES_PER_CHUNK):
             positions = slice(start, start + IMAGES_PER_CHUNK)
             chunk = images.iloc[positions]
             pairs, kinds = _parse_chunk(chunk, keys[positions], params, provider.parse_reply, store, usage)
-            reasons += [(name, kind) for name, kind in zip(chunk["image_id"], kinds, strict=True) if kind]
+            usage.reasons |= {name: kind for name, kind in zip(chunk["image_id"], kinds, strict=True) if kind}
             yield chunk, pairs
         usage.tallies = store.tallies(usage.about)
-    write_csv(pd.DataFrame(reasons, columns=["image_id", "reason"]), path.with_name("set_aside.csv"))
+    if not pilot:
+        set_aside = pd.DataFrame(usage.reasons.items(), columns=["image_id", "reason"])
+        write_csv(set_aside, path.with_name("set_aside.csv"))
 
 
-def _find_missing(
+@dataclass(frozen=True)
+class FoundReplies:
+    """The stored replies of some images, and what is missing."""
+
+    keys: list[bytes]
+    """Each image's reply key, b'' for a format that no model takes."""
+    missing: pd.Series
+    """The images to request: by their position among the images, the number of their earlier replies (int64)."""
+    progress: RequestProgress
+    """Images in all and done, by distinct keys; pairs and tokens of all replies."""
+    replied: int
+    """Distinct keys with a reply, whatever it holds."""
+    replies: int
+
+
+def find_missing(
     images: pd.DataFrame,
     usage: Usage,
     attempts: int,
     parse_reply: ParseReply,
     store: ReplyStore,
-) -> tuple[list[bytes], pd.Series, RequestProgress]:
-    """Return every image's reply key (b'' for a format that no model takes), the images to request, and the figures.
+) -> FoundReplies:
+    """Return which images have replies, and which are to be requested; images that share a key are requested once.
 
-    The images to request are a Series: by position in `images`, the number of their earlier replies (int64). Images
-    that share a key are requested once.
+    `images` has the columns of tables.SAMPLED, `usage` the settings of the replies; its `shared` is filled.
     """
     keys: list[bytes] = []
     # For a whole catalogue, lists of Python integers would take ten times as much memory.
     places, tries = array("q"), array("q")
-    pairs = input_tokens = output_tokens = 0
+    pairs = input_tokens = output_tokens = replied = replies_in_all = 0
     seen: set[bytes] = set()
     starts = range(0, len(images), IMAGES_PER_CHUNK)
     for start in track(starts, "looking for replies", total=len(starts)):
         chunk = images.iloc[start : start + IMAGES_PER_CHUNK]
-        found = [_key(image, usage.about) for image in chunk.itertuples(index=False)]
+        found = [image_key(image, usage.about) for image in chunk.itertuples(index=False)]
         wanted = sorted({key for key in found if key})
         replies, set_aside = store.load(wanted), store.reasons(wanted, attempts)
         for place, key in enumerate(found, start=start):
@@ -119,6 +139,7 @@ def _find_missing(
             elif key:
                 seen.add(key)
                 kept = [parse_reply(reply) for reply in replies.get(key, [])]
+                replied, replies_in_all = replied + bool(kept), replies_in_all + len(kept)
                 input_tokens += sum(parsed.input_tokens for parsed in kept)
                 output_tokens += sum(parsed.output_tokens for parsed in kept)
                 if found_pairs := next(
@@ -133,12 +154,14 @@ def _find_missing(
                     tries.append(len(kept))
         keys += found
     progress = RequestProgress(len(seen), len(seen) - len(places), pairs, input_tokens, output_tokens)
-    return keys, pd.Series(tries, index=places, dtype="int64"), progress
+    missing = pd.Series(tries, index=places, dtype="int64")
+    return FoundReplies(keys, missing, progress, replied, replies_in_all)
 
 
-def _key(image: Any, about: str) -> bytes:
+def image_key(image: Any, about: str) -> bytes:
+    """Return the reply key of an image (a row of tables.SAMPLED), b'' for a format that no model takes."""
     content = read_bytes(image.archive, image.offset, image.length)
-    return reply_key(content, _fenced(image), about) if mime_type(content) else b""
+    return reply_key(content, _fenced(image), about) if can_be_sent(content) else b""
 
 
 def _fenced(image: Any) -> str:
@@ -146,7 +169,7 @@ def _fenced(image: Any) -> str:
 
 
 def _load(image: Any) -> tuple[bytes, str]:
-    return read_bytes(image.archive, image.offset, image.length), _fenced(image)
+    return as_sent(read_bytes(image.archive, image.offset, image.length)), _fenced(image)
 
 
 def _image_requests(images: pd.DataFrame, keys: list[bytes], missing: pd.Series) -> Iterator[ImageRequest]:
@@ -157,11 +180,16 @@ def _image_requests(images: pd.DataFrame, keys: list[bytes], missing: pd.Series)
             yield ImageRequest(image.image_id, image.product_type, keys[place], tries, partial(_load, image))
 
 
-def _count_kept(images: pd.DataFrame, source: str, replies: list[tuple[str, list[dict[str, Any]]]]) -> int:
+def _count_kept(
+    images: pd.DataFrame,
+    source: str,
+    answer_words: int | None,
+    replies: list[tuple[str, list[dict[str, Any]]]],
+) -> int:
     """Return how many of the pairs pass the checks; their listings are looked up in `images`."""
-    pairs = _pair_table([row for image_id, pairs in replies for row in _rows(image_id, pairs)], source)
+    pairs = pair_table([row for image_id, pairs in replies for row in pair_rows(image_id, pairs)], source)
     about = images[images["image_id"].isin(pairs["image_id"])]
-    return int(clean_and_check(pairs, about)["check"].isna().sum()) if len(pairs) else 0
+    return int(clean_and_check(pairs, about, answer_words)["check"].isna().sum()) if len(pairs) else 0
 
 
 def _run_requests(plan: RequestPlan) -> None:
@@ -218,7 +246,7 @@ def _parse_chunk(
         if found:
             kind, reason = "repaired" if found.repairs else "as_asked", ""
             usage.repairs.update(found.repairs)
-            rows += _rows(image_id, found.pairs)
+            rows += pair_rows(image_id, found.pairs)
         elif not key:
             kind = reason = "unsupported image"
         else:
@@ -227,17 +255,19 @@ def _parse_chunk(
             )
         usage.kinds[kind] += 1
         reasons.append(reason)
-    return _pair_table(rows, params.model), reasons
+    return pair_table(rows, params.model), reasons
 
 
-def _rows(image_id: str, pairs: list[dict[str, Any]]) -> list[tuple]:
+def pair_rows(image_id: str, pairs: list[dict[str, Any]]) -> list[tuple]:
+    """Return the rows of `pair_table` of the pairs of a reply."""
     return [
         (image_id, place, pair["question"], pair["answer"], pair["difficulty"], pair["question_type"])
         for place, pair in enumerate(pairs)
     ]
 
 
-def _pair_table(rows: list[tuple], source: str | None) -> pd.DataFrame:
+def pair_table(rows: list[tuple], source: str | None) -> pd.DataFrame:
+    """Return the pairs of a model as `model_pairs` gives them."""
     columns = ["image_id", "place", "question", "answer", "difficulty", "question_type"]
     frame = pd.DataFrame(rows, columns=columns).assign(source=source)
     texts = ["image_id", "question", "answer", "question_type", "source"]

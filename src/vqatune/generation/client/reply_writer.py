@@ -55,6 +55,7 @@ class ReplyWriter:
         amounts = Counter({f"failed: {kind}": count for kind, count in progress.failures.items()})
         amounts["requests"] = sum(pooled_key.sent for pooled_key in keys)
         amounts["seconds"] = progress.seconds
+        amounts["timed replies"], amounts["reply seconds"] = progress.replies, progress.reply_seconds
         changed = {name: amount - self._counted[name] for name, amount in amounts.items()}
         self._counted = amounts
         sent = {

@@ -193,6 +193,7 @@ class Scheduler:
             self._wait_after(waiting, failure, pooled_key, sent)
             return None
         self._faults = 0
+        self.progress.reply_seconds += self._key_pool.clock() - sent
         self._key_pool.succeeded(pooled_key, self._read(reply).input_tokens)
         return reply
 

@@ -24,6 +24,8 @@ class Usage:
     input_tokens: int = 0
     output_tokens: int = 0
     tallies: dict[str, float] = field(default_factory=dict)
+    reasons: dict[str, str] = field(default_factory=dict)
+    """image_id → why it has no pairs."""
     shared: set[bytes] = field(default_factory=set)
     """Reply keys that several images share."""
     _counted: set[bytes] = field(default_factory=set)
@@ -45,14 +47,18 @@ class Usage:
 
     def summary(self, price: PriceParams) -> dict[str, Any]:
         """Return the usage of all runs so far; without new requests it stays the same."""
-        tallies = dict(self.tallies)
-        requests, seconds = int(tallies.pop("requests", 0)), tallies.pop("seconds", 0.0)
+        requests, seconds = int(self.tallies.get("requests", 0)), self.tallies.get("seconds", 0.0)
+        failed = "failed: "
         cost = dollars(price, self.input_tokens, self.output_tokens)
         return {
             "images_failed": self.failed,
             "requests": requests,
             "replies": self.replies,
-            "failures": {name.removeprefix("failed: "): int(count) for name, count in tallies.items()},
+            "failures": {
+                name.removeprefix(failed): int(count)
+                for name, count in self.tallies.items()
+                if name.startswith(failed)
+            },
             "input_tokens": self.input_tokens,
             "output_tokens": self.output_tokens,
             "cost_usd": None if cost is None else round(cost, 4),

@@ -53,8 +53,19 @@ def prompt_names() -> list[str]:
     return sorted(path.name.removesuffix(".md") for path in folder.iterdir() if path.name.endswith(".md"))
 
 
-def load_prompt(name: str, form: str) -> Prompt:
+_ONE_WORD = "a single word or a single number: no unit, no punctuation, no hyphenated chain of words."
+"""What the prompts of the package ask an answer to be."""
+_FEW_WORDS = (
+    "at most {most} words, or a number with its unit: no sentence, no list, no punctuation around it."
+)
+_ANY_WORDS = "as short as it can be, a word or a few, or a number with its unit: no sentence, no punctuation around it."
+
+
+def load_prompt(name: str, form: str, answer_words: int | None = 1) -> Prompt:
     """Return a prompt by its name, such as 'varied-v1', or a prompt of your own by the path of its .md file.
+
+    A prompt of the package asks for answers of at most `answer_words` words (None: short ones); your own says itself what
+    it wants.
 
     Raises ParameterError where there is none.
     """
@@ -73,6 +84,9 @@ def load_prompt(name: str, form: str) -> Prompt:
             "file of your own by generate.prompt_file"
         )
     text = resources.files("vqatune.generation.prompts").joinpath(f"{name}.md").read_text("utf-8")
+    if answer_words != 1:
+        wanted = _ANY_WORDS if answer_words is None else _FEW_WORDS.format(most=answer_words)
+        text = text.replace(_ONE_WORD, wanted)
     return Prompt(name, text.strip(), form)
 
 

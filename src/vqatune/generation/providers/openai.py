@@ -20,9 +20,11 @@ from vqatune.generation.providers.openai_errors import (
     Dialect,
     connection_error,
     dialect_changes,
+    error_status,
     read_error,
     server_error,
 )
+from vqatune.generation.replies.thoughts import without_thoughts
 from vqatune.params import ComputeParams, GenerateParams
 from vqatune.runtime.extras import naming_extras
 
@@ -97,7 +99,7 @@ async def connect(params: GenerateParams, compute: ComputeParams) -> AsyncIterat
                 failure = connection_error(error, key)
             if failure:
                 raise failure
-            return _parsed(content)
+            return _parsed(content, key, params)
 
         yield ask
 
@@ -135,17 +137,19 @@ def _closed(schema: Any) -> Any:
     return {name: _closed(part) for name, part in schema.items()} | extra
 
 
-def _parsed(content: bytes) -> dict[str, Any]:
+def _parsed(content: bytes, key: str, params: GenerateParams) -> dict[str, Any]:
     try:
         reply = json.loads(content)
     except (ValueError, RecursionError):
         reply = None
-    choices = reply.get("choices") if isinstance(reply, dict) else None
-    if not (isinstance(choices, list) and choices):
-        raise TransientError(
-            "not a reply", "something else than a reply came back: is generate.endpoint right?"
-        )
-    return reply
+    reply = reply if isinstance(reply, dict) else {}
+    choices = reply.get("choices")
+    if isinstance(choices, list) and choices:
+        return reply
+    if isinstance(reply.get("error"), dict | str):
+        # Gateways such as OpenRouter send the errors of the servers behind them with status 200.
+        raise server_error(error_status(reply["error"]), {}, read_error(content, key), params)
+    raise TransientError("not a reply", "something else than a reply came back: is generate.endpoint right?")
 
 
 def parse_reply(reply: dict[str, Any]) -> ParsedReply:
@@ -155,6 +159,9 @@ def parse_reply(reply: dict[str, Any]) -> ParsedReply:
     message, usage = choice.get("message"), usage if isinstance(usage, dict) else {}
     message = message if isinstance(message, dict) else {}
     text, reason = _text(message.get("content")), choice.get("finish_reason")
+    if not text and reason != "length":
+        # vLLM's reasoning parsers may take the answer for a thought.
+        text = _text(message.get("reasoning_content")) or _text(message.get("reasoning"))
     if message.get("refusal"):
         finish = "safety"
     elif isinstance(reason, str) and reason:
@@ -168,11 +175,7 @@ def _text(content: Any) -> str:
     parts = content if isinstance(content, list) else [content]
     texts = [part.get("text") if isinstance(part, dict) else part for part in parts]
     text = "".join(text for text in texts if isinstance(text, str)).strip()
-    if text.startswith("<think>"):
-        text = text.partition("</think>")[2]
-    elif not text.startswith(("{", "[", "`")):
-        # Some servers put the opening tag into the prompt, so that the reply has only the closing one.
-        text = text.rpartition("</think>")[2]
+    text = without_thoughts(text)
     # JSON can hold a lone surrogate, which UTF-8 cannot.
     return text.strip().encode("utf-8", "replace").decode("utf-8")
 

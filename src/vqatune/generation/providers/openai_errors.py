@@ -63,6 +63,14 @@ def read_error(content: bytes, key: str) -> ErrorBody:
     return ErrorBody(_line(said, key), _line(names, key), str(error.get("param")))
 
 
+def error_status(error: Any) -> int:
+    """Return the HTTP status that an error in a body names as its code; 500 where it names none."""
+    code = error.get("code") or error.get("status") if isinstance(error, dict) else None
+    if isinstance(code, str) and code.isdecimal():
+        code = int(code)
+    return code if isinstance(code, int) and 400 <= code < 600 else 500
+
+
 def _line(said: Any, key: str) -> str:
     text = " ".join(said.encode("utf-8", "replace").decode().split()) if isinstance(said, str) else ""
     if key:
@@ -79,6 +87,10 @@ _NO_VISION = (
     r"image input is not supported|not a multi-?modal model|at most 0 image|found that support image input"
 )
 _NO_VISION += r"|not support (vision|multi-?modal|images?( inputs?)?)\b(?! (format|type|of))|image_url is only supported"
+_NO_VISION += r"|unsupported content (part )?type\b.{0,20}image|missing data required for image|not support.{0,20}image_url"
+_NO_VISION += (
+    r"|(unknown|invalid|unexpected) .{0,40}\bimage_url\b|mmproj|cannot (read|process|see|handle) images?\b"
+)
 _FORMAT = r"response_?format|json_schema|json_object|structured[ _]output|guided[ _](json|decoding)|grammar"
 _SAFETY = (
     r"content[_ ](policy|filter|management)|responsible ?ai|\bsafety\b|moderation|was flagged|usage polic"

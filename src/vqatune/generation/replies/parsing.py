@@ -11,6 +11,7 @@ from vqatune.generation.providers import ParsedReply
 from vqatune.generation.replies.loose_json import DEEPEST, Doubled, Members, read_json, read_values
 from vqatune.generation.replies.pair_fields import field_named, make_pair
 from vqatune.generation.replies.text_formats import parse_text
+from vqatune.generation.replies.thoughts import without_thoughts
 
 REPAIRS = {
     "fences": "Markdown fences, or prose or thoughts around the pairs",
@@ -62,11 +63,10 @@ def parse_pairs(text: str, cut: bool = False) -> ParsedPairs:
     if pairs is not None:
         return ParsedPairs(pairs, ())
     repairs: set[str] = set()
-    if text.lstrip().startswith("<think>"):
-        _, closed, text = text.rpartition("</think>")
+    answer = without_thoughts(text)
+    if answer != text.strip():
         repairs.add("fences")
-        if not closed:
-            return ParsedPairs([], ())
+        text = answer
     found = read_values(text)
     if found is not None:
         values, more = found

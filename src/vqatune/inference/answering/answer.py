@@ -24,6 +24,17 @@ class Answer:
     """Where all choices were scored: the answer's share of their total probability."""
 
 
+@dataclass(frozen=True)
+class AskedQuestion:
+    """A question, and which answers to it are wanted."""
+
+    question: str
+    choices: tuple[str, ...] | None = None
+    """The answers to choose from; None for an answer in the model's words."""
+    count: int = 1
+    """The most answers."""
+
+
 def make_answer(question: str, text: str, log_probability: float) -> Answer:
     """Make an answer without a share."""
     return Answer(question, text, math.exp(log_probability), log_probability)

@@ -15,7 +15,14 @@ from typing import Any
 import torch
 
 from vqatune.errors import DataError, ImageError
-from vqatune.inference.answering.answer import Answer, by_share, check_choices, check_question, make_answer
+from vqatune.inference.answering.answer import (
+    Answer,
+    AskedQuestion,
+    by_share,
+    check_choices,
+    check_question,
+    make_answer,
+)
 from vqatune.inference.answering.answer_batches import MicroBatching, answer_in_micro_batches
 from vqatune.inference.answering.image_input import ImageInput, open_image
 from vqatune.inference.answering.load_version import load_version
@@ -37,6 +44,7 @@ from vqatune.models.family import (
 )
 from vqatune.models.packing import PackedBatch, pack_batch, to_device
 from vqatune.models.prepare import autocast, prepare_model
+from vqatune.models.quantization import check_quantization
 from vqatune.params import ComputeParams
 
 _logger = logging.getLogger(__name__)
@@ -76,7 +84,7 @@ class Answerer:
         Args:
             folder: an adapter (models/v13), the base itself (models/base), or what `vqatune export` wrote.
             base: an adapter's base model; None for the folder `base` beside it.
-            compute: device and precision; None for a GPU where there is one, in float32, with torch's number of threads.
+            compute: device, precision and quantization; None for a GPU where there is one, in float32, with torch's number of threads.
             max_answer_tokens: the maximum length of an answer, its end token included.
             beams: of beam search; 1 for greedy search.
             images_per_micro_batch: the most images in a micro-batch.
@@ -84,7 +92,8 @@ class Answerer:
 
         Raises:
             ModelError: the folder holds no model, or not one of this base.
-            ParameterError: the device is absent.
+            ParameterError: the device is absent, or compute.quantization impossible on it.
+            MissingExtraError: bitsandbytes, which quantizes, is not installed.
         """
         self.compute = compute or ComputeParams(
             device="auto",
@@ -96,8 +105,12 @@ class Answerer:
         # Keep the caller's random state.
         with torch.random.fork_rng(devices=[]):
             self.device = start(self.compute, 0, "answering")
+            check_quantization(self.compute, self.device)
             model, self.encoder = load_version(
-                Path(folder), None if base is None else Path(base), PRECISIONS[self.compute.precision]
+                Path(folder),
+                None if base is None else Path(base),
+                PRECISIONS[self.compute.precision],
+                self.compute.quantization,
             )
         prepare_model(model.requires_grad_(False), self.device, self.compute.precision)
         self.model = model.eval()
@@ -129,8 +142,9 @@ class Answerer:
 
         Raises as `ask` does.
         """
-        self._candidates(choices)
-        return self._ranked(self.picture(image), [[(check_question(question), choices)]])[0]
+        self.candidates(choices)
+        states = self.states(self.picture(image))
+        return self.ranked(states, [[(check_question(question), choices)]])[0]
 
     def ask_many(
         self, images: Iterable[tuple[ImageInput, Sequence[str]]], choices: Sequence[str] | None = None
@@ -156,8 +170,8 @@ class Answerer:
         )
         if choices is None:
             self.check_generates()
-            return answer_in_micro_batches(self._micro_batching(self._generate, len), checked)
-        choose = partial(self._choose, self._candidates(choices), choices)
+            return answer_in_micro_batches(self._micro_batching(self.generate, len), checked)
+        choose = partial(self.choose, self.candidates(choices), choices)
         return answer_in_micro_batches(self._micro_batching(choose, len), checked)
 
     def choose_groups(
@@ -168,10 +182,18 @@ class Answerer:
         Choices are not checked: see `check_choices`.
         """
 
-        def best(pictures: Ragged, questions: Sequence[Sequence[ChoiceQuestion]]) -> list[Answer]:
-            return [ranked[0] for ranked in self._ranked(pictures, questions)]
+        def best(states: Ragged, questions: Sequence[Sequence[ChoiceQuestion]]) -> list[Answer]:
+            return [ranked[0] for ranked in self.ranked(states, questions)]
 
         return answer_in_micro_batches(self._micro_batching(best, _pairs), groups)
+
+    def check_asked(self, asked: AskedQuestion) -> None:
+        """Raise what `ask` raises about a question and its choices."""
+        check_question(asked.question)
+        if asked.choices is None:
+            self.check_generates()
+        else:
+            self.candidates(asked.choices)
 
     def check_generates(self) -> None:
         """Raise ParameterError where the model only ranks given answers."""
@@ -217,7 +239,9 @@ class Answerer:
             pack_batch(pictures, counts, [ids[text] for text in questions], answer_ids), self.device
         )
 
-    def _generate(self, pictures: Ragged, grouped: Sequence[Sequence[str]]) -> list[Answer]:
+    def generate(self, states: Ragged, grouped: Sequence[Sequence[str]]) -> list[Answer]:
+        """Return an answer in the model's words to each question, image by image."""
+
         def generate(batch: PackedBatch) -> Iterable[tuple[str, float]]:
             if self.beams > 1:
                 ids, sums = beam_answers(self.model, batch, self.max_answer_tokens, self.beams)
@@ -226,39 +250,42 @@ class Answerer:
             return zip(self.encoder.decode(ids), sums.double().tolist(), strict=True)
 
         questions = [question for group in grouped for question in group]
-        results = self._in_micro_batches(generate, pictures, list(map(len, grouped)), questions)
+        results = self.in_micro_batches(generate, states, list(map(len, grouped)), questions)
         return [make_answer(question, *result) for question, result in zip(questions, results, strict=True)]
 
-    def _choose(
+    def choose(
         self,
         candidates: list[list[int]],
         choices: Sequence[str],
-        pictures: Ragged,
+        states: Ragged,
         grouped: Sequence[Sequence[str]],
     ) -> list[Answer]:
+        """Return the most probable choice for each question, image by image; `candidates` are the choices' ids."""
+
         def choose(batch: PackedBatch) -> Iterable[tuple[str, float]]:
             chosen, sums = ranked_answers(self.model, batch, candidates)
             return zip([choices[index] for index in chosen.tolist()], sums.double().tolist(), strict=True)
 
         questions = [question for group in grouped for question in group]
-        results = self._in_micro_batches(choose, pictures, list(map(len, grouped)), questions)
+        results = self.in_micro_batches(choose, states, list(map(len, grouped)), questions)
         return [make_answer(question, *result) for question, result in zip(questions, results, strict=True)]
 
-    def _ranked(self, pictures: Ragged, grouped: Sequence[Sequence[ChoiceQuestion]]) -> list[list[Answer]]:
+    def ranked(self, states: Ragged, grouped: Sequence[Sequence[ChoiceQuestion]]) -> list[list[Answer]]:
+        """Return all choices of each question with their shares, the most probable first, image by image."""
         if ranking := ranking_family_of(self.model):
-            return self._ranked_together(ranking, pictures, grouped)
+            return self._ranked_together(ranking, states, grouped)
 
         def score(batch: PackedBatch) -> list[float]:
             return answer_log_probabilities(self.model, batch).double().tolist()
 
         pairs = [(question, choice) for group in grouped for question, choices in group for choice in choices]
         questions, answers = zip(*pairs, strict=True)
-        sums = self._in_micro_batches(score, pictures, list(map(_pairs, grouped)), questions, answers)
+        sums = self.in_micro_batches(score, states, list(map(_pairs, grouped)), questions, answers)
         scored = iter(map(make_answer, questions, answers, sums))
         return [by_share([next(scored) for _ in choices]) for group in grouped for _, choices in group]
 
     def _ranked_together(
-        self, family: RankingFamily, pictures: Ragged, grouped: Sequence[Sequence[ChoiceQuestion]]
+        self, family: RankingFamily, states: Ragged, grouped: Sequence[Sequence[ChoiceQuestion]]
     ) -> list[list[Answer]]:
         """Rank by a family whose log-probabilities are over all choices of a question."""
         questions, choices = zip(*(pair for group in grouped for pair in group), strict=True)
@@ -268,28 +295,41 @@ class Answerer:
             own = list(islice(upcoming, batch.pairs))
             return candidate_log_probabilities(family, self.model, batch, own).double().tolist()
 
-        found = self._in_micro_batches(score, pictures, list(map(len, grouped)), questions)
+        found = self.in_micro_batches(score, states, list(map(len, grouped)), questions)
         return [
             by_share([make_answer(question, text, value) for text, value in zip(own, values, strict=False)])
             for question, own, values in zip(questions, choices, found, strict=True)
         ]
 
     @torch.inference_mode()
-    def _in_micro_batches(
+    def states(self, pictures: Ragged) -> Ragged:
+        """Return the states of preprocessed images, on the model's device."""
+        with autocast(self.device, self.compute.precision):
+            on_device = pictures.map(lambda tensor: tensor.to(self.device))
+            vision_options = VisionOptions(compiled=self.compute.compile)
+            return family_of(self.model).encode_images(self.model, on_device, vision_options)
+
+    @torch.inference_mode()
+    def in_micro_batches(
         self,
         infer: Callable[[PackedBatch], Iterable[Any]],
-        pictures: Ragged,
+        states: Ragged,
         counts: Sequence[int],
         questions: Sequence[str],
         answers: Sequence[str] | None = None,
     ) -> list[Any]:
-        """Return the results of `infer` for all pairs, encoding images once and cutting pairs into micro-batches."""
+        """Return the results of `infer` for all pairs, in micro-batches of pairs.
+
+        Args:
+            infer: returns a result for each pair of a batch.
+            states: of the images.
+            counts: the number of pairs of each image, at least one.
+            questions: of all pairs, image by image.
+            answers: of all pairs, to score given answers.
+        """
         owners = [image for image, count in enumerate(counts) for _ in range(count)]
         results: list[Any] = []
         with autocast(self.device, self.compute.precision):
-            vision_options = VisionOptions(compiled=self.compute.compile)
-            on_device = pictures.map(lambda tensor: tensor.to(self.device))
-            states = family_of(self.model).encode_images(self.model, on_device, vision_options)
             for first in range(0, len(owners), self.pairs_per_micro_batch):
                 part = slice(first, first + self.pairs_per_micro_batch)
                 images = range(owners[part][0], owners[part][-1] + 1)
@@ -301,11 +341,17 @@ class Answerer:
     def _micro_batching(
         self, answer: Callable[..., list[Answer]], size: Callable[[Sequence[Any]], int]
     ) -> MicroBatching:
+        """Return how micro-batches are answered, by a function of the images' states and their questions."""
+
+        def encode_and_answer(pictures: Ragged, grouped: list[Sequence[Any]]) -> list[Answer]:
+            return answer(self.states(pictures), grouped)
+
         return MicroBatching(
-            self.picture, answer, size, self.images_per_micro_batch, self.pairs_per_micro_batch
+            self.picture, encode_and_answer, size, self.images_per_micro_batch, self.pairs_per_micro_batch
         )
 
-    def _candidates(self, choices: Sequence[str]) -> list[list[int]]:
+    def candidates(self, choices: Sequence[str]) -> list[list[int]]:
+        """Return the choices' token ids; raises DataError as `ask` does about choices."""
         check_choices(choices)
         candidates = self.encoder.answers(list(choices))
         # Sorting makes duplicates adjacent.

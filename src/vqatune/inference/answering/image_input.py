@@ -1,7 +1,4 @@
-"""Images from users: files, folders, URLs and uploads; within size limits, and upright by their EXIF orientation.
-
-The catalogue's images, by contrast, are used as stored by every stage: they have no EXIF orientation.
-"""
+"""Images from users: files, folders, URLs and uploads, within size limits; they are decoded as the catalogue's."""
 
 import re
 import time
@@ -14,7 +11,7 @@ import urllib3
 from PIL import Image, UnidentifiedImageError
 
 from vqatune.errors import DataError, ImageError
-from vqatune.loading.pictures import DECODE_ERRORS, FORMATS, to_rgb
+from vqatune.loading.pictures import DECODE_ERRORS, FORMAT_NAMES, FORMATS, as_seen
 
 ImageInput = Image.Image | bytes | str | Path
 """An opened image, the bytes of a file, or a path or URL."""
@@ -28,28 +25,17 @@ SECONDS_IN_ALL = 60
 MOST_REDIRECTS = 5
 
 _URL = re.compile("https?://", re.IGNORECASE)
-_ORIENTATION = 0x0112
-_TRANSPOSITIONS = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
-"""EXIF orientation → the transposition that makes the image upright."""
 
 
 def open_image(image: ImageInput) -> Image.Image:
-    """Return an image in RGB, upright.
+    """Return an image in RGB, upright and on white.
 
     Raises ImageError where it is missing, does not open, or is larger than MOST_BYTES or MOST_PIXELS (an opened image
     may have any size).
     """
     if isinstance(image, Image.Image):
         try:
-            return _upright(to_rgb(image), _orientation(image))
+            return as_seen(image)
         except DECODE_ERRORS as error:
             raise ImageError(f"the picture does not open: {error}") from error
     if isinstance(image, bytes):
@@ -62,7 +48,7 @@ def open_image(image: ImageInput) -> Image.Image:
 
 
 def decode_image(content: bytes, name: str = "the picture", most_pixels: int = MOST_PIXELS) -> Image.Image:
-    """Decode the bytes of an image file to RGB, upright.
+    """Decode the bytes of an image file to RGB, upright and on white.
 
     The size is checked before decoding, so that a small file cannot fill the memory (a decompression bomb). Raises
     ImageError, which names the image `name`, where it is too large or does not open.
@@ -77,13 +63,11 @@ def decode_image(content: bytes, name: str = "the picture", most_pixels: int = M
                 width, height = opened.size
                 if width * height > most_pixels:
                     raise ImageError(_too_many_pixels(name, most_pixels))
-                return _upright(to_rgb(opened), _orientation(opened))
+                return as_seen(opened)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise ImageError(_too_many_pixels(name, most_pixels)) from error
     except UnidentifiedImageError as error:
-        raise ImageError(
-            f"{name} is no JPEG, PNG, WebP, GIF or BMP: give a picture in one of these"
-        ) from error
+        raise ImageError(f"{name} is no {FORMAT_NAMES}: give a picture in one of these") from error
     except DECODE_ERRORS as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise ImageError(f"{name} does not open ({reason}): it is damaged or cut") from error
@@ -156,25 +140,6 @@ def _fetch(url: str) -> bytes:
         raise ImageError(f"{url} cannot be reached: check the address and the network") from error
     except (requests.RequestException, ValueError) as error:
         raise ImageError(f"{url} cannot be fetched ({error}): check the address") from error
-
-
-def _orientation(image: Image.Image) -> int:
-    # getexif would decode a PNG without EXIF data.
-    if "exif" not in image.info:
-        return 1
-    try:
-        return image.getexif().get(_ORIENTATION, 1)
-    except DECODE_ERRORS:
-        # The EXIF data is damaged, not the image.
-        return 1
-
-
-def _upright(image: Image.Image, orientation: int) -> Image.Image:
-    transposition = _TRANSPOSITIONS.get(orientation)
-    upright = image if transposition is None else image.transpose(transposition)
-    # A reader of the EXIF data would transpose it again.
-    upright.info.pop("exif", None)
-    return upright
 
 
 def _too_many_bytes(name: str) -> str:

@@ -15,18 +15,24 @@ from vqatune.models import lora
 from vqatune.models.adapter_precision import merge
 from vqatune.models.checkpoint import fingerprint, fingerprinted_files, load_model
 from vqatune.models.encoder import Encoder, load_encoder
+from vqatune.models.prepare import adapter_weights
+from vqatune.models.quantization import WHOLE
 from vqatune.training.chain_state import read_chain_state
 
 
 def load_version(
-    folder: Path, base: Path | None = None, dtype: torch.dtype = torch.float32
+    folder: Path,
+    base: Path | None = None,
+    dtype: torch.dtype = torch.float32,
+    quantization: str = WHOLE,
 ) -> tuple[nn.Module, Encoder]:
-    """Return a version, its adapter merged, and the encoder of its images and texts.
+    """Return a version, and the encoder of its images and texts; its adapter is merged, unless the base is quantized.
 
     Args:
         folder: an adapter (models/v13), or a whole checkpoint: the base (models/base), or a merged export.
         base: the checkpoint that the adapter is for; None for the folder `base` beside it.
         dtype: of the weights.
+        quantization: of the linear layers, as compute.quantization.
 
     Raises:
         ModelError: there is no model in the folder, it is incomplete, or the adapter is for another base (without
@@ -41,7 +47,7 @@ def load_version(
             )
         if base is not None:
             raise ModelError(f"{folder} is a whole model: it takes no base")
-        return load_model(folder, dtype), load_whole_encoder(folder)
+        return load_model(folder, dtype, quantization), load_whole_encoder(folder)
     base = folder.parent / "base" if base is None else base
     if not base.is_dir():
         raise ModelError(
@@ -52,6 +58,10 @@ def load_version(
         raise ModelError(
             f"{base}, the base model of the adapter {folder}, lacks config.json: run `dvc checkout`"
         )
+    if quantization != WHOLE:
+        model = load_model(base, dtype, quantization)
+        _check_same_base(folder, base)
+        return attach_adapter(model, folder), load_whole_encoder(folder)
     # As it is stored: what the adapter is merged into must not be rounded before.
     model = load_model(base, None)
     _check_same_base(folder, base)
@@ -87,6 +97,15 @@ def merge_adapter(model: nn.Module, adapter: Path, dtype: torch.dtype | None = N
         return merge(adapted, dtype, check=True)
     except ValueError as error:
         raise ModelError(f"{adapter} holds weights that are not finite: run its train stage again") from error
+
+
+def attach_adapter(model: nn.Module, adapter: Path) -> nn.Module:
+    """Return the base model with an adapter's layers in it, which are in float32; raises ModelError as `merge_adapter`."""
+    with _offline():
+        adapted = lora.load_adapter(model, adapter)
+    if not all(weight.isfinite().all() for weight in adapter_weights(adapted)):
+        raise ModelError(f"{adapter} holds weights that are not finite: run its train stage again")
+    return adapted.get_base_model()
 
 
 def load_whole_encoder(folder: Path) -> Encoder:

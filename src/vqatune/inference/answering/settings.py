@@ -42,17 +42,21 @@ class Settings:
         )
 
 
-def own_settings(device: str | None = None) -> Settings:
+def own_settings(device: str | None = None, quantization: str | None = None) -> Settings:
     """Return the settings of the repository in the current folder, or the defaults outside of one.
+
+    `device` and `quantization` take the place of those of compute, where they are given.
 
     Raises ParameterError where params.yaml is not valid, DataError where the list of candidates is missing.
     """
+    given = {"device": device, "quantization": quantization}
+    given = {name: value for name, value in given.items() if value is not None}
     # Other projects that use DVC have a params.yaml, too.
     if not Path("stages/predict.py").exists():
         defaults = ComputeParams(
             device="auto", precision="float32", threads=workers(), compile=False, loader_processes=0
         )
-        return Settings(None if device is None else defaults.model_copy(update={"device": device}))
+        return Settings(defaults.model_copy(update=given) if given else None)
     params = load_params()
     predict, choices = params.predict, None
     if predict.mode == "rank":
@@ -60,7 +64,7 @@ def own_settings(device: str | None = None) -> Settings:
 
         choices = read_candidates(predict, Path("data/train.parquet"))
     return Settings(
-        params.compute if device is None else params.compute.model_copy(update={"device": device}),
+        params.compute.model_copy(update=given),
         predict.max_answer_tokens,
         predict.beams,
         predict.images_per_step,

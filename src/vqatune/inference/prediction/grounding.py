@@ -20,7 +20,8 @@ from vqatune.inference.prediction.micro_batches import InferenceModel, run_infer
 from vqatune.inference.prediction.ranking import Candidates, chosen_log_probabilities
 from vqatune.models.family import RankingFamily, family_of, image_states_of, ranking_family_of
 from vqatune.models.packing import PackedBatch
-from vqatune.models.prepare import autocast
+from vqatune.models.prepare import autocast, cast_to_float32
+from vqatune.models.quantization import count_weights
 from vqatune.tables.hash_ranks import hash_ranks
 
 FOILS = 4
@@ -127,10 +128,10 @@ def measure_grounding(
         questions["prediction"] = answers
         score = partial(_score_written, inference.model)
     parts = [inference.model.get_submodule(part) for part in family_of(inference.model).PARTS.text]
-    large = sum(weight.numel() for part in parts for weight in part.parameters()) > FLOAT32_UP_TO
+    large = sum(map(count_weights, parts)) > FLOAT32_UP_TO
     low = large and inference.params.compute.precision != "float32"
     for part in parts if not low else []:
-        part.float()
+        cast_to_float32(part)
     scored = run_inference(
         inference,
         questions,

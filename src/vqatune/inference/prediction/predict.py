@@ -15,6 +15,7 @@ from accelerate import PartialState
 from vqatune.errors import DataError, ImageError
 from vqatune.inference.prediction.decoding import beam_answers, greedy_answers, ranked_answers
 from vqatune.inference.prediction.grounding import choose_items, measure_grounding
+from vqatune.inference.prediction.measurement import Measurement
 from vqatune.inference.prediction.micro_batches import InferenceModel, run_inference
 from vqatune.inference.prediction.ranking import Candidates
 from vqatune.loading.loader import ImageReader
@@ -22,10 +23,11 @@ from vqatune.models import lora
 from vqatune.models.adapter_precision import merge
 from vqatune.models.checkpoint import load_model
 from vqatune.models.device import PRECISIONS, device_name, start
-from vqatune.models.encoder import Encoder, load_encoder
+from vqatune.models.encoder import Encoder, in_words, load_encoder
 from vqatune.models.family import generating_family
 from vqatune.models.packing import PackedBatch
 from vqatune.models.prepare import autocast, prepare_model
+from vqatune.models.quantization import WHOLE, check_quantization
 from vqatune.params import Params, PredictParams
 from vqatune.runtime.code import digest_code
 from vqatune.runtime.fingerprints import digest_contents, digest_folder, digest_table, make_key
@@ -47,6 +49,8 @@ def predict(
     candidates: list[str] | None = None,
     work: Path | None = None,
     ungrounded: pd.DataFrame | None = None,
+    measurement: Measurement | None = None,
+    prompt: str | None = None,
 ) -> pd.DataFrame:
     """Return one version's predictions: tables.PREDICTIONS, a row per pair, sorted by image_id and qa_id.
 
@@ -60,6 +64,8 @@ def predict(
         candidates: the answers to choose from, with predict.mode rank.
         work: the folder of partial results, kept until `remove_partial_results`; None for none.
         ungrounded: more pairs, whose grounding is not measured, nor by whose images.
+        measurement: is filled in.
+        prompt: the words to ask in, with {question} in them (models.encoder.in_words); None for those of the family.
 
     Returns:
         A pair whose image does not open has an empty prediction and no log-probability or grounding. Grounding is also
@@ -68,20 +74,28 @@ def predict(
     Raises:
         DataError: there are no pairs, an image is not in the table of places, or its archive is missing.
         ModelError: a checkpoint or adapter is incomplete.
-        ParameterError: there are no candidates, and the model only ranks.
+        ParameterError: there are no candidates, and the model only ranks; or compute.quantization is impossible here.
         Stopped: a signal came; the results so far are saved.
     """
     if pairs.empty:
         raise DataError("the test set holds no pairs: lower split.minimum_images")
     device = start(params.compute, params.seed, "predict")
     encoder, reader = load_encoder(base if adapter is None else adapter), ImageReader(places)
-    dtype = PRECISIONS[params.compute.precision]
+    dtype, quantization = PRECISIONS[params.compute.precision], params.compute.quantization
+    check_quantization(params.compute, device)
+    measurement = measurement or Measurement()
+    measurement.before_loading(device)
     if candidates is None:
         # Before the weights are loaded, which may take minutes.
         generating_family(encoder.model_type)
     same_vision = True
     if adapter is None:
-        model = load_model(base, dtype)
+        model = load_model(base, dtype, quantization)
+    elif quantization != WHOLE:
+        adapted = lora.load_adapter(load_model(base, dtype, quantization), adapter)
+        same_vision = not lora.tunes_vision(adapted)
+        # The adapter's layers stay in it.
+        model = adapted.get_base_model()
     else:
         # As it is stored: what the adapter is merged into must not be rounded before.
         adapted = lora.load_adapter(load_model(base, None), adapter)
@@ -89,6 +103,9 @@ def predict(
         model = merge(adapted, dtype)
     prepare_model(model.requires_grad_(False), device, params.compute.precision)
     model.eval()
+    measurement.loaded(model)
+    if prompt is not None:
+        encoder = in_words(model, encoder, prompt)
     items = choose_items(pairs, params.seed, params.predict.grounding_questions)
     if ungrounded is not None:
         pairs = pd.concat([pairs, ungrounded])
@@ -100,20 +117,24 @@ def predict(
         states = work / "vision" / _vision_key(params, base, device)
         states.mkdir(parents=True, exist_ok=True)
     if work is not None:
-        key = _key(params, base, adapter, pairs, reader, candidates, device)
+        key = _key(params, base, adapter, pairs, reader, candidates, device, prompt)
         folder = work / "predictions" / version / key
     candidate_ids = _candidate_ids(encoder, candidates) if candidates else {}
+    if not candidate_ids:
+        _warn_of_longer_answers(encoder, pairs["answer"], params.predict.max_answer_tokens)
     inference = InferenceModel(model, encoder, reader, params, device, states)
+    measurement.before_answering()
     answered = run_inference(
         inference,
         pairs,
-        partial(_answer, inference, candidate_ids),
+        partial(_answer, inference, candidate_ids, measurement),
         _no_answer,
         ANSWERED,
         folder,
         f"predict {version}",
         more=not items.empty,
     )
+    measurement.after_answering()
     answered = pd.DataFrame(answered, columns=ANSWERED.names).sort_values("row", ignore_index=True)
     predictions = answered.assign(qa_id=pairs["qa_id"])[["qa_id", "prediction", "log_probability"]]
     predictions["log_probability"] = predictions["log_probability"].astype(float)
@@ -159,6 +180,24 @@ def read_candidates(params: PredictParams, training: Path) -> list[str] | None:
     return answers
 
 
+def _warn_of_longer_answers(encoder: Encoder, answers: pd.Series, most: int) -> None:
+    """Warn where references have more tokens than an answer may have, so that none could be right."""
+    distinct = answers.unique().tolist()
+    # Without the start token.
+    longer = {
+        text for text, ids in zip(distinct, encoder.answers(distinct), strict=True) if len(ids) - 1 > most
+    }
+    if longer:
+        _logger.warning(
+            "%s of %s references have more than predict.max_answer_tokens (%s) tokens, such as %r: raise it, or they cannot be "
+            "answered",
+            f"{int(answers.isin(longer).sum()):,}",
+            f"{len(answers):,}",
+            most,
+            min(longer),
+        )
+
+
 def _candidate_ids(encoder: Encoder, candidates: list[str]) -> Candidates:
     """Return the candidates by their ids; raises DataError where the model can give none of them."""
     unlabelled = encoder.without_label(candidates)
@@ -180,7 +219,11 @@ def _candidate_ids(encoder: Encoder, candidates: list[str]) -> Candidates:
 
 
 def _answer(
-    inference: InferenceModel, candidates: Candidates, rows: list[int], batch: PackedBatch
+    inference: InferenceModel,
+    candidates: Candidates,
+    measurement: Measurement,
+    rows: list[int],
+    batch: PackedBatch,
 ) -> Iterable[tuple[int, str, float]]:
     params, model = inference.params.predict, inference.model
     with autocast(inference.device, inference.params.compute.precision):
@@ -194,6 +237,7 @@ def _answer(
             else:
                 ids, scores = greedy_answers(model, batch, params.max_answer_tokens)
             texts = inference.encoder.decode(ids)
+    measurement.answered(len(rows))
     return zip(rows, texts, scores.double().tolist(), strict=True)
 
 
@@ -220,6 +264,7 @@ def _key(
     reader: ImageReader,
     candidates: list[str] | None,
     device: torch.device,
+    prompt: str | None,
 ) -> str:
     """Return a key of everything that determines the predictions."""
     return make_key(
@@ -228,6 +273,7 @@ def _key(
         pairs=digest_table(pairs, ["qa_id", "image_id", "question"]),
         pictures=digest_contents(map(reader.content, dict.fromkeys(pairs["image_id"]))),
         candidates=candidates,
+        prompt=prompt,
         predict=params.predict.model_dump(
             exclude={"checkpoint_every", "launcher", "keep_vision_states", "grounding_questions"}
         ),

@@ -22,6 +22,8 @@ from vqatune.loading.ragged import Ragged
 from vqatune.models.family import VisionOptions
 from vqatune.models.packing import PackedBatch
 
+WORDING = "{question} {answer}"
+"""What is read as one text."""
 ANSWER_TOKENS = 16
 """The most tokens of an answer, the end token included; a question has the rest of the context."""
 TEXTS_AT_ONCE = 256
@@ -77,16 +79,23 @@ def check_shapes(images: list[Image.Image]) -> None:
             )
 
 
-def encode_images(
-    pictures: Ragged, features: Callable[[Tensor], Tensor], options: VisionOptions | None = None
-) -> Ragged:
+def encode_images(model: nn.Module, pictures: Ragged, options: VisionOptions | None = None) -> Ragged:
     """Return the images' vectors of length 1, float32 (images, features), without gradient; raises ParameterError for compiling."""
     if (options or VisionOptions()).compiled:
         raise ParameterError("compute.compile is for BLIP alone so far: set it to false")
     with torch.no_grad():
-        return Ragged.one_each(
-            "vectors", F.normalize(features(pictures.tensors["pixel_values"]).float(), dim=-1)
-        )
+        return Ragged.one_each("vectors", image_vectors(model, pictures))
+
+
+def image_vectors(model: nn.Module, pictures: Ragged) -> Tensor:
+    """Return the images' vectors of length 1, float32 (images, features)."""
+    features = model.get_image_features(pixel_values=pictures.tensors["pixel_values"]).pooler_output
+    return F.normalize(features.float(), dim=-1)
+
+
+def text_vectors(encoded: Tensor) -> Tensor:
+    """Return texts as a tower encodes them, (texts, features), as vectors of length 1, float32."""
+    return F.normalize(encoded.float(), dim=-1)
 
 
 def rank(
@@ -119,7 +128,7 @@ def rank(
     with torch.no_grad():
         parts = []
         for first in range(0, len(texts), TEXTS_AT_ONCE):
-            encoded = F.normalize(encode_texts(texts[first : first + TEXTS_AT_ONCE]).float(), dim=-1)
+            encoded = text_vectors(encode_texts(texts[first : first + TEXTS_AT_ONCE]))
             # Autocast would round cosines to bf16, and a logit is a hundred times as large.
             with torch.autocast(vectors.device.type, enabled=False):
                 parts.append(vectors @ encoded.T)

@@ -1,15 +1,22 @@
 """What several families have in common: errors of loading, writing of processors, and the making of tiny models."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from string import ascii_lowercase, digits, punctuation
+from typing import Any
 
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-from transformers import PreTrainedTokenizerFast, ProcessorMixin
+from transformers import BertTokenizer, PreTrainedTokenizerFast, ProcessorMixin
 
 from vqatune.errors import ModelError, ParameterError
 from vqatune.models.checkpoint import DAMAGED
 from vqatune.params import TinyParams
+
+BERT_SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+BERT_VOCABULARY = 30522
+"""Vocabulary size of bert-base-uncased, whose tokenizer BLIP and ViLT have."""
 
 
 @contextmanager
@@ -37,7 +44,7 @@ def required_size(tiny: TinyParams | None) -> TinyParams:
 
 
 def make_tokenizer(
-    texts: Sequence[str], vocabulary: int, special: Sequence[str], extra: Mapping[str, str]
+    texts: Sequence[str], vocabulary: int, special: Sequence[str], extra: Mapping[str, str], **options: Any
 ) -> PreTrainedTokenizerFast:
     """Build a byte-level BPE tokenizer; it does not depend on the order of the texts.
 
@@ -46,6 +53,7 @@ def make_tokenizer(
         vocabulary: the largest number of tokens; never fewer than those of bytes and signs.
         special: the special tokens of padding, the beginning and the end of a text, and others: their ids begin at 0.
         extra: those that the tokenizer has an attribute for, by its name, such as image_token.
+        options: of the tokenizer, which it is saved with.
     """
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
@@ -64,4 +72,25 @@ def make_tokenizer(
         pad_token=padding,
         extra_special_tokens=dict(extra),
         additional_special_tokens=[token for token in others if token not in named],
+        **options,
     )
+
+
+def make_word_pieces(texts: Sequence[str], vocabulary: int) -> BertTokenizer:
+    """Build a WordPiece tokenizer; it does not depend on the order of the texts.
+
+    Its vocabulary is the single characters, so that any word can be spelled, then the texts' most frequent words (ties
+    in alphabetical order), `vocabulary` tokens in all.
+    """
+    bare = BertTokenizer(vocab={token: index for index, token in enumerate(BERT_SPECIAL)})
+    split = bare.backend_tokenizer.pre_tokenizer.pre_tokenize_str
+    normal = bare.backend_tokenizer.normalizer.normalize_str
+    counts: Counter[str] = Counter()
+    for text, repeated in Counter(texts).items():
+        for word, _ in split(normal(text)):
+            counts[word] += repeated
+    characters = sorted({*ascii_lowercase, *digits, *punctuation})
+    pieces = [*characters, *(f"##{character}" for character in [*ascii_lowercase, *digits])]
+    words = sorted((word for word in counts if word not in pieces), key=lambda word: (-counts[word], word))
+    tokens = [*BERT_SPECIAL, *pieces, *words][:vocabulary]
+    return BertTokenizer(vocab={token: index for index, token in enumerate(tokens)})

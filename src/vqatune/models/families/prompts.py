@@ -1,33 +1,58 @@
 """Questions and answers as the token ids of a language model, which reads a question in the words of a prompt.
 
+A prompt is a frame, of which a model's chat format is made, and in it the words around the question, which may be others.
 A prompt of a decoder is cut in two: what comes before the question is an image's prefix, which all of its questions
 share; the rest is the question's own. It is cut at a special token, so that both parts have the ids that they have in the
 whole. A prompt of an encoder is a text of its own behind the image's tokens, and so is the answer.
 """
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
 from torch import Tensor, nn
 from transformers import PreTrainedTokenizerBase
 
-from vqatune.errors import ModelError
+from vqatune.errors import ModelError, ParameterError
 
 
 @dataclass(frozen=True)
 class Prompt:
-    """The words that a question is put in for a decoder, which goes on with the answer."""
+    """What a decoder reads a question in, before it goes on with the answer."""
 
-    template: str
-    """{} is the question."""
+    frame: str
+    """{} is where the words come."""
+    words: str
+    """{} is where the question comes."""
     cut: str
-    """The special token that ends the prefix."""
+    """The special token of the frame that ends the prefix; it comes before the words."""
     image: str | None = None
-    """The token of the template in whose place an image's tokens come; None: they come first of all."""
+    """The token of the frame in whose place an image's tokens come; None: they come first of all."""
     space: str = " "
     """What stands between the prompt and an answer."""
     end: str | None = None
     """The token that ends an answer; None: the tokenizer's own end of text."""
+
+    @property
+    def template(self) -> str:
+        """The frame with the words in it: {} is the question."""
+        return self.frame.replace("{}", self.words)
+
+    @property
+    def wording(self) -> str:
+        """The words as users write them, with {question}."""
+        return self.words.replace("{}", "{question}")
+
+    def check_words(self, tokenizer: PreTrainedTokenizerBase) -> None:
+        """Raise ParameterError where the words hold a special token, or where an answer would start from the question's last token."""
+        _refuse_special_token(tokenizer, self)
+        _, behind = self.template.split("{}")
+        # Signs behind a question without a space between may join with it to one token.
+        if not (re.search(r"\s\S", behind) or holds_special_token(tokenizer, behind)):
+            raise ParameterError(
+                f"the prompt {self.wording!r} has no words behind its question, and this model would go on with that: write some, "
+                "such as 'Question: {question} Short answer:'"
+            )
 
     def prefix(self, tokenizer: PreTrainedTokenizerBase, image: list[int]) -> list[int]:
         """Return the ids of what comes before a question, with those of an image in their place."""
@@ -112,8 +137,22 @@ class EncoderPrompt:
     For tokenizers that end every text with their end token, as T5's do; an answer starts from the padding token.
     """
 
-    template: str
-    """{} is the question."""
+    words: str
+    """{} is where the question comes."""
+
+    @property
+    def template(self) -> str:
+        """The words: {} is the question."""
+        return self.words
+
+    @property
+    def wording(self) -> str:
+        """The words as users write them, with {question}."""
+        return self.words.replace("{}", "{question}")
+
+    def check_words(self, tokenizer: PreTrainedTokenizerBase) -> None:
+        """Raise ParameterError where the words hold a special token."""
+        _refuse_special_token(tokenizer, self)
 
     def prefix(self, tokenizer: PreTrainedTokenizerBase, image: list[int]) -> list[int]:
         """Return the ids of what comes before a question: those of an image."""
@@ -166,6 +205,15 @@ def token_ids(tokenizer: PreTrainedTokenizerBase, texts: list[str], **options: A
 def holds_special_token(tokenizer: PreTrainedTokenizerBase, text: str) -> bool:
     """Return whether a tokenizer would take a part of a text for one of its special tokens."""
     return any(token in text for token in tokenizer.all_special_tokens)
+
+
+def _refuse_special_token(tokenizer: PreTrainedTokenizerBase, prompt: Prompt | EncoderPrompt) -> None:
+    held = [token for token in tokenizer.all_special_tokens if token in prompt.words]
+    if held:
+        raise ParameterError(
+            f"the prompt {prompt.wording!r} holds {held[0]}, a special token of this model: leave it out, what surrounds the "
+            "words is added"
+        )
 
 
 def _as_words(tokenizer: PreTrainedTokenizerBase, text: str, **options: Any) -> list[int]:

@@ -14,6 +14,7 @@ import yaml
 from vqatune.errors import DataError
 from vqatune.evaluation.comparison.equal_metrics import equal_metrics, equality_sentences
 from vqatune.models.family import model_type
+from vqatune.models.quantization import WHOLE
 from vqatune.params import BASE, BLIND, load_params
 from vqatune.publishing.cards.families import FAMILY_CARDS
 from vqatune.report.history import best_version
@@ -37,6 +38,8 @@ class Facts:
     """The parameters of the base model: the section `model`."""
     train: dict[str, Any]
     """The parameters that it was trained with."""
+    compute: dict[str, Any]
+    """What it was trained on, and in which precision: the section `compute`, or what of it decides the result."""
     batches: list[dict[str, Any]]
     """Of each batch up to its own: `pairs` and `images`, repeats counted, and its `rows` where they are here."""
     metrics: Path
@@ -60,6 +63,7 @@ def gather_facts(chain: list[ChainState], lora: dict[str, Any], root: Path) -> F
         lora,
         base=stage_params(root, "base", "model"),
         train=stage_params(root, f"train@{version}", "train"),
+        compute=stage_params(root, f"train@{version}", "compute"),
         batches=[_batch(root, number) for number in range(1, int(version[1:]) + 1)],
         metrics=root / "metrics",
         model_type=model_type(root / "models" / version, of_processor=True),
@@ -155,7 +159,14 @@ def describe_data(batches: list[dict[str, Any]]) -> str:
 
 def parameter_sections(facts: Facts) -> list[str]:
     """Return the paragraphs and tables of the parameters."""
+    # A dvc.lock of before does not know it.
+    quantization = facts.compute.get("quantization", WHOLE)
+    quantized = (
+        f"It was tuned (QLoRA) and measured on a base model whose linear layers bitsandbytes had quantized to {quantization}; "
+        "its matrices are in float32. On the whole base model its scores may differ."
+    )
     return [
+        *([] if quantization == WHOLE else [quantized]),
         "LoRA:",
         markdown_table(["parameter", "value"], facts.lora.items()),
         "Training of each version:",

@@ -36,6 +36,13 @@ def read_answers(root: Path, versions: Sequence[str]) -> Answers:
 
     Raises DataError where one of them has not been made yet, or predictions are not those of this test set.
     """
+    pairs = read_pairs(root)
+    columns = [_read_predictions(root / "data/predictions" / f"{name}.parquet", pairs) for name in versions]
+    return join_answers(list(versions), pairs, columns)
+
+
+def read_pairs(root: Path) -> pd.DataFrame:
+    """Return the test set of a checkout with the columns of SLICES, sorted by qa_id; raises DataError as `read_answers`."""
     test_set = read_evaluation_set(root)
     pairs = add_slices(test_set.pairs, test_set.training["answer"], test_set.tiers)
     pairs = pairs.sort_values("qa_id", ignore_index=True)
@@ -43,11 +50,15 @@ def read_answers(root: Path, versions: Sequence[str]) -> Answers:
         raise DataError(
             f"{root / 'data/test.parquet'} has no pair: run the stages before it with more images"
         )
-    columns = [_read_predictions(root / "data/predictions" / f"{name}.parquet", pairs) for name in versions]
-    texts = np.stack([column["prediction"].to_numpy(dtype=object) for column in columns], axis=1)
-    logarithms = np.stack([column["log_probability"].to_numpy() for column in columns], axis=1)
+    return pairs
+
+
+def join_answers(names: list[str], pairs: pd.DataFrame, predictions: Sequence[pd.DataFrame]) -> Answers:
+    """Return the answers of several to the same pairs; predictions: tables.PREDICTIONS of each, in the order of the pairs."""
+    texts = np.stack([column["prediction"].to_numpy(dtype=object) for column in predictions], axis=1)
+    logarithms = np.stack([column["log_probability"].to_numpy() for column in predictions], axis=1)
     right = _right(texts, pairs["answer"])
-    return Answers(list(versions), pairs, texts, np.exp(np.minimum(logarithms, 0.0)), right)
+    return Answers(names, pairs, texts, np.exp(np.minimum(logarithms, 0.0)), right)
 
 
 def _read_predictions(path: Path, pairs: pd.DataFrame) -> pd.DataFrame:

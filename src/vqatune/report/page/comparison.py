@@ -3,6 +3,7 @@
 All of it is computed here, for every pair of versions, so that the page only looks it up.
 """
 
+from collections.abc import Mapping
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,7 @@ def comparison_data(root: Path, answers: Answers) -> dict[str, Any]:
     """Return the data by which the page compares any two versions, as JSON can hold it.
 
     Returns:
-        versions: their names; smallest: SMALLEST_SLICE; fewest_images: FEWEST_IMAGES; totals: a dict a metric, of
+        what: "version"; versions: their names; smallest: SMALLEST_SLICE; fewest_images: FEWEST_IMAGES; totals: a dict a metric, of
         those that are equal in all versions the first (name, equal: the others, higher_is_better, and value, low, high:
         lists with a number or None a version); slices: a dict a slice, the
         first being all pairs (slice, value, pairs, images, right: a count a version; gained, lost, half: a list with a
@@ -37,6 +38,19 @@ def comparison_data(root: Path, answers: Answers) -> dict[str, Any]:
 
     Raises:
         DataError: a version has not been measured.
+    """
+    return compare_all(answers, _read_intervals(root / "metrics/intervals", answers.versions))
+
+
+def compare_all(
+    answers: Answers, intervals: Mapping[str, pd.DataFrame], what: str = "version"
+) -> dict[str, Any]:
+    """Return what `comparison_data` does.
+
+    Args:
+        answers: of all that is compared.
+        intervals: name → interval_table.
+        what: one of those compared is called.
     """
     rows = [_one_slice("all", "all", answers, np.arange(len(answers.pairs)))]
     values = slice_values(answers)
@@ -48,10 +62,13 @@ def comparison_data(root: Path, answers: Answers) -> dict[str, Any]:
         order = _order(answers.pairs[name], distinct)
         rows += [_one_slice(name, distinct[code], answers, np.flatnonzero(codes == code)) for code in order]
     return {
+        "what": what,
         "versions": answers.versions,
         "smallest": SMALLEST_SLICE,
         "fewest_images": FEWEST_IMAGES,
-        "totals": _totals(root / "metrics/intervals", answers.versions),
+        "totals": _totals(
+            {name: table.set_index("metric") for name, table in intervals.items()}, answers.versions
+        ),
         "slices": rows,
     }
 
@@ -109,13 +126,17 @@ def _t_975(freedom: int) -> float:
     )
 
 
-def _totals(folder: Path, versions: list[str]) -> list[dict[str, Any]]:
+def _read_intervals(folder: Path, versions: list[str]) -> dict[str, pd.DataFrame]:
     tables = {}
     for version in versions:
         path = folder / f"{version}.csv"
         if not path.exists():
             raise DataError(f"{path} does not exist: run `dvc repro eval@{version}`")
-        tables[version] = read_csv(path).set_index("metric")
+        tables[version] = read_csv(path)
+    return tables
+
+
+def _totals(tables: Mapping[str, pd.DataFrame], versions: list[str]) -> list[dict[str, Any]]:
     rows = []
     for name, metric in METRICS.items():
         row = {"name": name, "higher_is_better": metric.higher_is_better}

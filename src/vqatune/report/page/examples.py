@@ -59,10 +59,13 @@ def draw_images(pairs: pd.DataFrame, count: int, seed: int) -> list[str]:
     return drawn
 
 
-def thumbnail(content: bytes) -> bytes:
-    """Return a small JPEG of an image's bytes; raises ValueError with the reason where they do not open."""
+def thumbnail(content: bytes, size: int = SIZE) -> bytes:
+    """Return a small JPEG of an image's bytes; raises ValueError with the reason where they do not open.
+
+    size: of the longer side, in pixels; a smaller image stays as large as it is.
+    """
     picture = open_rgb(content)
-    picture.thumbnail((SIZE, SIZE), Image.Resampling.LANCZOS)
+    picture.thumbnail((size, size), Image.Resampling.LANCZOS)
     small = BytesIO()
     picture.save(small, "JPEG", quality=QUALITY, optimize=True)
     return small.getvalue()

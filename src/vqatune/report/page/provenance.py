@@ -50,8 +50,9 @@ class Made:
 
 def changed_parameters(params: Params) -> pd.DataFrame:
     """Return the parameters that differ from their defaults: parameter, default, value (as YAML writes them)."""
-    before = _flat(Params().model_dump(mode="json"))
-    after = _flat(params.model_dump(mode="json"))
+    # The zoo has a page of its own.
+    before = _flat(Params().model_dump(mode="json", exclude={"zoo"}))
+    after = _flat(params.model_dump(mode="json", exclude={"zoo"}))
     changed = {name: value for name, value in after.items() if name not in before or before[name] != value}
     rows = [
         (name, _shown(before[name]) if name in before else "–", _shown(value))

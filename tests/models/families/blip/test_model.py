@@ -7,7 +7,7 @@ import sys
 
 import pytest
 import torch
-from asked_pairs import COUNTS, DEC, Asked, tokens
+from asked_pairs import COUNTS, DEC, Asked, stock_loss, tokens
 from transformers import BlipForQuestionAnswering
 from untrained_blip import PAD, SEP, pictures
 
@@ -41,18 +41,6 @@ def test_a_batch_without_answers_cannot_be_scored(model, asked):
         answer_log_probabilities(model, batch)
 
 
-def _stock_loss(model: BlipForQuestionAnswering, asked: Asked, pair: int) -> torch.Tensor:
-    question, answer = torch.tensor([asked.questions[pair]]), torch.tensor([asked.answers[pair]])
-    return model(
-        input_ids=question,
-        pixel_values=asked.pixels[asked.image[pair]][None],
-        attention_mask=torch.ones_like(question),
-        decoder_input_ids=answer,
-        decoder_attention_mask=torch.ones_like(answer),
-        labels=answer,
-    ).loss
-
-
 def _stock_answer(model: BlipForQuestionAnswering, asked: Asked, pair: int, **options) -> list[int]:
     question = torch.tensor([asked.questions[pair]])
     answer = model.generate(
@@ -67,7 +55,7 @@ def _stock_answer(model: BlipForQuestionAnswering, asked: Asked, pair: int, **op
 
 
 def test_a_pair_has_the_loss_that_transformers_gives_it_alone(model, asked):
-    expected = torch.stack([_stock_loss(model, asked, pair) for pair in range(sum(COUNTS))])
+    expected = torch.stack([stock_loss(model, asked, pair) for pair in range(sum(COUNTS))])
     torch.testing.assert_close(pair_losses(model, asked.together()), expected, rtol=2e-6, atol=1e-5)
 
 
@@ -75,7 +63,7 @@ def test_every_gradient_is_that_of_the_pairs_one_by_one(model, asked):
     pair_losses(model, asked.together()).mean().backward()
     grouped = _gradients(model)
     for pair in range(sum(COUNTS)):
-        (_stock_loss(model, asked, pair) / sum(COUNTS)).backward()
+        (stock_loss(model, asked, pair) / sum(COUNTS)).backward()
     single = _gradients(model)
     assert grouped.keys() == single.keys()
     _assert_same_gradients(grouped, single)
@@ -92,7 +80,7 @@ def test_every_lora_gradient_is_that_of_the_pairs_one_by_one(model, asked, make_
     pair_losses(adapted.get_base_model(), asked.together()).mean().backward()
     grouped = _gradients(adapted)
     for pair in range(sum(COUNTS)):
-        (_stock_loss(adapted, asked, pair) / sum(COUNTS)).backward()
+        (stock_loss(adapted, asked, pair) / sum(COUNTS)).backward()
     single = _gradients(adapted)
     assert grouped.keys() == single.keys() and all("lora_" in name for name in single)
     _assert_same_gradients(grouped, single)

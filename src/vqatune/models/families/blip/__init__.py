@@ -1,6 +1,7 @@
 """BLIP for visual question answering, as a family (models.family.GeneratingFamily)."""
 
 from vqatune.models.families.blip.model import (
+    HEADS,
     PARTS,
     PRESETS,
     answer_tokens,
@@ -25,11 +26,14 @@ from vqatune.models.families.blip.untrained import make_config, make_tokenizer, 
 from vqatune.models.family import GENERATES
 
 MODES = GENERATES
+WORDING = "{question}"
 
 __all__ = [
+    "HEADS",
     "MODES",
     "PARTS",
     "PRESETS",
+    "WORDING",
     "answer_texts",
     "answer_tokens",
     "answers",

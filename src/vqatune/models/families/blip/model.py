@@ -23,6 +23,7 @@ from vqatune.models.family import AnswerTokens, Parts, Past, VisionOptions, imag
 from vqatune.models.packing import PackedBatch, RowLayout, Texts
 
 PARTS = Parts(vision=("vision_model",), text=("text_encoder", "text_decoder"))
+HEADS = ["text_decoder.cls.predictions.decoder"]
 PRESETS = {
     "vision": ["qkv", "projection"],
     "text_query_value": ["query", "value"],

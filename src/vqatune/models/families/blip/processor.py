@@ -16,13 +16,13 @@ from vqatune.models.families.prompts import token_ids
 
 
 def load_model(
-    source: str | Path, dtype: torch.dtype | None = torch.float32, **hub: Any
+    source: str | Path, dtype: torch.dtype | None = torch.float32, quantization: str = "none", **hub: Any
 ) -> BlipForQuestionAnswering:
     """Load the model of a folder or hub name, in `dtype` (None: as it is stored).
 
     Raises ModelError as `checkpoint.load_weights`.
     """
-    return load_weights(BlipForQuestionAnswering, source, dtype, **hub)
+    return load_weights(BlipForQuestionAnswering, source, dtype, quantization, **hub)
 
 
 def load_processor(source: str | Path, **hub: Any) -> BlipProcessor:

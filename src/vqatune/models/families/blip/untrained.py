@@ -1,8 +1,5 @@
 """BLIP models with random weights and a tokenizer built from texts: a tiny model, or blip-vqa-base's architecture."""
 
-from collections import Counter
-from string import ascii_lowercase, digits, punctuation
-
 from transformers import (
     BertTokenizer,
     BlipConfig,
@@ -13,11 +10,8 @@ from transformers import (
 )
 from transformers.models.blip.image_processing_pil_blip import BlipImageProcessorPil
 
+from vqatune.models.families.processors import BERT_VOCABULARY, make_word_pieces
 from vqatune.params import TinyParams
-
-SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
-FULL_VOCABULARY = 30522
-"""Vocabulary size of blip-vqa-base without [DEC] and [ENC]."""
 
 
 def make_untrained(
@@ -38,23 +32,8 @@ def make_untrained(
 
 
 def make_tokenizer(texts: list[str], vocabulary: int) -> BertTokenizer:
-    """Build a WordPiece tokenizer with [DEC] and [ENC]; it does not depend on the order of the texts.
-
-    Its vocabulary is the single characters, so that any word can be spelled, then the texts' most frequent words (ties
-    in alphabetical order), `vocabulary` tokens in all.
-    """
-    bare = BertTokenizer(vocab={token: index for index, token in enumerate(SPECIAL)})
-    split = bare.backend_tokenizer.pre_tokenizer.pre_tokenize_str
-    normal = bare.backend_tokenizer.normalizer.normalize_str
-    counts = Counter()
-    for text, repeated in Counter(texts).items():
-        for word, _ in split(normal(text)):
-            counts[word] += repeated
-    characters = sorted({*ascii_lowercase, *digits, *punctuation})
-    pieces = [*characters, *(f"##{character}" for character in [*ascii_lowercase, *digits])]
-    words = sorted((word for word in counts if word not in pieces), key=lambda word: (-counts[word], word))
-    tokens = [*SPECIAL, *pieces, *words][:vocabulary]
-    tokenizer = BertTokenizer(vocab={token: index for index, token in enumerate(tokens)})
+    """Build a tokenizer with [DEC] and [ENC] beside the `vocabulary` tokens of `make_word_pieces`."""
+    tokenizer = make_word_pieces(texts, vocabulary)
     tokenizer.add_special_tokens({"bos_token": "[DEC]", "cls_token": "[ENC]"})
     return tokenizer
 
@@ -63,7 +42,7 @@ def make_config(tokenizer: BertTokenizer, tiny: TinyParams | None) -> BlipConfig
     """Return the configuration of a tiny BLIP, or (None) of blip-vqa-base, for a tokenizer of `make_tokenizer`."""
     tokens = {"pad_token_id": tokenizer.pad_token_id, "sep_token_id": tokenizer.sep_token_id}
     if tiny is None:
-        tokens |= {"vocab_size": FULL_VOCABULARY + 2, "bos_token_id": tokenizer.bos_token_id}
+        tokens |= {"vocab_size": BERT_VOCABULARY + 2, "bos_token_id": tokenizer.bos_token_id}
         return BlipConfig(
             # The class's default of 1e-10 would start the tower with near-zero weights.
             vision_config=BlipVisionConfig(initializer_range=0.02).to_dict(),

@@ -1,6 +1,7 @@
 """BLIP-2 with OPT and with T5, as a family (models.family.GeneratingFamily)."""
 
 from vqatune.models.families.blip_2.model import (
+    HEADS,
     PARTS,
     PRESETS,
     answer_tokens,
@@ -16,6 +17,7 @@ from vqatune.models.families.blip_2.processor import (
     load_model,
     load_processor,
     pictures,
+    prompt_of,
     questions,
     save_checkpoint,
     save_processor,
@@ -24,12 +26,15 @@ from vqatune.models.families.blip_2.untrained import make_untrained
 from vqatune.models.family import GENERATES
 
 MODES = GENERATES
+WORDING = PROMPT.wording
 
 __all__ = [
+    "HEADS",
     "MODES",
     "PARTS",
     "PRESETS",
     "PROMPT",
+    "WORDING",
     "answer_texts",
     "answer_tokens",
     "answers",
@@ -41,6 +46,7 @@ __all__ = [
     "make_untrained",
     "pair_losses",
     "pictures",
+    "prompt_of",
     "questions",
     "save_checkpoint",
     "save_processor",

@@ -19,6 +19,7 @@ _OPT = text_presets("language_model", out="out_proj", dense=("fc1", "fc2"))
 _T5 = text_presets(
     "language_model", out="o", dense=("wi", "wi_0", "wi_1", "wo"), query_key_value=("q", "k", "v")
 )
+HEADS = ["language_model.lm_head"]
 PRESETS = {
     "vision": ["vision_model.*.qkv", "vision_model.*.projection"],
     **{name: [*own, *_T5[name]] for name, own in _OPT.items()},

@@ -23,36 +23,40 @@ from vqatune.models.families.image_prefix import check_image_tokens, pictures_wi
 from vqatune.models.families.processors import processor_errors, write_processor
 from vqatune.models.families.prompts import EncoderPrompt, Prompt
 
-PROMPT = Prompt("Question: {} Short answer:", cut="</s>", end="Ċ")
+PROMPT = Prompt(frame="{}", words="Question: {} Short answer:", cut="</s>", end="Ċ")
 """As BLIP-2 was evaluated on VQA data sets. OPT's tokenizer begins every text with </s>; an answer ends with a line
 break (Ċ), as BLIP-2's generation does."""
-T5_PROMPT = EncoderPrompt(PROMPT.template)
+T5_PROMPT = EncoderPrompt(PROMPT.words)
 """T5's tokenizer ends every text with </s>, and begins none."""
 
 
-def prompt_of(tokenizer: PreTrainedTokenizerBase) -> Prompt | EncoderPrompt:
-    """Return the prompt of the language model that a tokenizer belongs to."""
+def prompt_of(processor: Blip2Processor) -> Prompt | EncoderPrompt:
+    """Return the prompt of the language model that a processor belongs to."""
+    return _prompt_by(processor.tokenizer)
+
+
+def _prompt_by(tokenizer: PreTrainedTokenizerBase) -> Prompt | EncoderPrompt:
     ends_texts = tokenizer("a").input_ids[-1] == tokenizer.eos_token_id
     return T5_PROMPT if ends_texts else PROMPT
 
 
 def questions(processor: Blip2Processor, texts: list[str], longest: int | None) -> list[list[int]]:
     """Return the questions' token ids, as Family.questions."""
-    return prompt_of(processor.tokenizer).questions(processor, texts, longest)
+    return prompt_of(processor).questions(processor, texts, longest)
 
 
 def answers(processor: Blip2Processor, texts: list[str], longest: int) -> list[list[int]]:
     """Return the answers' token ids, as Family.answers."""
-    return prompt_of(processor.tokenizer).answers(processor, texts, longest)
+    return prompt_of(processor).answers(processor, texts, longest)
 
 
 def answer_texts(processor: Blip2Processor, ids: Tensor) -> list[str]:
     """Return the texts of answers' token ids, (answers, tokens)."""
-    return prompt_of(processor.tokenizer).answer_texts(processor, ids)
+    return prompt_of(processor).answer_texts(processor, ids)
 
 
 def load_model(
-    source: str | Path, dtype: torch.dtype | None = torch.float32, **hub: Any
+    source: str | Path, dtype: torch.dtype | None = torch.float32, quantization: str = "none", **hub: Any
 ) -> Blip2ForConditionalGeneration:
     """Load the model of a folder or hub name, and tell one with OPT which tokens answers start from and end with.
 
@@ -67,7 +71,7 @@ def load_model(
         raise ModelError(
             f"{source} is a BLIP-2 with {name}: of BLIP-2 only those with OPT and with T5 are known"
         )
-    model = load_weights(Blip2ForConditionalGeneration, source, dtype, **hub)
+    model = load_weights(Blip2ForConditionalGeneration, source, dtype, quantization, **hub)
     tokenizer = load_processor(source, **hub).tokenizer
     prompt = _prompt_for(config, tokenizer)
     if isinstance(prompt, Prompt):
@@ -127,7 +131,7 @@ def save_checkpoint(
 def pictures(processor: Blip2Processor, images: list[Image.Image]) -> Ragged:
     """Return pixel_values, (images, 3, height, width), and the prefixes, as `pictures_with_prefixes`."""
     pixel_values = processor.image_processor(images, return_tensors="pt").pixel_values
-    prompt = prompt_of(processor.tokenizer)
+    prompt = prompt_of(processor)
     prefix = prompt.prefix(processor.tokenizer, [_image_token(processor)] * processor.num_query_tokens)
     return pictures_with_prefixes({"pixel_values": (pixel_values, [1] * len(images))}, [prefix] * len(images))
 
@@ -139,7 +143,7 @@ def _image_token(processor: Blip2Processor) -> int:
 def _prompt_for(config: Blip2Config, tokenizer: PreTrainedTokenizerBase) -> Prompt | EncoderPrompt:
     """Return the prompt for a model; raises ModelError where the tokenizer is for another one."""
     prompt = PROMPT if config.use_decoder_only_language_model else T5_PROMPT
-    if prompt_of(tokenizer) is not prompt:
+    if _prompt_by(tokenizer) is not prompt:
         ends = "ends no text" if prompt is T5_PROMPT else "ends a text"
         raise ModelError(
             f"the tokenizer {ends} with {tokenizer.eos_token}, and is not that of the language model, "

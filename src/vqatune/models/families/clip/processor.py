@@ -14,12 +14,14 @@ from vqatune.models.families.dual_encoder import check_shapes
 from vqatune.models.families.processors import processor_errors, write_processor
 
 
-def load_model(source: str | Path, dtype: torch.dtype | None = torch.float32, **hub: Any) -> CLIPModel:
+def load_model(
+    source: str | Path, dtype: torch.dtype | None = torch.float32, quantization: str = "none", **hub: Any
+) -> CLIPModel:
     """Load the model of a folder or hub name, in `dtype` (None: as it is stored).
 
     Raises ModelError as `checkpoint.load_weights`.
     """
-    return load_weights(CLIPModel, source, dtype, **hub)
+    return load_weights(CLIPModel, source, dtype, quantization, **hub)
 
 
 def load_processor(source: str | Path, **hub: Any) -> CLIPProcessor:

@@ -12,6 +12,7 @@ from vqatune.models.families.image_prefix import embed_prefixes, text_presets
 from vqatune.models.family import Parts, VisionOptions
 
 PARTS = Parts(vision=("model.vision_model", "model.connector"), text=("model.text_model", "lm_head"))
+HEADS = ["lm_head"]
 PRESETS = {
     "vision": ["model.vision_model.*.q_proj", "model.vision_model.*.k_proj", "model.vision_model.*.v_proj"],
     **text_presets("model.text_model", dense=("gate_proj", "up_proj", "down_proj")),

@@ -15,7 +15,8 @@ from vqatune.models.families.processors import processor_errors, write_processor
 from vqatune.models.families.prompts import Prompt
 
 PROMPT = Prompt(
-    "<|im_start|>User:<image>{}\nGive a very brief answer.<end_of_utterance>\nAssistant:",
+    frame="<|im_start|>User:<image>{}<end_of_utterance>\nAssistant:",
+    words="{}\nGive a very brief answer.",
     cut="<image>",
     image="<image>",
     end="<end_of_utterance>",
@@ -24,7 +25,7 @@ PROMPT = Prompt(
 
 
 def load_model(
-    source: str | Path, dtype: torch.dtype | None = torch.float32, **hub: Any
+    source: str | Path, dtype: torch.dtype | None = torch.float32, quantization: str = "none", **hub: Any
 ) -> Idefics3ForConditionalGeneration:
     """Load the model of a folder or hub name, and tell it which tokens answers start from and end with.
 
@@ -32,7 +33,7 @@ def load_model(
 
     Raises ModelError as `checkpoint.load_weights` and `load_processor`.
     """
-    model = load_weights(Idefics3ForConditionalGeneration, source, dtype, **hub)
+    model = load_weights(Idefics3ForConditionalGeneration, source, dtype, quantization, **hub)
     PROMPT.tell_model(model, load_processor(source, **hub).tokenizer)
     return model
 

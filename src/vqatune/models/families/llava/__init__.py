@@ -1,7 +1,7 @@
 """LLaVA-1.5 and BakLLaVA, as a family (models.family.GeneratingFamily)."""
 
 from vqatune.models.families.decoder_only import answer_tokens, decode, encode_questions, pair_losses
-from vqatune.models.families.llava.model import PARTS, PRESETS, encode_images
+from vqatune.models.families.llava.model import HEADS, PARTS, PRESETS, encode_images
 from vqatune.models.families.llava.processor import (
     PROMPT,
     load_model,
@@ -11,17 +11,27 @@ from vqatune.models.families.llava.processor import (
     save_processor,
 )
 from vqatune.models.families.llava.untrained import make_untrained
+from vqatune.models.families.prompts import Prompt
 from vqatune.models.family import GENERATES
 
 questions, answers, answer_texts = PROMPT.questions, PROMPT.answers, PROMPT.answer_texts
 
 MODES = GENERATES
+WORDING = PROMPT.wording
+
+
+def prompt_of(processor: object) -> Prompt:
+    """Return the prompt, as PromptedFamily.prompt_of."""
+    return PROMPT
+
 
 __all__ = [
+    "HEADS",
     "MODES",
     "PARTS",
     "PRESETS",
     "PROMPT",
+    "WORDING",
     "answer_texts",
     "answer_tokens",
     "answers",
@@ -33,6 +43,7 @@ __all__ = [
     "make_untrained",
     "pair_losses",
     "pictures",
+    "prompt_of",
     "questions",
     "save_checkpoint",
     "save_processor",

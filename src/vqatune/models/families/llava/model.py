@@ -13,6 +13,7 @@ from vqatune.models.family import Parts, VisionOptions
 PARTS = Parts(
     vision=("model.vision_tower", "model.multi_modal_projector"), text=("model.language_model", "lm_head")
 )
+HEADS = ["lm_head"]
 PRESETS = {
     "vision": ["model.vision_tower.*.q_proj", "model.vision_tower.*.k_proj", "model.vision_tower.*.v_proj"],
     **text_presets("model.language_model", dense=("gate_proj", "up_proj", "down_proj")),

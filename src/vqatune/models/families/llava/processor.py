@@ -15,7 +15,8 @@ from vqatune.models.families.processors import processor_errors, write_processor
 from vqatune.models.families.prompts import Prompt
 
 PROMPT = Prompt(
-    "USER: <image>\n{}\nAnswer the question using a single word or phrase. ASSISTANT:",
+    frame="USER: <image>\n{} ASSISTANT:",
+    words="{}\nAnswer the question using a single word or phrase.",
     cut="<image>",
     image="<image>",
 )
@@ -23,7 +24,7 @@ PROMPT = Prompt(
 
 
 def load_model(
-    source: str | Path, dtype: torch.dtype | None = torch.float32, **hub: Any
+    source: str | Path, dtype: torch.dtype | None = torch.float32, quantization: str = "none", **hub: Any
 ) -> LlavaForConditionalGeneration:
     """Load the model of a folder or hub name, and tell it which tokens answers start from and end with.
 
@@ -31,7 +32,7 @@ def load_model(
 
     Raises ModelError as `checkpoint.load_weights` and `load_processor`.
     """
-    model = load_weights(LlavaForConditionalGeneration, source, dtype, **hub)
+    model = load_weights(LlavaForConditionalGeneration, source, dtype, quantization, **hub)
     PROMPT.tell_model(model, load_processor(source, **hub).tokenizer)
     return model
 

@@ -12,6 +12,7 @@ from vqatune.models.families.image_prefix import embed_prefixes, text_presets
 from vqatune.models.family import Parts, VisionOptions
 
 PARTS = Parts(vision=("model.visual",), text=("model.language_model", "lm_head"))
+HEADS = ["lm_head"]
 PRESETS = {
     "vision": ["model.visual.blocks.*.qkv", "model.visual.blocks.*.proj"],
     **text_presets("model.language_model", dense=("gate_proj", "up_proj", "down_proj")),

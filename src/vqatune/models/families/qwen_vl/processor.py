@@ -27,9 +27,9 @@ from vqatune.models.families.prompts import Prompt
 from vqatune.tables import write_json
 
 PROMPT = Prompt(
-    "<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n<|im_start|>user\n"
-    "<|vision_start|><|image_pad|><|vision_end|>{}\nAnswer the question using a single word or phrase.<|im_end|>\n"
-    "<|im_start|>assistant\n",
+    frame="<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n<|im_start|>user\n"
+    "<|vision_start|><|image_pad|><|vision_end|>{}<|im_end|>\n<|im_start|>assistant\n",
+    words="{}\nAnswer the question using a single word or phrase.",
     cut="<|vision_end|>",
     image="<|image_pad|>",
     space="",
@@ -52,7 +52,9 @@ class QwenProcessor:
     """The settings of the processor of videos, kept as they are."""
 
 
-def load_model(source: str | Path, dtype: torch.dtype | None = torch.float32, **hub: Any) -> nn.Module:
+def load_model(
+    source: str | Path, dtype: torch.dtype | None = torch.float32, quantization: str = "none", **hub: Any
+) -> nn.Module:
     """Load the model of a folder or hub name, and tell it which tokens answers start from and end with.
 
     Its weights are in `dtype` (None: as they are stored).
@@ -61,7 +63,7 @@ def load_model(source: str | Path, dtype: torch.dtype | None = torch.float32, **
     """
     with processor_errors(source, "a Qwen-VL"):
         config = AutoConfig.from_pretrained(source, trust_remote_code=False, **hub)
-    model = load_weights(CLASSES[config.model_type], source, dtype, **hub)
+    model = load_weights(CLASSES[config.model_type], source, dtype, quantization, **hub)
     PROMPT.tell_model(model, load_processor(source, **hub).tokenizer)
     return model
 

@@ -1,7 +1,7 @@
 """SigLIP, as a family (models.family.RankingFamily)."""
 
-from vqatune.models.families.dual_encoder import answers, questions
-from vqatune.models.families.siglip.model import PARTS, PRESETS, encode_images, rank
+from vqatune.models.families.dual_encoder import WORDING, answers, encode_images, questions
+from vqatune.models.families.siglip.model import HEADS, PARTS, PRESETS, contrastive_loss, rank
 from vqatune.models.families.siglip.processor import (
     load_model,
     load_processor,
@@ -9,18 +9,23 @@ from vqatune.models.families.siglip.processor import (
     save_checkpoint,
     save_processor,
 )
+from vqatune.models.families.siglip.untrained import make_untrained
 from vqatune.models.family import RANKS
 
 MODES = RANKS
 
 __all__ = [
+    "HEADS",
     "MODES",
     "PARTS",
     "PRESETS",
+    "WORDING",
     "answers",
+    "contrastive_loss",
     "encode_images",
     "load_model",
     "load_processor",
+    "make_untrained",
     "pictures",
     "questions",
     "rank",

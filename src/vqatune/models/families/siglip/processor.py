@@ -14,14 +14,16 @@ from vqatune.models.checkpoint import load_weights
 from vqatune.models.families.processors import processor_errors, write_processor
 
 
-def load_model(source: str | Path, dtype: torch.dtype | None = torch.float32, **hub: Any) -> SiglipModel:
+def load_model(
+    source: str | Path, dtype: torch.dtype | None = torch.float32, quantization: str = "none", **hub: Any
+) -> SiglipModel:
     """Load the model of a folder or hub name, and tell it which token fills up shorter texts.
 
     Its weights are in `dtype` (None: as they are stored).
 
     Raises ModelError as `checkpoint.load_weights` and `load_processor`.
     """
-    model = load_weights(SiglipModel, source, dtype, **hub)
+    model = load_weights(SiglipModel, source, dtype, quantization, **hub)
     model.text_padding = load_processor(source, **hub).tokenizer.pad_token_id
     return model
 

@@ -32,6 +32,7 @@ PARTS = Parts(
 )
 """The encoder of both is a part of text, as it depends on the question."""
 _ATTENTION = "vilt.encoder.*.attention.attention"
+HEADS = ["classifier.*"]
 PRESETS = {
     "text_query_value": [f"{_ATTENTION}.query", f"{_ATTENTION}.value"],
     "text_query_key_value": [f"{_ATTENTION}.query", f"{_ATTENTION}.key", f"{_ATTENTION}.value"],
@@ -49,7 +50,7 @@ PAIRS_AT_ONCE = 64
 
 
 def encode_images(model: nn.Module, pictures: Ragged, options: VisionOptions | None = None) -> Ragged:
-    """Return each image's class token and patches, embedded with their positions, without gradient.
+    """Return each image's class token and patches, embedded with their positions; without gradient where these are frozen.
 
     Args:
         model: of this family.
@@ -72,7 +73,13 @@ def encode_images(model: nn.Module, pictures: Ragged, options: VisionOptions | N
             f"an image has {max(counts)} patches, of which the model would draw {config.max_image_length} at random: set "
             "max_image_length in its config.json to -1"
         )
-    with torch.no_grad():
+    weights = [
+        *embeddings.patch_embeddings.parameters(),
+        embeddings.cls_token,
+        embeddings.position_embeddings,
+    ]
+    trained = torch.is_grad_enabled() and any(weight.requires_grad for weight in weights)
+    with torch.set_grad_enabled(trained):
         patches = embeddings.patch_embeddings(pictures.tensors["patches"]).flatten(1)
         side = config.image_size // config.patch_size
         at_class, grid = embeddings.position_embeddings[0].split([1, side * side])

@@ -39,13 +39,13 @@ class LabelProcessor:
 
 
 def load_model(
-    source: str | Path, dtype: torch.dtype | None = torch.float32, **hub: Any
+    source: str | Path, dtype: torch.dtype | None = torch.float32, quantization: str = "none", **hub: Any
 ) -> ViltForQuestionAnswering:
     """Load the model of a folder or hub name, in `dtype` (None: as it is stored).
 
     Raises ModelError as `checkpoint.load_weights`.
     """
-    return load_weights(ViltForQuestionAnswering, source, dtype, **hub)
+    return load_weights(ViltForQuestionAnswering, source, dtype, quantization, **hub)
 
 
 def load_processor(source: str | Path, **hub: Any) -> LabelProcessor:

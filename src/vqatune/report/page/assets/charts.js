@@ -98,16 +98,4 @@ function startCharts() {
   if (target) goTo(target);
 }
 
-function startTheme() {
-  const button = find("#theme");
-  const name = () => (button.textContent = isDark() ? "Light colours" : "Dark colours");
-  button.addEventListener("click", () => {
-    document.documentElement.dataset.theme = isDark() ? "light" : "dark";
-    name();
-  });
-  darkPreferred.addEventListener("change", name);
-  name();
-}
-
-startTheme();
 startCharts();

@@ -61,3 +61,16 @@ const isDark = () => {
   const chosen = document.documentElement.dataset.theme;
   return chosen ? chosen === "dark" : darkPreferred.matches;
 };
+
+function startTheme() {
+  const button = find("#theme");
+  const name = () => (button.textContent = isDark() ? "Light colours" : "Dark colours");
+  button.addEventListener("click", () => {
+    document.documentElement.dataset.theme = isDark() ? "light" : "dark";
+    name();
+  });
+  darkPreferred.addEventListener("change", name);
+  name();
+}
+
+startTheme();

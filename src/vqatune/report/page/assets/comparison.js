@@ -1,6 +1,6 @@
 {
   const data = readJson(find("#comparison-data"));
-  const { versions, totals, slices, smallest, fewest_images: fewestImages } = data;
+  const { what, versions, totals, slices, smallest, fewest_images: fewestImages } = data;
   const [first, second] = [find("#first-version"), find("#second-version")];
   const [said, result] = [find("#comparison-sentence"), find("#comparison-result")];
   const AT_ONCE = 12;
@@ -85,7 +85,7 @@
     const [a, b] = [first, second].map((select) => versions.indexOf(select.value));
     const names = [versions[a], versions[b]];
     if (a === b) {
-      said.textContent = `${names[0]} and ${names[1]} are the same version: choose another one.`;
+      said.textContent = `${names[0]} and ${names[1]} are the same ${what}: choose another one.`;
       result.replaceChildren();
       return;
     }

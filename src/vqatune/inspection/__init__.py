@@ -1,0 +1,1 @@
+"""Looking at pairs before anything is trained on them: what they will cost, a pilot, reviews, two generators compared."""

@@ -1,0 +1,1 @@
+"""The page of pairs: pictures with what is asked about them, kept or dropped, before anything is trained."""

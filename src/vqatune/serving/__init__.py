@@ -1,0 +1,1 @@
+"""`vqatune serve`: a version behind HTTP, where requests that wait are answered together."""

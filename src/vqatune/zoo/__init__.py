@@ -1,0 +1,1 @@
+"""The zoo: many models, untuned, on one test set."""

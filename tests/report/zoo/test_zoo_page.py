@@ -1,0 +1,123 @@
+"""The page and the tables of a zoo whose models answer as the versions of the small run do."""
+
+import json
+import re
+from io import StringIO
+
+import pandas as pd
+import pytest
+from report_page import charts, until
+from rich.console import Console
+
+from vqatune.errors import DataError
+from vqatune.report.terminal.zoo import show_zoo
+from vqatune.report.zoo.page import write_zoo_page
+from vqatune.tables import PREDICTIONS, read_csv, read_table, write_csv
+from vqatune.zoo.results import ZooModel, zoo_table
+from vqatune.zoo.run import ZooRun
+
+RUN = {
+    "precision": "float32",
+    "quantization": "none",
+    "mode": "generate",
+    "device": "cpu",
+    "wording": "{question}",
+    "reason": None,
+}
+TAKES = {
+    "parameters": 1_000_000,
+    "weight_bytes": 4_000_000,
+    "peak_bytes": 50_000_000,
+    "questions": 100,
+    "seconds": 2.0,
+}
+WHY = "<script>document.title = 'taken'</script> & no memory"
+
+
+@pytest.fixture(scope="module")
+def models(small_run) -> list[ZooModel]:
+    """The blind guess, three models with answers, and one that cannot run."""
+    made = []
+    for place, name in enumerate(small_run.versions):
+        predictions = read_table(small_run.root / f"data/predictions/{name}.parquet", PREDICTIONS)
+        tables = [read_csv(small_run.root / f"metrics/{folder}/{name}.csv") for folder in ("intervals", "by")]
+        blind = name == "blind"
+        kinds = ["short"] if blind else ["whole", "short"]
+        both = [
+            pd.concat([table.assign(answers=kind) for kind in kinds], ignore_index=True) for table in tables
+        ]
+        run = None if blind else ZooRun("tiny", ["blip", "llava", "vilt"][place - 1], **RUN, **TAKES)
+        ordered = predictions.sort_values("qa_id", ignore_index=True)
+        made.append(ZooModel(name, run, ordered, *both, None if blind else 0.25))
+    absent = ZooRun(
+        "checkpoint", None, **RUN | {"reason": WHY, "mode": None, "device": None, "wording": None}
+    )
+    nothing = [table.iloc[:0] for table in (made[1].predictions, made[1].intervals, made[1].slices)]
+    return [*made, ZooModel("large", absent, *nothing, None)]
+
+
+@pytest.fixture(scope="module")
+def path(small_run, models, tmp_path_factory):
+    path = tmp_path_factory.mktemp("zoo") / "zoo.html"
+    write_zoo_page(small_run.root, models, small_run.params, path)
+    return path
+
+
+def test_the_table_has_both_kinds_of_answers_and_a_row_with_the_reason_of_what_cannot_run(models):
+    table = zoo_table(models)
+    kinds = [
+        ("blind", "short"),
+        *((name, kind) for name in ("base", "v1", "v2") for kind in ("whole", "short")),
+    ]
+    assert list(zip(table["model"], table["answers"], strict=True))[:-1] == kinds
+    assert table["reason"].dropna().to_dict() == {7: WHY}
+    row = table.set_index(["model", "answers"]).loc[("v2", "short")]
+    assert (row["parameters"], row["answers_per_second"], row["cut"]) == (1_000_000, 50.0, 0.25)
+    intervals = models[3].intervals.set_index(["answers", "metric"]).loc[("short", "exact_match")]
+    assert (row["exact_match"], row["exact_match_low"]) == (intervals["value"], intervals["low"])
+
+
+def test_the_page_shows_scores_costs_charts_and_two_models_compared(page, path, models):
+    page.goto(path.as_uri())
+    assert page.title() == "vqatune: which model to take"
+    assert len(charts(page)) == 3
+    tables = page.inner_text("#summary")
+    assert all(model.name in tables for model in models) and WHY in tables
+    page.select_option("#first-version", "base")
+    page.select_option("#second-version", "v2")
+    until(page, "document.querySelector('#comparison-sentence').textContent.startsWith('From base to v2')")
+    page.select_option("#first-version", "v2")
+    assert "are the same model" in page.inner_text("#comparison-sentence")
+
+
+def test_the_page_is_the_same_whenever_it_is_written(small_run, models, path, tmp_path):
+    write_zoo_page(small_run.root, models, small_run.params, tmp_path / "again.html")
+    assert (tmp_path / "again.html").read_bytes() == path.read_bytes()
+    assert "<script>document" not in path.read_text()
+    found = re.search(r'id="comparison-data">(.*?)</script>', path.read_text(), re.DOTALL)
+    assert json.loads(found[1])["versions"] == ["blind", "base", "v1", "v2"]
+
+
+def test_a_zoo_in_which_nothing_could_run_still_has_a_page(small_run, models, tmp_path):
+    write_zoo_page(small_run.root, [models[0], models[-1]], small_run.params, tmp_path / "zoo.html")
+    assert "No model could run here" in (tmp_path / "zoo.html").read_text()
+
+
+def test_answers_to_another_test_set_are_an_error(small_run, models, tmp_path):
+    other = ZooModel("other", models[1].run, models[1].predictions.iloc[1:], *[models[1].intervals] * 2, 0.0)
+    with pytest.raises(
+        DataError, match=r"the answers of other are not to the questions of data/test\.parquet"
+    ):
+        write_zoo_page(small_run.root, [models[0], other], small_run.params, tmp_path / "zoo.html")
+
+
+def test_the_terminal_shows_the_best_first_and_why_one_could_not_run(models, tmp_path):
+    write_csv(zoo_table(models), tmp_path / "zoo.csv")
+    text = StringIO()
+    show_zoo(tmp_path / "zoo.csv", Console(file=text, width=120))
+    lines = text.getvalue().splitlines()
+    order = [line.split()[1] for line in lines if line.startswith("│")]
+    assert order[0] == "v2" and set(order) == {"blind", "base", "v1", "v2"}
+    assert f"large could not run here: {WHY}" in lines
+    with pytest.raises(DataError, match=r"run `make zoo`"):
+        show_zoo(tmp_path / "none.csv")
