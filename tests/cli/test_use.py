@@ -1,6 +1,7 @@
 """`vqatune use`, from a file or folder to the stages that read it."""
 
 import csv
+import json
 import re
 import shutil
 from pathlib import Path
@@ -229,3 +230,36 @@ def test_what_the_pipeline_empties_is_no_place_for_ones_own(use, student, reposi
     shutil.copytree(tmp_path / "my photos", "data/raw/photos")
     assert "which the pipeline empties: move your files elsewhere" in use("data/raw/photos", status=1)
     assert "which the pipeline empties" in use(".", status=1)
+
+
+@pytest.mark.parametrize("form", ["json", "jsonl"])
+def test_json_with_the_pairs_of_each_image_is_one_table(
+    use, student, repository_of_ones_own, tmp_path, monkeypatch, form
+):
+    monkeypatch.setenv("VQATUNE_WORKERS", "1")
+    pairs = [
+        {"question": "What color is it?", "answer": "dark red"},
+        {"question": "Is it round?", "answer": "no"},
+    ]
+    records = {f"IMG_{number:03d}.jpg": {"qa_pairs": pairs} for number in range(40)}
+    if form == "jsonl":
+        lines = [json.dumps({"image": name} | record) for name, record in records.items()]
+        (tmp_path / "pairs.jsonl").write_text("\n".join(lines))
+    else:
+        (tmp_path / "pairs.json").write_text(json.dumps(records))
+    said = use(f"../pairs.{form}", "--yes")
+    assert "40 of ../my photos" in said and "80 questions with their answers" in said
+    _, kept, _, _ = run_data_stages()
+    assert len(kept) == 80 and set(kept["answer"]) == {"dark red", "no"}
+
+
+def test_abos_layout_is_used_as_it_is(use, student, repository_of_ones_own, tmp_path):
+    use("../questions.csv", "--yes")
+    (tmp_path / "abo").mkdir()
+    for name in ("abo-listings.tar", "abo-images-small.tar"):
+        (tmp_path / "abo" / name).touch()
+    assert "../abo: a catalogue in ABO's layout" in use("../abo", "--yes")
+    params = load_params()
+    assert (params.raw.source, params.raw.path, params.raw.pictures) == ("path", "../abo", None)
+    assert params.raw.columns.pictures == []
+    assert params.filter.languages == ["en_US"] and params.generate.provider == "template"

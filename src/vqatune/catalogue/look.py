@@ -17,7 +17,7 @@ from vqatune.catalogue.filter import digests_of_images
 from vqatune.catalogue.sources.abo import IMAGES_ARCHIVE, LISTINGS_ARCHIVE
 from vqatune.catalogue.sources.extracted import Extracted
 from vqatune.catalogue.sources.folder import PICTURE, folder_rows
-from vqatune.catalogue.sources.guess import guess_columns, guess_pairs, is_picture_url
+from vqatune.catalogue.sources.guess import guess_columns, guess_pairs, is_picture_url, nested_pairs
 from vqatune.catalogue.sources.pictures import Picture, Pictures, picture_files
 from vqatune.catalogue.sources.stored import (
     byte_columns,
@@ -56,6 +56,8 @@ class Found:
     table: Table | None = None
     columns: ColumnsParams = field(default_factory=ColumnsParams)
     pairs: PairColumnsParams | None = None
+    nested: int = 0
+    """Pairs in lists, a list an image, rather than a row a pair."""
     extracted: Extracted | None = None
     urls: int = 0
     """Distinct URLs of pictures."""
@@ -153,7 +155,8 @@ def _look_at_table(what: str, pictures: str | None, given: dict[str, str]) -> Fo
     table = read_cells(path)
     root = Path(pictures) if pictures else path.parent
     there = Pictures(picture_files(root))
-    pairs = guess_pairs(table, given)
+    nested = nested_pairs(table)
+    pairs = guess_pairs(table, given) or (PairColumnsParams() if nested else None)
     columns = guess_columns(table, pairs, lambda name: there.find(name) is not None, given)
     named = dict.fromkeys(
         name for row in range(len(table.numbers)) for name in row_pictures(table, columns, row)
@@ -161,6 +164,7 @@ def _look_at_table(what: str, pictures: str | None, given: dict[str, str]) -> Fo
     urls = {name: Picture(name, name, "", 0, 0) for name in named if is_picture_url(name)}
     files = {picture.path for name in named if name not in urls and (picture := there.find(name))}
     found = Found("table", path=what, table=table, columns=columns, pairs=pairs, urls=len(urls))
+    found.nested = nested
     hosts = dict.fromkeys(urlsplit(url).hostname or "" for url in urls)
     found.private = next(filter(is_private, hosts), None)
     if files:

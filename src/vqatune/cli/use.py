@@ -17,7 +17,7 @@ from vqatune.errors import DataError, ParameterError
 from vqatune.generation.checks.language import guess_language
 from vqatune.generation.sources.template import template_pairs
 from vqatune.params import load_params
-from vqatune.params.profiles import SHOWROOM, profile_names, update
+from vqatune.params.profiles import OWN_SOURCES, SHOWROOM, profile_names, update, without_own_catalogue
 from vqatune.params.setting import changed_params, read_yaml, set_params
 
 PARAMS, PROFILES = Path("params.yaml"), Path("profiles")
@@ -66,6 +66,9 @@ def run(chosen: argparse.Namespace) -> None:
     language = chosen.language or _language(found, covered)
     _show(found, language, covered, params.generate.provider, Console())
     changes, versions = settings_for(found, params, language)
+    if found.extracted is None and params.raw.source in OWN_SOURCES:
+        set_for_it, changes = changes, without_own_catalogue()
+        update(changes, set_for_it)
     if chosen.profile:
         update(changes, _profile(chosen.profile))
     _, changed = changed_params(PARAMS, changes, f"with {chosen.what}", versions)
@@ -113,8 +116,8 @@ def _language(found: Found, covered: float) -> str | None:
     if found.extracted is None or found.table is None:
         return None
     columns = [column for _, column in found.columns.field_columns]
-    if found.pairs:
-        columns.append(str(found.pairs.question))
+    if found.pairs and found.pairs.question:
+        columns.append(found.pairs.question)
     rows = range(min(len(found.table.numbers), _LOOKED_AT))
     texts = [" ".join(str(found.table.columns[column][row] or "") for column in columns) for row in rows]
     # Templates know English words alone.
@@ -219,7 +222,7 @@ def _language_line(found: Found, language: str | None) -> str:
 
 def _pairs_line(found: Found, covered: float, provider: str) -> str:
     if found.pairs and found.table:
-        return f"pairs:    {len(found.table.numbers):,} questions with their answers"
+        return f"pairs:    {found.nested or len(found.table.numbers):,} questions with their answers"
     if provider not in ("template", "recorded"):
         return f"pairs:    {provider} writes them (generate.provider)"
     if covered >= 0.1:

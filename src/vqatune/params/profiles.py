@@ -55,7 +55,7 @@ def apply_profile(name: str, profiles: Path, params: Path) -> list[str]:
     else:
         sets = read_yaml(profiles / f"{name}.yaml") or {}
     leaves = "source" in (sets.get("raw") or {}) and _has_own_catalogue(read_yaml(params))
-    changes = _of_own_catalogue(defaults) if leaves else {}
+    changes = without_own_catalogue() if leaves else {}
     update(changes, sets)
     return set_params(params, changes, f"with profile {name}")
 
@@ -65,8 +65,9 @@ def _has_own_catalogue(values: Any) -> bool:
     return isinstance(raw, dict) and raw.get("source") in OWN_SOURCES
 
 
-def _of_own_catalogue(defaults: Any) -> dict[str, Any]:
+def without_own_catalogue() -> dict[str, Any]:
     """Return the defaults of what `vqatune use` sets for a catalogue of one's own."""
+    defaults = as_rendered().load(params_yaml())
     changes: dict[str, Any] = {}
     for name in SET_BY_USE:
         section, key = name.split(".")

@@ -27,6 +27,9 @@ ANSWER = [
 
 DIFFICULTY = ["difficulty", "level"]
 
+PAIR_LISTS = ("qa_pairs", "qa_data", "qas", "qa", "pairs")
+"""Names of the list of an image's pairs in JSON."""
+
 
 def plain(name: str) -> str:
     """Return a column's name without case, spaces, `_` and `-`."""

@@ -21,6 +21,7 @@ from vqatune.text_files.column_names import (
     DIFFICULTY,
     IMAGE_ID,
     IMAGE_PATH,
+    PAIR_LISTS,
     QUESTION,
     find_column,
     plain,
@@ -90,7 +91,7 @@ _LEFT_OUT = re.compile(
     r"|tax|^seo|gift|fulfil|^link$|url|href|weight|grams|rating|review|discount|sale|currency|created|updated|^date"
     r"|timestamp|^unnamed|^split$|^index$|^rowid$|vendorid|condition$|^google|custom\s?label"
 )
-_QUESTION_TABLE = re.compile(r"question|answer|^qid$|difficulty|confidence")
+_QUESTION_TABLE = re.compile(r"question|answer|^qid$|difficulty|confidence|^qa|^pairs$|^conversations$")
 _SEPARATORS = ("|", ";", ",", " ")
 _SAMPLE = 400
 _FEW = 20
@@ -115,6 +116,13 @@ def guess_pairs(table: Table, given: dict[str, str]) -> PairColumnsParams | None
     if question is None or answer is None or question == answer:
         return None
     return PairColumnsParams(question=question, answer=answer, difficulty=chosen("difficulty", DIFFICULTY))
+
+
+def nested_pairs(table: Table) -> int:
+    """Return how many pairs stand in lists of pairs, as JSON has them a record an image; 0 where there are none."""
+    columns = [name for name in (*PAIR_LISTS, "conversations") if name in table.columns]
+    lists = [cell for name in columns[:1] for cell in table.columns[name] if isinstance(cell, list)]
+    return sum(map(len, lists)) // (2 if columns[:1] == ["conversations"] else 1)
 
 
 def guess_columns(

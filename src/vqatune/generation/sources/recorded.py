@@ -21,6 +21,7 @@ from vqatune.text_files.column_names import (
     DIFFICULTY,
     IMAGE_ID,
     IMAGE_PATH,
+    PAIR_LISTS,
     QUESTION,
     find_column,
 )
@@ -28,9 +29,6 @@ from vqatune.text_files.formats import read_cells
 from vqatune.text_files.path_index import PathIndex, SeveralFiles
 
 Row = tuple[str | None, str | None, int, dict[str, Any]]
-
-_LISTS = ("qa_pairs", "qa_data", "qas", "qa", "pairs")
-"""Names of the list of an image's pairs."""
 
 _columns = {
     "image_id": "str",
@@ -267,7 +265,7 @@ def _has_pairs(record: Any) -> bool:
 
 def _pairs_of(record: dict[str, Any]) -> list[Any] | None:
     """Return the list of a record's pairs, None where it has none."""
-    for name in _LISTS:
+    for name in PAIR_LISTS:
         if isinstance(record.get(name), list):
             return record[name]
     turns = record.get("conversations")
