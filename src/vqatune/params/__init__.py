@@ -196,7 +196,11 @@ def check_params(values: Any, where: str) -> Params:
         problems += [explain(problem, Params) for problem in error.errors()]
     if problems:
         missing = any(problem.endswith(" is missing") for problem in problems)
-        advice = "; `python -m vqatune.params.render` adds what is missing, and keeps your values" if missing else ""
+        advice = (
+            "; `python -m vqatune.params.render` adds what is missing, and keeps your values"
+            if missing
+            else ""
+        )
         raise ParameterError(f"{where}: " + "; ".join(problems) + advice)
     return params
 

@@ -63,7 +63,7 @@ class ZooParams(Section):
         'place of the question, such as "Question: {question} Short answer:".',
     )
     tiny_steps: Count = Field(
-        400, description="Training steps of the tiny models; all else is as in model.tiny."
+        150, description="Training steps of the tiny models; all else is as in model.tiny."
     )
     models: dict[str, ZooModelParams] = Field(
         {
