@@ -14,6 +14,7 @@ from generation_stage import Replies
 from vqatune.generation.checks.checks import DIFFICULTIES, NONE_LIKE
 from vqatune.generation.checks.cleaning import clean_answer, clean_question, fold
 from vqatune.generation.checks.duplicates import content_words, nearly_same
+from vqatune.generation.checks.either_or import offers
 from vqatune.generation.checks.language import in_another_language, is_question
 from vqatune.generation.checks.not_visible import asks_for_measure
 from vqatune.generation.checks.question_types import QUESTION_TYPES, question_type_of
@@ -123,10 +124,10 @@ def _check(question: str, folded: str, answer: str, pair: dict, tag: str) -> str
     if said in NONE_LIKE:
         return "none_like"
     if re.search(r"[\s#;|_\\&,/]", answer):
-        return "not_one_word"
+        return "too_many_words"
     if not is_question(question, folded, tag):
         return "not_a_question"
-    if f" {said} " in f" {folded} ":
+    if f" {said} " in f" {folded} " and not offers(question, answer, tag):
         return "answer_in_question"
     if pair["difficulty"] is not None and pair["difficulty"] not in DIFFICULTIES:
         return "difficulty"

@@ -398,7 +398,7 @@ def test_a_model_that_wants_max_completion_tokens_gets_it_next_time(ask):
 
 def test_a_server_that_hangs_times_out_once(ask):
     server = Server(hangs=True)
-    (usage,) = ask(server, timeout_seconds=0.3)
+    (usage,) = ask(server, timeout_seconds=1.5)
     assert type(usage) is TransientError
     assert (usage.kind, usage.reached, len(server.sent)) == ("timeout", True, 1)
 
