@@ -31,7 +31,7 @@ from vqatune.tables import IMAGES, PAIRS, PLACE, read_table
 
 SERVE = [sys.executable, "-c", "from vqatune.cli import main; main()", "serve", "--port", "0"]
 ORDERS = ("pictures", "questions")
-TOLERANCE = {"rel_tol": 1e-3, "abs_tol": 1e-4}
+TOLERANCE = {"rel_tol": 1e-5, "abs_tol": 1e-4}
 """Of a log-probability: what else is in a micro-batch changes its last digits."""
 
 

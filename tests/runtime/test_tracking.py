@@ -146,7 +146,7 @@ def test_after_a_kill_the_trackers_go_on_without_gap_or_repetition(stage_folder)
 
 
 @pytest.mark.slow
-def test_what_is_watched_changes_nothing_in_git_and_says_nothing(stage_folder, monkeypatch):
+def test_what_is_watched_changes_nothing_in_git_and_says_nothing_more(stage_folder, monkeypatch):
     stages = stage_folder(MANY_STEPS)
 
     def git(*arguments: str) -> str:

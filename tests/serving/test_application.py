@@ -56,7 +56,7 @@ def test_fifty_clients_at_once_get_what_each_would_get_alone(serving, answerer, 
             [expected] = answerer.ask(pictures[picture], question)
             for row in reply.result():
                 assert (row["question"], row["answer"]) == (question, expected.answer)
-                assert row["log_probability"] == pytest.approx(expected.log_probability, rel=1e-3, abs=1e-4)
+                assert row["log_probability"] == pytest.approx(expected.log_probability, rel=1e-5, abs=1e-4)
     assert sum(map(len, server.batches)) == 100
     # Several pictures went through the model together, each once, whoever asked about it.
     largest = max(server.batches, key=len)
