@@ -7,7 +7,7 @@ import pandas as pd
 from vqatune.inference.prediction.measurement import Measurement
 from vqatune.inference.prediction.predict import predict, read_candidates
 from vqatune.models.checkpoint import fingerprinted_files
-from vqatune.models.device import PRECISIONS, start
+from vqatune.models.device import PRECISIONS, device_name, start
 from vqatune.models.family import family_named, model_type
 from vqatune.models.reference import find_referenced, read_reference
 from vqatune.params import Params
@@ -57,7 +57,7 @@ def predict_zoo_model(
     # What only ranks chooses among the answers of the training set.
     mode = params.predict.mode if "generate" in family_named(family).MODES else "rank"
     wording = params.zoo.prompt or family_named(family).WORDING
-    described |= {"family": family, "mode": mode, "device": device.type, "wording": wording}
+    described |= {"family": family, "mode": mode, "device": device_name(device), "wording": wording}
     # Each image is encoded for this model alone, so that the time is what it takes.
     chosen = params.predict.model_copy(update={"mode": mode, "keep_vision_states": False})
     used = params.model_copy(update={"compute": compute, "predict": chosen})

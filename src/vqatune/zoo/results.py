@@ -15,7 +15,7 @@ from vqatune.tables import PREDICTIONS, read_csv, read_table
 from vqatune.zoo.run import ZooRun
 from vqatune.zoo.short_answers import SHORT, WHOLE, with_short_answers
 
-MODELS, PREDICTED, MEASURED = Path("zoo/models"), Path("zoo/predictions"), Path("metrics/zoo/measured")
+PREDICTED, MEASURED = Path("zoo/predictions"), Path("metrics/zoo/measured")
 INTERVALS, BY = Path("metrics/zoo/intervals"), Path("metrics/zoo/by")
 SLICED = ("difficulty", "answer_kind")
 """The slices that have columns of exact match."""
