@@ -22,6 +22,7 @@ from vqatune.models.family import RankingFamily, family_of, image_states_of, ran
 from vqatune.models.packing import PackedBatch
 from vqatune.models.prepare import autocast, cast_to_float32
 from vqatune.models.quantization import count_weights
+from vqatune.models.text_vectors import TextVectors
 from vqatune.tables.hash_ranks import hash_ranks
 
 FOILS = 4
@@ -123,7 +124,7 @@ def measure_grounding(
         place = {text: index for index, text in enumerate(candidates.values())}
         # Where the question's own image does not open there is no answer, and no grounding, whatever is scored.
         chosen = [place.get(text, 0) for text in answers]
-        score = partial(_score_chosen, ranking, inference.model, list(candidates), chosen)
+        score = partial(_score_chosen, ranking, inference.model, list(candidates), chosen, TextVectors())
     else:
         questions["prediction"] = answers
         score = partial(_score_written, inference.model)
@@ -169,10 +170,11 @@ def _score_chosen(
     model: nn.Module,
     candidates: list[tuple[int, ...]],
     chosen: list[int],
+    kept: TextVectors,
     rows: list[int],
     batch: PackedBatch,
 ) -> Tensor:
-    return chosen_log_probabilities(family, model, batch, candidates, [chosen[row] for row in rows])
+    return chosen_log_probabilities(family, model, batch, candidates, [chosen[row] for row in rows], kept)
 
 
 def grounding_shares(scored: pd.DataFrame, tie: float = TIE) -> pd.Series:

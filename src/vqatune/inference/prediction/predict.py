@@ -28,6 +28,7 @@ from vqatune.models.family import generating_family
 from vqatune.models.packing import PackedBatch
 from vqatune.models.prepare import autocast, prepare_model
 from vqatune.models.quantization import WHOLE, check_quantization
+from vqatune.models.text_vectors import TextVectors
 from vqatune.params import Params, PredictParams
 from vqatune.runtime.code import digest_code
 from vqatune.runtime.fingerprints import digest_contents, digest_folder, digest_table, make_key
@@ -127,7 +128,7 @@ def predict(
     answered = run_inference(
         inference,
         pairs,
-        partial(_answer, inference, candidate_ids, measurement),
+        partial(_answer, inference, candidate_ids, measurement, TextVectors()),
         _no_answer,
         ANSWERED,
         folder,
@@ -222,13 +223,14 @@ def _answer(
     inference: InferenceModel,
     candidates: Candidates,
     measurement: Measurement,
+    kept: TextVectors,
     rows: list[int],
     batch: PackedBatch,
 ) -> Iterable[tuple[int, str, float]]:
     params, model = inference.params.predict, inference.model
     with autocast(inference.device, inference.params.compute.precision):
         if candidates:
-            chosen, scores = ranked_answers(model, batch, list(candidates))
+            chosen, scores = ranked_answers(model, batch, list(candidates), kept=kept)
             answers = list(candidates.values())
             texts = [answers[index] for index in chosen.tolist()]
         else:
