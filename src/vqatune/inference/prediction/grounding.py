@@ -99,6 +99,7 @@ def measure_grounding(
     candidates: Candidates,
     folder: Path | None,
     description: str,
+    kept: TextVectors,
 ) -> pd.Series:
     """Return the grounding of the questions in `items`, by qa_id: float64 in 0–1, null where it cannot be measured.
 
@@ -111,6 +112,7 @@ def measure_grounding(
         candidates: what the answers were chosen from; of a model that only ranks, whose log-probabilities are over them.
         folder: of partial results, for exactly these answers, from which interrupted work resumes; None for none.
         description: of the progress bar.
+        kept: vectors of texts that the model in float32 gave before; of a model that only ranks.
 
     Raises as `run_inference` does.
     """
@@ -124,7 +126,7 @@ def measure_grounding(
         place = {text: index for index, text in enumerate(candidates.values())}
         # Where the question's own image does not open there is no answer, and no grounding, whatever is scored.
         chosen = [place.get(text, 0) for text in answers]
-        score = partial(_score_chosen, ranking, inference.model, list(candidates), chosen, TextVectors())
+        score = partial(_score_chosen, ranking, inference.model, list(candidates), chosen, kept)
     else:
         questions["prediction"] = answers
         score = partial(_score_written, inference.model)

@@ -124,11 +124,12 @@ def predict(
     if not candidate_ids:
         _warn_of_longer_answers(encoder, pairs["answer"], params.predict.max_answer_tokens)
     inference = InferenceModel(model, encoder, reader, params, device, states)
+    kept = TextVectors()
     measurement.before_answering()
     answered = run_inference(
         inference,
         pairs,
-        partial(_answer, inference, candidate_ids, measurement, TextVectors()),
+        partial(_answer, inference, candidate_ids, measurement, kept),
         _no_answer,
         ANSWERED,
         folder,
@@ -147,6 +148,8 @@ def predict(
         candidate_ids,
         folder and folder.parent / "grounding" / _grounding_key(folder.name, items, predictions),
         f"grounding {version}",
+        # In float32 grounding changes no weight.
+        kept if params.compute.precision == "float32" else TextVectors(),
     )
     return predictions.assign(grounding=predictions["qa_id"].map(grounding).astype(float))
 
