@@ -249,6 +249,7 @@ def _pairs_line(found: Found, covered: float, provider: str) -> str:
     if covered >= 0.1:
         return f"pairs:    templates write them from attributes, about {covered:.0%} of the listings"
     return (
-        "pairs:    there are no questions, and hardly an attribute that templates could ask about: have a model that sees "
-        "the pictures write pairs (generate.provider, docs/generation.md)"
+        "pairs:    there are no questions, and hardly an attribute that templates could ask about (in "
+        f"{', '.join(language_codes())}): have a model that sees the pictures write pairs (generate.provider, "
+        "docs/generation.md)"
     )

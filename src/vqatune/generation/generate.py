@@ -14,7 +14,8 @@ from vqatune.generation.checks.checks import clean_and_check
 from vqatune.generation.checks.reviews import Reviews, read_reviews, settle
 from vqatune.generation.checks.tally import CheckTally
 from vqatune.generation.sources.language_files import code_of
-from vqatune.generation.sources.recorded import match_images, read_recorded
+from vqatune.generation.sources.pairs_of_images import pairs_of_images
+from vqatune.generation.sources.recorded import read_recorded
 from vqatune.generation.sources.template import template_pairs
 from vqatune.params import ComputeParams, GenerateParams
 from vqatune.runtime.progress import map_parts
@@ -173,8 +174,7 @@ class _Source:
         recorded = read_recorded(path, self._params.columns)
         if recorded.empty:
             raise DataError(f"{path} holds no question-answer pair")
-        pairs = recorded.assign(image_id=match_images(recorded, self._images)).dropna(subset="image_id")
-        self.not_in_sample = len(recorded) - len(pairs)
+        pairs, self.not_in_sample = pairs_of_images(recorded, self._images)
         pairs = pairs.assign(source=pairs["source"].fillna("recorded"))
         pairs = pairs.sort_values("image_id", kind="stable", ignore_index=True)
         names = self._images["image_id"].sort_values()
