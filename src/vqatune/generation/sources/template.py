@@ -141,8 +141,9 @@ def _checks(seen: Visible, noun: Noun | None, language: Language, draw: _Draws) 
     ):
         check(f"is {feature}", fact, OPTIONS[feature], partial(_asked, language, feature))
     if noun and seen.noun:
-        other_nouns = tuple(other for other in OPTIONS["noun"] if not _is_also(seen.noun, other, language))
-        check("is object", seen.noun, other_nouns, lambda name: _noun(name, language).a)
+        check(
+            "is object", seen.noun, _nouns_beside(seen.noun, language), lambda name: _noun(name, language).a
+        )
     check("is motif", seen.print and seen.print.motif, _MOTIFS, str)
     if seen.print or seen.plain:
         checks.append(("is printed", language.yes if seen.print else language.no, {}))
@@ -155,11 +156,16 @@ def _asked(language: Language, feature: str, meaning: str) -> str | None:
     return word.asked if word else None
 
 
-def _is_also(noun: str, other: str, language: Language) -> bool:
-    """Return whether a product with a noun might be called by another one, too, so that 'no' would be doubtful."""
-    if noun == other or language.nouns is None:
-        return False
-    return language.also.get(noun) == other or language.nouns[noun].name == language.nouns[other].name
+def _nouns_beside(noun: str, language: Language) -> tuple[str, ...]:
+    """Return the nouns that are asked about, without those by which a product might be called as well.
+
+    To ask whether a boot is a shoe would be doubtful.
+    """
+    nouns, options = language.nouns, OPTIONS["noun"]
+    if nouns is None:
+        return options
+    same = {language.also.get(noun), *(other for other in options if nouns[other].name == nouns[noun].name)}
+    return tuple(other for other in options if other == noun or other not in same)
 
 
 def _about_print(printed: Print) -> list[_Candidate]:
