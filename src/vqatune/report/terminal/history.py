@@ -27,7 +27,7 @@ def show_history(path: Path, console: Console | None = None) -> None:
     if not path.exists():
         raise DataError(f"{path} does not exist: run `dvc repro`")
     console = console or Console()
-    history = read_csv(path)
+    history = read_csv(path, "version")
     # The ranked ones first, so that of equal scores it shows the one that comes first in the table.
     scores = [name for name in dict.fromkeys([*ranked("in_table"), *METRICS]) if name in history.columns]
     groups = equal_metrics(history.set_index("version")[scores].T)

@@ -1,6 +1,5 @@
 """`vqatune pairs`: checks and distributions of the question-answer pairs, in the terminal."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from vqatune.errors import DataError
-from vqatune.tables import read_csv
+from vqatune.tables import read_csv, read_json
 
 _FEW = 10
 """The number of answers and product types shown."""
@@ -24,7 +23,7 @@ def show_pairs(folder: Path = Path("metrics/data"), console: Console | None = No
     """
     console = console or Console()
     try:
-        report = json.loads((folder / "generate.json").read_text("utf-8"))
+        report = read_json(folder / "generate.json")
         rates = read_csv(folder / "checks.csv")
     except FileNotFoundError as error:
         raise DataError(f"{error.filename} does not exist: run `dvc repro generate`") from error

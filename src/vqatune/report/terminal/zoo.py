@@ -24,7 +24,7 @@ def show_zoo(path: Path, console: Console | None = None) -> None:
     if not path.exists():
         raise DataError(f"{path} does not exist: run `make zoo`, or `dvc repro zoo/dvc.yaml`")
     console = console or Console()
-    table = read_csv(path)
+    table = read_csv(path, "model", "answers", "exact_match", "reason")
     answered = table[table["answers"] == "short"].set_index("model")
     whole = table[table["answers"] == "whole"].set_index("model")
     answered = answered.sort_values("exact_match", ascending=False, kind="stable")
