@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from vqatune.errors import ParameterError
 from vqatune.loading.ragged import Ragged
+from vqatune.models.checkpoint import loading_errors
 from vqatune.models.families.prompts import EncoderPrompt, Prompt
 from vqatune.models.family import (
     Family,
@@ -126,4 +127,11 @@ def in_words(model: nn.Module, encoder: Encoder, prompt: str) -> Encoder:
 def load_encoder(folder: Path) -> Encoder:
     """Load the processor of a checkpoint or an adapter; raises ModelError where it is incomplete, or of no known family."""
     name = model_type(folder, of_processor=True)
-    return Encoder(name, family_named(name).load_processor(folder))
+    encoder = Encoder(name, family_named(name).load_processor(folder))
+    with loading_errors(folder, "a processor"):
+        # Settings that do not go together are found here, and not at the first picture.
+        encoder.images([Image.new("RGB", (64, 64))])
+        encoder.questions(["what is it?"])
+        if not isinstance(encoder.family, LabelledFamily):
+            encoder.answers(["a cup"])
+    return encoder

@@ -1,6 +1,5 @@
 """The files that hold a checkpoint's weights: where they are, and the dtype that they are stored in."""
 
-import json
 from collections.abc import Sequence
 from functools import reduce
 from pathlib import Path, PurePath
@@ -10,6 +9,8 @@ import torch
 from huggingface_hub import hf_hub_download
 from huggingface_hub.errors import EntryNotFoundError
 from safetensors import safe_open
+
+from vqatune.models.folder_files.json_files import VOCABULARY, read_object
 
 ONE_FILE = "model.safetensors"
 INDEX = "model.safetensors.index.json"
@@ -69,7 +70,7 @@ def find_file(source: str | Path, name: str, **hub: Any) -> Path | None:
 
 def _shards(index: Path) -> list[str]:
     try:
-        written = json.loads(index.read_text(encoding="utf-8"))
+        written = read_object(index, VOCABULARY)
         names = sorted({str(name) for name in written["weight_map"].values()})
         written["metadata"]  # transformers reads it
     except (ValueError, KeyError, TypeError, AttributeError) as error:
