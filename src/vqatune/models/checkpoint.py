@@ -2,8 +2,9 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,11 @@ from vqatune.models.folder_files.config import read_config
 from vqatune.models.folder_files.folder import check_model_files
 from vqatune.models.quantization import WHOLE, is_quantized, quantization_config, use_plain_products
 from vqatune.models.reference import FILE, find_referenced, read_reference
-from vqatune.models.weight_files import find_weights, stored_dtype
+from vqatune.models.weight_files import find_weights, stored_dtype, stored_numbers
 from vqatune.runtime.extras import naming_extras
+
+SPARE = 2**20
+"""Weights that may be missing and are then said by name, however small a model is."""
 
 logging.set_verbosity_error()
 logging.disable_progress_bar()
@@ -54,7 +58,7 @@ def load_weights(
 
     Arguments and errors are those of `load_model`.
     """
-    with loading_errors(source, f"a {kind.__name__}"):
+    with model_errors(f"{source} cannot be loaded as a {kind.__name__}"):
         check_model_files(source, **hub)
         config = _configuration(kind, source, **hub)
         reference = read_reference(source)
@@ -64,8 +68,11 @@ def load_weights(
             files, hub = find_referenced(reference), {}
         # What config.json says of the dtype may be wrong, so that weights would be rounded.
         dtype = stored_dtype(files) if dtype is None else dtype
+        with torch.device("meta"):
+            empty = kind(deepcopy(config))
+        _check_size(empty, files)
         if quantization != WHOLE:
-            hub |= _quantizing(kind, config, quantization)
+            hub |= _quantizing(empty, quantization)
         model, loading = kind.from_pretrained(
             source if reference is None else files[0].parent,
             config=config,
@@ -95,8 +102,8 @@ def load_weights(
 
 
 @contextmanager
-def loading_errors(source: str | Path, kind: str) -> Iterator[None]:
-    """Turn what is raised of files that cannot be loaded into a ModelError of one line.
+def model_errors(said: str) -> Iterator[None]:
+    """Turn what is raised of the files of a model into a ModelError of one line, `said` and the reason.
 
     transformers, tokenizers and safetensors raise errors of many kinds of damaged files, bare Exceptions among them, and
     the panic of a tokenizer is not even one.
@@ -107,7 +114,7 @@ def loading_errors(source: str | Path, kind: str) -> Iterator[None]:
         raise
     except BaseException as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise ModelError(f"{source} cannot be loaded as {kind}: {reason}") from error
+        raise ModelError(f"{said}: {reason}") from error
 
 
 def _configuration(kind: type[PreTrainedModel], source: str | Path, **hub: Any) -> PretrainedConfig:
@@ -121,12 +128,19 @@ def _configuration(kind: type[PreTrainedModel], source: str | Path, **hub: Any) 
     return config
 
 
-def _quantizing(kind: type[PreTrainedModel], config: PretrainedConfig, quantization: str) -> dict[str, Any]:
+def _check_size(empty: PreTrainedModel, files: Sequence[Path]) -> None:
+    """Raise ValueError where a model is much larger than its weights: transformers would make those that are missing."""
+    described, stored = sum(weight.numel() for weight in empty.parameters()), stored_numbers(files)
+    if described > 2 * stored + SPARE:
+        raise ValueError(
+            f"config.json describes a model of {described:,} weights, and its files hold {stored:,}: get the checkpoint again"
+        )
+
+
+def _quantizing(empty: PreTrainedModel, quantization: str) -> dict[str, Any]:
     """Return the arguments by which transformers quantizes a checkpoint as it loads it."""
     with naming_extras():
         import bitsandbytes  # noqa: F401
-    with torch.device("meta"):
-        empty = kind(config)
     return {
         "quantization_config": quantization_config(empty, quantization),
         "device_map": {"": "cpu"},

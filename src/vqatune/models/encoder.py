@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from vqatune.errors import ParameterError
 from vqatune.loading.ragged import Ragged
-from vqatune.models.checkpoint import loading_errors
+from vqatune.models.checkpoint import model_errors
 from vqatune.models.families.prompts import EncoderPrompt, Prompt
 from vqatune.models.family import (
     Family,
@@ -128,7 +128,7 @@ def load_encoder(folder: Path) -> Encoder:
     """Load the processor of a checkpoint or an adapter; raises ModelError where it is incomplete, or of no known family."""
     name = model_type(folder, of_processor=True)
     encoder = Encoder(name, family_named(name).load_processor(folder))
-    with loading_errors(folder, "a processor"):
+    with model_errors(f"{folder} has a processor that does not work"):
         # Settings that do not go together are found here, and not at the first picture.
         encoder.images([Image.new("RGB", (64, 64))])
         encoder.questions(["what is it?"])

@@ -326,7 +326,7 @@ def _halves(joined: dict[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, Ten
 
 def _weights(folder: Path) -> Path:
     path = folder / "adapter_model.safetensors"
-    if not path.exists():
+    if not path.is_file():
         raise ModelError(f"{path} does not exist: run its version's train stage again, or `dvc pull`")
     return path
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import reduce
+from math import prod
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -55,6 +56,15 @@ def stored_dtype(files: Sequence[Path]) -> torch.dtype:
             kinds.update(file.get_slice(name).get_dtype() for name in names)
     dtypes = [_DTYPES.get(kind, torch.float32) for kind in kinds if "F" in kind]
     return reduce(torch.promote_types, dtypes) if dtypes else torch.float32
+
+
+def stored_numbers(files: Sequence[Path]) -> int:
+    """Return how many numbers the tensors of files have, by their headers."""
+    total = 0
+    for path in files:
+        with safe_open(path, "pt") as file:
+            total += sum(prod(file.get_slice(name).get_shape()) for name in file.keys())  # noqa: SIM118
+    return total
 
 
 def find_file(source: str | Path, name: str, **hub: Any) -> Path | None:

@@ -116,6 +116,7 @@ REFUSED: list[tuple[str, Edit, str]] = [
     ),
     (ADAPTER, _put("target_modules", ["query", HANGS]), "target_modules = .* no regular"),
     (ADAPTER, _put("target_modules", []), "target_modules"),
+    (ADAPTER, _put("target_modules", [0] * 10**6), "target_modules with 1,000,000 entries"),
     (ADAPTER, _put("exclude_modules", HANGS), "exclude_modules = .* no regular"),
     (ADAPTER, _put("rank_pattern", {HANGS: 4}), "rank_pattern = .* layers by name"),
     (ADAPTER, _put("rank_pattern", {"query": 10**9}), "rank_pattern"),
@@ -164,6 +165,7 @@ REFUSED: list[tuple[str, Edit, str]] = [
     ("base/generation_config.json", DEEP, "generation_config.json has more than"),
     ("base/adapter_config.json", _write("{}"), "adapter_config.json beside config.json"),
     (PROCESSOR, _put("image_processor.size", 100_000), "image_processor.size = 100000"),
+    (PROCESSOR, _put("image_processor.max_image_size", {"longest_edge": 1}), "16 tiles at most"),
     (PROCESSOR, _put("image_processor.size", {"height": 0, "width": 32}), "size"),
     (PROCESSOR, _put("image_processor.size", {"shortest_edge": 32, "__class__": 1}), "size"),
     (PROCESSOR, _put("image_processor.image_std", [0, 0, 0]), "image_std"),
@@ -173,13 +175,14 @@ REFUSED: list[tuple[str, Edit, str]] = [
     (
         PROCESSOR,
         _put("image_processor.image_mean", [0.5]),
-        "cannot be loaded as a processor: mean must have 3",
+        "has a processor that does not work: mean must have 3",
     ),
     (PROCESSOR, DEEP, "processor_config.json has more than"),
     (PROCESSOR, _grow, "processor_config.json has 200 MB"),
     (SETTINGS, _put("model_max_length", -1), "model_max_length"),
     (SETTINGS, _put("tokenizer_class", 5), "tokenizer_class"),
     (SETTINGS, _put("fast_tokenizer_files", ["tokenizer.5.0.0.json"]), "fast_tokenizer_files"),
+    (SETTINGS, _put("additional_special_tokens", [5] * 10**6), "1,000,000 entries"),
     (SETTINGS, _put("added_tokens_decoder", {"0": 5}), "added_tokens_decoder"),
     (SETTINGS, DEEP, "tokenizer_config.json has more than"),
     (TOKENIZER, _put("padding", {"strategy": {"Fixed": 10**9}}), "padding.strategy"),
@@ -228,6 +231,10 @@ def test_a_folder_of_a_stranger_is_refused_in_one_line(blip, tmp_path, file, edi
     [
         (CONFIG, "text_config.model_type", "mamba", "text_config.model_type = 'mamba': it is none of"),
         (CONFIG, "vision_config.model_type", "timm_wrapper", "vision_config.model_type = 'timm_wrapper'"),
+        (CONFIG, "text_config.rope_parameters", {"rope_type": "dynamic", "factor": 1e30}, "factor = 1e"),
+        # Of which transformers would make a model of seven billion weights.
+        (CONFIG, "text_config", None, "describes a model of 6,[0-9,]* weights, and its files hold"),
+        (CONFIG, "text_config.num_hidden_layers", 500, "describes a model of"),
         (CONFIG, "text_config.num_key_value_heads", 3, "4 heads are no multiple of it"),
         (CONFIG, "text_config.quantization_config", {"quant_method": "awq"}, "quantized already"),
         # Known only when it computes.
@@ -235,20 +242,20 @@ def test_a_folder_of_a_stranger_is_refused_in_one_line(blip, tmp_path, file, edi
             CONFIG,
             "vision_feature_layer",
             [8],
-            "cannot be loaded as a model that answers about images: tuple index",
+            "cannot compute images with what its files say: tuple index",
         ),
         (
             CONFIG,
             "text_config.return_dict",
             False,
-            "cannot be loaded as a model that answers about questions",
+            "cannot compute answers with what its files say",
         ),
         # tokenizers panics where Oniguruma gives up.
         (
             TOKENIZER,
             "pre_tokenizer",
             {"type": "Split", "pattern": {"Regex": "([a-z ?]+)+!"}, "behavior": "Isolated", "invert": False},
-            "cannot be loaded as a processor: Onig: Regex search error: retry-limit-in-match over",
+            "has a processor that does not work: Onig: Regex search error: retry-limit-in-match over",
         ),
     ],
 )

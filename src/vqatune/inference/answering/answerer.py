@@ -35,7 +35,7 @@ from vqatune.inference.prediction.decoding import (
 )
 from vqatune.inference.prediction.ranking import candidate_log_probabilities
 from vqatune.loading.ragged import Ragged
-from vqatune.models.checkpoint import loading_errors
+from vqatune.models.checkpoint import model_errors
 from vqatune.models.device import PRECISIONS, start
 from vqatune.models.family import (
     RankingFamily,
@@ -332,7 +332,7 @@ class Answerer:
         """
         owners = [image for image, count in enumerate(counts) for _ in range(count)]
         results: list[Any] = []
-        with self._first_time("questions"), autocast(self.device, self.compute.precision):
+        with self._first_time("answers"), autocast(self.device, self.compute.precision):
             for first in range(0, len(owners), self.pairs_per_micro_batch):
                 part = slice(first, first + self.pairs_per_micro_batch)
                 images = range(owners[part][0], owners[part][-1] + 1)
@@ -347,7 +347,7 @@ class Answerer:
         if what in self._has_done:
             yield
             return
-        with loading_errors(self._folder, f"a model that answers about {what}"):
+        with model_errors(f"{self._folder} cannot compute {what} with what its files say"):
             yield
         self._has_done.add(what)
 

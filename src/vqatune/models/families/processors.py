@@ -11,7 +11,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import BertTokenizer, PreTrainedTokenizerFast, ProcessorMixin
 
 from vqatune.errors import ParameterError
-from vqatune.models.checkpoint import loading_errors
+from vqatune.models.checkpoint import model_errors
 from vqatune.models.folder_files.config import SIDE
 from vqatune.models.folder_files.folder import check_processor_files
 from vqatune.params import TinyParams
@@ -31,7 +31,7 @@ def loading_processor(source: str | Path, kind: str, most: int = SIDE, **hub: An
         most: the largest number of an image's size: a side's pixels, or all pixels where a family counts those.
         hub: `revision`, for a name.
     """
-    with loading_errors(source, kind):
+    with model_errors(f"{source} cannot be loaded as {kind}"):
         check_processor_files(source, most, **hub)
         yield
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from vqatune.models.folder_files.json_files import read_object
-from vqatune.models.folder_files.values import number, refused, said, whole
+from vqatune.models.folder_files.values import check_length, number, refused, said, whole
 
 FILE = "adapter_config.json"
 HIGHEST = 2**16
@@ -71,6 +71,8 @@ def read_adapter(folder: Path) -> dict[str, Any]:
     Raises ValueError where it is no adapter of plain LoRA, and OSError where it cannot be read.
     """
     values = read_object(folder / FILE)
+    for name, value in values.items():
+        check_length(name, value, f"{FILE} says ")
     try:
         AdapterFile.model_validate(values)
     except ValidationError as error:

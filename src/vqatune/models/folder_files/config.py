@@ -60,6 +60,11 @@ _KINDS = kinds(
     (number(0, 1e6), "initializer_range initializer_factor init_std mlp_ratio tokens_per_second"),
     (number(-1e6, 1e6), "logit_scale_init_value"),
     (number(1e-6, 1e15), "rope_theta"),
+    (
+        number(1e-6, 1e6),
+        "factor low_freq_factor high_freq_factor attention_factor beta_fast beta_slow mscale",
+    ),
+    (whole(1, 2**24), "original_max_position_embeddings"),
     (whole(-512, 512) | list[whole(-512, 512)], "vision_feature_layer"),
     (list[whole(0, 512)], "fullatt_block_indexes"),
     (list[whole(0, 2**17)], "mrope_section"),

@@ -9,10 +9,21 @@ from transformers.image_processing_backends import PilBackend
 
 from vqatune.models.folder_files.config import SIDE
 from vqatune.models.folder_files.json_files import read_object
-from vqatune.models.folder_files.values import Kinds, check_names, check_values, kinds, number, text, whole
+from vqatune.models.folder_files.values import (
+    Kinds,
+    check_names,
+    check_values,
+    kinds,
+    number,
+    refused,
+    text,
+    whole,
+)
 
 IMAGES = "preprocessor_config.json"
 PROCESSOR = "processor_config.json"
+TILES = 16
+"""The most tiles along a side of an image; published processors cut it into five."""
 _SIZES = Literal[
     "height", "width", "shortest_edge", "longest_edge", "max_height", "max_width", "min_pixels", "max_pixels"
 ]
@@ -68,6 +79,15 @@ def read_processor(path: Path, most: int = SIDE) -> dict[str, Any]:
 def _check(values: Mapping[str, Any], most: int, where: str) -> None:
     check_names(values, _is_function, {}, where)
     check_values(values, _kinds(most), where)
+    tile = _longest(values.get("max_image_size"))
+    if tile is not None and TILES * tile < (_longest(values.get("size")) or SIDE):
+        raise refused(
+            where, "max_image_size", values["max_image_size"], f"a side is cut into {TILES} tiles at most"
+        )
+
+
+def _longest(size: object) -> int | None:
+    return size.get("longest_edge") if isinstance(size, dict) else None
 
 
 def _is_function(name: str) -> bool:

@@ -10,6 +10,8 @@ from vqatune.models.folder_files.json_files import short
 Kinds = Mapping[str, TypeAdapter[Any]]
 """What a value may be, by its name."""
 
+LONGEST = 2**15
+"""The most entries of a list or a dictionary: pydantic says what is wrong of each."""
 _STRICT = ConfigDict(strict=True, allow_inf_nan=False)
 
 
@@ -49,10 +51,17 @@ def check_values(values: Mapping[str, Any], allowed: Kinds, where: str) -> None:
     for name, value in values.items():
         if value is None or name not in allowed:
             continue
+        check_length(name, value, where)
         try:
             allowed[name].validate_python(value)
         except ValidationError as error:
             raise refused(where, name, value, said(error)) from None
+
+
+def check_length(name: str, value: object, where: str) -> None:
+    """Raise ValueError where a list or a dictionary has more entries than any that is known; as `check_values`."""
+    if isinstance(value, (list, dict)) and len(value) > LONGEST:
+        raise ValueError(f"{where}{name} with {len(value):,} entries: {LONGEST:,} are the most")
 
 
 def check_names(

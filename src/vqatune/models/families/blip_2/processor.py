@@ -18,7 +18,7 @@ from transformers.models.blip.image_processing_pil_blip import BlipImageProcesso
 
 from vqatune.errors import ModelError
 from vqatune.loading.ragged import Ragged
-from vqatune.models.checkpoint import load_weights, loading_errors
+from vqatune.models.checkpoint import load_weights, model_errors
 from vqatune.models.families.image_prefix import check_image_tokens, pictures_with_prefixes
 from vqatune.models.families.processors import loading_processor, write_processor
 from vqatune.models.families.prompts import EncoderPrompt, Prompt
@@ -65,7 +65,7 @@ def load_model(
 
     Raises ModelError as `checkpoint.load_weights` and `load_processor`, or where its language model is neither OPT nor T5.
     """
-    with loading_errors(source, "a BLIP-2"):
+    with model_errors(f"{source} cannot be loaded as a BLIP-2"):
         check_model_files(source, **hub)
         config = AutoConfig.from_pretrained(source, trust_remote_code=False, **hub)
     name = config.text_config.model_type

@@ -19,7 +19,7 @@ from transformers.utils import cached_file
 
 from vqatune.errors import ImageError
 from vqatune.loading.ragged import Ragged
-from vqatune.models.checkpoint import load_weights, loading_errors
+from vqatune.models.checkpoint import load_weights, model_errors
 from vqatune.models.families.image_prefix import check_image_tokens, pictures_with_prefixes
 from vqatune.models.families.processors import loading_processor
 from vqatune.models.families.prompts import Prompt
@@ -64,7 +64,7 @@ def load_model(
 
     Raises ModelError as `checkpoint.load_weights` and `load_processor`.
     """
-    with loading_errors(source, "a Qwen-VL"):
+    with model_errors(f"{source} cannot be loaded as a Qwen-VL"):
         check_model_files(source, **hub)
         config = AutoConfig.from_pretrained(source, trust_remote_code=False, **hub)
     model = load_weights(CLASSES[config.model_type], source, dtype, quantization, **hub)
