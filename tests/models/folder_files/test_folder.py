@@ -13,7 +13,7 @@ import torch
 from peft import LoraConfig, PeftConfig, get_peft_model
 from PIL import Image
 from tiny_families import tiny_model
-from transformers import BlipForQuestionAnswering
+from transformers import BlipForQuestionAnswering, PreTrainedModel
 
 from vqatune.errors import ModelError
 from vqatune.inference.answering.answerer import Answerer
@@ -308,6 +308,23 @@ def test_an_adapter_of_vqatune_is_read_as_peft_reads_it(tiny_base, lora_with, tm
         lora.load_adapter(load_model(tiny_base), tmp_path).peft_config["default"].to_dict()
         == expected.to_dict()
     )
+
+
+@pytest.mark.parametrize("kind", ["blip-2 t5", "llava", "qwen2_5_vl"])
+def test_a_processor_that_is_tried_is_written_as_it_was(tmp_path, kind):
+    model, encoder = tiny_model(kind)
+    processor = encoder.family.save_processor(encoder.processor, tmp_path / "one")
+    encoder.family.save_processor(
+        load_encoder(_with_config(model, tmp_path / "one")).processor, tmp_path / "two"
+    )
+    encoder.family.save_processor(processor, tmp_path / "three")
+    for path in (tmp_path / "three").iterdir():
+        assert path.read_bytes() == (tmp_path / "two" / path.name).read_bytes(), path.name
+
+
+def _with_config(model: PreTrainedModel, folder: Path) -> Path:
+    model.config.save_pretrained(folder)
+    return folder
 
 
 PUBLISHED: dict[str, dict[str, Any]] = {
