@@ -22,6 +22,8 @@ from vqatune.models.reference import FILE, find_referenced, read_reference
 from vqatune.models.weight_files import find_weights, stored_dtype, stored_numbers
 from vqatune.runtime.extras import naming_extras
 
+MOST_SAID = 500
+"""Characters of another library's reason in an error; transformers lists all its models."""
 SPARE = 2**20
 """Weights that may be missing and are then said by name, however small a model is."""
 
@@ -114,7 +116,7 @@ def model_errors(said: str) -> Iterator[None]:
         raise
     except BaseException as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise ModelError(f"{said}: {reason}") from error
+        raise ModelError(f"{said}: {reason[:MOST_SAID]}") from error
 
 
 def _configuration(kind: type[PreTrainedModel], source: str | Path, **hub: Any) -> PretrainedConfig:

@@ -68,6 +68,11 @@ _KINDS = kinds(
     (whole(-512, 512) | list[whole(-512, 512)], "vision_feature_layer"),
     (list[whole(0, 512)], "fullatt_block_indexes"),
     (list[whole(0, 2**17)], "mrope_section"),
+    (
+        whole(-1, 2**22) | list[whole(-1, 2**22)],
+        "bos_token_id eos_token_id pad_token_id sep_token_id decoder_start_token_id image_token_id image_token_index",
+        "video_token_id vision_start_token_id vision_end_token_id",
+    ),
     (Literal["default", "full"], "vision_feature_select_strategy"),
     (Literal["float32", "float16", "bfloat16", "float64", "auto"], "dtype torch_dtype"),
     (
@@ -90,7 +95,6 @@ _REFUSED = {
     "fusion_config": "layers are taken as the architecture has them",
     "per_layer_config": "all layers are of the same size",
     "distributed_config": "a model is loaded on one device",
-    "auxiliary_kernels": "no kernels are fetched",
 }
 _INNER = {
     "text_config": (
@@ -119,8 +123,6 @@ def _check(values: Mapping[str, Any], where: str) -> None:
     check_names(values, _is_function, _REFUSED, where)
     check_values(values, _KINDS, where)
     for name, value in values.items():
-        if name.endswith(("_token_id", "_token_index")):
-            check_values({name: value}, _TOKENS, where)
         if not isinstance(value, dict):
             continue
         kind = value.get("model_type")
@@ -131,15 +133,6 @@ def _check(values: Mapping[str, Any], where: str) -> None:
         if name not in ("id2label", "label2id") and not name.endswith("_implementation"):
             _check(value, f"{where}{name}.")
     _check_heads(values, where)
-
-
-_TOKENS = kinds(
-    (
-        whole(-1, 2**22) | list[whole(-1, 2**22)],
-        "bos_token_id eos_token_id pad_token_id sep_token_id decoder_start_token_id image_token_id image_token_index",
-        "video_token_id vision_start_token_id vision_end_token_id",
-    )
-)
 
 
 def _is_function(name: str) -> bool:
@@ -154,7 +147,7 @@ def _is_function(name: str) -> bool:
 def _check_heads(values: Mapping[str, Any], where: str) -> None:
     """Raise ValueError where the heads of a layer do not share its features, or its keys and values, evenly."""
     heads = values.get("num_attention_heads") or values.get("num_heads")
-    features = values.get("hidden_size") or values.get("embed_dim")
+    features = values.get("embed_dim") or values.get("hidden_size")
     if heads and features and features % heads and not values.get("head_dim") and not values.get("d_kv"):
         raise refused(where, "num_attention_heads", heads, f"its {features} features are no multiple of it")
     shared = values.get("num_key_value_heads")
