@@ -4,6 +4,7 @@ import copy
 import gc
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -17,6 +18,9 @@ ROOT = Path(__file__).resolve().parent.parent
 # As many processes run tests as there are cores. A second thread of a tiny product waits for its core, busily, fifteen
 # times as long as it computes; tests of threads ask for them. Both have to be said before numpy is imported.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# What a shell starts in the background ignores Ctrl-C, and so would every process that a test stops with it.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 # Tests compute as stages do.
 if os.environ.get(IN_USE) != NATIVE:
     choose_arithmetic(ROOT / "params.yaml")

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from report_page import charts
 from small_run import CHANGES, EVALUATED, make_run
 
 
@@ -58,6 +59,13 @@ def opened(page, small_page):
     """The page in a browser: it fails where it logs an error or asks for anything from a network."""
     page.goto(small_page.as_uri())
     return page
+
+
+@pytest.fixture
+def settled(opened):
+    """The page with all its charts drawn: none moves what is below it between the press and the release of a mouse button."""
+    charts(opened)
+    return opened
 
 
 @pytest.fixture(scope="module")

@@ -10,8 +10,7 @@ import pytest
 from tiny_families import tiny_model
 
 MANY_STEPS = {"train.images_per_step": 2, "train.checkpoint_every": 1}
-COPIES = 8
-STEPS = 6 * COPIES
+COPIES = 5
 
 
 def _digests(folder: Path) -> dict[str, str]:
@@ -53,16 +52,14 @@ def uninterrupted(make_stage_folder, tmp_path_factory) -> dict[str, str]:
 @pytest.mark.slow
 def test_stopped_in_every_way_and_started_again_it_ends_with_the_same_bytes(stage_folder, uninterrupted):
     stages = stage_folder(MANY_STEPS, copies=COPIES)
-    moments = random.Random(7)
-    for step in (3, 10):
-        status, _ = _stop_after(stages, step, signal.SIGKILL, pause=moments.uniform(0, 0.1))
-        assert status == -signal.SIGKILL
-        assert not (stages.root / "models/v1").exists()
+    status, _ = _stop_after(stages, 3, signal.SIGKILL, pause=random.Random(7).uniform(0, 0.1))
+    assert status == -signal.SIGKILL
+    assert not (stages.root / "models/v1").exists()
 
-    status, _ = _stop_after(stages, 16, signal.SIGKILL, writing=True)
+    status, _ = _stop_after(stages, 6, signal.SIGKILL, writing=True)
     assert status == -signal.SIGKILL
 
-    status, said = _stop_after(stages, 22, signal.SIGTERM)
+    status, said = _stop_after(stages, 10, signal.SIGTERM)
     assert status == 128 + signal.SIGTERM
     assert "train@v1: stopped after step" in said and "Traceback" not in said
     assert not (stages.root / "models/v1").exists()
@@ -73,7 +70,7 @@ def test_stopped_in_every_way_and_started_again_it_ends_with_the_same_bytes(stag
     torn = newest.parent / f".{int(newest.name) + 1:09d}.x" / "1"
     torn.mkdir(parents=True)
     (torn / "state.safetensors").write_bytes(b"half")
-    status, said = _stop_after(stages, int(newest.name) + 5, signal.SIGINT)
+    status, said = _stop_after(stages, int(newest.name) + 2, signal.SIGINT)
     assert status == 128 + signal.SIGINT
     assert f"{newest.name} is damaged" in said and len(said.strip().splitlines()) == 3, said
 
@@ -83,32 +80,27 @@ def test_stopped_in_every_way_and_started_again_it_ends_with_the_same_bytes(stag
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["llava", "blip-2", "idefics3", "qwen2_5_vl"])
-def test_a_version_of_any_family_that_is_killed_ends_with_the_same_bytes(stage_folder, tmp_path, kind):
-    model, encoder = tiny_model(kind)
-    base = tmp_path / "base"
-    base.mkdir()
-    encoder.family.save_checkpoint(model, encoder.processor, base, "[ENC]")
-    # Few steps more than it is killed after.
-    changes = MANY_STEPS | {"lora.target_modules": "text_query_value_dense"}
-    whole, killed = (stage_folder(changes, name, copies=3) for name in ("whole", "killed"))
-    for stages in (whole, killed):
-        (stages.root / "models/base").unlink()
-        (stages.root / "models/base").symlink_to(base)
-    whole.run("train", "v1", "base", "01")
-    assert _stop_after(killed, 5, signal.SIGKILL)[0] == -signal.SIGKILL
-    assert not (killed.root / "models/v1").exists() and _checkpoints(killed.root)
-    killed.run("train", "v1", "base", "01")
-    assert _digests(killed.root / "models/v1") == _digests(whole.root / "models/v1")
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("quantization", ["int8", "nf4"])
-def test_training_on_a_quantized_base_that_is_killed_ends_with_the_same_bytes(stage_folder, quantization):
+@pytest.mark.parametrize(
+    ("kind", "quantization"), [("blip-2", "none"), ("qwen2_5_vl", "none"), ("blip", "nf4")]
+)
+def test_a_version_of_any_base_that_is_killed_ends_with_the_same_bytes(
+    stage_folder, tmp_path, kind, quantization
+):
     changes = MANY_STEPS | {"compute.quantization": quantization}
-    whole, killed = (stage_folder(changes, name, copies=3) for name in ("whole", "killed"))
+    if kind != "blip":
+        changes["lora.target_modules"] = "text_query_value_dense"
+    # Few steps more than it is killed after.
+    whole, killed = (stage_folder(changes, name, copies=2) for name in ("whole", "killed"))
+    if kind != "blip":
+        model, encoder = tiny_model(kind)
+        base = tmp_path / "base"
+        base.mkdir()
+        encoder.family.save_checkpoint(model, encoder.processor, base, "[ENC]")
+        for stages in (whole, killed):
+            (stages.root / "models/base").unlink()
+            (stages.root / "models/base").symlink_to(base)
     whole.run("train", "v1", "base", "01")
-    assert _stop_after(killed, 5, signal.SIGKILL)[0] == -signal.SIGKILL
+    assert _stop_after(killed, 4, signal.SIGKILL)[0] == -signal.SIGKILL
     assert not (killed.root / "models/v1").exists() and _checkpoints(killed.root)
     killed.run("train", "v1", "base", "01")
     assert _digests(killed.root / "models/v1") == _digests(whole.root / "models/v1")
@@ -123,7 +115,7 @@ def test_processes_that_read_pictures_make_no_difference(stage_folder, uninterru
 
 @pytest.mark.slow
 def test_a_second_training_of_the_same_version_is_refused(stage_folder):
-    stages = stage_folder(MANY_STEPS, copies=COPIES)
+    stages = stage_folder(MANY_STEPS, copies=2)
     first = stages.start("train", "v1", "base", "01")
     while not _checkpoints(stages.root):
         assert first.poll() is None, first.stderr.read()
@@ -142,8 +134,8 @@ def test_a_second_training_of_the_same_version_is_refused(stage_folder):
 
 @pytest.mark.slow
 def test_a_checkpoint_of_another_learning_rate_is_not_used(stage_folder):
-    stages = stage_folder(MANY_STEPS, copies=COPIES)
-    _stop_after(stages, 10, signal.SIGKILL)
+    stages = stage_folder(MANY_STEPS, copies=2)
+    _stop_after(stages, 3, signal.SIGKILL)
     parameters = stages.root / "params.yaml"
     text = parameters.read_text()
     assert "learning_rate: 0.002" in text
@@ -151,4 +143,4 @@ def test_a_checkpoint_of_another_learning_rate_is_not_used(stage_folder):
     said = stages.run("train", "v1", "base", "01")
     assert "belongs to other data, parameters or base: not used" in said
     log = (stages.root / "models/v1/log.csv").read_text().splitlines()
-    assert len(log) == STEPS + 1 and all(",0.001," in line for line in log[1:])
+    assert len(log) == 12 + 1 and all(",0.001," in line for line in log[1:])

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from vqatune.errors import ModelError, ParameterError
 from vqatune.loading.ragged import Ragged
 from vqatune.models.folder_files.json_files import read_object
+from vqatune.models.text_vectors import TextVectors
 from vqatune.models.weight_files import find_file
 from vqatune.params import TinyParams
 
@@ -184,7 +185,11 @@ class RankingFamily(Family, Protocol):
     """A family that scores given answers."""
 
     def rank(
-        self, model: nn.Module, batch: "PackedBatch", candidates: Sequence[Sequence[Sequence[int]]]
+        self,
+        model: nn.Module,
+        batch: "PackedBatch",
+        candidates: Sequence[Sequence[Sequence[int]]],
+        kept: TextVectors | None = None,
     ) -> Tensor:
         """Return log-probabilities of each question's candidates: the log-softmax of their scores over these candidates.
 
@@ -192,6 +197,8 @@ class RankingFamily(Family, Protocol):
             model: of this family.
             batch: images and questions, with image states.
             candidates: of each question the ids of its candidates, as `answers` returns them.
+            kept: vectors of texts that this model, as it stands, gave before, which is added to; None to keep none. A
+                family that encodes no texts by themselves does not use it.
 
         Returns:
             float32 (pairs, largest number of candidates); -inf where a question has fewer.

@@ -152,7 +152,8 @@ class Batcher:
                         self._batching.deliver()
             with self._lock:
                 self._preparing = 0
-                if picture is not None:
+                # Whoever cancels a job from here on drops it, too.
+                if picture is not None and not job.reply.cancelled():
                     self._prepared.append((job, picture))
                 if len(self._prepared) == 1 or self._is_gathered():
                     self._to_compute.notify()

@@ -1,6 +1,7 @@
 """Families that rank: what transformers computes one question and one candidate at a time."""
 
 import random
+from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
@@ -14,6 +15,7 @@ from vqatune.inference.prediction.decoding import greedy_answers, ranked_answers
 from vqatune.models.families import dual_encoder, vilt
 from vqatune.models.family import VisionOptions, family_of, image_states_of
 from vqatune.models.packing import PackedBatch, pack_batch
+from vqatune.models.text_vectors import TextVectors
 
 WORDS = ["red", "blue", "two", "striped", "it", "stars", "there"]
 CANDIDATES = ["red", "blue", "two", "no", "yes"]
@@ -122,6 +124,35 @@ def test_how_many_are_encoded_at_once_makes_no_difference(kind, tiny, monkeypatc
     monkeypatch.setattr(vilt.model, "PAIRS_AT_ONCE", 2)
     parts = family_of(model).rank(model, asked.batch(model), candidates)
     torch.testing.assert_close(parts, together, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["clip", "siglip"])
+def test_a_question_with_its_candidates_is_encoded_once_where_vectors_are_kept(name):
+    model, encoder = tiny_ranker(name)
+    asked, candidates = Asked(encoder, (3, 1, 5)), encoder.answers(CANDIDATES)
+    batch, together = asked.batch(model), [candidates] * len(asked.questions)
+    expected = family_of(model).rank(model, batch, together)
+    kept, tight = TextVectors(), TextVectors(most_bytes=1)
+    found = family_of(model).rank(model, batch, together, kept)
+    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
+    # In any composition, and whatever was dropped, a vector has the same bits.
+    assert torch.equal(family_of(model).rank(model, batch, together, tight), found)
+    with pytest.raises(AssertionError, match="encoded again"), encoding_texts_fails(model):
+        family_of(model).rank(model, batch, together, tight)
+    with encoding_texts_fails(model):
+        assert torch.equal(family_of(model).rank(model, batch, together, kept), found)
+
+
+@contextmanager
+def encoding_texts_fails(model):
+    def fail(*given):
+        raise AssertionError("encoded again")
+
+    handle = model.text_model.register_forward_pre_hook(fail)
+    try:
+        yield
+    finally:
+        handle.remove()
 
 
 @pytest.mark.parametrize("name", ["clip", "siglip"])

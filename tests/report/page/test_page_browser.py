@@ -45,20 +45,20 @@ def test_the_loss_is_shown_raw_on_a_log_scale_or_smoothed(opened):
     assert len(set(shown.values())) == 3
 
 
-def test_any_two_versions_are_compared_with_the_numbers_of_their_predictions(opened, pairs):
+def test_any_two_versions_are_compared_with_the_numbers_of_their_predictions(settled, pairs):
     for first, second in combinations(["base", "v1", "v2"], 2):
-        opened.select_option("#first-version", first)
-        opened.select_option("#second-version", second)
-        _check_comparison(opened, pairs, first, second)
+        settled.select_option("#first-version", first)
+        settled.select_option("#second-version", second)
+        _check_comparison(settled, pairs, first, second)
     # What a screen reader says of a choice is one sentence, not all the tables.
-    assert opened.get_attribute("#comparison-sentence", "role") == "status"
-    assert opened.locator("#comparison [aria-live]").count() == 0
-    opened.click("#swap-versions")
-    assert opened.input_value("#first-version") == "v2"
-    _check_comparison(opened, pairs, "v2", "v1")
-    opened.select_option("#first-version", "v1")
-    assert "same version" in opened.inner_text("#comparison-sentence")
-    assert opened.inner_text("#comparison-result") == ""
+    assert settled.get_attribute("#comparison-sentence", "role") == "status"
+    assert settled.locator("#comparison [aria-live]").count() == 0
+    settled.click("#swap-versions")
+    assert settled.input_value("#first-version") == "v2"
+    _check_comparison(settled, pairs, "v2", "v1")
+    settled.select_option("#first-version", "v1")
+    assert "same version" in settled.inner_text("#comparison-sentence")
+    assert settled.inner_text("#comparison-result") == ""
 
 
 def _check_comparison(page, pairs, first, second):

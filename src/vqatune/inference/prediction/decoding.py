@@ -20,6 +20,7 @@ from vqatune.models.family import (
     ranking_family_of,
 )
 from vqatune.models.packing import PackedBatch, RowLayout, Texts, make_row_layout, make_texts, to_device
+from vqatune.models.text_vectors import TextVectors
 
 CANDIDATES_AT_ONCE = 16
 """Candidates of a question that are scored in one batch."""
@@ -132,6 +133,7 @@ def ranked_answers(
     candidates: Sequence[Sequence[int]],
     candidates_at_once: int = CANDIDATES_AT_ONCE,
     vision_options: VisionOptions | None = None,
+    kept: TextVectors | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Return the most probable of the candidates for each question.
 
@@ -145,12 +147,13 @@ def ranked_answers(
         candidates: token ids as the family's `answers` returns them, without duplicates; the first wins a tie.
         candidates_at_once: affects the speed only.
         vision_options: how the vision tower runs; None for the defaults.
+        kept: vectors of texts, of a family that only ranks, as RankingFamily.rank takes them; None to keep none.
 
     Returns:
         The index of the candidate, int64 of shape (pairs,); and its natural log-probability, float32 of shape (pairs,).
     """
     if ranking := ranking_family_of(model):
-        return best_candidates(ranking, model, batch, candidates, vision_options)
+        return best_candidates(ranking, model, batch, candidates, vision_options, kept)
     questions = _encode(model, batch, vision_options)
     device, pairs = batch.questions.ids.device, batch.pairs
     first_token = torch.full((pairs,), generating_family_of(model).answer_tokens(model).start, device=device)

@@ -22,6 +22,7 @@ from vqatune.models.family import RankingFamily, family_of, image_states_of, ran
 from vqatune.models.packing import PackedBatch
 from vqatune.models.prepare import autocast, cast_to_float32
 from vqatune.models.quantization import count_weights
+from vqatune.models.text_vectors import TextVectors
 from vqatune.tables.hash_ranks import hash_ranks
 
 FOILS = 4
@@ -98,6 +99,7 @@ def measure_grounding(
     candidates: Candidates,
     folder: Path | None,
     description: str,
+    kept: TextVectors,
 ) -> pd.Series:
     """Return the grounding of the questions in `items`, by qa_id: float64 in 0–1, null where it cannot be measured.
 
@@ -110,6 +112,7 @@ def measure_grounding(
         candidates: what the answers were chosen from; of a model that only ranks, whose log-probabilities are over them.
         folder: of partial results, for exactly these answers, from which interrupted work resumes; None for none.
         description: of the progress bar.
+        kept: vectors of texts that the model in float32 gave before; of a model that only ranks.
 
     Raises as `run_inference` does.
     """
@@ -123,7 +126,7 @@ def measure_grounding(
         place = {text: index for index, text in enumerate(candidates.values())}
         # Where the question's own image does not open there is no answer, and no grounding, whatever is scored.
         chosen = [place.get(text, 0) for text in answers]
-        score = partial(_score_chosen, ranking, inference.model, list(candidates), chosen)
+        score = partial(_score_chosen, ranking, inference.model, list(candidates), chosen, kept)
     else:
         questions["prediction"] = answers
         score = partial(_score_written, inference.model)
@@ -169,10 +172,11 @@ def _score_chosen(
     model: nn.Module,
     candidates: list[tuple[int, ...]],
     chosen: list[int],
+    kept: TextVectors,
     rows: list[int],
     batch: PackedBatch,
 ) -> Tensor:
-    return chosen_log_probabilities(family, model, batch, candidates, [chosen[row] for row in rows])
+    return chosen_log_probabilities(family, model, batch, candidates, [chosen[row] for row in rows], kept)
 
 
 def grounding_shares(scored: pd.DataFrame, tie: float = TIE) -> pd.Series:

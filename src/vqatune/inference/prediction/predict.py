@@ -28,6 +28,7 @@ from vqatune.models.family import generating_family
 from vqatune.models.packing import PackedBatch
 from vqatune.models.prepare import autocast, prepare_model
 from vqatune.models.quantization import WHOLE, check_quantization
+from vqatune.models.text_vectors import TextVectors
 from vqatune.params import Params, PredictParams
 from vqatune.runtime.code import digest_code
 from vqatune.runtime.fingerprints import digest_contents, digest_folder, digest_table, make_key
@@ -123,11 +124,12 @@ def predict(
     if not candidate_ids:
         _warn_of_longer_answers(encoder, pairs["answer"], params.predict.max_answer_tokens)
     inference = InferenceModel(model, encoder, reader, params, device, states)
+    kept = TextVectors()
     measurement.before_answering()
     answered = run_inference(
         inference,
         pairs,
-        partial(_answer, inference, candidate_ids, measurement),
+        partial(_answer, inference, candidate_ids, measurement, kept),
         _no_answer,
         ANSWERED,
         folder,
@@ -146,6 +148,8 @@ def predict(
         candidate_ids,
         folder and folder.parent / "grounding" / _grounding_key(folder.name, items, predictions),
         f"grounding {version}",
+        # In float32 grounding changes no weight.
+        kept if params.compute.precision == "float32" else TextVectors(),
     )
     return predictions.assign(grounding=predictions["qa_id"].map(grounding).astype(float))
 
@@ -222,13 +226,14 @@ def _answer(
     inference: InferenceModel,
     candidates: Candidates,
     measurement: Measurement,
+    kept: TextVectors,
     rows: list[int],
     batch: PackedBatch,
 ) -> Iterable[tuple[int, str, float]]:
     params, model = inference.params.predict, inference.model
     with autocast(inference.device, inference.params.compute.precision):
         if candidates:
-            chosen, scores = ranked_answers(model, batch, list(candidates))
+            chosen, scores = ranked_answers(model, batch, list(candidates), kept=kept)
             answers = list(candidates.values())
             texts = [answers[index] for index in chosen.tolist()]
         else:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from vqatune.models.family import RankingFamily, VisionOptions, image_states_of
 from vqatune.models.packing import PackedBatch
+from vqatune.models.text_vectors import TextVectors
 
 Candidates = Mapping[tuple[int, ...], str]
 """The ids of candidates, as a family's `answers` returns them, with their texts; in order of preference where two tie."""
@@ -23,6 +24,7 @@ def candidate_log_probabilities(
     batch: PackedBatch,
     candidates: Sequence[Sequence[Sequence[int]]],
     vision_options: VisionOptions | None = None,
+    kept: TextVectors | None = None,
 ) -> Tensor:
     """Return the log-probability of every candidate of each question.
 
@@ -32,12 +34,13 @@ def candidate_log_probabilities(
         batch: images and questions.
         candidates: of each question the ids of its candidates.
         vision_options: how the vision tower runs; None for the defaults.
+        kept: vectors of texts that this model, as it stands, gave before; None to keep none.
 
     Returns:
         float32 (pairs, largest number of candidates); -inf where a question has fewer.
     """
     states = image_states_of(model, batch, vision_options)
-    return family.rank(model, replace(batch, image_states=states), candidates)
+    return family.rank(model, replace(batch, image_states=states), candidates, kept)
 
 
 def best_candidates(
@@ -46,12 +49,15 @@ def best_candidates(
     batch: PackedBatch,
     candidates: Sequence[Sequence[int]],
     vision_options: VisionOptions | None = None,
+    kept: TextVectors | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Return the most probable of the candidates for each question, the first of equal ones.
 
     Args and results are those of `decoding.ranked_answers`.
     """
-    scores = candidate_log_probabilities(family, model, batch, [candidates] * batch.pairs, vision_options)
+    scores = candidate_log_probabilities(
+        family, model, batch, [candidates] * batch.pairs, vision_options, kept
+    )
     best = scores.argmax(1)
     return best, scores.gather(1, best[:, None])[:, 0]
 
@@ -62,6 +68,7 @@ def chosen_log_probabilities(
     batch: PackedBatch,
     candidates: Sequence[Sequence[int]],
     chosen: Sequence[int],
+    kept: TextVectors | None = None,
 ) -> Tensor:
     """Return the log-probability of one candidate for each question, float32 (pairs,).
 
@@ -71,6 +78,7 @@ def chosen_log_probabilities(
         batch: images and questions.
         candidates: the ids of all candidates.
         chosen: the index of each question's candidate.
+        kept: as for `candidate_log_probabilities`.
     """
-    scores = candidate_log_probabilities(family, model, batch, [candidates] * batch.pairs)
+    scores = candidate_log_probabilities(family, model, batch, [candidates] * batch.pairs, kept=kept)
     return scores.gather(1, torch.tensor(chosen, device=scores.device)[:, None])[:, 0]

@@ -15,6 +15,7 @@ from vqatune.loading.ragged import Ragged
 from vqatune.models.families import dual_encoder
 from vqatune.models.family import Parts
 from vqatune.models.packing import PackedBatch
+from vqatune.models.text_vectors import TextVectors
 
 PARTS = Parts(vision=("vision_model", "visual_projection"), text=("text_model", "text_projection"))
 HEADS = ["visual_projection", "text_projection"]
@@ -22,11 +23,16 @@ PRESETS: dict[str, list[str]] = {}
 """None, as it is not tuned."""
 
 
-def rank(model: nn.Module, batch: PackedBatch, candidates: Sequence[Sequence[Sequence[int]]]) -> Tensor:
+def rank(
+    model: nn.Module,
+    batch: PackedBatch,
+    candidates: Sequence[Sequence[Sequence[int]]],
+    kept: TextVectors | None = None,
+) -> Tensor:
     """Return log-probabilities of each question's candidates, as RankingFamily.rank."""
     device = batch.questions.ids.device
     encode = partial(_encode_texts, model, device=device)
-    return dual_encoder.rank(model, batch, candidates, encode, partial(_logits, model))
+    return dual_encoder.rank(model, batch, candidates, kept, encode, partial(_logits, model))
 
 
 def contrastive_loss(

@@ -16,6 +16,7 @@ from vqatune.loading.ragged import Ragged
 from vqatune.models.families import dual_encoder
 from vqatune.models.family import Parts
 from vqatune.models.packing import PackedBatch
+from vqatune.models.text_vectors import TextVectors
 
 PARTS = Parts(vision=("vision_model",), text=("text_model",))
 HEADS = ["vision_model.head.*", "text_model.head"]
@@ -23,11 +24,16 @@ PRESETS: dict[str, list[str]] = {}
 """None, as it is not tuned."""
 
 
-def rank(model: nn.Module, batch: PackedBatch, candidates: Sequence[Sequence[Sequence[int]]]) -> Tensor:
+def rank(
+    model: nn.Module,
+    batch: PackedBatch,
+    candidates: Sequence[Sequence[Sequence[int]]],
+    kept: TextVectors | None = None,
+) -> Tensor:
     """Return log-probabilities of each question's candidates, as RankingFamily.rank."""
     device = batch.questions.ids.device
     encode = partial(_encode_texts, model, device=device)
-    return dual_encoder.rank(model, batch, candidates, encode, partial(_logits, model))
+    return dual_encoder.rank(model, batch, candidates, kept, encode, partial(_logits, model))
 
 
 def contrastive_loss(

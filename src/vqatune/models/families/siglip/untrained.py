@@ -18,8 +18,8 @@ from vqatune.models.families import processors
 from vqatune.params import TinyParams
 
 SPECIAL = ["<pad>", "<s>", "</s>"]
-CONTEXT = 64
-"""Tokens that a text has, as in the published checkpoints."""
+CONTEXT, TINY_CONTEXT = 64, 32
+"""Tokens that a text has, padding included: as in the published checkpoints, and in a tiny model, whose texts are short."""
 SCALE, BIAS = math.log(10), -4.0
 """The scale's logarithm and the bias of scores that training starts from. The paper's bias of -10 suits batches of thousands,
 of whose texts one is true of an image; in a small batch more are."""
@@ -29,7 +29,7 @@ def make_untrained(
     texts: list[str], vocabulary: int, tiny: TinyParams | None
 ) -> tuple[SiglipModel, SiglipProcessor]:
     """Return a model with random weights, and its processor, as Family.make_untrained."""
-    tokenizer = make_tokenizer(texts, vocabulary)
+    tokenizer = make_tokenizer(texts, vocabulary, CONTEXT if tiny is None else TINY_CONTEXT)
     config = make_config(tokenizer, tiny)
     size = config.vision_config.image_size
     model = SiglipModel(config)
@@ -39,7 +39,7 @@ def make_untrained(
     return model, SiglipProcessor(SiglipImageProcessorPil(size={"height": size, "width": size}), tokenizer)
 
 
-def make_tokenizer(texts: list[str], vocabulary: int) -> PreTrainedTokenizerFast:
+def make_tokenizer(texts: list[str], vocabulary: int, context: int = CONTEXT) -> PreTrainedTokenizerFast:
     """Build a tokenizer of lower case from texts as they begin a text and as they stand behind a question."""
     texts = sorted(text.lower() for text in texts)
     tokenizer = processors.make_tokenizer(
@@ -47,7 +47,7 @@ def make_tokenizer(texts: list[str], vocabulary: int) -> PreTrainedTokenizerFast
         vocabulary,
         SPECIAL,
         {},
-        model_max_length=CONTEXT,
+        model_max_length=context,
         # Padding is attended to.
         model_input_names=["input_ids"],
     )
@@ -65,7 +65,7 @@ def make_config(tokenizer: PreTrainedTokenizerFast, tiny: TinyParams | None) -> 
         "bos_token_id": tokenizer.bos_token_id,
         "eos_token_id": tokenizer.eos_token_id,
         "pad_token_id": tokenizer.pad_token_id,
-        "max_position_embeddings": CONTEXT,
+        "max_position_embeddings": tokenizer.model_max_length,
     }
     if tiny is None:
         return SiglipConfig(

@@ -18,6 +18,7 @@ from vqatune.errors import ModelError, ParameterError
 from vqatune.loading.ragged import Ragged
 from vqatune.models.family import Parts, VisionOptions, image_states_of
 from vqatune.models.packing import PackedBatch
+from vqatune.models.text_vectors import TextVectors
 
 PARTS = Parts(
     vision=("vilt.embeddings.patch_embeddings",),
@@ -95,7 +96,12 @@ def encode_images(model: nn.Module, pictures: Ragged, options: VisionOptions | N
     return Ragged({"states": states}, {"states": tuple(count + 1 for count in counts)})
 
 
-def rank(model: nn.Module, batch: PackedBatch, candidates: Sequence[Sequence[Sequence[int]]]) -> Tensor:
+def rank(
+    model: nn.Module,
+    batch: PackedBatch,
+    candidates: Sequence[Sequence[Sequence[int]]],
+    kept: TextVectors | None = None,
+) -> Tensor:
     """Return log-probabilities of each question's candidates, as RankingFamily.rank."""
     most = max(map(len, candidates))
     device = batch.questions.ids.device
