@@ -30,7 +30,7 @@ import pytest
 import yaml
 from chromium import browser, page
 from hypothesis import HealthCheck, settings
-from warm import RUN, Warm, WarmServer
+from warm import RUN, VQATUNE, Warm, WarmServer
 
 __all__ = ["browser", "page"]
 
@@ -328,6 +328,19 @@ def process(tmp_path, repository):
             check=False,
         )
         return Done(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+    return run
+
+
+@pytest.fixture
+def warm_process(tmp_path, warm_server):
+    """Run a command in tmp_path as a process that has the libraries already."""
+
+    def run(*arguments: str) -> Done:
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        process = Warm(warm_server, [*VQATUNE, *arguments], cwd=tmp_path, **pipes)
+        said = process.communicate(timeout=120)
+        return Done(process.returncode, *said)
 
     return run
 
