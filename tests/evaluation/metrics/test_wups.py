@@ -187,24 +187,23 @@ def _expected() -> list[list[float]]:
     return [[wups_00(word, ["seat"]), meteor(word, ["seat metal"])] for word in _WORDS.split()]
 
 
-@needs_wordnet
-def test_threads_that_start_at_once_get_the_scores_of_one():
-    script = "sys.setswitchinterval(1e-5); print(json.dumps(list(ThreadPoolExecutor(8).map(score, words))))"
-    assert _printed(script) == _expected()
-
-
 @pytest.mark.slow
 @needs_wordnet
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are not forked here")
-def test_forked_processes_do_not_disturb_each_other():
+def test_threads_that_start_at_once_get_the_scores_of_one_and_forked_processes_do_not_disturb_each_other():
     # Words that no process has read yet, enough of them for two to be at one file at once.
     script = """
 from vqatune.evaluation.metrics.wups import wordnet
-score("sofa")
+switched = sys.getswitchinterval()
+sys.setswitchinterval(1e-5)
+with ThreadPoolExecutor(8) as threads:
+    found = list(threads.map(score, words))
+sys.setswitchinterval(switched)
 nouns = sorted(wordnet().all_lemma_names("n"))[::900]
-print(json.dumps(get_context("fork").Pool(2).map(score, nouns, 10) == list(map(score, nouns))))
+same = get_context("fork").Pool(2).map(score, nouns, 10) == list(map(score, nouns))
+print(json.dumps([found, same]))
 """
-    assert _printed(script) is True
+    assert _printed(script) == [_expected(), True]
 
 
 def _errors(path: list[str]) -> list[str]:
