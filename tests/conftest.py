@@ -37,7 +37,9 @@ __all__ = ["browser", "page"]
 pytest_plugins = ["seconds"]
 
 # How long an example takes says how busy the machine is, not whether the code is right.
-settings.register_profile("vqatune", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile(
+    "vqatune", max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.load_profile("vqatune")
 
 TINY = {
