@@ -30,14 +30,16 @@ import pytest
 import yaml
 from chromium import browser, page
 from hypothesis import HealthCheck, settings
-from warm import RUN, Warm, WarmServer
+from warm import RUN, VQATUNE, Warm, WarmServer
 
 __all__ = ["browser", "page"]
 
 pytest_plugins = ["seconds"]
 
 # How long an example takes says how busy the machine is, not whether the code is right.
-settings.register_profile("vqatune", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile(
+    "vqatune", max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.load_profile("vqatune")
 
 TINY = {
@@ -328,6 +330,19 @@ def process(tmp_path, repository):
             check=False,
         )
         return Done(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+    return run
+
+
+@pytest.fixture
+def warm_process(tmp_path, warm_server):
+    """Run a command in tmp_path as a process that has the libraries already."""
+
+    def run(*arguments: str) -> Done:
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        process = Warm(warm_server, [*VQATUNE, *arguments], cwd=tmp_path, **pipes)
+        said = process.communicate(timeout=120)
+        return Done(process.returncode, *said)
 
     return run
 

@@ -8,8 +8,15 @@ import sys
 from contextlib import closing
 
 import pytest
+from warm import RUN, Warm
 
-COMMAND = [sys.executable, "-c", "from vqatune.cli import main; main()", "demo", "--port", "0"]
+DEMO = """
+import tempfile
+from vqatune.cli import main
+# The warm process has looked for it already.
+tempfile.tempdir = None
+main(["demo", "--port", "0"])
+"""
 
 
 def test_without_gradio_one_line_says_how_to_get_it(vqatune, monkeypatch):
@@ -46,10 +53,12 @@ def test_a_port_that_is_taken_is_named(vqatune, demo_root):
 
 
 @pytest.mark.slow
-def test_ctrl_c_ends_it_well_and_leaves_nothing_behind(demo_root, tmp_path):
+def test_ctrl_c_ends_it_well_and_leaves_nothing_behind(demo_root, tmp_path, warm_server):
     _needs_gradio()
-    server = subprocess.Popen(
-        COMMAND,
+    (tmp_path / "demo.py").write_text(DEMO)
+    server = Warm(
+        warm_server,
+        [*RUN, str(tmp_path / "demo.py")],
         cwd=demo_root,
         env=os.environ | {"OMP_NUM_THREADS": "1", "TMPDIR": str(tmp_path)},
         stdout=subprocess.PIPE,
@@ -146,16 +155,12 @@ def test_beyond_this_machine_it_needs_a_token(vqatune, monkeypatch, exposed):
 
 
 @pytest.mark.slow
-def test_a_package_that_gradio_needs_and_is_missing_is_named(demo_root):
+def test_a_package_that_gradio_needs_and_is_missing_is_named(demo_root, tmp_path, warm_server):
     _needs_gradio()
-    code = "import sys; sys.modules['httpx'] = None; from vqatune.cli import main; main()"
-    done = subprocess.run(
-        [sys.executable, "-c", code, "demo", "--port", "0"],
-        cwd=demo_root,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert done.returncode == 1
-    assert done.stderr.endswith("error: httpx is not installed: pip install 'vqatune[demo]'\n")
+    (tmp_path / "demo.py").write_text(f"import sys\nsys.modules['httpx'] = None\n{DEMO}")
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    command = [*RUN, str(tmp_path / "demo.py")]
+    demo = Warm(warm_server, command, cwd=demo_root, **pipes)
+    said = demo.communicate(timeout=120)
+    assert demo.returncode == 1
+    assert said == ("", "error: httpx is not installed: pip install 'vqatune[demo]'\n")

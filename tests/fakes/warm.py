@@ -41,7 +41,8 @@ class WarmServer:
         command = [sys.executable, "-c", _SERVE, "sh", "-c", f"echo ${SOCKET}; exec cat"]
         self._server = subprocess.Popen(
             command,
-            env=os.environ | {"OMP_NUM_THREADS": "1"},
+            # Sets have another order in its processes than in that of the tests.
+            env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONHASHSEED": "1"},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

@@ -1,10 +1,10 @@
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from asked_images import KEY, ask_about, make_sampled
+from warm import RUN, Warm
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def ask(keyed):
 
 
 @pytest.fixture
-def start_asking(keyed) -> Iterator[Callable]:
+def start_asking(keyed, warm_server) -> Iterator[Callable]:
     """Starts Python code that asks a model server in a process of its own; none of them outlives the test.
 
     The code gets as arguments the folder of fakes, the server's address and minute, and what else is given.
@@ -39,9 +39,9 @@ def start_asking(keyed) -> Iterator[Callable]:
 
     def start(code, server, *more):
         arguments = [str(fakes), server.url, str(server.minute), *map(str, more)]
-        process = subprocess.Popen(
-            [sys.executable, "-c", code, *arguments], stderr=subprocess.PIPE, text=True, cwd=keyed
-        )
+        (keyed / "asking.py").write_text(code)
+        command = [*RUN, str(keyed / "asking.py"), *arguments]
+        process = Warm(warm_server, command, stderr=subprocess.PIPE, text=True, cwd=keyed)
         started.append(process)
         return process
 

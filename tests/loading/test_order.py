@@ -18,7 +18,7 @@ from vqatune.tables import BATCH, PAIRS, SAMPLED, write_table
 @pytest.fixture(scope="module")
 def archives(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("raw")
-    draw_catalogue(listings=100, seed=3, folder=folder)
+    draw_catalogue(listings=60, seed=3, folder=folder)
     return folder
 
 

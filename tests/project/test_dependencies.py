@@ -113,10 +113,10 @@ def test_every_import_of_the_package_is_declared(repository, extras):
 def without_extras(tmp_path, repository):
     """Run a command in tmp_path as with the core installation alone."""
 
-    def run(*arguments: str) -> subprocess.CompletedProcess:
+    def run(*arguments: str, run_main: str = "main()") -> subprocess.CompletedProcess:
         # matplotlib comes with bert-score; sentence-transformers imports datasets where that is installed.
         blocked = [module for module in EXTRAS if module not in ("matplotlib", "datasets")]
-        code = f"BLOCKED = {blocked}\n{WITHOUT_EXTRAS}\nfrom vqatune.cli import main; main()"
+        code = f"BLOCKED = {blocked}\n{WITHOUT_EXTRAS}\nfrom vqatune.cli import main\n{run_main}"
         return subprocess.run(
             [sys.executable, "-c", code, *arguments],
             cwd=tmp_path,
@@ -130,12 +130,20 @@ def without_extras(tmp_path, repository):
     return run
 
 
-@pytest.mark.parametrize(
-    "command", ["score", "ask", "answer", "table", "compare", "export-qa", "replies", "serve"]
-)
-def test_the_core_installation_has_the_command(without_extras, command):
-    done = without_extras(command, "--help")
+HELP = """
+for command in sys.argv[1:]:
+    try:
+        main([command, "--help"])
+    except SystemExit as left:
+        assert not left.code, command
+"""
+
+
+def test_the_core_installation_has_the_commands(without_extras):
+    commands = ["score", "ask", "answer", "table", "compare", "export-qa", "replies", "serve"]
+    done = without_extras(*commands, run_main=HELP)
     assert done.returncode == 0, done.stderr
+    assert done.stdout.count("usage: ") == len(commands)
 
 
 @pytest.mark.slow

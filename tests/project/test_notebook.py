@@ -2,10 +2,11 @@
 
 import json
 import subprocess
-import sys
+
+from warm import RUN, Warm
 
 
-def test_the_notebook_runs_top_to_bottom(repository, tiny_base, tmp_path):
+def test_the_notebook_runs_top_to_bottom(repository, tiny_base, tmp_path, warm_server):
     notebook = json.loads((repository / "docs/notebook.ipynb").read_text())
     cells = ["".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "code"]
     code = "\n".join(cells)
@@ -14,13 +15,11 @@ def test_the_notebook_runs_top_to_bottom(repository, tiny_base, tmp_path):
         cell["outputs"] for cell in notebook["cells"] if cell["cell_type"] == "code"
     )
     code = code.replace(hub, f"BASE = {str(tiny_base)!r}")
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    assert [line.split(" – ")[0] for line in done.stdout.splitlines()] == [
-        "What color is it?",
-        "What shape is it?",
-    ]
+    (tmp_path / "notebook.py").write_text(code)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    notebook = Warm(warm_server, [*RUN, str(tmp_path / "notebook.py")], cwd=tmp_path, **pipes)
+    out, err = notebook.communicate(timeout=300)
+    assert notebook.returncode == 0, err
+    assert [line.split(" – ")[0] for line in out.splitlines()] == ["What color is it?", "What shape is it?"]
     assert (tmp_path / "my-model/v1/adapter_model.safetensors").exists()
-    assert "train v1" in done.stderr and "pairs/s" in done.stderr
+    assert "train v1" in err and "pairs/s" in err

@@ -1,9 +1,6 @@
 import json
-import os
 import runpy
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pandas as pd
@@ -96,18 +93,11 @@ def test_stock_transformers_loads_the_merged_version_and_answers_as_the_adapter_
     assert (bare[0] - expected[0]).abs().max() > 0.1
 
 
-@pytest.mark.slow
-def test_the_command_writes_the_same_bytes_again_and_leaves_nothing_else(root, tmp_path):
-    done = subprocess.run(
-        [sys.executable, "-c", "from vqatune.cli import main; main()", "export", "v2", "--merged", "one"],
-        cwd=root,
-        env=os.environ | {"PYTHONHASHSEED": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout == "one holds v2, merged into its base model\n"
+def test_the_command_writes_the_same_bytes_again_and_leaves_nothing_else(made, tmp_path, warm_process):
+    root = shutil.copytree(made, tmp_path, dirs_exist_ok=True)
+    done = warm_process("export", "v2", "--merged", "one")
+    assert done.status == 0, done.err
+    assert done.out == "one holds v2, merged into its base model\n"
     export_merged("v2", root / "two", root)
     one, two = ({path.name: path.read_bytes() for path in (root / name).iterdir()} for name in ("one", "two"))
     assert one == two

@@ -99,19 +99,11 @@ def test_private_repositories_are_private(upload, hub):
     assert hub.private == {MODEL: True, DATASET: True}
 
 
-@pytest.mark.slow
-def test_the_command_finds_hub_and_token_in_the_environment(root, process, monkeypatch):
-    monkeypatch.chdir(root)
-    with running_hub() as hub:
-        done = process(
-            *("publish", "v2", "--repo", "me/blip", "--model-only", "--upload"),
-            HF_ENDPOINT=hub.url,
-            HF_TOKEN=TOKEN,
-            HF_HOME=str(root / "hf"),
-        )
-        assert done.status == 0, done.err
-        assert _held(hub, MODEL) == _published("model") and DATASET not in hub.files
-        assert TOKEN not in done.out + done.err
+def test_the_model_alone_arrives_and_the_token_is_not_shown(upload, hub):
+    done = upload("--model-only")
+    assert done.status == 0, done.err
+    assert _held(hub, MODEL) == _published("model") and DATASET not in hub.files
+    assert TOKEN not in done.out + done.err
 
 
 def test_without_a_token_nothing_is_prepared(upload, hub, monkeypatch, tmp_path):

@@ -55,8 +55,8 @@ json.dump(answers, sys.stdout)
 def versions(tiny_params, tiny_base, pairs, places, tmp_path_factory):
     """A second version of every variant, tuned enough to answer otherwise than the base."""
     folder = tmp_path_factory.mktemp("versions")
-    many = pd.concat([pairs.assign(copy=copy) for copy in range(5)], ignore_index=True)
-    train = tiny_params.train.model_copy(update={"learning_rate": 0.003})
+    many = pd.concat([pairs.assign(copy=copy) for copy in range(2)], ignore_index=True)
+    train = tiny_params.train.model_copy(update={"learning_rate": 0.01})
     made = {}
     for variant in ("lora", "rslora", "dora", "pissa"):
         tuned = tiny_params.lora.model_copy(update={"variant": variant, "dropout": 0.0})

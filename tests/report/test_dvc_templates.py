@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import vl_convert
 import yaml
+from warm import RUN
 
 from vqatune.report.dvc_templates import FOLDER, templates, write_templates
 from vqatune.report.history import FAMILIES, difficulty_curves, loss_history, score_curves
@@ -18,7 +19,7 @@ OLDEST = "5.8"
 
 
 @pytest.fixture(scope="module")
-def drawn(small_run, repository, tmp_path_factory):
+def drawn(small_run, repository, tmp_path_factory, warm_server):
     """What DVC draws of two revisions with the repository's plots and templates: name → Vega-Lite."""
     root = tmp_path_factory.mktemp("plots")
     own = tmp_path_factory.mktemp("settings")
@@ -26,6 +27,7 @@ def drawn(small_run, repository, tmp_path_factory):
     places = {f"DVC_{name}_DIR": str(own / name) for name in ("GLOBAL_CONFIG", "SYSTEM_CONFIG", "SITE_CACHE")}
     person = {f"GIT_{role}_{key}": "t@x" for role in ("AUTHOR", "COMMITTER") for key in ("NAME", "EMAIL")}
     environment = kept | places | person | {"GIT_CONFIG_GLOBAL": os.devnull, "DVC_NO_ANALYTICS": "1"}
+    environment |= warm_server.variables
 
     def run(*command: str | Path) -> subprocess.CompletedProcess:
         done = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, check=False)
@@ -50,7 +52,7 @@ def drawn(small_run, repository, tmp_path_factory):
     run("git", "add", "--all")
     run("git", "commit", "--quiet", "--message", "two versions")
     write(small_run.versions)
-    shown = run(Path(sys.executable).parent / "dvc", "plots", "diff", "HEAD", "--json")
+    shown = run(*RUN, Path(sys.executable).parent / "dvc", "plots", "diff", "HEAD", "--json")
     assert "WARNING" not in shown.stderr and "ERROR" not in shown.stderr
     contents = {name: plot[0]["content"] for name, plot in json.loads(shown.stdout)["data"].items() if plot}
     return {name: json.loads(text) if isinstance(text, str) else text for name, text in contents.items()}

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 import yaml
 from rich.console import Console
+from warm import RUN
 
 from vqatune.errors import DataError, ParameterError
 from vqatune.report.history import (
@@ -254,7 +255,7 @@ def test_curves_without_a_version_s_scores_are_an_error(measured, curves, path):
 
 
 @pytest.fixture(scope="module")
-def plotted(small_run, repository, tmp_path_factory):
+def plotted(small_run, repository, tmp_path_factory, warm_server):
     """Run the report on a small run and have DVC draw the repository's plots; name → Vega-Lite specification."""
     root = tmp_path_factory.mktemp("plotted") / "run"
     own = tmp_path_factory.mktemp("settings")
@@ -262,6 +263,7 @@ def plotted(small_run, repository, tmp_path_factory):
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("GIT_", "DVC_"))}
     places = {f"DVC_{name}_DIR": str(own / name) for name in ("GLOBAL_CONFIG", "SYSTEM_CONFIG", "SITE_CACHE")}
     environment = kept | places | {"GIT_CONFIG_GLOBAL": os.devnull, "DVC_NO_ANALYTICS": "1"}
+    environment |= warm_server.variables
     values = yaml.safe_load((repository / "params.yaml").read_text())
     for section in ("versions", "predicted", "evaluated"):
         of_run = {name: entry for name, entry in values[section].items() if name in small_run.versions}
@@ -280,7 +282,7 @@ def plotted(small_run, repository, tmp_path_factory):
 
     run(sys.executable, str(repository / "stages/report.py"))
     run("git", "init", "--quiet")
-    shown = run(str(Path(sys.executable).parent / "dvc"), "plots", "show", "--json")
+    shown = run(*RUN, str(Path(sys.executable).parent / "dvc"), "plots", "show", "--json")
     assert "WARNING" not in shown.stderr and "ERROR" not in shown.stderr
     contents = {name: plot[0]["content"] for name, plot in json.loads(shown.stdout)["data"].items() if plot}
     return {name: json.loads(text) if isinstance(text, str) else text for name, text in contents.items()}

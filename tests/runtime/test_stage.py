@@ -34,7 +34,7 @@ if __name__ == "__main__":
 
 
 @pytest.fixture
-def stage(tmp_path, repository):
+def stage(tmp_path, repository, warm_server):
     (tmp_path / "stages").mkdir()
     shutil.copy(repository / "stages" / "common.py", tmp_path / "stages")
     shutil.copy(repository / "params.yaml", tmp_path)
@@ -43,8 +43,9 @@ def stage(tmp_path, repository):
 
     def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess:
         command = [sys.executable, "stages/toy.py", *arguments]
+        environment = os.environ | warm_server.variables | environment
         return subprocess.run(
-            command, cwd=tmp_path, env=os.environ | environment, capture_output=True, text=True, check=False
+            command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
         )
 
     return run

@@ -62,7 +62,7 @@ def test_body_has_the_color_that_is_claimed_in_every_view(product):
         shown = replace(product, color=color, motif=None, count=0)
         # What a different colour would change is what the colour is told by.
         others = [replace(shown, color=other) for other in ("orange", "blue") if other != color]
-        for number in range(3):
+        for number in range(2):
             view = random_view(5, product.kind, color, number, main=number == 0)
             picture = pixels(shown, view)
             body = np.logical_or.reduce([differing(picture, pixels(other, view)) for other in others])
@@ -82,7 +82,7 @@ def test_body_has_the_color_that_is_claimed_in_every_view(product):
 @pytest.mark.parametrize("position", POSITIONS)
 def test_as_many_emblems_as_claimed_are_printed_where_claimed_in_every_view(kind, position):
     for count in (1, 2, 3, 4):
-        for number in range(3):
+        for number in range(2):
             product = random_product(7, kind, position, count, number, kind=kind)
             ink, other_ink = inks_on(product.color)[:2]
             product = replace(
@@ -119,7 +119,7 @@ def test_as_many_emblems_as_claimed_are_printed_where_claimed_in_every_view(kind
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_claim_changes_what_is_seen_at_64_pixels(kind):
-    for number in range(4):
+    for number in range(2):
         product = random_product(3, kind, number, kind=kind)
         view = random_view(3, kind, number)
         changes = [

@@ -4,9 +4,11 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from warm import RUN, Warm
 
 from vqatune import tables
 from vqatune.errors import DataError
@@ -60,7 +62,22 @@ def _run(root: Path, *command: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def repository_and_remote(tmp_path_factory, make_version) -> Path:
+def dvc(warm_server) -> Callable[..., str]:
+    """Run DVC, which starts warm: dvc(root, "status")."""
+
+    def run(root: Path, *arguments: str) -> str:
+        command = [*RUN, str(Path(sys.executable).parent / "dvc"), *arguments]
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        process = Warm(warm_server, command, cwd=root, **pipes)
+        out, err = process.communicate(timeout=120)
+        assert process.returncode == 0, f"{arguments}\n{out}\n{err}"
+        return out
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def repository_and_remote(tmp_path_factory, make_version, dvc) -> Path:
     """A folder with `repository` and `remote`; not to be written to.
 
     v1 says "first" at the first commit, "second" at the second, and "tried" in the experiment `exp-tried`.
@@ -81,14 +98,14 @@ def repository_and_remote(tmp_path_factory, make_version) -> Path:
     _run(root, "git", "init", "--quiet", "--initial-branch=main")
     for answer in ("first", "second"):
         (root / "params.yaml").write_text(f"answer: {answer}\n")
-        _run(root, "dvc", "repro", "--quiet")
+        dvc(root, "repro", "--quiet")
         _run(root, "git", "add", "--all")
         _run(root, "git", "commit", "--quiet", "--message", answer)
-        _run(root, "dvc", "push", "--quiet")
+        dvc(root, "push", "--quiet")
     _run(root, "git", "branch", "topic/first", "HEAD~1")
-    _run(root, "dvc", "exp", "run", "--quiet", "--name", "exp-tried", "--set-param", "answer=tried")
+    dvc(root, "exp", "run", "--quiet", "--name", "exp-tried", "--set-param", "answer=tried")
     _run(root, "git", "checkout", "--quiet", ".")
-    _run(root, "dvc", "checkout", "--quiet")
+    dvc(root, "checkout", "--quiet")
     return folder
 
 
@@ -142,13 +159,13 @@ def test_a_version_comes_with_the_test_set_of_its_revision(copied, make_version)
     assert list(test.tiers["product_type"]) == ["CHAIR"]
 
 
-def test_reading_leaves_no_trace(root, tmp_path, monkeypatch):
+def test_reading_leaves_no_trace(root, tmp_path, monkeypatch, dvc):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     for name in ("v1", "HEAD~1:v1", "exp-tried:v1"):
         read_version(name, root)
     assert list(tmp_path.iterdir()) == []
     assert _run(root, "git", "status", "--porcelain") == ""
-    assert _run(root, "dvc", "status").startswith("Data and pipelines are up to date")
+    assert dvc(root, "status").startswith("Data and pipelines are up to date")
 
 
 def test_several_trainings_of_a_version_are_named_at_once():

@@ -1,6 +1,6 @@
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vqatune.evaluation import score
@@ -23,6 +23,7 @@ def test_an_answer_is_of_a_kind(answer, kind):
 answers = st.sampled_from(["yes", "no", "maybe", "red"])
 
 
+@settings(max_examples=25)
 @given(st.lists(st.tuples(answers, answers), min_size=1, max_size=12))
 def test_precision_recall_and_f1_are_those_of_counting(rows):
     frame = pd.DataFrame([("yes", "yes"), *rows], columns=["prediction", "references"])

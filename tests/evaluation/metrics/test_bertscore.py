@@ -56,22 +56,19 @@ def _counts(text: str) -> bool:
     return bool(set(text.split()) - {"[SEP]", "[CLS]", "\u200b"})
 
 
-@pytest.mark.slow
 def test_many_pairs_score_what_one_batch_of_bert_score_gives(embedded, pairs):
-    pairs = pairs[::5]
-    # 64 go together; beside a longer text the others are padded, so that no match is below the padding's 0.
-    expected = np.concatenate(
-        [_by_library([*pairs[n : n + 63], (_LONGER, _LONGER)])[:-1] for n in range(0, len(pairs), 63)]
-    )
+    pairs = pairs[::12]
+    # Beside a longer text the others are padded, so that no match is below the padding's 0.
+    expected = _by_library([*pairs, (_LONGER, _LONGER)])[:-1]
     scores = _score(embedded, pairs)
     counted = np.array([_counts(prediction) and _counts(reference) for prediction, reference in pairs])
-    assert counted.sum() > 50 and not counted.all()
+    assert counted.sum() > 20 and not counted.all()
     np.testing.assert_allclose(scores[counted], expected[counted], rtol=0, atol=1e-5)
     assert not scores[~counted].any()
 
 
 def test_a_pair_scores_what_bert_score_gives_it_alone(embedded, pairs):
-    some = [pair for pair in pairs if all(map(_counts, pair)) and max(map(len, pair)) < 40][:40]
+    some = [pair for pair in pairs if all(map(_counts, pair)) and max(map(len, pair)) < 40][:15]
     alone = np.concatenate([_by_library([pair]) for pair in some])
     np.testing.assert_allclose(_score(embedded, some), alone, rtol=0, atol=1e-5)
 
@@ -85,24 +82,21 @@ def test_a_similarity_below_zero_counts_as_zero(embedded):
 
 def test_in_a_gpus_precision_scores_are_near_and_depend_on_no_company(embedded, pairs):
     # bfloat16 is slow without the processor's own instructions for it: a few short texts.
-    pairs = [pair for pair in pairs if max(map(len, pair)) < 25][:16]
+    pairs = [pair for pair in pairs if max(map(len, pair)) < 25][:5]
     coarse = TokenEncoder(find_model("embedded", None), golden_models.LAYER, _CPU, torch.bfloat16)
     scores, exact = _score(coarse, pairs), _score(embedded, pairs)
     assert np.isfinite(scores).all() and (scores >= 0).all() and (scores <= 1).all()
     assert 1e-5 < np.abs(scores - exact).max() < 0.01
     order = random.Random(1).sample(range(len(pairs)), len(pairs))
     assert (_score(coarse, [pairs[place] for place in order]) == scores[order]).all()
-    assert np.concatenate([_score(coarse, [pair]) for pair in pairs[:5]]).tolist() == scores[:5].tolist()
+    assert np.concatenate([_score(coarse, [pair]) for pair in pairs[:2]]).tolist() == scores[:2].tolist()
 
 
 @pytest.mark.parametrize(
     ("prediction", "reference"),
     [
-        ("red " * 700, "red " * 600 + "sofa"),
         ("red " * 509 + "sofa", "red " * 600),
-        ("2,5 été " * 300, "2,5 sofa"),
         ("x" * 10_000, "red"),
-        ("?" * 5_000, "red?"),
     ],
 )
 def test_a_text_of_more_than_512_tokens_is_cut_as_bert_score_cuts_it(embedded, prediction, reference):

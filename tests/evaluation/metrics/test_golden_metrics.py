@@ -32,10 +32,12 @@ _REFERENCES = st.lists(_TEXT, min_size=1, max_size=3)
 
 
 @pytest.fixture(scope="module")
-def scored(bart, tiny_params):
+def scored(bart, tiny_params, tmp_path_factory):
     """A function of a metric and a frame: the frame's pairs and totals, with the tiny BART, on the CPU."""
     params = golden_models.with_bart(bart)
-    return lambda name, frame: score(frame, [name], params=params, compute=tiny_params.compute)
+    # Three scores of BERTScore are computed at once.
+    store = tmp_path_factory.mktemp("scores")
+    return lambda name, frame: score(frame, [name], params=params, compute=tiny_params.compute, store=store)
 
 
 def _golden(stem: str) -> dict:

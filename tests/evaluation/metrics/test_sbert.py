@@ -31,13 +31,10 @@ def _score(encoder: SentenceEncoder, pairs: list[tuple[str, str]]) -> np.ndarray
 @pytest.fixture(scope="module")
 def pairs() -> list[tuple[str, str]]:
     draw = random.Random(11)
-    texts = [
-        " ".join(draw.choices(_SIGNS.split(" "), k=draw.choice([1, 1, 2, 3, 5, 20]))) for _ in range(100)
-    ]
+    texts = [" ".join(draw.choices(_SIGNS.split(" "), k=draw.choice([1, 1, 2, 3, 5, 20]))) for _ in range(40)]
     return list(zip(texts[::2], texts[1::2], strict=True))
 
 
-@pytest.mark.slow
 def test_many_pairs_score_what_sentence_transformers_gives(embedded, pairs):
     from sentence_transformers.util import pairwise_cos_sim
 
@@ -50,22 +47,22 @@ def test_many_pairs_score_what_sentence_transformers_gives(embedded, pairs):
 
 def test_in_a_gpus_precision_scores_are_near_and_depend_on_no_company(embedded, pairs):
     # bfloat16 is slow without the processor's own instructions for it: a few short texts.
-    pairs = [pair for pair in pairs if max(map(len, pair)) < 25][:12]
+    pairs = [pair for pair in pairs if max(map(len, pair)) < 25][:4]
     coarse = SentenceEncoder(find_model("embedded", None), torch.device("cpu"), torch.bfloat16)
-    asked = [*pairs, *[(ours, ours) for ours, _ in pairs[:6]]]
+    asked = [*pairs, *[(ours, ours) for ours, _ in pairs[:1]]]
     scores, exact = _score(coarse, asked), _score(embedded, asked)
     assert np.isfinite(scores).all() and (np.abs(scores) <= 1).all()
     assert 1e-5 < np.abs(scores - exact).max() < 0.01
     order = random.Random(1).sample(range(len(asked)), len(asked))
     assert (_score(coarse, [asked[place] for place in order]) == scores[order]).all()
-    assert [_score(coarse, [pair]).item() for pair in asked[:5]] == scores[:5, 0].tolist()
+    assert [_score(coarse, [pair]).item() for pair in asked[:2]] == scores[:2, 0].tolist()
 
 
 def test_a_long_text_is_cut_as_sentence_transformers_cuts_it(embedded):
     from sentence_transformers.util import cos_sim
 
     encode = golden_models.sentence_encoder().encode
-    for pair in [("red " * 254 + "sofa", "red"), ("red " * 253 + "sofa", "red"), ("x" * 10_000, "sofa")]:
+    for pair in [("red " * 254 + "sofa", "red"), ("x" * 10_000, "sofa")]:
         assert _score(embedded, [pair]).item() == pytest.approx(cos_sim(*map(encode, pair)).item(), abs=1e-5)
     unread, read = _score(
         embedded, [("red " * 254 + "sofa", "red " * 255), ("red " * 253 + "sofa", "red " * 255)]

@@ -14,6 +14,7 @@ import pytest
 from vqatune.errors import DataError
 from vqatune.evaluation.metrics import wordnet
 from vqatune.evaluation.metrics.wordnet import FILES, install, installed, lexnames, make_corpus, name
+from vqatune.evaluation.metrics.wups import READING
 
 
 def write_files(folder: Path, *left_out: str) -> Path:
@@ -243,12 +244,7 @@ def test_the_command_names_a_damaged_wordnet_that_is_in_the_way(tmp_path):
 def test_nltk_reads_what_was_installed():
     if not installed():
         pytest.skip("WordNet is not installed here and could not be had: `make` says why")
-    script = (
-        "from nltk.corpus import wordnet;"
-        "dog, cat = wordnet.synset('dog.n.01'), wordnet.synset('cat.n.01');"
-        "print(dog.lexname(), round(dog.wup_similarity(cat), 4))"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", script], env=os.environ, capture_output=True, text=True, check=True
-    )
-    assert done.stdout.split() == ["noun.animal", "0.8571"]
+    with READING:
+        dog, cat = (nltk.corpus.wordnet.synset(f"{animal}.n.01") for animal in ("dog", "cat"))
+        assert dog.lexname() == "noun.animal"
+        assert dog.wup_similarity(cat) == pytest.approx(0.8571, abs=1e-4)

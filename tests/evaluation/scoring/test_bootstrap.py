@@ -36,10 +36,10 @@ def _clustered(generator, images: int, questions: int) -> tuple[np.ndarray, np.n
 def test_the_interval_holds_the_true_mean_nineteen_times_in_twenty():
     generator = np.random.default_rng(5)
     by_image, by_question = [], []
-    for number in range(200):
+    for number in range(120):
         images, right = _clustered(generator, 60, 6)
         for found, clusters in ((by_image, images), (by_question, np.arange(len(right)))):
-            low, high = _interval(clusters, right, resamples=300, seed=number)
+            low, high = _interval(clusters, right, resamples=200, seed=number)
             found.append(low <= 0.6 <= high)
     assert 0.91 <= np.mean(by_image) <= 0.98
     # As if an image's questions were independent, which they are not.
@@ -172,7 +172,7 @@ def test_of_one_run_the_resamples_are_those_of_its_images():
 def test_the_interval_over_runs_holds_the_true_mean_where_that_of_one_run_does_not():
     generator = np.random.default_rng(8)
     over_runs, of_one = [], []
-    for number in range(60):
+    for number in range(40):
         sums, totals = zip(*_trained(generator, 8, 0.5, 0.05), strict=True)
         low, high = interval(resampled_means_over_runs(sums, totals, 150, number, "v1"))
         over_runs.append(low <= 0.5 <= high)

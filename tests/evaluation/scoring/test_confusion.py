@@ -1,5 +1,5 @@
 import pandas as pd
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vqatune.evaluation.scoring.confusion import EMPTY, NO_TYPE, OTHER, confusion_table
@@ -42,6 +42,7 @@ def test_the_most_frequent_answers_of_a_type_stand_by_themselves_and_all_others_
 answers = st.sampled_from(["a", "b", "c", "d", "e", ""])
 
 
+@settings(max_examples=30)
 @given(st.lists(st.tuples(st.sampled_from(["x", "y", None]), answers, answers), min_size=1, max_size=30))
 def test_every_pair_is_counted_once_and_a_type_has_no_more_names_than_are_kept(rows):
     table = confusion_table(_pairs(*rows), most=2)

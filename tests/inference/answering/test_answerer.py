@@ -247,9 +247,8 @@ class _Anything(doctest.OutputChecker):
         return True
 
 
-@pytest.mark.slow
 def test_importing_the_package_imports_no_torch(repository):
-    code = "import sys, vqatune; assert 'torch' not in sys.modules; vqatune.Answerer; assert 'torch' in sys.modules"
+    code = "import sys, vqatune; assert 'torch' not in sys.modules and 'Answerer' in dir(vqatune)"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=repository, env={"PYTHONPATH": "src"})
     with pytest.raises(AttributeError, match="no attribute 'Asker'"):
         package.Asker  # noqa: B018

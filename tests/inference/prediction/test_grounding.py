@@ -69,7 +69,7 @@ def seeing(tmp_path_factory, tiny_with):
     torch.manual_seed(0)
     optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
     model.train()
-    for _ in range(150):
+    for _ in range(100):
         optimizer.zero_grad()
         pair_losses(model, batch).mean().backward()
         optimizer.step()
@@ -104,7 +104,7 @@ def ask(squares, tiny_with):
     return run
 
 
-@pytest.mark.parametrize("precision", ["float32", "bf16", "fp16"])
+@pytest.mark.parametrize("precision", ["float32", "bf16"])
 def test_a_model_blind_to_the_image_gets_one_half_for_every_question(blind, ask, pairs, places, precision):
     changes = {"compute.precision": precision, "predict.images_per_step": 3}
     answers = ask(blind, changes, pairs=pairs, places=places)
@@ -119,12 +119,9 @@ def test_a_model_that_reads_the_image_gets_nearly_one(seeing, ask, squares, prec
     assert right.mean() > 0.9 and answers["grounding"].mean() > 0.95
 
 
-@pytest.mark.parametrize("precision", ["bf16", "fp16"])
-def test_a_large_model_is_measured_in_its_own_precision(
-    blind, seeing, ask, pairs, places, precision, monkeypatch
-):
+def test_a_large_model_is_measured_in_its_own_precision(blind, seeing, ask, pairs, places, monkeypatch):
     monkeypatch.setattr(grounding, "FLOAT32_UP_TO", 0)
-    changes = {"compute.precision": precision}
+    changes = {"compute.precision": "fp16"}
     assert set(ask(blind, changes, pairs=pairs, places=places)["grounding"]) == {0.5}
     assert ask(seeing, changes)["grounding"].mean() > 0.95
 
@@ -181,7 +178,7 @@ def _test_set(images_of_types: list[int]) -> pd.DataFrame:
     )
 
 
-@settings(max_examples=60, deadline=None, derandomize=True, database=None)
+@settings(max_examples=30, deadline=None, derandomize=True, database=None)
 @given(
     st.lists(st.integers(1, 9), min_size=1, max_size=8),
     st.integers(1, 200),
@@ -273,7 +270,7 @@ def undisturbed():
 
 @pytest.mark.slow
 def test_stopped_while_it_is_measured_and_started_again_it_ends_with_the_same(stage_folder, undisturbed):
-    stages = stage_folder({"predict.images_per_step": 2, "predict.checkpoint_every": 1}, copies=20)
+    stages = stage_folder({"predict.images_per_step": 2, "predict.checkpoint_every": 1}, copies=8)
     process = stages.start("predict", "base")
     while len(_kept(stages, "grounding/*")) < 3:
         assert process.poll() is None, process.stderr.read()
@@ -284,7 +281,7 @@ def test_stopped_while_it_is_measured_and_started_again_it_ends_with_the_same(st
     assert "(grounding base)" in said and "Traceback" not in said
     assert not (stages.root / "data/predictions/base.parquet").exists()
     # The answers stay, so that they are not asked for again.
-    assert len(_kept(stages, "*")) == 121
+    assert len(_kept(stages, "*")) == 49
     _kept(stages, "grounding/*")[2].write_bytes(b"damaged")
     assert "what comes after it is done again" in stages.run("predict", "base")
     expected = undisturbed(stages.root)

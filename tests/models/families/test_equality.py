@@ -15,7 +15,7 @@ from vqatune.models.encoder import Encoder
 from vqatune.models.family import family_of
 from vqatune.models.packing import pack_batch
 
-BATCHES = [("sdpa", (1,)), ("sdpa", (3, 1, 5)), ("sdpa", (1, 1, 1)), ("eager", (2, 4))]
+BATCHES = [("sdpa", (1,)), ("sdpa", (3, 1, 5)), ("eager", (2, 4))]
 """How attention is computed, and the number of questions of each image of a batch."""
 
 
@@ -71,14 +71,11 @@ def test_greedy_answers_are_those_of_stock_generation(kind, model, asked):
     assert (sums < 0).all()
 
 
-@pytest.mark.parametrize("beams", [2, 4])
-def test_beams_are_those_of_stock_beam_search(kind, model, asked, beams):
+def test_beams_are_those_of_stock_beam_search(kind, model, asked):
     with torch.no_grad():
-        ids, _ = beam_answers(model, asked.together(), 5, beams)
+        ids, _ = beam_answers(model, asked.together(), 5, 3)
         for pair in range(len(asked.image)):
-            assert without_padding(model, ids[pair]) == stock_answer(
-                kind, model, asked, pair, num_beams=beams
-            )
+            assert without_padding(model, ids[pair]) == stock_answer(kind, model, asked, pair, num_beams=3)
 
 
 def test_the_log_probability_of_an_answer_is_that_under_teacher_forcing(kind, model, asked):

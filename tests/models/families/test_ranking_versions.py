@@ -1,6 +1,9 @@
 """Models of the families that rank, through the pipeline: predicted, measured, asked."""
 
+from functools import cache
 from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -47,11 +50,16 @@ def predictions(base, rank_params, pairs, places) -> pd.DataFrame:
     return found.set_index("qa_id")
 
 
-def _stock(kind: str, base, picture, question: str, candidates: list[str]) -> torch.Tensor:
+@cache
+def _loaded(base: Path) -> tuple[torch.nn.Module, Any]:
+    """What transformers itself loads."""
     model = type(load_model(base)).from_pretrained(base, dtype="float32").eval()
+    return model, load_encoder(base).processor
+
+
+def _stock(kind: str, base: Path, picture, question: str, candidates: list[str]) -> torch.Tensor:
     with torch.inference_mode():
-        scores = STOCK[kind](model, load_encoder(base).processor, picture, question, candidates)
-    return scores.log_softmax(0)
+        return STOCK[kind](*_loaded(base), picture, question, candidates).log_softmax(0)
 
 
 def test_a_checkpoint_says_what_it_is_and_stock_transformers_loads_it(kind, base):

@@ -1,9 +1,5 @@
 import json
-import os
-import runpy
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -19,17 +15,6 @@ from vqatune.report.figures.scores import score_figures
 from vqatune.report.figures.slices import slice_figures
 from vqatune.report.figures.versions import version_sections
 from vqatune.tables import read_csv, write_csv
-
-BUILD = """
-import hashlib, json, sys
-from pathlib import Path
-from vqatune.report.figures.data import data_section
-from vqatune.report.figures.versions import version_sections
-root, *versions = sys.argv[1:]
-sections = [data_section(Path(root)), *version_sections(Path(root), versions)]
-views = [[figure.views, figure.alt, figure.note] for section in sections for figure in section.figures]
-print(hashlib.sha256(json.dumps(views).encode()).hexdigest())
-"""
 
 
 @pytest.fixture(scope="module")
@@ -316,19 +301,3 @@ def test_a_base_alone_is_shown_without_losses(run):
     sections = version_sections(run, ["blind", "base"])
     assert [section.name for section in sections] == ["scores", "slices", "confusions"]
     assert sections[0].text.startswith("The base model, measured on")
-
-
-def test_the_same_run_gives_the_same_charts_in_every_process(
-    small_run, repository, tmp_path, monkeypatch, capsys
-):
-    script = tmp_path / "build.py"
-    script.write_text(BUILD)
-    command = [str(script), str(small_run.root), *small_run.versions]
-    environment = os.environ | {"PYTHONHASHSEED": "4711", "PYTHONPATH": str(repository / "src")}
-    done = subprocess.run(
-        [sys.executable, *command], env=environment, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    monkeypatch.setattr(sys, "argv", command)
-    runpy.run_path(str(script))
-    assert capsys.readouterr().out == done.stdout

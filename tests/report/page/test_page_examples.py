@@ -14,9 +14,7 @@ from vqatune.report.page.page import write_page
 from vqatune.tables import PAIRS, PREDICTIONS, write_table
 
 
-@pytest.mark.parametrize(
-    ("name", "column"), [("difficulty", "difficulty"), ("kind", "question_type"), ("type", "product_type")]
-)
+@pytest.mark.parametrize(("name", "column"), [("difficulty", "difficulty"), ("type", "product_type")])
 def test_a_filter_shows_the_questions_of_a_slice(opened, pairs, name, column):
     assert count(opened) == counted(pairs)
     options = opened.eval_on_selector_all(f"[name={name}] option", "all => all.map(each => each.value)")

@@ -151,9 +151,9 @@ def test_answers_are_those_of_stock_generation_one_at_a_time(model, asked):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("beams", [2, 3, 5])
+@pytest.mark.parametrize("beams", [2, 5])
 def test_beams_find_what_stock_beam_search_finds_one_at_a_time(model, beams):
-    for seed in range(4):
+    for seed in range(2):
         asked = Asked(COUNTS, seed)
         ids, log_probability = beam_answers(model, asked.together(), max_tokens=6, beams=beams)
         for pair in range(sum(COUNTS)):
@@ -182,7 +182,7 @@ def _forced(model, batch: PackedBatch, tokens: int) -> torch.Tensor:
 @pytest.mark.parametrize("candidates_at_once", [1, 3, 100])
 def test_the_ranked_answer_is_the_most_probable_of_all_candidates(model, asked, candidates_at_once):
     words = random.Random(3)
-    distinct = {tuple(words.randrange(5, 58) for _ in range(words.randrange(1, 4))) for _ in range(60)}
+    distinct = {tuple(words.randrange(5, 58) for _ in range(words.randrange(1, 4))) for _ in range(20)}
     candidates = [[DEC, *candidate, SEP] for candidate in sorted(distinct)]
     best, log_probability = ranked_answers(model, asked.together(), candidates, candidates_at_once)
     for pair in range(sum(COUNTS)):
