@@ -20,6 +20,7 @@ from vqatune.generation.sources.template import template_pairs
 from vqatune.params import load_params
 from vqatune.params.profiles import OWN_SOURCES, SHOWROOM, profile_names, update, without_own_catalogue
 from vqatune.params.setting import changed_params, read_yaml, set_params
+from vqatune.runtime.terminal import Terminal
 
 PARAMS, PROFILES = Path("params.yaml"), Path("profiles")
 _SHOWN = 30
@@ -65,7 +66,7 @@ def run(chosen: argparse.Namespace) -> None:
     found = look_at(chosen.what, chosen.pictures, corrections(chosen.set))
     language = chosen.language or _language(found)
     covered = _covered_by_templates(found, language)
-    _show(found, language, covered, params.generate.provider, Console())
+    _show(found, language, covered, params.generate.provider, Terminal())
     changes, versions = settings_for(found, params, language)
     if found.extracted is None and params.raw.source in OWN_SOURCES:
         set_for_it, changes = changes, without_own_catalogue()

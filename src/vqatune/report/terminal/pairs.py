@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from vqatune.errors import DataError
+from vqatune.runtime.terminal import Terminal
 from vqatune.tables import read_csv, read_json
 
 _FEW = 10
@@ -21,7 +22,7 @@ def show_pairs(folder: Path = Path("metrics/data"), console: Console | None = No
 
     Raises DataError where the stage has not run.
     """
-    console = console or Console()
+    console = console or Terminal()
     try:
         report = read_json(folder / "generate.json")
         rates = read_csv(folder / "checks.csv")
