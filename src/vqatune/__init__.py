@@ -25,3 +25,7 @@ def __getattr__(name: str) -> Any:
     from vqatune.inference.answering import answerer
 
     return getattr(answerer, name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -6,6 +6,8 @@ import sys
 import pytest
 import yaml
 
+from vqatune.cli import main
+
 
 @pytest.fixture
 def vqatune(tmp_path, repository):
@@ -38,3 +40,16 @@ def test_what_cannot_be_done_is_one_line_and_a_failure(vqatune, arguments, said)
     done = vqatune(*arguments)
     assert done.returncode == 1
     assert done.stderr.startswith("error: ") and said in done.stderr and done.stderr.count("\n") == 1
+
+
+def test_below_the_root_of_a_repository_the_root_is_named(tmp_path, monkeypatch, capsys):
+    for name in ("params.yaml", "dvc.yaml"):
+        (tmp_path / name).touch()
+    (tmp_path / "data").mkdir()
+    monkeypatch.chdir(tmp_path / "data")
+    with pytest.raises(SystemExit):
+        main(["table"])
+    assert (
+        f"(this folder is below {tmp_path}, the root of the repository: run it there)"
+        in capsys.readouterr().err
+    )

@@ -9,6 +9,7 @@ import importlib
 import os
 import sys
 from io import TextIOWrapper
+from pathlib import Path
 
 from vqatune.errors import VqatuneError
 from vqatune.runtime.arithmetic import choose_arithmetic
@@ -66,7 +67,7 @@ def main(arguments: list[str] | None = None) -> None:
                 chosen.run(chosen)
         sys.stdout.flush()
     except VqatuneError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {error}{_elsewhere()}", file=sys.stderr)
         sys.exit(1)
     except KeyboardInterrupt as interrupt:
         print("stopped", file=sys.stderr)
@@ -81,6 +82,18 @@ def main(arguments: list[str] | None = None) -> None:
             raise
         print(f"error: {failure}", file=sys.stderr)
         sys.exit(1)
+
+
+def _elsewhere() -> str:
+    """Return a hint where the current folder is below the repository's root, which most commands read; '' at the root."""
+    here = Path.cwd()
+    if (here / "params.yaml").exists():
+        return ""
+    root = next(
+        (each for each in here.parents if (each / "params.yaml").exists() and (each / "dvc.yaml").exists()),
+        None,
+    )
+    return f" (this folder is below {root}, the root of the repository: run it there)" if root else ""
 
 
 def _parser(arguments: list[str]) -> argparse.ArgumentParser:

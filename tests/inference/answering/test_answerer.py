@@ -200,6 +200,18 @@ def test_a_folder_that_was_copied_in_part_is_refused(models, tmp_path, lost, sai
         Answerer(tmp_path / "v1")
 
 
+def test_an_adapter_without_a_processor_takes_that_of_its_base(models, contents, tmp_path):
+    shutil.copytree(models / "base", tmp_path / "base")
+    (tmp_path / "adapter").mkdir()
+    # What peft's save_pretrained leaves.
+    for name in ("adapter_config.json", "adapter_model.safetensors"):
+        shutil.copy(models / "v1" / name, tmp_path / "adapter")
+    picture, question = contents["image03"], ["what color is it?"]
+    assert Answerer(tmp_path / "adapter").ask(picture, question) == Answerer(models / "v1").ask(
+        picture, question
+    )
+
+
 def test_loading_an_adapter_asks_no_hub_and_warns_of_nothing(models, tmp_path, monkeypatch, recwarn):
     def connect(*arguments: object) -> None:
         raise AssertionError(f"something is looked up: {arguments}")

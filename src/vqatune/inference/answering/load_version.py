@@ -15,6 +15,15 @@ from vqatune.models.prepare import adapter_weights
 from vqatune.models.quantization import WHOLE
 from vqatune.training.chain_state import read_chain_state
 
+PROCESSOR_FILES = (
+    "processor_config.json",
+    "preprocessor_config.json",
+    "tokenizer_config.json",
+    "tokenizer.json",
+)
+STATE = "training_state"
+"""In a version's folder: where it stands in the chain."""
+
 
 def load_version(
     folder: Path,
@@ -57,7 +66,7 @@ def load_version(
         )
     # Before the base, which may take minutes to load.
     lora.check_adapter(folder)
-    encoder = load_whole_encoder(folder)
+    encoder = load_whole_encoder(base if _is_bare(folder) else folder)
     if quantization != WHOLE:
         model = load_model(base, dtype, quantization)
         _check_same_base(folder, base)
@@ -66,6 +75,11 @@ def load_version(
     model = load_model(base, None)
     _check_same_base(folder, base)
     return merge_adapter(model, folder, dtype), encoder
+
+
+def _is_bare(folder: Path) -> bool:
+    """Return whether an adapter is as peft's save_pretrained leaves it: weights and configuration, without a processor."""
+    return not any((folder / name).exists() for name in (*PROCESSOR_FILES, STATE))
 
 
 def _check_same_base(folder: Path, base: Path) -> None:
