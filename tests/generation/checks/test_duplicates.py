@@ -1,7 +1,11 @@
+import numpy as np
+import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from vqatune.generation.checks.cleaning import fold
-from vqatune.generation.checks.duplicates import content_words, nearly_same
+from vqatune.generation.checks.duplicates import content_words, find_duplicates, nearly_same
 
 
 def near(one: str, other: str, tag: str | None = "en_US") -> bool:
@@ -69,3 +73,35 @@ def test_words_of_other_scripts_are_near_only_where_they_are_equal():
     assert not near("左边的抽屉是什么颜色的呢请问你", "右边的抽屉是什么颜色的呢请问你", "zh_CN")
     assert not near("灯 抽屉是什么颜色的呢请问你", "灯 抽屉是什么颜色的呢请问你们", "zh_CN")
     assert near("灯是什么颜色的？", "灯是什么颜色的", "zh_CN")
+
+
+WORDS = [
+    "cat",
+    "cats",
+    "cat1",
+    "printed",
+    "printeds",
+    "printted",
+    "pointed",
+    "parallel",
+    "paralel",
+    "parallels",
+    "2",
+    "22",
+]
+
+
+@given(st.lists(st.lists(st.sampled_from(WORDS), min_size=2, max_size=2), max_size=12))
+def test_each_question_is_compared_with_every_one_that_was_kept(questions):
+    kept, expected = [], []
+    for question in questions:
+        words = content_words(" ".join(question), None)
+        expected.append(any(nearly_same(words, other) for other in kept))
+        if not expected[-1]:
+            kept.append(words)
+    texts = np.array([" ".join(question) for question in questions], dtype=object)
+    pairs = pd.DataFrame(
+        {"image_id": "a", "place": range(len(texts)), "question": texts, "language": "en_US"}
+    )
+    same, near = find_duplicates(pairs, np.arange(len(texts)), texts, np.ones(len(texts), dtype=bool))
+    assert not same.any() and near.tolist() == expected

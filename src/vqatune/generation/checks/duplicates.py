@@ -1,15 +1,19 @@
 """Duplicate and near-duplicate questions about the same image."""
 
 import re
+from collections import defaultdict
 from functools import lru_cache
 
 import numpy as np
 import pandas as pd
+from rapidfuzz import process
 from rapidfuzz.distance import Indel
 from rapidfuzz.fuzz import ratio
 
 from vqatune.generation.checks.language import LANGUAGES, distinct_with_tags, language_of
 
+LONG = 6
+"""Letters up to which an added one makes another word."""
 SIMILARITY = 85.0
 """The least similarity of two words that are nearly the same, of 100 (rapidfuzz's ratio)."""
 
@@ -71,7 +75,7 @@ def _nearly_same_word(one: str, other: str) -> bool:
         short[:1] == long[:1] < "\u0530"
         and short.isalpha()
         and long.isalpha()
-        and (len(short) > 6 or long == short + "s")
+        and (len(short) > LONG or long == short + "s")
         and ratio(short, long) >= SIMILARITY
         and Indel.distance(short, long) == len(long) - len(short)
     )
@@ -89,14 +93,62 @@ def _find_near_duplicates(
     blocks = pd.factorize(starts)[0]
     keys = pd.DataFrame({"image": images[rows], "block": blocks[codes], "asked": codes}, index=rows)
     rivals = _in_order(pairs, keys.index[keys.duplicated(["image", "block"], keep=False)])
-    first: dict[tuple[int, int], list[tuple[str, ...]]] = {}
+    first: dict[tuple[int, int], _Questions] = defaultdict(_Questions)
     for row, image, block, code in keys.loc[rivals].itertuples(name=None):
-        kept = first.setdefault((image, block), [])
-        if any(nearly_same(asked[code], other) for other in kept):
+        kept = first[image, block]
+        if kept.has_nearly(asked[code]):
             near[row] = True
         else:
-            kept.append(asked[code])
+            kept.add(asked[code])
     return near
+
+
+class _Questions:
+    """Questions of as many words as each other, and whether one of them is nearly the same as another.
+
+    They are a tree of words, so that a question is compared with words at its places instead of with every question.
+    """
+
+    def __init__(self) -> None:
+        self._tree: dict[str, dict] = {}
+        self._words: list[_Words] = []
+
+    def add(self, question: tuple[str, ...]) -> None:
+        branch = self._tree
+        self._words += [_Words() for _ in question[len(self._words) :]]
+        for words, word in zip(self._words, question, strict=True):
+            words.add(word)
+            branch = branch.setdefault(word, {})
+
+    def has_nearly(self, question: tuple[str, ...]) -> bool:
+        """Return whether one of them is `nearly_same` as a question of as many words."""
+        branches = [self._tree]
+        for words, word in zip(self._words, question, strict=True) if self._words else ():
+            # In a single word, only the ending tells 'Pattern?' from 'Patterned?'.
+            near = words.near(word) if len(question) > 1 else [word]
+            branches = [branch[other] for branch in branches for other in near if other in branch]
+        return bool(self._words) and bool(branches)
+
+
+class _Words:
+    """Distinct words, and those of them that are nearly the same as a word."""
+
+    def __init__(self) -> None:
+        self._all: set[str] = set()
+        self._long: list[str] = []
+
+    def add(self, word: str) -> None:
+        if len(word) > LONG and word not in self._all:
+            self._long.append(word)
+        self._all.add(word)
+
+    def near(self, word: str) -> set[str]:
+        # A short word is nearly the same as its plural alone.
+        near = self._all & {word, f"{word}s", word.removesuffix("s")}
+        if len(word) > LONG:
+            similar = process.extract(word, self._long, scorer=ratio, score_cutoff=SIMILARITY, limit=None)
+            near.update(found[0] for found in similar)
+        return {other for other in near if _nearly_same_word(word, other)}
 
 
 def _in_order(pairs: pd.DataFrame, rows: pd.Index) -> pd.Index:
