@@ -51,6 +51,17 @@ def test_the_environment_comes_before_the_file(repository, monkeypatch, provider
     assert read_keys(provider, repository) == [SECOND]
 
 
+def test_a_file_that_others_can_read_is_warned_of(repository, caplog):
+    file = repository / ".gemini-key"
+    file.write_text(SECOND)
+    file.chmod(0o600)
+    assert read_keys("gemini", repository) == [SECOND] and not caplog.messages
+    file.chmod(0o640)
+    assert read_keys("gemini", repository) == [SECOND]
+    (said,) = caplog.messages
+    assert "others on this machine can read the keys" in said and "chmod 600" in said and SECOND not in said
+
+
 @pytest.mark.parametrize("mark", ["", "\ufeff"])
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
 def test_a_file_has_a_key_a_line_each_is_taken_once_and_comments_are_not(repository, mark, end):

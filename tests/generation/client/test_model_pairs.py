@@ -7,7 +7,7 @@ import time
 import pandas as pd
 import pytest
 from asked_images import KEY, ask_about, everything_in, make_sampled, price
-from model_server import ModelServer, Quota
+from model_server import ModelServer, Quota, default_answer
 
 from vqatune.errors import ParameterError
 from vqatune.generation.checks.checks import clean_and_check
@@ -133,8 +133,13 @@ def test_no_key_is_in_anything_that_is_written(keyed, monkeypatch, capfd, provid
     for name in (".gemini-key", ".openai-key"):
         (keyed / name).write_text("\n".join(keys))
     chaos = {"401": 0.02, "429": 0.05, "500": 0.05, "reset": 0.02, "refused": 0.03, "safety": 0.03}
-    with ModelServer(quotas={keys[2]: Quota()}, chaos=chaos, minute=0.5) as server:
-        # Two keys are refused, in words that quote them.
+
+    def answer(image: str) -> list[dict]:
+        said = {"question": f"Is it {keys[2]}?", "answer": "no", "difficulty": 1, "question_type": keys[2]}
+        return [*default_answer(image, 2), said]
+
+    with ModelServer(quotas={keys[2]: Quota()}, chaos=chaos, minute=0.5, answer=answer) as server:
+        # Two keys are refused, in words that quote them, and the third one is sent back in replies.
         try:
             ask_about(server, make_sampled(keyed, 80), provider=provider, attempts=3)
         except ParameterError as error:

@@ -1,15 +1,23 @@
 """API keys: where they come from, and how they stay out of everything that is written."""
 
+import logging
 import os
 import re
 import shutil
+import stat
 import subprocess
+from collections.abc import Collection
 from hashlib import blake2b
 from pathlib import Path
+from typing import Any
 
 from vqatune.errors import ParameterError
 from vqatune.generation.providers import load_provider
 
+_logger = logging.getLogger(__name__)
+
+_SHORTEST = 8
+"""Characters from which on a key is looked for in replies."""
 _ASSIGNMENT = re.compile(r"^(?:export\s+)?[A-Z][A-Z0-9_]*\s*=\s*")
 """The beginning of a line of a .env file."""
 
@@ -32,6 +40,7 @@ def read_keys(provider: str, folder: Path = Path()) -> list[str]:
     where = f"the environment variable {variable}"
     if not lines[0].strip() and file.is_file():
         _check_ignored(file)
+        _warn_if_open(file)
         try:
             lines, where = file.read_text("utf-8-sig", errors="replace").splitlines(), str(file)
         except OSError as error:
@@ -75,6 +84,25 @@ def _unquoted(text: str) -> str:
 def key_mark(key: str) -> str:
     """Return a digest of a key, 16 hex digits, to recognise it by without storing it."""
     return blake2b(key.encode(), digest_size=8, person=b"vqatune key mark").hexdigest()
+
+
+def without_keys(value: Any, keys: Collection[str]) -> Any:
+    """Return a reply's JSON without the keys that a server sent back, whose places are marked."""
+    if isinstance(value, str):
+        for key in keys:
+            # What a server on this machine takes as a key may be any word.
+            value = value.replace(key, "[API key]") if len(key) >= _SHORTEST else value
+        return value
+    if isinstance(value, list):
+        return [without_keys(each, keys) for each in value]
+    if isinstance(value, dict):
+        return {without_keys(name, keys): without_keys(each, keys) for name, each in value.items()}
+    return value
+
+
+def _warn_if_open(file: Path) -> None:
+    if os.name == "posix" and file.stat().st_mode & (stat.S_IRGRP | stat.S_IROTH):
+        _logger.warning("others on this machine can read the keys in %s: `chmod 600 %s`", file, file)
 
 
 def _check_ignored(file: Path) -> None:

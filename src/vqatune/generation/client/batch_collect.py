@@ -1,7 +1,7 @@
 """The queue of requests for batch jobs, and the collection of a job's results: replies to store, requests to repeat."""
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -9,6 +9,7 @@ from threading import Lock
 from typing import Any, BinaryIO
 
 from vqatune.generation.client import batch_files
+from vqatune.generation.client.api_keys import without_keys
 from vqatune.generation.client.batch_files import (
     BatchRequest,
     BatchResult,
@@ -126,9 +127,11 @@ class ResultCollector:
         parse_reply: Callable[[dict[str, Any]], ParsedReply],
         store: ReplyStore,
         clock: Callable[[], float],
+        keys: Collection[str],
     ) -> None:
         self._queue, self._progress, self._attempts = queue, progress, attempts
         self._parse_reply, self._store, self._clock = parse_reply, store, clock
+        self._keys = keys
         self._tallied: Counter = Counter({"seconds": clock()})
 
     def collect(self, record: JobRecord, path: Path | None, missing: str) -> str:
@@ -172,14 +175,13 @@ class ResultCollector:
                 self._note_failure(failed, f"batch error {result.code}", final=result.code in _REFUSED)
                 continue
             asked = replace(request, tries=request.tries + 1)
+            reply = without_keys(result.reply, self._keys)
             replies.append(
-                StoredReply(
-                    request.key, asked.tries, request.image_id, request.product_type, about, result.reply
-                )
+                StoredReply(request.key, asked.tries, request.image_id, request.product_type, about, reply)
             )
             # A run that was killed at this point has counted it already.
             fresh = len(before.get(request.key, ())) < asked.tries
-            self._note_reply(asked, self._parse_reply(result.reply), counts=fresh)
+            self._note_reply(asked, self._parse_reply(reply), counts=fresh)
         self.save(about, replies)
 
     def _note_reply(self, request: BatchRequest, parsed: ParsedReply, counts: bool) -> None:

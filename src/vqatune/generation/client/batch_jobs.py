@@ -91,7 +91,10 @@ class BatchRun:
         self._progress, self._prompt, self._about = plan.progress, plan.prompt, plan.about
         self._params, self._store = plan.params, plan.store
         attempts, clock = plan.params.attempts, key_pool.clock
-        self._collector = ResultCollector(queue, plan.progress, attempts, parse_reply, plan.store, clock)
+        keys = [pooled_key.key for pooled_key in key_pool.keys]
+        self._collector = ResultCollector(
+            queue, plan.progress, attempts, parse_reply, plan.store, clock, keys
+        )
         self._folder = plan.store.path.parent / "jobs"
         self._jobs: list[_Job] = []
         self._ended: Counter = Counter()

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from vqatune.errors import ParameterError, VqatuneError
+from vqatune.generation.client.api_keys import without_keys
 from vqatune.generation.client.image_requests import (
     MOST_WITHOUT_PAIRS,
     ImageRequest,
@@ -178,6 +179,7 @@ class Scheduler:
         """Return the reply; None where there is none, after queueing the request again or setting its image aside."""
         try:
             reply = await self._ask(image, listing, self._prompt, pooled_key.key)
+            reply = without_keys(reply, [each.key for each in self._key_pool.keys])
         except PermanentError as failure:
             self._key_pool.succeeded(pooled_key, 0)
             self._note_refusal(waiting.image_request, failure)
