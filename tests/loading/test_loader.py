@@ -1,4 +1,5 @@
 import multiprocessing
+import pickle
 
 import pandas as pd
 import pytest
@@ -65,6 +66,14 @@ def test_a_missing_archive_is_an_error_in_one_line(places, encoder, tmp_path, pr
         list(load_images(MicroBatchImages([["image00"]], ImageReader(gone), encoder), processes))
     assert "\n" not in str(caught.value)
     assert multiprocessing.active_children() == []
+
+
+def test_a_process_that_is_not_forked_reads_the_same(places, encoder):
+    """Python 3.14 starts processes by forkserver, which sends them what they work with, as spawn does."""
+    images = MicroBatchImages([["image00", "image03"]], ImageReader(places), encoder)
+    sent = pickle.loads(pickle.dumps(images))
+    for name, tensor in images[0].pictures.tensors.items():
+        assert torch.equal(sent[0].pictures.tensors[name], tensor)
 
 
 def test_texts_become_what_blip_was_trained_on(encoder):
