@@ -48,6 +48,8 @@ CASES = (
     ("nf4", "bf16"),
 )
 """Quantization and precision; the first is what the others are compared with."""
+SMALL_CASES = (CASES[0], CASES[-1])
+"""With --small."""
 ANSWER_TOKENS = 2
 """A word and the end."""
 TARGETS = {"blip": "vision"}
@@ -89,7 +91,10 @@ def main() -> None:
     for name in given.families:
         with tempfile.TemporaryDirectory() as folder:
             make_checkpoint(name, Path(folder), given.images, given.questions, given.small)
-            rows = [_in_a_process(Path(folder), name, case, given, device) for case in CASES]
+            rows = [
+                _in_a_process(Path(folder), name, case, given, device)
+                for case in (SMALL_CASES if given.small else CASES)
+            ]
         figures["models"][name] = rows
         show(NAMES[name], rows, figures["machine"])
     if given.json:

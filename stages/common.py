@@ -5,6 +5,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "src"))
 
+from vqatune.runtime.interrupt import exit_at_once, handle_signals
+
+# Importing takes seconds, in which nothing is lost.
+handle_signals(exit_at_once(f"{Path(sys.argv[0]).stem}: stopped; `dvc repro` goes on from here"))
+
 from vqatune.runtime.arithmetic import choose_arithmetic
 from vqatune.runtime.warm_start import hand_over
 

@@ -8,7 +8,7 @@ import sys
 from common import run
 
 from vqatune.generation.checks.checks import DECIDED_BY
-from vqatune.generation.generate import generate
+from vqatune.generation.generate import generate, languages_line
 from vqatune.params import Params
 from vqatune.runtime.dropped import dropped_line
 from vqatune.tables import CHECKED, PAIRS, SAMPLED, read_table, write_csv, write_json, writing_table
@@ -26,6 +26,8 @@ def main(params: Params) -> None:
     write_json(generated.summary, "metrics/generation.json")
     pairs, dropped = generated.report["pairs"], generated.report["dropped"]
     if line := dropped_line("pairs", pairs, dropped, DECIDED_BY, "; all are in data/dropped.parquet"):
+        print(line, file=sys.stderr)
+    if line := languages_line(generated.report):
         print(line, file=sys.stderr)
     if reviews := generated.report.get("reviews"):
         print(

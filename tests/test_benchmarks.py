@@ -59,8 +59,8 @@ def test_the_benchmark_of_quantization_runs_and_writes_its_figures(run):
     figures = run("benchmarks/quantization.py", "blip", "--small", "--questions", 4, "--device", "cpu")
     assert figures["benchmark"] == "quantization" and figures["machine"]["torch"]
     rows = figures["models"]["blip"]
-    assert [row["quantization"] for row in rows] == ["none"] * 2 + ["int8"] * 2 + ["nf4"] * 2
-    assert rows[0]["error_of_states"] == 0 < rows[2]["error_of_states"]
+    assert [row["quantization"] for row in rows] == ["none", "nf4"]
+    assert rows[0]["error_of_states"] == 0 < rows[1]["error_of_states"]
 
 
 @pytest.mark.slow

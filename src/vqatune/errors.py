@@ -1,12 +1,23 @@
 """Errors a user can act on: each message says what is wrong, where, and what to do."""
 
+import re
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+"""Characters that move a terminal's cursor, change its colours or turn the direction of writing; not tab and newline."""
+
+
+def visible(text: str) -> str:
+    """Return a text from elsewhere as a terminal may show it: control characters as escapes."""
+    return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
 
 class VqatuneError(Exception):
     """Any failure that is explained to the user in one line instead of a traceback."""
 
     def __str__(self) -> str:
-        """Return the message as one line: what another library says, within it, may have several."""
-        return " ".join(line.strip() for line in super().__str__().splitlines() if line.strip())
+        """Return the message as one line without control characters: what it quotes may have both."""
+        lines = [line.strip() for line in super().__str__().splitlines()]
+        return visible(" ".join(line for line in lines if line))
 
     def add_context(self, context: str) -> None:
         """Put `context` and a colon before the message, whatever else the error holds."""

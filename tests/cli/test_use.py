@@ -100,6 +100,23 @@ def test_a_csv_of_questions_about_photographs_goes_through_all_data_stages(
     assert len(sets.test) and len(sets.validation) and len(batches) == 1
 
 
+def test_a_table_of_german_attributes_is_known_as_german_and_gives_german_pairs(
+    use, student, repository_of_ones_own, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("VQATUNE_WORKERS", "1")
+    with (tmp_path / "katalog.csv").open("w", newline="", encoding="utf-8") as file:
+        rows = csv.writer(file, delimiter=";")
+        rows.writerow(["Bild", "Kategorie", "Farbe", "Muster", "Oberfläche"])
+        for number in range(60):
+            values = [("Rot", "Gestreift", "Matt"), ("Dunkelblau", "Kariert", "Glänzend")][number % 2]
+            rows.writerow([f"my photos/IMG_{number:03d}.jpg", "Stühle", *values])
+    said = use("../katalog.csv", "--yes")
+    assert re.search(r"language: de\b", said) and "about 100% of the listings" in said
+    _, kept, _, _ = run_data_stages()
+    assert set(kept["language"]) == {"de"} and len(kept) > 60 * 7
+    assert {"Rot", "Blau", "Stuhl", "kariert", "Sitzen", "matt"} <= set(kept["answer"])
+
+
 def test_nothing_changes_without_a_yes(use, student, repository_of_ones_own):
     before = (repository_of_ones_own / "params.yaml").read_bytes()
     assert "nothing was changed: say --yes" in use(student, status=1)

@@ -1,5 +1,6 @@
 """From images to checked pairs: which are kept, which are dropped by what, and what is said about both."""
 
+import re
 from pathlib import Path
 
 import pandas as pd
@@ -171,6 +172,19 @@ def test_template_pairs_do_not_depend_on_the_order_of_rows_or_the_number_of_work
     for workers in ("1", "2"):
         monkeypatch.setenv("VQATUNE_WORKERS", workers)
         assert written(sampled.sample(frac=1, random_state=1), TEMPLATE, tmp_path) == whole
+
+
+def test_images_in_a_language_without_templates_are_counted_and_the_way_to_add_one_is_named():
+    sampled = make_sampled(["a", "b", "c", "d"]).assign(language=["en_US", "de_DE", "pt_BR", "pt_BR"])
+    kept, dropped, generated = checked_pairs(sampled, TEMPLATE)
+    assert set(kept["language"]) == {"en_US", "de_DE"} and dropped.empty
+    assert generated.report["languages_without_templates"] == {"pt_BR": 2}
+    said = r"2 of 4 images have no pairs, .* \(pt_BR 2\): docs/languages.md"
+    assert re.search(said, generate.languages_line(generated.report))
+    with pytest.raises(
+        DataError, match=r"no question-answer pair is made: 2 of 2 images .* docs/languages.md"
+    ):
+        checked_pairs(sampled[sampled["language"] == "pt_BR"], TEMPLATE)
 
 
 @settings(max_examples=30, deadline=None)

@@ -14,6 +14,7 @@ def test_compiled_code_and_portable_arithmetic_exclude_each_other_on_a_cpu(tiny_
     assert start(compute, 13).type == "cpu"
 
 
-def test_a_device_that_is_not_here_is_named(tiny_params):
-    with pytest.raises(ParameterError, match="compute.device is 'cuda:99', which cannot be used here"):
-        start(tiny_params.compute.model_copy(update={"device": "cuda:99"}), 13)
+@pytest.mark.parametrize("device", ["cuda:99", "meta"])
+def test_a_device_that_is_not_here_is_named(tiny_params, device):
+    with pytest.raises(ParameterError, match=f"compute.device is '{device}', which cannot be used here"):
+        start(tiny_params.compute.model_copy(update={"device": device}), 13)

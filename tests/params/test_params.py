@@ -175,6 +175,28 @@ def _leaves(values: dict, prefix: tuple = ()):
             yield from _leaves(value, (*prefix, name))
 
 
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("# é\n".encode("latin-1"), "is not UTF-8"),
+        ("seed: 1".encode("utf-16"), "is not UTF-8"),
+        (b"a: " + b"[" * 5000, "is nested too deeply"),
+        (b"seed: " + b"9" * 5000, "is not YAML: Exceeds the limit"),
+        (b"seed: 1\x00", "is not YAML"),
+        (None, "cannot be read: Is a directory"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_one_line(tmp_path, content, said):
+    path = tmp_path / "params.yaml"
+    if content is None:
+        path.mkdir()
+    else:
+        path.write_bytes(content)
+    with pytest.raises(ParameterError, match=f"params.yaml {said}") as caught:
+        load_params(path)
+    assert "\n" not in str(caught.value)
+
+
 def test_only_what_models_need_and_the_metrics_may_be_left_out(parameter_values):
     optional = {"generate.provider": False, "generate.path": False, "generate": False, "eval": False}
     optional |= {f"raw.abo_{name}.url": False for name in ("listings", "images")}

@@ -67,7 +67,7 @@ def test_every_description_stands_in_both_and_no_line_is_too_long():
 def test_types_are_said_in_words():
     page = reference()
     for row in (
-        "| `r` | integer ≥ 1 | `8` | LoRA rank: adapter capacity and size. |",
+        "| `r` | integer from 1 to 4096 | `8` | LoRA rank: adapter capacity and size. |",
         "| `schedule` | `constant`, `linear` or `cosine` | `constant` |",
         "| `max_failed` | number from 0 to 1 | `0.01` |",
         "| `temperature` | number from 0 to 2, or `null` | `null` |",

@@ -18,8 +18,7 @@ STAGES = ["load", "predict", "eval"]
 @pytest.fixture
 def zoo(checkout):
     """A copy of the finished pipeline, with a small zoo in params.yaml."""
-    checkout.set_params({"zoo.models": MODELS, "zoo.tiny_steps": 2, "eval.resamples": 50})
-    checkout.run("dvc", "repro", "eval@blind")
+    checkout.set_params({"zoo.models": MODELS, "zoo.tiny_steps": 2})
     return checkout
 
 
@@ -54,7 +53,7 @@ def test_the_zoo_measures_every_model_and_says_why_one_cannot_run(zoo):
     assert "tiny-blip" in shown and "absent could not run here" in shown
     # A second time there is nothing to do, and the main pipeline has nothing to do with it.
     assert zoo.run("dvc", "repro", "zoo/dvc.yaml").ran == []
-    assert not [name for name in zoo.run("dvc", "repro").ran if "zoo" in name]
+    assert zoo.run("dvc", "repro").ran == []
     assert not [name for name in YAML().load(zoo.root / "dvc.lock")["stages"] if "zoo" in name]
     # Other words to ask in answer anew, and load nothing anew.
     zoo.set_params({"zoo.prompt": "Tell me: {question}"})

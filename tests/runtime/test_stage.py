@@ -1,11 +1,13 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 
 import pytest
 
+from vqatune.errors import DataError
 from vqatune.runtime.stage import timings
 
 STAGE = """
@@ -77,6 +79,29 @@ def test_an_interrupted_stage_says_so_without_a_traceback(stage):
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("moment", ["importing", "working"])
+def test_a_signal_is_one_line_from_the_first_moment_on(stage, tmp_path, repository, number, moment):
+    """Each in its own process, which says when it is where the signal shall come."""
+    wait = "print('here', flush=True); import time; time.sleep(60)"
+    text = (
+        STAGE.replace("from vqatune.errors", f"{wait}\nfrom vqatune.errors")
+        if moment == "importing"
+        else STAGE
+    )
+    text = text.replace("raise KeyboardInterrupt", wait)
+    (tmp_path / "stages" / "toy.py").write_text(text)
+    command = [sys.executable, "stages/toy.py", "stopped"]
+    process = subprocess.Popen(
+        command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout.readline() == "here\n"
+    process.send_signal(number)
+    _, said = process.communicate(timeout=30)
+    assert process.returncode == 128 + number
+    assert said.endswith(": stopped; `dvc repro` goes on from here\n") and said.count("\n") == 1
+
+
 def test_timings_come_longest_first(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert timings() == []
@@ -85,6 +110,9 @@ def test_timings_come_longest_first(tmp_path, monkeypatch):
         record = {"stage": name, "seconds": seconds, "peak_mb": 100}
         (tmp_path / ".work" / "timings" / f"{name}.json").write_text(json.dumps(record))
     assert [record["stage"] for record in timings()] == ["base", "raw"]
+    (tmp_path / ".work/timings/raw.json").write_bytes(b"\x00\xff")
+    with pytest.raises(DataError, match=r"raw\.json is damaged .*: delete it"):
+        timings()
 
 
 @pytest.mark.slow

@@ -1,10 +1,16 @@
+import os
+import subprocess
+import sys
+import threading
 from itertools import pairwise
 
+import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from safetensors.numpy import save_file
 
 from vqatune.errors import DataError
 from vqatune.tables import (
@@ -12,6 +18,7 @@ from vqatune.tables import (
     PAIRS,
     PREDICTIONS,
     read_csv,
+    read_json,
     read_table,
     replacing,
     replacing_folder,
@@ -199,3 +206,72 @@ def test_csv_keeps_the_text_none_and_json_refuses_what_json_has_no_word_for(tmp_
     with pytest.raises(ValueError):
         write_json({"score": float("nan")}, tmp_path / "a.json")
     assert not (tmp_path / "a.json").exists()
+
+
+_LEFT = """
+import os, signal, sys
+from vqatune.tables import replacing, replacing_folder
+with (replacing if sys.argv[1] == "file" else replacing_folder)(sys.argv[2]) as unfinished:
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="folders have no locks there")
+@pytest.mark.parametrize("kind", ["file", "folder"])
+def test_what_a_killed_process_left_behind_is_removed_by_the_next_and_what_another_writes_is_not(
+    tmp_path, kind
+):
+    path = tmp_path / "v[1]"
+    subprocess.run([sys.executable, "-c", _LEFT, kind, path], check=False)
+    assert len(list(tmp_path.iterdir())) == 1 and not path.exists()
+    write = replacing if kind == "file" else replacing_folder
+    with write(path) as first, write(path) as second:
+        assert len(list(tmp_path.iterdir())) == 2 and first.exists() and second.exists()
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_folder_that_is_replaced_is_there_at_every_moment(tmp_path):
+    gone, ended = [], threading.Event()
+
+    def watch() -> None:
+        while not ended.is_set():
+            try:
+                os.stat(tmp_path / "v1")
+            except FileNotFoundError:
+                gone.append(1)
+
+    (tmp_path / "v1").mkdir()
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    for number in range(200):
+        with replacing_folder(tmp_path / "v1") as unfinished:
+            (unfinished / "number").write_text(str(number))
+    ended.set()
+    watcher.join()
+    assert gone == [] and (tmp_path / "v1/number").read_text() == "199"
+
+
+def test_the_umask_is_respected(tmp_path):
+    before = os.umask(0o027)
+    try:
+        write_json({}, tmp_path / "a.json")
+        with replacing_folder(tmp_path / "v1") as unfinished:
+            save_file({"a": np.zeros(1)}, unfinished / "a.safetensors")
+    finally:
+        os.umask(before)
+    modes = {path.name: oct(path.stat().st_mode & 0o777) for path in tmp_path.rglob("*")}
+    assert modes == {"a.json": "0o640", "v1": "0o750", "a.safetensors": "0o640"}
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff\x00", b"[" * 200_000])
+def test_damaged_json_is_one_line_that_says_what_to_do(tmp_path, content):
+    (tmp_path / "v1.json").write_bytes(content)
+    with pytest.raises(DataError, match=r"v1\.json is damaged .*run the stage that writes it again"):
+        read_json(tmp_path / "v1.json")
+
+
+@pytest.mark.parametrize("content", [b"", b"\x00\xff\xfe", b"a,b\n1,2,3\n", b"a\n"])
+def test_a_damaged_csv_is_one_line_that_says_what_to_do(tmp_path, content):
+    (tmp_path / "log.csv").write_bytes(content)
+    with pytest.raises(DataError, match=r"log\.csv is damaged .*run the stage that writes it again"):
+        read_csv(tmp_path / "log.csv", "loss")

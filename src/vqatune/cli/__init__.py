@@ -13,7 +13,9 @@ from io import TextIOWrapper
 from vqatune.errors import VqatuneError
 from vqatune.runtime.arithmetic import choose_arithmetic
 from vqatune.runtime.extras import naming_extras
+from vqatune.runtime.interrupt import Signalled, exit_at_once, handling_signals, unwind
 from vqatune.runtime.logs import configure
+from vqatune.runtime.machine_failures import describe_failure
 
 COMMANDS = {
     "profile": "set params.yaml for a purpose: showroom, abo, blip",
@@ -49,7 +51,7 @@ DESCRIPTIONS = {
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run one command; an error of ours is printed as one line and exits with 1."""
+    """Run one command; an error of ours or a failure of the machine is printed as one line and exits with 1."""
     choose_arithmetic()
     configure()
     arguments = sys.argv[1:] if arguments is None else arguments
@@ -58,18 +60,26 @@ def main(arguments: list[str] | None = None) -> None:
         sys.stdout.reconfigure(errors="replace")
     try:
         with naming_extras():
-            chosen = _parser(arguments).parse_args(arguments)
-            chosen.run(chosen)
+            with handling_signals(exit_at_once("stopped")):
+                chosen = _parser(arguments).parse_args(arguments)
+            with handling_signals(unwind):
+                chosen.run(chosen)
         sys.stdout.flush()
     except VqatuneError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(1)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interrupt:
         print("stopped", file=sys.stderr)
-        sys.exit(130)
+        sys.exit(interrupt.status if isinstance(interrupt, Signalled) else 130)
     except BrokenPipeError:
         # The reader has closed the pipe: discard what is in the buffer when Python exits.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except Exception as error:
+        failure = describe_failure(error, "".join(arguments[:1]))
+        if failure is None:
+            raise
+        print(f"error: {failure}", file=sys.stderr)
         sys.exit(1)
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PIL import Image
-from rich.console import Console
 
 from vqatune.cli.model_arguments import add_model_arguments, add_version_argument
 from vqatune.cli.terminal_encoding import is_unicode
@@ -18,6 +17,7 @@ from vqatune.inference.answering.image_input import images_in, is_url, open_imag
 from vqatune.inference.answering.settings import Settings, choose_version, choose_versions, own_settings
 from vqatune.report.terminal.answers import AnswerRow, shortened, show_answers, show_ranking
 from vqatune.runtime.progress import track
+from vqatune.runtime.terminal import Terminal
 
 if TYPE_CHECKING:
     from vqatune.inference.answering.answerer import Answerer
@@ -95,7 +95,7 @@ def run(chosen: argparse.Namespace) -> None:
         _print_json(answer_rows, choices is not None)
         return
     show = show_ranking if choices is not None and len(versions) == 1 else show_answers
-    show(answer_rows, Console())
+    show(answer_rows, Terminal())
 
 
 def parse_names(text: str) -> list[str]:

@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import pandas as pd
-from rich.console import Console
 
 from vqatune.cli.output_arguments import print_json, print_notes
 from vqatune.cli.terminal_encoding import print_text
@@ -13,6 +12,7 @@ from vqatune.errors import DataError
 from vqatune.evaluation.comparison.compare import Comparison
 from vqatune.report.terminal.markdown import comparison_markdown, versions_markdown
 from vqatune.report.terminal.scores import show_comparison, show_versions
+from vqatune.runtime.terminal import Terminal
 from vqatune.tables import write_csv
 
 
@@ -40,7 +40,7 @@ def print_comparison(
     elif chosen.markdown:
         print_text(comparison_markdown(found, first, second, notes or (), every_slice))
     else:
-        console = Console()
+        console = Terminal()
         print_notes(notes or (), console)
         show_comparison(found, first, second, console, every_slice)
 
@@ -57,6 +57,6 @@ def print_versions(
     elif chosen.markdown:
         print_text(versions_markdown(tables, notes or ()))
     else:
-        console = Console()
+        console = Terminal()
         print_notes(notes or (), console)
         show_versions(tables, console, what)

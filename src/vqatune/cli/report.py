@@ -41,7 +41,7 @@ def build_report(path: Path) -> Path:
         raise DataError(f"{path} is a folder: name a file with --out")
     if not HISTORY.exists():
         raise DataError(f"{HISTORY} does not exist: run `dvc repro`")
-    versions = read_csv(HISTORY)["version"].tolist()
+    versions = read_csv(HISTORY, "version")["version"].tolist()
     params = load_params()
     write_page(Path(), versions, params, path, how_it_was_made(params.compute.device))
     return path

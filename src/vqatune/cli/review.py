@@ -2,7 +2,6 @@
 
 import argparse
 import getpass
-import json
 from pathlib import Path
 
 from vqatune.demo.review_book import ReviewBook
@@ -15,6 +14,7 @@ from vqatune.loading.archive import read_bytes
 from vqatune.params import Params, load_params
 from vqatune.report.page.examples import thumbnail
 from vqatune.report.terminal.reviews import show_review_figures
+from vqatune.tables import read_json
 
 _SIZE = 480
 """The longer side of a picture in Label Studio's tasks, in pixels."""
@@ -78,7 +78,7 @@ def _stats(chosen: argparse.Namespace, params: Params) -> None:
     if reviews.empty:
         raise DataError(f"{reviews_path(params)} holds no review: `vqatune review` writes them")
     report = Path("metrics/data/generate.json")
-    dropped = json.loads(report.read_text("utf-8"))["dropped"] if report.exists() else None
+    dropped = read_json(report, "dropped")["dropped"] if report.exists() else None
     show_review_figures(reviews, dropped)
 
 

@@ -4,7 +4,6 @@ import argparse
 from pathlib import Path
 
 import pandas as pd
-from rich.console import Console
 
 from vqatune.cli.output_arguments import add_output_arguments, print_json, print_notes
 from vqatune.cli.prediction_arguments import (
@@ -22,6 +21,7 @@ from vqatune.report.terminal.scores import (
     show_scores,
     show_slices,
 )
+from vqatune.runtime.terminal import Terminal
 
 FEWEST_IMAGES = 10
 """Intervals from fewer images come with a note."""
@@ -62,7 +62,7 @@ def run(chosen: argparse.Namespace) -> None:
         content |= {"metrics": scores.totals, "absent": scores.absent}
         print_json(content | ({} if by is None else {"by": by}))
         return
-    console = Console()
+    console = Terminal()
     print_notes((file.summary, *notes), console)
     title = f"{chosen.file.name}: {len(frame):,} pairs"
     show_scores(scores, title + (", as published" if chosen.published else ""), console)

@@ -15,10 +15,12 @@ from vqatune.catalogue.sources.guess import corrections
 from vqatune.catalogue.sources.table import ONE_TYPE
 from vqatune.errors import DataError, ParameterError
 from vqatune.generation.checks.language import guess_language
+from vqatune.generation.sources.language_files import ENGLISH, code_of, language_codes
 from vqatune.generation.sources.template import template_pairs
 from vqatune.params import load_params
 from vqatune.params.profiles import OWN_SOURCES, SHOWROOM, profile_names, update, without_own_catalogue
 from vqatune.params.setting import changed_params, read_yaml, set_params
+from vqatune.runtime.terminal import Terminal
 
 PARAMS, PROFILES = Path("params.yaml"), Path("profiles")
 _SHOWN = 30
@@ -62,9 +64,9 @@ def run(chosen: argparse.Namespace) -> None:
     """Look, show, ask, and set the parameters."""
     params = load_params(PARAMS)
     found = look_at(chosen.what, chosen.pictures, corrections(chosen.set))
-    covered = _covered_by_templates(found)
-    language = chosen.language or _language(found, covered)
-    _show(found, language, covered, params.generate.provider, Console())
+    language = chosen.language or _language(found)
+    covered = _covered_by_templates(found, language)
+    _show(found, language, covered, params.generate.provider, Terminal())
     changes, versions = settings_for(found, params, language)
     if found.extracted is None and params.raw.source in OWN_SOURCES:
         set_for_it, changes = changes, without_own_catalogue()
@@ -94,24 +96,34 @@ def _profile(name: str) -> dict[str, Any]:
     return {section: value for section, value in values.items() if section != "raw"}
 
 
-def _covered_by_templates(found: Found) -> float:
-    """Return the share of the listings that templates have something to ask about."""
+def _covered_by_templates(found: Found, language: str | None, with_types: bool = True) -> float:
+    """Return the share of the listings that templates have something to ask about.
+
+    Args:
+        found: holds the listings.
+        language: the tag of those that have none.
+        with_types: the product type counts as something, too.
+    """
     if found.extracted is None:
         return 0.0
     listings = found.extracted.listings.head(_LOOKED_AT)
     made = 0
     for row in listings.itertuples(index=False):
+        code = code_of(row.languages[0] if len(row.languages) else language)
+        if code is None:
+            continue
         record = json.loads(row.metadata)
         texts = {
             name: [value["value"] for value in values]
             for name, values in record.items()
             if isinstance(values, list) and all(isinstance(value, dict) for value in values)
         }
-        made += bool(template_pairs(texts, row.product_type, row.item_id, seed=0))
+        product_type = row.product_type if with_types else ""
+        made += bool(template_pairs(texts, product_type, row.item_id, seed=0, code=code))
     return made / max(1, len(listings))
 
 
-def _language(found: Found, covered: float) -> str | None:
+def _language(found: Found) -> str | None:
     """Return the language of the texts where a row does not say it, None where it is not plain."""
     if found.extracted is None or found.table is None:
         return None
@@ -120,8 +132,18 @@ def _language(found: Found, covered: float) -> str | None:
         columns.append(found.pairs.question)
     rows = range(min(len(found.table.numbers), _LOOKED_AT))
     texts = [" ".join(str(found.table.columns[column][row] or "") for column in columns) for row in rows]
-    # Templates know English words alone.
-    return guess_language(texts) or ("en" if covered >= 0.5 else None)
+    return guess_language(texts) or _language_of_attributes(found)
+
+
+def _language_of_attributes(found: Found) -> str | None:
+    """Return the language whose templates know the attributes of most listings, None where that is not plain."""
+    # English first: the other languages know its words, too, so that it is among the best wherever its words are.
+    codes = sorted(language_codes(), key=lambda code: (code != ENGLISH, code))
+    known = {code: _covered_by_templates(found, code, with_types=False) for code in codes}
+    best, second = sorted(codes, key=lambda code: -known[code])[:2]
+    if known[best] >= 0.5 and (best == ENGLISH or known[second] < known[best]):
+        return best
+    return ENGLISH if _covered_by_templates(found, ENGLISH) >= 0.5 else None
 
 
 def _agreed() -> bool:
@@ -228,6 +250,7 @@ def _pairs_line(found: Found, covered: float, provider: str) -> str:
     if covered >= 0.1:
         return f"pairs:    templates write them from attributes, about {covered:.0%} of the listings"
     return (
-        "pairs:    there are no questions, and hardly an attribute that templates could ask about: have a model that sees "
-        "the pictures write pairs (generate.provider, docs/generation.md)"
+        "pairs:    there are no questions, and hardly an attribute that templates could ask about (in "
+        f"{', '.join(language_codes())}): have a model that sees the pictures write pairs (generate.provider, "
+        "docs/generation.md)"
     )

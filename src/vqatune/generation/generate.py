@@ -13,7 +13,9 @@ from vqatune.errors import DataError
 from vqatune.generation.checks.checks import clean_and_check
 from vqatune.generation.checks.reviews import Reviews, read_reviews, settle
 from vqatune.generation.checks.tally import CheckTally
-from vqatune.generation.sources.recorded import match_images, read_recorded
+from vqatune.generation.sources.language_files import code_of
+from vqatune.generation.sources.pairs_of_images import pairs_of_images
+from vqatune.generation.sources.recorded import read_recorded
 from vqatune.generation.sources.template import template_pairs
 from vqatune.params import ComputeParams, GenerateParams
 from vqatune.runtime.progress import map_parts
@@ -87,6 +89,7 @@ def generate(
         "not_in_sample": source.not_in_sample,
         **tally.report(),
         **source.replies(),
+        **({"languages_without_templates": source.unwritten} if source.unwritten else {}),
         **({"reviews": reviews.report()} if reviews else {}),
     }
     if not pilot:
@@ -125,6 +128,8 @@ class _Source:
         self.prompt = Path(params.prompt).name.removesuffix(".md") if uses_model else None
         self.not_in_sample = 0
         """Recorded pairs of images outside of the sample."""
+        self.unwritten = _without_templates(images) if params.provider == "template" else {}
+        """Images by language, of those in which there are no templates."""
 
     def chunks(self) -> Chunks:
         if self._params.provider == "template":
@@ -169,8 +174,7 @@ class _Source:
         recorded = read_recorded(path, self._params.columns)
         if recorded.empty:
             raise DataError(f"{path} holds no question-answer pair")
-        pairs = recorded.assign(image_id=match_images(recorded, self._images)).dropna(subset="image_id")
-        self.not_in_sample = len(recorded) - len(pairs)
+        pairs, self.not_in_sample = pairs_of_images(recorded, self._images)
         pairs = pairs.assign(source=pairs["source"].fillna("recorded"))
         pairs = pairs.sort_values("image_id", kind="stable", ignore_index=True)
         names = self._images["image_id"].sort_values()
@@ -189,7 +193,7 @@ def _in_chunks(images: pd.DataFrame) -> list[pd.DataFrame]:
 
 def _template_chunks(images: pd.DataFrame, seed: int) -> Chunks:
     chunks = _in_chunks(images)
-    columns = [chunk[["image_id", "product_type", "metadata"]] for chunk in chunks]
+    columns = [chunk[["image_id", "product_type", "language", "metadata"]] for chunk in chunks]
     made = map_parts(partial(_template_chunk, seed=seed), columns, "making questions")
     yield from zip(chunks, made, strict=True)
 
@@ -197,15 +201,37 @@ def _template_chunks(images: pd.DataFrame, seed: int) -> Chunks:
 def _template_chunk(images: pd.DataFrame, seed: int) -> pd.DataFrame:
     rows = [
         (image_id, place, pair.question, pair.answer, pair.difficulty, pair.question_type)
-        for image_id, product_type, metadata in images.itertuples(index=False)
+        for image_id, product_type, language, metadata in images.itertuples(index=False)
+        if (code := code_of(language)) is not None
         for place, pair in enumerate(
-            template_pairs(json.loads(metadata), product_type, image_id=image_id, seed=seed)
+            template_pairs(json.loads(metadata), product_type, image_id=image_id, seed=seed, code=code)
         )
     ]
     texts = ["image_id", "question", "answer", "question_type"]
     names = ["image_id", "place", "question", "answer", "difficulty", "question_type"]
     pairs = pd.DataFrame(rows, columns=names).assign(source="template")
     return pairs.astype({"place": "int32", "difficulty": "Int8"} | dict.fromkeys(texts, "str"))
+
+
+def _without_templates(images: pd.DataFrame) -> dict[str, int]:
+    """Return the images of each language that has no templates, by its tag."""
+    counts = images["language"].value_counts()
+    return {tag: int(count) for tag, count in sorted(counts.items()) if code_of(tag) is None}
+
+
+def languages_line(report: dict[str, Any]) -> str | None:
+    """Return a line on the images in languages without templates, None where there are none."""
+    unwritten = report.get("languages_without_templates")
+    if not unwritten:
+        return None
+    total = sum(unwritten.values())
+    named = ", ".join(
+        f"{tag} {count:,}" for tag, count in sorted(unwritten.items(), key=lambda item: -item[1])
+    )
+    return (
+        f"{total:,} of {report['images']:,} images have no pairs, as there are no templates in their language ({named}): "
+        "docs/languages.md says how to add a file for one, or leave it out of filter.languages"
+    )
 
 
 def _check_failures(failed: int, images: int, kinds: dict[str, int], params: GenerateParams) -> None:
@@ -224,6 +250,8 @@ def _check_failures(failed: int, images: int, kinds: dict[str, int], params: Gen
 def _check_some_left(report: dict[str, Any]) -> None:
     if not report["kept"]:
         reasons = ", ".join(f"{name} {count}" for name, count in report["dropped"].items() if count)
+        if (line := languages_line(report)) and not report["pairs"]:
+            raise DataError(f"no question-answer pair is made: {line}")
         raise DataError(
             f"no question-answer pair is left of {report['pairs']} ({reasons or 'the provider gave none'}): look at "
             "generate.provider, and at the fields that filter.fields keeps"

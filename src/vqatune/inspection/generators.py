@@ -15,7 +15,8 @@ from vqatune.generation.client.model_pairs import image_key, pair_rows, pair_tab
 from vqatune.generation.providers import load_provider
 from vqatune.generation.replies.parsing import extract_pairs
 from vqatune.generation.replies.store import REPLIES, ReplyStore
-from vqatune.generation.sources.recorded import match_images, read_recorded
+from vqatune.generation.sources.pairs_of_images import pairs_of_images
+from vqatune.generation.sources.recorded import read_recorded
 from vqatune.params import GenerateParams, PriceParams
 from vqatune.tables import CHECKED, PAIRS, read_table
 
@@ -58,8 +59,7 @@ def load_generator(
     sampled = sampled.sort_values("image_id", kind="stable")
     given = None if price is None else PriceParams(input=price[0], output=price[1])
     if Path(name).exists():
-        recorded = read_recorded(name)
-        pairs = recorded.assign(image_id=match_images(recorded, sampled)).dropna(subset="image_id")
+        pairs, _ = pairs_of_images(read_recorded(name), sampled)
         return _of_pairs(name, pairs.assign(source=name), sampled, params, given)
     abouts = _stored(path)
     found = [about for about in abouts if name in _names(about)]

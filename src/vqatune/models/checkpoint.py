@@ -2,25 +2,30 @@
 
 import hashlib
 import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
 import torch
-from huggingface_hub.errors import StrictDataclassError
-from safetensors import SafetensorError
 from torch import nn
-from transformers import PreTrainedModel
+from transformers import PretrainedConfig, PreTrainedModel
 from transformers.utils import logging
 
-from vqatune.errors import ModelError
+from vqatune.errors import ModelError, VqatuneError
 from vqatune.models.family import family_named, model_type
+from vqatune.models.folder_files.config import read_config
+from vqatune.models.folder_files.folder import check_model_files
 from vqatune.models.quantization import WHOLE, is_quantized, quantization_config, use_plain_products
 from vqatune.models.reference import FILE, find_referenced, read_reference
-from vqatune.models.weight_files import find_weights, stored_dtype
+from vqatune.models.weight_files import find_weights, stored_dtype, stored_numbers
 from vqatune.runtime.extras import naming_extras
 
-DAMAGED = (OSError, ValueError, KeyError, TypeError, AttributeError, StrictDataclassError)
-"""What transformers raises of a configuration that is damaged."""
+MOST_SAID = 500
+"""Characters of another library's reason in an error; transformers lists all its models."""
+SPARE = 2**20
+"""Weights that may be missing and are then said by name, however small a model is."""
 
 logging.set_verbosity_error()
 logging.disable_progress_bar()
@@ -55,27 +60,29 @@ def load_weights(
 
     Arguments and errors are those of `load_model`.
     """
-    try:
+    with model_errors(f"{source} cannot be loaded as a {kind.__name__}"):
+        check_model_files(source, **hub)
+        config = _configuration(kind, source, **hub)
         reference = read_reference(source)
         if reference is None:
             files = find_weights(source, **hub)
         else:
-            files = find_referenced(reference)
-            hub = {"config": kind.config_class.from_pretrained(source)}
+            files, hub = find_referenced(reference), {}
         # What config.json says of the dtype may be wrong, so that weights would be rounded.
         dtype = stored_dtype(files) if dtype is None else dtype
+        with torch.device("meta"):
+            empty = kind(deepcopy(config))
+        _check_size(empty, files)
         if quantization != WHOLE:
-            hub |= _quantizing(kind, source, quantization, **hub)
+            hub |= _quantizing(empty, quantization)
         model, loading = kind.from_pretrained(
             source if reference is None else files[0].parent,
+            config=config,
             use_safetensors=True,
             output_loading_info=True,
             dtype=dtype,
             **hub,
         )
-    except (*DAMAGED, RuntimeError, SafetensorError) as error:
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise ModelError(f"{source} cannot be loaded as a {kind.__name__}: {reason}") from error
     for problem in ("missing_keys", "unexpected_keys", "mismatched_keys"):
         names = sorted(str(name) for name in loading.get(problem) or ())
         if names:
@@ -96,16 +103,46 @@ def load_weights(
     return model
 
 
-def _quantizing(
-    kind: type[PreTrainedModel], source: str | Path, quantization: str, **hub: Any
-) -> dict[str, Any]:
+@contextmanager
+def model_errors(said: str) -> Iterator[None]:
+    """Turn what is raised of the files of a model into a ModelError of one line, `said` and the reason.
+
+    transformers, tokenizers and safetensors raise errors of many kinds of damaged files, bare Exceptions among them, and
+    the panic of a tokenizer is not even one.
+    """
+    try:
+        yield
+    except (VqatuneError, MemoryError, torch.OutOfMemoryError, KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise ModelError(f"{said}: {reason[:MOST_SAID]}") from error
+
+
+def _configuration(kind: type[PreTrainedModel], source: str | Path, **hub: Any) -> PretrainedConfig:
+    """Return the configuration of a checkpoint, without its choice of code that computes attention.
+
+    transformers then takes its own; what a file names may be code on the hub, or not installed.
+    """
+    config = kind.config_class.from_pretrained(source, **hub)
+    # Of the configurations inside, too.
+    config._attn_implementation = config._experts_implementation = None
+    return config
+
+
+def _check_size(empty: PreTrainedModel, files: Sequence[Path]) -> None:
+    """Raise ValueError where a model is much larger than its weights: transformers would make those that are missing."""
+    described, stored = sum(weight.numel() for weight in empty.parameters()), stored_numbers(files)
+    if described > 2 * stored + SPARE:
+        raise ValueError(
+            f"config.json describes a model of {described:,} weights, and its files hold {stored:,}: get the checkpoint again"
+        )
+
+
+def _quantizing(empty: PreTrainedModel, quantization: str) -> dict[str, Any]:
     """Return the arguments by which transformers quantizes a checkpoint as it loads it."""
     with naming_extras():
         import bitsandbytes  # noqa: F401
-    # A reference has its configuration elsewhere than its weights.
-    config = hub.get("config") or kind.config_class.from_pretrained(source, **hub)
-    with torch.device("meta"):
-        empty = kind(config)
     return {
         "quantization_config": quantization_config(empty, quantization),
         "device_map": {"": "cpu"},
@@ -126,7 +163,7 @@ def fingerprint(folder: Path) -> str:
     Raises OSError, ValueError or ModelError where a file is missing or damaged.
     """
     digest = hashlib.sha256()
-    config = json.loads((folder / "config.json").read_text())
+    config = read_config(folder / "config.json")
     digest.update(json.dumps(config, sort_keys=True).encode())
     reference = read_reference(folder)
     if reference is not None:

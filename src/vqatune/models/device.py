@@ -32,6 +32,8 @@ def start(compute: ComputeParams, seed: int, *purpose: str) -> torch.device:
     try:
         processes = PartialState(cpu=name == "cpu")
         device = torch.device(name)
+        if device.type == "meta":
+            raise RuntimeError("it computes nothing")
         if device.index is not None and processes.num_processes > 1:
             raise ParameterError(
                 f"compute.device is {name}, but there are {processes.num_processes} processes: name no number, so that "

@@ -1,6 +1,7 @@
 """Images and texts as a model takes them, by the processor of its family."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from torch import Tensor, nn
 
 from vqatune.errors import ParameterError
 from vqatune.loading.ragged import Ragged
+from vqatune.models.checkpoint import model_errors
 from vqatune.models.families.prompts import EncoderPrompt, Prompt
 from vqatune.models.family import (
     Family,
@@ -126,4 +128,27 @@ def in_words(model: nn.Module, encoder: Encoder, prompt: str) -> Encoder:
 def load_encoder(folder: Path) -> Encoder:
     """Load the processor of a checkpoint or an adapter; raises ModelError where it is incomplete, or of no known family."""
     name = model_type(folder, of_processor=True)
-    return Encoder(name, family_named(name).load_processor(folder))
+    encoder = Encoder(name, family_named(name).load_processor(folder))
+    with (
+        model_errors(f"{folder} has a processor that does not work"),
+        _unchanged(encoder.processor.tokenizer),
+    ):
+        # Settings that do not go together are found here, and not at the first picture.
+        encoder.images([Image.new("RGB", (64, 64))])
+        encoder.questions(["what is it?"])
+        if not isinstance(encoder.family, LabelledFamily):
+            encoder.answers(["a cup"])
+    return encoder
+
+
+@contextmanager
+def _unchanged(tokenizer: Any) -> Iterator[None]:
+    """Put back how a tokenizer truncates and pads, which it keeps of its last call, and writes with itself."""
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    if backend is None:
+        yield
+        return
+    truncation, padding = backend.truncation, backend.padding
+    yield
+    backend.no_truncation() if truncation is None else backend.enable_truncation(**truncation)
+    backend.no_padding() if padding is None else backend.enable_padding(**padding)

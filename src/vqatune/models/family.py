@@ -5,7 +5,6 @@ knows its classes of transformers. It encodes an image once, whatever is asked a
 answered to it.
 """
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -15,11 +14,12 @@ from typing import TYPE_CHECKING, Any, Protocol, cast, runtime_checkable
 import torch
 from PIL import Image
 from torch import Tensor, nn
-from transformers import PretrainedConfig
 
 from vqatune.errors import ModelError, ParameterError
 from vqatune.loading.ragged import Ragged
+from vqatune.models.folder_files.json_files import read_object
 from vqatune.models.text_vectors import TextVectors
+from vqatune.models.weight_files import find_file
 from vqatune.params import TinyParams
 
 if TYPE_CHECKING:
@@ -399,8 +399,10 @@ def model_type(source: str | Path, of_processor: bool = False, **hub: Any) -> st
         if lacks:
             name = _type_of_processor(Path(source))
         else:
-            config, _ = PretrainedConfig.get_config_dict(source, **hub)
-            name = config["model_type"]
+            path = find_file(source, "config.json", **hub)
+            if path is None:
+                raise FileNotFoundError("it has no config.json that is here or can be fetched")
+            name = read_object(path)["model_type"]
         if not isinstance(name, str):
             raise TypeError(f"model_type is {name!r}")
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -421,7 +423,7 @@ def _type_of_processor(folder: Path) -> str:
     # Imports a good part of transformers.
     from transformers.models.auto.processing_auto import PROCESSOR_MAPPING_NAMES
 
-    written = json.loads((folder / "processor_config.json").read_text(encoding="utf-8"))
+    written = read_object(folder / "processor_config.json")
     known = {kind: name for name, kind in PROCESSOR_MAPPING_NAMES.items() if name in FAMILIES}
     return known[written["processor_class"]]
 

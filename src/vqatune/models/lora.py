@@ -12,13 +12,13 @@ https://arxiv.org/abs/2404.02948.
 
 import json
 import warnings
+from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 
 import torch
 from peft import (
     LoraConfig,
-    PeftConfig,
     PeftModel,
     get_peft_model,
     get_peft_model_state_dict,
@@ -32,6 +32,7 @@ from torch import Tensor, nn
 from vqatune.errors import ModelError, ParameterError
 from vqatune.models.adapter_precision import make_in_float32
 from vqatune.models.family import family_of
+from vqatune.models.folder_files.adapter import FILE, read_adapter
 from vqatune.models.quantization import WHOLE
 from vqatune.params import LoraParams
 from vqatune.tables import write_json
@@ -126,7 +127,9 @@ def continue_adapter(model: nn.Module, folder: Path, params: LoraParams) -> Peft
         same = value == wanted[name]
         if name == "target_modules":
             # peft may have shortened a long list.
-            same = same or _matching(model, value) == _matching(model, wanted[name])
+            same = same or (
+                isinstance(value, list) and _matching(model, value) == _matching(model, wanted[name])
+            )
         if not same:
             raise ModelError(
                 f"{folder} was tuned with lora.{name} = {_short(value)}, but params.yaml says {_short(wanted[name])}: "
@@ -140,22 +143,31 @@ def continue_adapter(model: nn.Module, folder: Path, params: LoraParams) -> Peft
 def load_adapter(model: nn.Module, folder: Path, trainable: bool = False) -> PeftModel:
     """Load a version's adapter, which is in float32 whatever dtype the base model's weights are in.
 
-    Raises ModelError where the adapter is missing, or its weights are not exactly those its configuration needs.
+    Raises ModelError where the adapter is missing or no plain LoRA, or its weights are not exactly those its configuration
+    needs.
     """
-    _config(folder)
+    config = _config(folder)
     weights = _weights(folder)
+    # peft would look it up, on the hub where it is no folder here, to compare vocabularies.
+    base, config.base_model_name_or_path = config.base_model_name_or_path, None
     try:
-        saved = set(load_file(weights))
+        with safe_open(weights, "pt") as file:
+            shapes = {name: file.get_slice(name).get_shape() for name in file.keys()}  # noqa: SIM118
+        _check_ranks(config, shapes)
         with warnings.catch_warnings():
             # peft only warns of missing keys; they are an error below.
             warnings.simplefilter("ignore")
-            adapted = PeftModel.from_pretrained(model, folder, is_trainable=trainable, torch_device="cpu")
-    except (SafetensorError, RuntimeError, KeyError, ValueError) as error:
-        reason = _short(str(error).strip().splitlines()[0])
+            adapted = PeftModel.from_pretrained(
+                model, folder, config=config, is_trainable=trainable, torch_device="cpu"
+            )
+            expected = set(get_peft_model_state_dict(adapted))
+    except (SafetensorError, RuntimeError, LookupError, ValueError, TypeError, AttributeError) as error:
+        reason = _short((str(error).strip() or type(error).__name__).splitlines()[0])
         raise ModelError(
             f"{folder} does not fit its base model ({reason}): run its train stage again"
         ) from error
-    expected = set(get_peft_model_state_dict(adapted))
+    config.base_model_name_or_path = base
+    saved = set(shapes)
     if saved != expected:
         missing, unexpected = sorted(expected - saved), sorted(saved - expected)
         kind, names = ("lacks", missing) if missing else ("has unexpected", unexpected)
@@ -165,6 +177,12 @@ def load_adapter(model: nn.Module, folder: Path, trainable: bool = False) -> Pef
     return adapted
 
 
+def check_adapter(folder: Path) -> None:
+    """Raise ModelError where a version's adapter is missing or no plain LoRA, without its base model."""
+    _config(folder)
+    _weights(folder)
+
+
 def adapter_params(folder: Path) -> dict:
     """Return a version's LoRA parameters, by their names in params.yaml.
 
@@ -172,7 +190,7 @@ def adapter_params(folder: Path) -> dict:
     """
     config = _config(folder)
     variant = "dora" if config.use_dora else "rslora" if config.use_rslora else "lora"
-    rank, alpha = config.r, config.lora_alpha
+    rank, alpha, targets = config.r, config.lora_alpha, config.target_modules
     try:
         with safe_open(_weights(folder), "pt") as file:
             if file.metadata() == _PISSA_MARK:
@@ -185,7 +203,7 @@ def adapter_params(folder: Path) -> dict:
         "alpha": alpha,
         "dropout": config.lora_dropout,
         "bias": config.bias,
-        "target_modules": sorted(config.target_modules),
+        "target_modules": targets if isinstance(targets, str) else sorted(targets),
     }
 
 
@@ -308,20 +326,30 @@ def _halves(joined: dict[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, Ten
 
 def _weights(folder: Path) -> Path:
     path = folder / "adapter_model.safetensors"
-    if not path.exists():
+    if not path.is_file():
         raise ModelError(f"{path} does not exist: run its version's train stage again, or `dvc pull`")
     return path
 
 
 def _config(folder: Path) -> LoraConfig:
-    if not (folder / "adapter_config.json").exists():
+    if not (folder / FILE).exists():
         raise ModelError(f"{folder} holds no adapter: run its version's train stage first, or `dvc pull`")
     try:
-        return PeftConfig.from_pretrained(folder)
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        return LoraConfig(**read_adapter(folder))
+    except (OSError, ValueError, TypeError) as error:
         raise ModelError(
-            f"{folder}/adapter_config.json is damaged ({error}): run its version's train stage again"
+            f"{folder} holds no adapter that can be loaded ({error}): run its version's train stage again, or take another "
+            "adapter"
         ) from error
+
+
+def _check_ranks(config: LoraConfig, shapes: Mapping[str, Sequence[int]]) -> None:
+    """Raise ValueError where a rank is higher than those of the weights: peft would make weights of it."""
+    own = (shape[0] for name, shape in shapes.items() if ".lora_A." in name or ".lora_embedding_A" in name)
+    highest = max(own, default=0)
+    for rank in (config.r, *config.rank_pattern.values()):
+        if rank > highest:
+            raise ValueError(f"{FILE} says rank {rank:,}, and that of its weights is {highest:,} at most")
 
 
 def _trainable(model: PeftModel) -> PeftModel:

@@ -7,7 +7,6 @@ that a repository may be cloned elsewhere together with it; an absolute one stay
 
 import contextlib
 import hashlib
-import json
 import os
 import shutil
 from dataclasses import asdict, dataclass
@@ -17,6 +16,7 @@ from pathlib import Path
 from torch import nn
 
 from vqatune.errors import ModelError
+from vqatune.models.folder_files.json_files import read_object, short
 from vqatune.models.weight_files import INDEX, ONE_FILE, find_file, find_weights
 from vqatune.runtime.fingerprints import make_key
 from vqatune.tables import replacing, write_json
@@ -79,8 +79,11 @@ def read_reference(folder: str | Path) -> Reference | None:
     if not path.is_file():
         return None
     try:
-        written = json.loads(path.read_text(encoding="utf-8"))
+        written = read_object(path)
         files = {name: File(**file) for name, file in written["files"].items()}
+        texts = [written["name"], *([] if written["revision"] is None else [written["revision"]])]
+        if not all(isinstance(text, str) and text for text in texts):
+            raise ValueError(f"it names {short(texts)}")
         return Reference(Path(folder), written["name"], written["revision"], files)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ModelError(f"{path} is damaged ({error}): run `dvc checkout` or `dvc repro -f base`") from error

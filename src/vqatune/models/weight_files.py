@@ -1,8 +1,8 @@
 """The files that hold a checkpoint's weights: where they are, and the dtype that they are stored in."""
 
-import json
 from collections.abc import Sequence
 from functools import reduce
+from math import prod
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -10,6 +10,8 @@ import torch
 from huggingface_hub import hf_hub_download
 from huggingface_hub.errors import EntryNotFoundError
 from safetensors import safe_open
+
+from vqatune.models.folder_files.json_files import VOCABULARY, read_object
 
 ONE_FILE = "model.safetensors"
 INDEX = "model.safetensors.index.json"
@@ -56,6 +58,15 @@ def stored_dtype(files: Sequence[Path]) -> torch.dtype:
     return reduce(torch.promote_types, dtypes) if dtypes else torch.float32
 
 
+def stored_numbers(files: Sequence[Path]) -> int:
+    """Return how many numbers the tensors of files have, by their headers."""
+    total = 0
+    for path in files:
+        with safe_open(path, "pt") as file:
+            total += sum(prod(file.get_slice(name).get_shape()) for name in file.keys())  # noqa: SIM118
+    return total
+
+
 def find_file(source: str | Path, name: str, **hub: Any) -> Path | None:
     """Return the path of a checkpoint's file, None where there is none; arguments and errors are those of `find_weights`."""
     if Path(source).is_dir():
@@ -69,7 +80,7 @@ def find_file(source: str | Path, name: str, **hub: Any) -> Path | None:
 
 def _shards(index: Path) -> list[str]:
     try:
-        written = json.loads(index.read_text(encoding="utf-8"))
+        written = read_object(index, VOCABULARY)
         names = sorted({str(name) for name in written["weight_map"].values()})
         written["metadata"]  # transformers reads it
     except (ValueError, KeyError, TypeError, AttributeError) as error:

@@ -160,7 +160,16 @@ def load_params(path: Path | str = "params.yaml") -> Params:
         raise ParameterError(f"{path} does not exist: run this from the root of the repository")
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
+    except OSError as error:
+        raise ParameterError(f"{path} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ParameterError(
+            f"{path} is not UTF-8 ({error.reason} at byte {error.start}): save it as UTF-8"
+        ) from error
+    except RecursionError as error:
+        raise ParameterError(f"{path} is nested too deeply: restore it with `git checkout {path}`") from error
+    # Not only YAML's errors: a number of 5,000 digits is one of Python's.
+    except (yaml.YAMLError, ValueError) as error:
         raise ParameterError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
     params = check_params(values, str(path))
     watched = {name: name.split(".") for name in WATCHED_PATHS}

@@ -1,12 +1,14 @@
 """The parameters of the LoRA adapter."""
 
 import difflib
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field, field_validator
 
-from vqatune.params.section import Count, Fraction, Positive, Section
+from vqatune.params.section import Fraction, Positive, Section
 
+MAX_RANK = 4096
+"""The largest rank: no layer of the families is so narrow that a larger one would say more."""
 TargetPreset = Literal[
     "vision",
     "text_query_value",
@@ -21,7 +23,9 @@ TargetPreset = Literal[
 class LoraParams(Section):
     """The LoRA adapter, in peft's terms."""
 
-    r: Count = Field(8, description="LoRA rank: adapter capacity and size.")
+    r: Annotated[int, Field(ge=1, le=MAX_RANK)] = Field(
+        8, description="LoRA rank: adapter capacity and size."
+    )
     alpha: Positive = Field(
         32, description="Scaling: the adapter's output is multiplied by alpha / r (rslora: alpha / √r)."
     )

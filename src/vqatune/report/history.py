@@ -1,6 +1,5 @@
 """All versions side by side: tables of scores, of losses, and the curves that are drawn of them."""
 
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ import pandas as pd
 from vqatune.errors import DataError, ParameterError
 from vqatune.evaluation.metrics import METRICS
 from vqatune.params.versions import BASE, BLIND
-from vqatune.tables import read_csv
+from vqatune.tables import read_csv, read_json
 
 FAMILIES = tuple(dict.fromkeys(metric.family for metric in METRICS.values()))
 """The families of metrics, each of which has a plot with bands."""
@@ -99,7 +98,9 @@ def score_curves(folder: Path, versions: Sequence[str], family: str) -> pd.DataF
     ]
     tables = []
     for version, number in version_numbers(versions).items():
-        table = read_csv(_existing(folder / "intervals" / f"{version}.csv", version))
+        table = read_csv(
+            _existing(folder / "intervals" / f"{version}.csv", version), "metric", "value", "low", "high"
+        )
         table = table[table["metric"].isin(wanted) & table["value"].notna()]
         tables.append(table.assign(version=version, number=number).astype({"number": "Int64"}))
     columns = ["version", "number", "metric", "value", "low", "high"]
@@ -113,7 +114,9 @@ def difficulty_curves(folder: Path, versions: Sequence[str]) -> pd.DataFrame:
     """
     tables = []
     for version, number in version_numbers(versions).items():
-        table = read_csv(_existing(folder / "by" / f"{version}.csv", version))
+        table = read_csv(
+            _existing(folder / "by" / f"{version}.csv", version), "slice", "value", "exact_match", "pairs"
+        )
         table = table[table["slice"] == "difficulty"].rename(columns={"value": "difficulty"})
         tables.append(table.assign(version=version, number=number).astype({"number": "Int64"}))
     columns = ["version", "number", "difficulty", "exact_match", "pairs"]
@@ -131,7 +134,7 @@ def loss_history(folder: Path, versions: Sequence[str]) -> pd.DataFrame:
     for number, version in enumerate(in_chain(versions)):
         path = folder / version / "log.csv"
         if path.exists():
-            log = read_csv(path)
+            log = read_csv(path, "step", "loss")
             log.insert(0, "version", version)
             log.insert(1, "number", number)
             logs.append(log)
@@ -172,8 +175,7 @@ def _existing(path: Path, version: str) -> Path:
 
 
 def _read_scores(path: Path, version: str) -> dict[str, float | int]:
-    scores: dict[str, float | int] = json.loads(_existing(path, version).read_text(encoding="utf-8"))
-    return scores
+    return read_json(_existing(path, version), remedy=f"run `dvc repro -s -f eval@{version}`")
 
 
 def _check_chooses(best_by: str, version: str, validation: dict[str, float | int]) -> None:

@@ -51,7 +51,7 @@ def _wanted(params: Path) -> str:
     try:
         compute = yaml.load(params.read_text(encoding="utf-8"), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
         return str(compute["compute"]["arithmetic"])
-    except (OSError, ValueError, yaml.YAMLError, TypeError, KeyError):
+    except (OSError, ValueError, yaml.YAMLError, TypeError, KeyError, RecursionError):
         # What is wrong with the file is said by what reads all of it.
         return PORTABLE
 

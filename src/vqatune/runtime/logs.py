@@ -4,12 +4,17 @@ import logging
 import sys
 from typing import TextIO
 
+from vqatune.errors import visible
+
 
 class _StandardError(logging.StreamHandler[TextIO]):
     """A handler that looks sys.stderr up for every message, as tests replace it."""
 
     def __init__(self) -> None:
         logging.Handler.__init__(self)
+
+    def format(self, record: logging.LogRecord) -> str:
+        return visible(super().format(record))
 
     @property
     def stream(self) -> TextIO:

@@ -1,9 +1,13 @@
 """Progress bars (rich) and the worker processes whose work they show."""
 
 import os
+import signal
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager, suppress
 from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from threading import Thread
 from typing import TypeVar
 
 from rich.console import Console
@@ -61,6 +65,41 @@ def map_parts(
         yield from results if description is None else track(results, description, total=len(parts))
         return
     # Fresh interpreters, because a fork copies the locks of pyarrow's threads.
-    with ProcessPoolExecutor(count, mp_context=get_context("spawn")) as pool:
-        results = pool.map(function, parts)
+    context = get_context("spawn")
+    reader, writer = context.Pipe(duplex=False)
+    pool = ProcessPoolExecutor(count, context, _end_with, (reader,))
+    try:
+        with _terminal_signals_blocked():
+            results = pool.map(function, parts)
         yield from results if description is None else track(results, description, total=len(parts))
+        pool.shutdown()
+    finally:
+        # Ends the workers that still compute, as the end of this process does.
+        writer.close()
+        pool.shutdown(cancel_futures=True)
+        reader.close()
+
+
+def _end_with(pipe: Connection) -> None:
+    """End this worker process when the other end of the pipe is closed, by whatever ends the process that has it."""
+
+    def wait() -> None:
+        with suppress(EOFError, OSError):
+            pipe.recv()
+        os._exit(1)
+
+    Thread(target=wait, daemon=True).start()
+
+
+@contextmanager
+def _terminal_signals_blocked() -> Iterator[None]:
+    """Start processes within the block that the terminal's signals do not reach: they end with this one."""
+    # Windows has no such mask.
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGHUP))
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -1,6 +1,6 @@
 """Running a stage: read the parameters, lock, print errors as one line, record time and memory."""
 
-import json
+import logging
 import resource
 import sys
 import time
@@ -12,12 +12,15 @@ from types import TracebackType
 from vqatune.errors import MissingExtraError, Stopped, VqatuneError
 from vqatune.params import Params, load_params
 from vqatune.runtime.extras import naming_extras
+from vqatune.runtime.interrupt import Signalled, handling_signals, unwind
 from vqatune.runtime.launch import launched, relaunch
 from vqatune.runtime.locks import LOCKS, only_one
 from vqatune.runtime.logs import configure
-from vqatune.tables import write_json
+from vqatune.runtime.machine_failures import describe_failure
+from vqatune.tables import read_json, write_json
 
 TIMINGS = Path(".work/timings")
+_logger = logging.getLogger(__name__)
 
 
 def run(
@@ -30,7 +33,7 @@ def run(
     With `for_each` the name includes the first argument: train@v7. Where `launcher` returns a command, that command
     starts this script again in several processes.
 
-    A VqatuneError is printed as one line and exits with 1. `.work/timings/<stage>.json` gets the seconds and the
+    A VqatuneError and a failure of the machine are printed as one line and exit with 1. `.work/timings/<stage>.json` gets the seconds and the
     peak memory (MB; the maximum over this process and its workers).
     """
     arguments = sys.argv[1:]
@@ -38,29 +41,44 @@ def run(
     start = time.perf_counter()
     configure()
     try:
-        params = load_params()
-        command = launcher(params)
-        # A killed `dvc repro` may have left the stage running.
-        running = "it is already running in this folder: wait for it, or stop that process"
-        with nullcontext() if launched() else only_one(LOCKS / f"{name}.lock", running):
-            if command and not launched():
-                relaunch(command)
-            else:
-                with naming_extras():
-                    main(params, *arguments)
+        with handling_signals(unwind):
+            params = load_params()
+            command = launcher(params)
+            # A killed `dvc repro` may have left the stage running.
+            running = "it is already running in this folder: wait for it, or stop that process"
+            with nullcontext() if launched() else only_one(LOCKS / f"{name}.lock", running):
+                if command and not launched():
+                    relaunch(command)
+                else:
+                    with naming_extras():
+                        main(params, *arguments)
     except Stopped as stopped:
         print(f"{name}: {stopped}", file=sys.stderr)
         sys.exit(stopped.status)
     except VqatuneError as error:
         print(f"error in {name}: {error}", file=sys.stderr)
         sys.exit(1)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interrupt:
         print(f"{name}: stopped; `dvc repro` goes on from here", file=sys.stderr)
-        sys.exit(130)
-    if launched():
-        return
-    record = {"stage": name, "seconds": round(time.perf_counter() - start, 2), "peak_mb": round(_peak_mb())}
-    write_json(record, TIMINGS / f"{name}.json")
+        sys.exit(interrupt.status if isinstance(interrupt, Signalled) else 130)
+    except Exception as error:
+        failure = describe_failure(error, name)
+        if failure is None:
+            raise
+        print(f"error in {name}: {failure}", file=sys.stderr)
+        sys.exit(1)
+    if not launched():
+        _record(name, time.perf_counter() - start)
+
+
+def _record(name: str, seconds: float) -> None:
+    record = {"stage": name, "seconds": round(seconds, 2), "peak_mb": round(_peak_mb())}
+    try:
+        write_json(record, TIMINGS / f"{name}.json")
+    except OSError as error:
+        _logger.warning(
+            "%s: its time and memory are not kept: %s", name, describe_failure(error, name) or error
+        )
 
 
 def show_failed_import(
@@ -85,6 +103,10 @@ def _peak_mb() -> float:
 
 
 def timings() -> list[dict]:
-    """Return time and memory of each stage's last run: {stage, seconds, peak_mb}, the longest first."""
-    records = [json.loads(path.read_text()) for path in TIMINGS.glob("*.json")]
+    """Return time and memory of each stage's last run: {stage, seconds, peak_mb}, the longest first.
+
+    Raises DataError where a record is damaged.
+    """
+    keys = ("stage", "seconds", "peak_mb")
+    records = [read_json(path, *keys, remedy="delete it") for path in TIMINGS.glob("*.json")]
     return sorted(records, key=lambda record: (-record["seconds"], record["stage"]))

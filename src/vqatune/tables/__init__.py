@@ -1,10 +1,10 @@
 """Tables and other outputs of the stages: their columns, and reading and writing them."""
 
+from vqatune.tables.atomic import replacing, replacing_folder
 from vqatune.tables.files import (
     read_csv,
+    read_json,
     read_table,
-    replacing,
-    replacing_folder,
     table_columns,
     write_csv,
     write_json,
@@ -34,6 +34,7 @@ __all__ = [
     "PREDICTIONS",
     "SAMPLED",
     "read_csv",
+    "read_json",
     "read_table",
     "replacing",
     "replacing_folder",

@@ -4,9 +4,7 @@ A table is one Parquet file or a folder of Parquet parts; both read the same.
 """
 
 import json
-import os
-import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import cache
 from pathlib import Path
@@ -17,46 +15,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from vqatune.errors import DataError
+from vqatune.tables.atomic import replacing
 
 # Arrow's own pool keeps what has been freed: hundreds of megabytes, once a large table has been read.
 pa.set_memory_pool(pa.system_memory_pool())
 
 _nullable = {pa.int8(): pd.Int8Dtype()}
+RUN_AGAIN = "run the stage that writes it again, or `dvc checkout`"
+"""What to do about a damaged file."""
 _ROW_GROUP = 20_000
 """Rows of a Parquet file that are written, and read, together."""
-
-
-@contextmanager
-def replacing(path: Path | str) -> Iterator[Path]:
-    """Give a temporary path beside `path` that takes its place when the block ends well, and is gone if not."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    os.close(handle)
-    temporary = Path(name)
-    try:
-        yield temporary
-        temporary.chmod(0o644)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-@contextmanager
-def replacing_folder(path: Path | str) -> Iterator[Path]:
-    """Give a temporary folder beside `path` that takes its place when the block ends well, and is gone if not."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as name:
-        unfinished = Path(name) / path.name
-        unfinished.mkdir()
-        yield unfinished
-        for written in unfinished.rglob("*"):
-            # safetensors leaves files that only their owner can read.
-            written.chmod(0o755 if written.is_dir() else 0o644)
-        if path.exists():
-            path.rename(Path(name) / "replaced")
-        unfinished.rename(path)
 
 
 def write_table(frame: pd.DataFrame, path: Path | str, schema: pa.Schema) -> None:
@@ -155,12 +123,38 @@ def write_json(value: Any, path: Path | str) -> None:
         temporary.write_text(text + "\n", encoding="utf-8")
 
 
+def read_json(path: Path | str, *needed: str, remedy: str = RUN_AGAIN) -> dict[str, Any]:
+    """Read a JSON object that a stage wrote; raises DataError where it is none, or lacks a key that is needed."""
+    try:
+        value = json.loads(Path(path).read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{path} is damaged ({error}): {remedy}") from error
+    if not isinstance(value, dict):
+        raise DataError(f"{path} is damaged (it holds no object): {remedy}")
+    _check_needed(path, needed, value, remedy)
+    return value
+
+
 def write_csv(frame: pd.DataFrame, path: Path | str) -> None:
     """Write a CSV with Unix line ends; missing values are empty fields."""
     with replacing(path) as temporary:
         frame.to_csv(temporary, index=False, lineterminator="\n")
 
 
-def read_csv(path: Path | str) -> pd.DataFrame:
-    """Read a CSV that `write_csv` wrote: only an empty field is missing, so the answer 'None' stays text."""
-    return pd.read_csv(path, keep_default_na=False, na_values=[""])
+def read_csv(path: Path | str, *needed: str, remedy: str = RUN_AGAIN) -> pd.DataFrame:
+    """Read a CSV that `write_csv` wrote: only an empty field is missing, so the answer 'None' stays text.
+
+    Raises DataError where it is none, or lacks a column that is needed.
+    """
+    try:
+        table = pd.read_csv(path, keep_default_na=False, na_values=[""])
+    except ValueError as error:
+        raise DataError(f"{path} is damaged ({error}): {remedy}") from error
+    _check_needed(path, needed, table.columns, remedy)
+    return table
+
+
+def _check_needed(path: Path | str, needed: Sequence[str], there: Container[str], remedy: str) -> None:
+    missing = [name for name in needed if name not in there]
+    if missing:
+        raise DataError(f"{path} is damaged (it lacks {', '.join(missing)}): {remedy}")

@@ -3,7 +3,6 @@
 It is stored in `training_state/` as safetensors and JSON: no executable code, and equal states give equal bytes.
 """
 
-import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from vqatune.errors import ModelError
+from vqatune.models.folder_files.json_files import read_object
 from vqatune.tables import write_json
 
 
@@ -51,7 +51,7 @@ def read_chain_state(folder: Path) -> ChainState:
     """
     path = folder / "training_state" / "position.json"
     try:
-        return ChainState(**json.loads(path.read_text(encoding="utf-8")))
+        return ChainState(**read_object(path))
     except FileNotFoundError as error:
         raise ModelError(
             f"{path} is missing or damaged: run its version's train stage again, or `dvc pull`"

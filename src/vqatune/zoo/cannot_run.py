@@ -1,11 +1,11 @@
 """Why a model of the zoo cannot run here, which is a row of the table and stops no other model."""
 
-import json
 from pathlib import Path
 
 import torch
 
 from vqatune.errors import MissingExtraError, ModelError, ParameterError
+from vqatune.tables import read_json
 
 REASON = "cannot_run.json"
 """In a model's folder: why there is no checkpoint in it."""
@@ -21,4 +21,4 @@ def reason_of(error: BaseException) -> str:
 def read_reason(folder: Path) -> str | None:
     """Return why a model's folder has no checkpoint; None where it has one."""
     path = folder / REASON
-    return json.loads(path.read_text(encoding="utf-8"))["reason"] if path.exists() else None
+    return read_json(path, "reason")["reason"] if path.exists() else None

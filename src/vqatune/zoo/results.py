@@ -152,7 +152,7 @@ def _of_both(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _table(path: Path, stage: str) -> pd.DataFrame:
-    try:
-        return read_csv(path)
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path} is missing or damaged: run `dvc repro -f -s {stage}`") from error
+    remedy = f"run `dvc repro -f -s {stage}`"
+    if not path.exists():
+        raise DataError(f"{path} is missing: {remedy}")
+    return read_csv(path, remedy=remedy)

@@ -9,6 +9,7 @@ import pytest
 from vqatune.catalogue.extract import extract_catalogue
 from vqatune.catalogue.filter import filter_images
 from vqatune.catalogue.raw import prepare_raw
+from vqatune.catalogue.sources.table import split_names
 from vqatune.errors import DataError
 from vqatune.loading.archive import read_bytes
 from vqatune.params import FilterParams
@@ -106,6 +107,22 @@ def test_a_table_keeps_every_listing_picture_and_value(extracted, shop, pictures
     assert [list(tags) for tags in listings["languages"]] == [["en_US"], ["de"], ["fr"], ["fr"]]
     assert report["images_without_bytes"] == 1 and report["missing_names"] == ["gone.jpg"]
     assert report["members_without_row"] == 2
+
+
+@pytest.mark.parametrize(
+    ("cell", "names"),
+    [
+        ("//cdn.shop.example/a.jpg", ["https://cdn.shop.example/a.jpg"]),
+        (
+            "//x.example:8080/a.jpg|http://x.example/b.jpg",
+            ["https://x.example:8080/a.jpg", "http://x.example/b.jpg"],
+        ),
+        ("//server/share/a.jpg", ["//server/share/a.jpg"]),
+        ("/photos/a.jpg", ["/photos/a.jpg"]),
+    ],
+)
+def test_a_url_without_a_protocol_is_one_of_https(cell, names):
+    assert split_names(cell, "|") == names
 
 
 def test_rows_with_an_id_are_one_listing_in_the_order_of_position(extracted, shop, tmp_path):

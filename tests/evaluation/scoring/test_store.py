@@ -2,6 +2,7 @@
 
 import io
 import re
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -15,7 +16,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vqatune.errors import DataError
 from vqatune.evaluation import Scores, score
 from vqatune.evaluation.scoring.scorers import make_scorer
 from vqatune.evaluation.scoring.store import ScoreStore
@@ -204,16 +204,26 @@ def test_a_file_cut_short_anywhere_gives_the_same_scores(written, scored_with, f
         assert _same(scored_with(written[:length])[0], fresh)
 
 
-def test_a_folder_that_cannot_be_used_is_one_clear_line(tmp_path):
+def test_a_folder_that_cannot_be_used_is_one_clear_line_and_scores_are_the_same(tmp_path, caplog):
     (tmp_path / "file").write_text("")
-    _score(_FRAME.head(2), tmp_path / "store")
+    expected = _score(_FRAME.head(2), tmp_path / "store")
     path = _file(tmp_path / "store")
     path.unlink()
     path.mkdir()
     for folder in (tmp_path / "file", tmp_path / "file" / "below", Path("/proc/store"), path.parent):
-        with pytest.raises(DataError, match=f"{folder}.* cannot be used .*can be written to") as error:
-            _score(_FRAME.head(2), folder)
-        assert "\n" not in str(error.value)
+        caplog.clear()
+        assert _same(_score(_FRAME.head(2), folder), expected)
+        assert caplog.messages
+        for line in caplog.messages:
+            assert re.search(f"{folder}.* cannot be used .*can be written to", line) and "\n" not in line
+
+
+def test_a_store_that_is_deleted_while_it_is_used_is_made_anew(tmp_path):
+    store, pair = ScoreStore(tmp_path / "store", "text", "k", 1), [("a", ("b",))]
+    shutil.rmtree(tmp_path / "store")
+    assert not store.read(pair)[1].any()
+    store.write(pair, np.ones((1, 1)))
+    assert ScoreStore(tmp_path / "store", "text", "k", 1).read(pair)[1].all()
 
 
 _WRITE = """

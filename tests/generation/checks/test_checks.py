@@ -211,6 +211,13 @@ def test_an_answer_that_a_question_offers_is_no_giveaway(question, answer, langu
         ("red#blue#green", 2, True),
         ("a rather long answer of many words", None, False),
         ("1,250", 1, False),
+        ("ステンレス", 1, False),
+        ("女の子", 1, False),
+        ("はい", 1, False),
+        ("赤と白", 1, True),
+        ("赤、白", 1, True),
+        ("赤です", 1, True),
+        ("红色，白色", 1, True),
     ],
 )
 def test_an_answer_has_at_most_as_many_words_as_it_may(answer, most, dropped):

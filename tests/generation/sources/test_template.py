@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from vqatune.generation.sources.template import TemplatePair, template_pairs
 from vqatune.generation.sources.visible import noun_of, visible
-from vqatune.generation.sources.wordings import WORDINGS
 from vqatune.showroom.products import INKS, KINDS, MOTIFS, Product, describe, random_product
 
 SLICE = Path(__file__).resolve().parents[3].parent / "shared/abo-slice"
@@ -112,11 +111,6 @@ def test_questions_come_in_every_difficulty_and_type_that_pictures_without_text_
     pairs = [pair for number, product in enumerate(PRODUCTS) for pair in ask(product, str(number))]
     assert {pair.difficulty for pair in pairs} == {0, 1, 2, 3, 5}
     assert {pair.question_type for pair in pairs} == TYPES - {"text"}
-
-
-def test_no_wording_serves_two_things():
-    wordings = [wording for _, _, wordings in WORDINGS.values() for wording in wordings]
-    assert len(set(wordings)) == len(wordings)
 
 
 def test_yes_and_no_are_balanced_whatever_is_asked():

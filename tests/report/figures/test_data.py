@@ -257,7 +257,7 @@ def test_what_is_missing_is_named_with_what_to_run(run, path, told):
     ("name", "content", "told"),
     [
         ("filter.json", "{", "is damaged"),
-        ("split.json", "[]", "lacks train, validation, test"),
+        ("split.json", "[]", "holds no object"),
         ("generate.json", '{"pairs": 1}', "lacks question_types"),
         ("sample.csv", "", "is damaged"),
         ("sample.csv", "product_type,images,tier,target,sampled,repeats_total\n", "has no row"),

@@ -76,12 +76,12 @@ _FIELDS = {
     "bullet_point": "bulletpoint bulletpoints features aboutproduct producthighlight highlights",
     "color": "color colour basecolour basecolor colorname colourname colors colours maincolor primarycolor farbe "
     "couleur colore 色",
-    "material": "material materials materialien matiere materiale",
+    "material": "material materials materialien matiere matière matériau materiale 素材 材質",
     "fabric_type": "fabrictype fabric fabrics cloth",
-    "pattern": "pattern print muster motif",
-    "item_shape": "itemshape shape form",
-    "style": "style stil",
-    "finish_type": "finishtype finish",
+    "pattern": "pattern print muster motif motivo estampado fantasia 柄",
+    "item_shape": "itemshape shape form forme forma 形 形状",
+    "style": "style stil estilo stile スタイル",
+    "finish_type": "finishtype finish oberfläche oberflaeche finition acabado finitura 仕上げ",
 }
 """A field of the metadata that templates know → names of its column."""
 

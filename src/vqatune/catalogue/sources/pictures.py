@@ -75,7 +75,7 @@ def packed_pictures(folder: Path) -> tuple[dict[str, Picture], pd.DataFrame]:
     path = folder / PACKED
     if not path.exists():
         raise DataError(f"{path} does not exist: run the stage raw, or `dvc pull`")
-    table = read_csv(path)
+    table = read_csv(path, "picture", "image_id", "archive", "offset", "length", "reason")
     there = table["reason"].isna()
     rows = table[there].astype({"offset": "int64", "length": "int64"})
     packed = {

@@ -20,6 +20,7 @@ from vqatune.params import ColumnsParams
 from vqatune.text_files.cells import Table
 
 ONE_TYPE = "PICTURE"
+_NO_PROTOCOL = re.compile(r"^//(?=[\w-]+(?:\.[\w-]+)+(?::\d+)?/)")
 """The product type of all listings where the table has no column for it."""
 
 
@@ -114,7 +115,8 @@ def split_names(cell: Any, separator: str | None) -> list[str]:
         return [name for each in cell for name in split_names(each, None)]
     text = _text(cell)
     parts = text.split(separator) if separator else [text]
-    return [part.strip() for part in parts if part.strip()]
+    # A URL without its protocol, as web pages have them.
+    return [_NO_PROTOCOL.sub("https://", part.strip()) for part in parts if part.strip()]
 
 
 def _written_list(text: str) -> Any:

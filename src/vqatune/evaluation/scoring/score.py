@@ -71,8 +71,7 @@ def score(
         published: compute the metrics in PUBLISHED as published tables have them.
 
     Raises:
-        DataError: a column is missing or holds something else than it should, there are no pairs, or the store's
-            folder cannot be used.
+        DataError: a column is missing or holds something else than it should, or there are no pairs.
         ParameterError: a metric is unknown, or was asked for by name and cannot be computed.
         ModelError: a model cannot be had.
     """

@@ -67,7 +67,6 @@ def make_scorer(
         store: a folder for the embeddings of texts.
 
     Raises:
-        DataError: the store's folder cannot be used.
         ModelError: a model cannot be had.
         ParameterError: the device cannot be used.
     """

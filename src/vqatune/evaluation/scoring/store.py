@@ -1,6 +1,7 @@
 """Scores and embeddings stored in `.work/scores/`, so that no pair is scored and no text encoded twice: SQLite files.
 
-Several processes may use a file at once. A damaged file is rebuilt; a damaged row is not used.
+Several processes may use a file at once. A damaged file is rebuilt, one that was deleted is made anew, and a damaged row is
+not used. Where a file cannot be written to, the work goes on without it, which a warning says.
 """
 
 import logging
@@ -16,8 +17,6 @@ from typing import Any
 
 import numpy as np
 from filelock import FileLock
-
-from vqatune.errors import DataError
 
 _logger = logging.getLogger(__name__)
 
@@ -52,21 +51,18 @@ def pair_key(pair: Pair) -> bytes:
     return blake2b(repr(pair).encode(), digest_size=16).digest()
 
 
+class _Unusable(Exception):
+    """The file cannot be read or written, and another one could not either."""
+
+
 class Store:
-    """Bytes by key, in a file that is checked as it is read."""
+    """Bytes by key, in a file that is checked as it is read; nothing where there can be no file."""
 
     def __init__(self, folder: Path, name: str, key: str) -> None:
-        """Open `<folder>/<name>-<key>.sqlite`, where the key stands for everything that the content depends on.
-
-        This and the methods raise DataError where the file cannot be read or written.
-        """
-        self._path = folder / f"{name}-{key}.sqlite"
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise self._unusable(error) from error
-        self._repaired(self._make)
-        self._tidy(folder, name)
+        """Open `<folder>/<name>-<key>.sqlite`, where the key stands for everything that the content depends on."""
+        self._path, self._is_used = folder / f"{name}-{key}.sqlite", True
+        if self._repaired(self._make):
+            self._tidy(folder, name)
 
     @property
     def size(self) -> int:
@@ -77,7 +73,7 @@ class Store:
         """Return the content of those keys that are stored."""
         found: dict[bytes, Any] = {}
         for start in range(0, len(keys), _KEYS_AT_ONCE):
-            found |= self._repaired(self._select, keys[start : start + _KEYS_AT_ONCE])
+            found |= self._repaired(self._select, keys[start : start + _KEYS_AT_ONCE]) or {}
         return {
             key: row[:-_CHECK]
             for key, row in found.items()
@@ -96,11 +92,9 @@ class Store:
                 if path.stat().st_mtime < time.time() - _FORGOTTEN:
                     path.unlink()
 
-    def _make(self) -> None:
-        with self._connection() as connection:
-            connection.execute(
-                "CREATE TABLE IF NOT EXISTS kept (key BLOB PRIMARY KEY, content BLOB) WITHOUT ROWID"
-            )
+    def _make(self) -> bool:
+        with self._connection():
+            return True
 
     def _select(self, keys: list[bytes]) -> dict[bytes, bytes]:
         marks = ",".join("?" * len(keys))
@@ -113,23 +107,35 @@ class Store:
 
     @contextmanager
     def _connection(self) -> Iterator[sqlite3.Connection]:
+        # The folder and the table each time: somebody may have deleted them.
+        self._path.parent.mkdir(parents=True, exist_ok=True)
         with closing(sqlite3.connect(self._path, timeout=_WAIT)) as connection, connection:
             # What a power failure damages is computed again; waiting for the disk would cost more.
             connection.execute("PRAGMA synchronous = OFF")
+            connection.execute(
+                "CREATE TABLE IF NOT EXISTS kept (key BLOB PRIMARY KEY, content BLOB) WITHOUT ROWID"
+            )
             yield connection
 
     def _repaired(self, action: Callable[..., Any], *arguments: Any) -> Any:
-        """Return the action's result, after rebuilding a file that is no database any more."""
+        """Return the action's result, after rebuilding a file that is no database any more; None where there is no file."""
+        if not self._is_used:
+            return None
         try:
-            return action(*arguments)
-        except _FAILURES as failure:
-            self._raise_unless_damaged(failure)
-        try:
+            try:
+                return action(*arguments)
+            except _FAILURES as failure:
+                self._raise_unless_damaged(failure)
             # One process at a time rebuilds it.
             with FileLock(self._path.with_name(self._path.name + ".lock")):
                 return self._rebuilt(action, *arguments)
-        except (OSError, *_FAILURES) as failure:
-            raise self._unusable(failure) from failure
+        except (OSError, _Unusable, *_FAILURES) as failure:
+            self._is_used = False
+            _logger.warning(
+                f"{self._path} cannot be used ({_describe(failure)}): what is computed now is computed again the next time. "
+                "See that the folder can be written to, that the disk has room and that no other program holds the file"
+            )
+            return None
 
     def _rebuilt(self, action: Callable[..., Any], *arguments: Any) -> Any:
         try:
@@ -150,20 +156,14 @@ class Store:
         # A damaged header, too, may say that the file is not to be written to.
         forbidden = code == sqlite3.SQLITE_READONLY and not os.access(self._path, os.W_OK)
         if code in _NO_DAMAGE or forbidden:
-            raise self._unusable(failure) from failure
-
-    def _unusable(self, failure: Exception) -> DataError:
-        return DataError(
-            f"{self._path} cannot be used ({_describe(failure)}): see that the folder can be written to, "
-            "that the disk has room and that no other program holds the file"
-        )
+            raise _Unusable(_describe(failure)) from failure
 
 
 class ScoreStore:
     """The stored scores of one scorer: a row a pair, a float64 a metric."""
 
     def __init__(self, folder: Path, name: str, key: str, columns: int) -> None:
-        """Open the scorer's store; raises DataError, as the methods do, where it cannot be used."""
+        """Open the scorer's store."""
         self._store, self._columns = Store(folder, name, key), columns
 
     def read(self, pairs: Sequence[Pair]) -> tuple[np.ndarray, np.ndarray]:

@@ -52,8 +52,14 @@ NONE_LIKE = frozenset({
 # fmt: on
 """Folded answers that say that there is no answer."""
 
-# What joins words without being part of one; a comma or slash between digits is part of a number.
-_joint = re.compile(r"[\s#;|_\\&]|(?<!\d)[,/]|[,/](?!\d)")
+# What joins words without being part of one; a comma or slash between digits is part of a number. Of Japanese, which has
+# no spaces: its punctuation, a particle between kanji or katakana (赤と白), and a verb's ending (赤です).
+_kanji_or_katakana = "[\u30a1-\u30ff\u4e00-\u9fff]"
+_joint = re.compile(
+    r"[\s#;|_\\&、，・；｜／＆]|(?<!\d)[,/]|[,/](?!\d)"
+    rf"|(?<={_kanji_or_katakana})[とやをはがで](?={_kanji_or_katakana})"
+    r"|(?<=.)(?=(?:です|でした|ます|ました|ません)。?$)"
+)
 
 
 def clean_and_check(
@@ -92,7 +98,7 @@ def check_pairs(pairs: pd.DataFrame, answer_words: int | None = 1) -> pd.Series:
     by the order of the rows. The result has the index of `pairs`.
 
     `answer_words` is the largest number of words that an answer may have, None for any. A sign between words, such as #, _ or
-    a slash that is no part of a number, parts them as a space does.
+    a slash that is no part of a number, parts them as a space does; so do particles and endings of Japanese.
     """
     raw, texts = pd.factorize(pairs["question"].to_numpy(dtype=object))
     folded = np.array([fold(text) for text in texts], dtype=object)

@@ -55,7 +55,8 @@ def read_recorded(path: Path | str, columns: PairColumnsParams | None = None) ->
       answer, and optionally difficulty, question_type and source. Columns that are not given are the first of common
       names (text_files.column_names), whatever their case; of several answers in a cell the most frequent counts.
 
-    Columns: image_id and path (str, one of them may be missing), place (int32: the pair's place in its image's
+    Columns: image_id and path (str, one of them may be missing; several pictures are as the cell names them, those of a
+    list as JSON), place (int32: the pair's place in its image's
     list, 0 throughout a table), question and answer (str, unchanged), difficulty (Int8, missing where
     none was given, -1 for an invalid one), question_type and source (str, may be missing).
 
@@ -198,9 +199,10 @@ def _table_rows(table: Table, given: PairColumnsParams | None) -> Iterator[Row]:
 
 
 def _path_in(cell: Any) -> Any:
-    """Return the name of the picture that a cell says, the first of several."""
+    """Return the name of the picture that a cell says, the list of several."""
     if isinstance(cell, list):
-        cell = cell[0] if cell else None
+        names = [name for each in cell if (name := _path_in(each))]
+        return names if len(names) > 1 else names[0] if names else None
     # Hugging Face's form of a picture.
     return cell.get("path") if isinstance(cell, dict) else cell
 

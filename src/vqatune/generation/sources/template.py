@@ -1,14 +1,18 @@
 """The template provider: question-answer pairs from visible attributes in the metadata.
 
-It needs no model and no particular catalogue. The questions of an image and their wording depend on the seed and the
-image, so that two views of a product get different questions.
+It needs no model and no particular catalogue. What is asked is decided here, how it is said by the files in `languages/`.
+The questions of an image and their wording depend on the seed and the image, so that two views of a product get
+different questions.
 """
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
+from vqatune.generation.sources.language_files import ENGLISH, Language, Noun, load_language
+from vqatune.generation.sources.slots import OPTIONS, PRINT_SLOTS, SLOTS
 from vqatune.generation.sources.visible import Print, Visible, visible
-from vqatune.generation.sources.wordings import WORDINGS
 from vqatune.tables.hash_ranks import hash_rank
 
 
@@ -23,29 +27,39 @@ class TemplatePair:
 
 
 def template_pairs(
-    metadata: dict[str, list[str]], product_type: str, image_id: str, seed: int
+    metadata: dict[str, list[str]], product_type: str, image_id: str, seed: int, code: str = ENGLISH
 ) -> list[TemplatePair]:
     """Return the pairs of one image, at most 12; no question is repeated or contains its answer.
 
     `metadata` maps ABO's field names to plain text values; `product_type` is ABO's. Metadata without visible
-    attributes gives no pairs.
+    attributes gives no pairs. `code` is the language of the metadata and the pairs: one of `language_codes()`.
     """
-    seen = visible(metadata, product_type)
+    language, seen = load_language(code), visible(metadata, product_type, code)
+    noun = _noun(seen.noun, language)
+    thing = noun.the if noun else language.thing
     draw = _Draws(seed, image_id)
-    # A plural would make the questions' grammar wrong.
-    plural = seen.noun is None or (seen.noun.endswith("s") and not seen.noun.endswith("ss"))
-    thing = "product" if plural else seen.noun
     pairs = []
-    for group in _candidates(seen, draw):
+    for group in _candidates(seen, noun, language, draw):
         if not group:
             continue
-        slot, answer, word = group[draw.below(len(group))]
-        difficulty, question_type, wordings = WORDINGS[slot]
-        question = wordings[draw.below(len(wordings))].format(thing=thing, word=word)
-        if answer in question and re.search(rf"\b{answer}\b", question):
+        slot, answer, words = group[draw.below(len(group))]
+        wordings = language.questions[slot]
+        question = wordings[draw.below(len(wordings))].format(thing=thing, **words)
+        if answer in question and re.search(rf"\b{re.escape(answer)}\b", question):
             continue
-        pairs.append(TemplatePair(question, answer, difficulty, question_type))
+        asked = _SLOTS[slot]
+        pairs.append(TemplatePair(question, answer, asked.difficulty, asked.question_type))
     return pairs
+
+
+def _noun(noun: str | None, language: Language) -> Noun | None:
+    """Return an English noun in a language, None where it has none."""
+    if noun is None or language.nouns is not None:
+        return language.nouns.get(noun) if noun and language.nouns else None
+    # A plural would make the questions' grammar wrong.
+    plural = noun.endswith("s") and not noun.endswith("ss")
+    the = language.thing if plural else f"the {noun}"
+    return Noun(noun, the, f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}")
 
 
 class _Draws:
@@ -69,68 +83,98 @@ class _Draws:
         return option if option != than else options[options.index(option) - 1]
 
 
-_Candidate = tuple[str, str, str]
-"""Slot, answer, and the word that fills its wording."""
+_SLOTS = SLOTS | PRINT_SLOTS
+_Candidate = tuple[str, str, dict[str, str]]
+"""Slot, answer, and the words that fill the placeholders of its wording."""
 
 
-def _candidates(seen: Visible, draw: _Draws) -> list[list[_Candidate]]:
+def _candidates(seen: Visible, noun: Noun | None, language: Language, draw: _Draws) -> list[list[_Candidate]]:
     """Return groups of possible questions; an image gets one of each group."""
-    checks = _checks(seen, draw)
+
+    def plain(slot: str, meaning: str | None) -> list[_Candidate]:
+        word = language.words[slot].get(meaning) if meaning else None
+        return [(slot, word.answer, {})] if word else []
+
+    checks = _checks(seen, noun, language, draw)
     groups = [
-        [("object", seen.noun, "")] if seen.noun else [],
-        [("color", seen.color, "")] if seen.color else [],
-        [("pattern", seen.pattern, "")] if seen.pattern else [],
+        [("object", noun.name, {})] if noun else [],
+        plain("color", seen.color),
+        plain("pattern", seen.pattern),
         checks if seen.print else checks[::2],
-        _plain("style", seen.style) + _plain("finish", seen.finish),
+        plain("style", seen.style) + plain("finish", seen.finish),
     ]
     knowledge = (
-        _plain("material", seen.material) + _plain("function", seen.function) + _plain("shape", seen.shape)
+        plain("material", seen.material) + plain("function", seen.function) + plain("shape", seen.shape)
     )
     if seen.pocket_sized is not None:
         slot = ("pocket", "too big")[draw.below(2)]
-        knowledge.append((slot, "yes" if seen.pocket_sized == (slot == "pocket") else "no", ""))
+        answer = language.yes if seen.pocket_sized == (slot == "pocket") else language.no
+        knowledge.append((slot, answer, {}))
     if seen.print:
         groups += [[candidate] for candidate in _about_print(seen.print)]
         groups += [knowledge, _comparisons(seen, seen.print, draw), _sums(seen.print)]
     else:
         # Without questions about a print there is room for the rest.
         groups += [[candidate] for candidate in knowledge]
-        groups += [checks[1::2], _both(seen, draw)]
+        groups += [checks[1::2], _both(seen, language, draw)]
     return groups
 
 
-def _plain(slot: str, answer: str | None) -> list[_Candidate]:
-    return [(slot, answer, "")] if answer else []
-
-
-def _checks(seen: Visible, draw: _Draws) -> list[_Candidate]:
+def _checks(seen: Visible, noun: Noun | None, language: Language, draw: _Draws) -> list[_Candidate]:
     """Yes-or-no questions about one attribute, with equally likely answers."""
-    checks = []
-    for slot, fact, options in (
-        ("is color", seen.color, _COLORS),
-        ("is pattern", seen.pattern, _PATTERNS),
-        ("is finish", seen.finish if seen.finish in _FINISHES else None, _FINISHES),
-        ("is object", seen.noun, _OBJECTS),
-        ("is motif", seen.print and seen.print.motif, _MOTIFS),
+    checks: list[_Candidate] = []
+
+    def check(
+        slot: str, fact: str | None, options: tuple[str, ...], say: Callable[[str], str | None]
+    ) -> None:
+        if not fact or say(fact) is None:
+            return
+        truth = draw.below(2)
+        word = say(fact if truth else draw.other(options, fact))
+        if word is not None:
+            checks.append((slot, language.yes if truth else language.no, {"word": word}))
+
+    for feature, fact in (
+        ("color", seen.color),
+        ("pattern", seen.pattern),
+        ("finish", seen.finish if seen.finish in OPTIONS["finish"] else None),
     ):
-        if fact:
-            truth = draw.below(2)
-            word = fact if truth else draw.other(options, fact)
-            if slot == "is object":
-                word = f"{'an' if word[0] in 'aeiou' else 'a'} {word}"
-            checks.append((slot, "yes" if truth else "no", word))
+        check(f"is {feature}", fact, OPTIONS[feature], partial(_asked, language, feature))
+    if noun and seen.noun:
+        check(
+            "is object", seen.noun, _nouns_beside(seen.noun, language), lambda name: _noun(name, language).a
+        )
+    check("is motif", seen.print and seen.print.motif, _MOTIFS, str)
     if seen.print or seen.plain:
-        checks.append(("is printed", "yes" if seen.print else "no", ""))
+        checks.append(("is printed", language.yes if seen.print else language.no, {}))
     return checks
+
+
+def _asked(language: Language, feature: str, meaning: str) -> str | None:
+    """Return how a meaning is named within a question, None where it is not asked about."""
+    word = language.words[feature].get(meaning)
+    return word.asked if word else None
+
+
+def _nouns_beside(noun: str, language: Language) -> tuple[str, ...]:
+    """Return the nouns that are asked about, without those by which a product might be called as well.
+
+    To ask whether a boot is a shoe would be doubtful.
+    """
+    nouns, options = language.nouns, OPTIONS["noun"]
+    if nouns is None:
+        return options
+    same = {language.also.get(noun), *(other for other in options if nouns[other].name == nouns[noun].name)}
+    return tuple(other for other in options if other == noun or other not in same)
 
 
 def _about_print(printed: Print) -> list[_Candidate]:
     facts = [
-        ("motif", printed.motif, ""),
-        ("count", _NUMBERS[printed.count], ""),
-        ("position", printed.position, ""),
+        ("motif", printed.motif, {}),
+        ("count", _NUMBERS[printed.count], {}),
+        ("position", printed.position, {}),
     ]
-    return [*facts, ("ink", printed.ink, "")] if printed.ink else facts
+    return [*facts, ("ink", printed.ink, {})] if printed.ink else facts
 
 
 def _comparisons(seen: Visible, printed: Print, draw: _Draws) -> list[_Candidate]:
@@ -144,37 +188,40 @@ def _comparisons(seen: Visible, printed: Print, draw: _Draws) -> list[_Candidate
         limit = printed.count - 1 if truth else printed.count + step
     else:
         limit = printed.count + 1 + step if truth else max(2, printed.count - step)
-    found = [("more than" if more else "fewer than", answer, _NUMBERS[limit])]
+    found = [("more than" if more else "fewer than", answer, {"word": _NUMBERS[limit]})]
     if printed.position != "center":
         side = printed.position if truth else _OPPOSITE[printed.position]
-        found.append(("half", answer, side))
+        found.append(("half", answer, {"word": side}))
     if printed.ink in _LIGHTNESS and seen.color in _LIGHTNESS:
         contrast = _LIGHTNESS[printed.ink] - _LIGHTNESS[seen.color]
         if abs(contrast) >= 20:
             word = "lighter" if (contrast > 0) == bool(truth) else "darker"
-            found.append(("compare light", answer, word))
+            found.append(("compare light", answer, {"word": word}))
     return found
 
 
 def _sums(printed: Print) -> list[_Candidate]:
-    sums = [("one more", _NUMBERS[printed.count + 1], ""), ("double", _NUMBERS[2 * printed.count], "")]
+    sums = [("one more", _NUMBERS[printed.count + 1], {}), ("double", _NUMBERS[2 * printed.count], {})]
     if printed.count > 1:
-        sums.append(("one less", _NUMBERS[printed.count - 1], ""))
+        sums.append(("one less", _NUMBERS[printed.count - 1], {}))
     if printed.motif in _CORNERS:
-        sums.append(("corners", _CORNERS[printed.motif], ""))
+        sums.append(("corners", _CORNERS[printed.motif], {}))
     return sums
 
 
-def _both(seen: Visible, draw: _Draws) -> list[_Candidate]:
+def _both(seen: Visible, language: Language, draw: _Draws) -> list[_Candidate]:
     if not seen.color or not seen.pattern:
         return []
     truth, which = draw.below(2), draw.below(2)
     color, pattern = seen.color, seen.pattern
     if not truth and which:
-        color = draw.other(_COLORS, color)
+        color = draw.other(OPTIONS["color"], color)
     elif not truth:
-        pattern = draw.other(_PATTERNS, pattern)
-    return [("both", "yes" if truth else "no", f"{color} and {pattern}")]
+        pattern = draw.other(OPTIONS["pattern"], pattern)
+    says, looks = _asked(language, "color", color), _asked(language, "pattern", pattern)
+    if says is None or looks is None:
+        return []
+    return [("both", language.yes if truth else language.no, {"color": says, "pattern": looks})]
 
 
 _NUMBERS = (
@@ -192,10 +239,6 @@ _NUMBERS = (
     "eleven",
     "twelve",
 )
-_COLORS = ("red", "orange", "yellow", "green", "blue", "purple", "pink", "brown", "black", "grey")
-_PATTERNS = ("solid", "striped", "dotted", "checkered")
-_FINISHES = ("glossy", "matte")
-_OBJECTS = ("case", "shoe", "chair", "bag", "lamp", "table", "sofa", "hat", "cup", "pillow", "rug", "clock")
 _MOTIFS = ("circle", "square", "triangle", "star", "heart", "diamond")
 _OPPOSITE = {"top": "bottom", "bottom": "top", "left": "right", "right": "left"}
 _CORNERS = {"triangle": "three", "square": "four", "diamond": "four"}

@@ -1,23 +1,15 @@
 """Visible attributes of a product, extracted from its metadata.
 
-Only words from closed lists count: 'navy blue' is blue, 'Mushroom' is unknown, and so is a phrase that names two
-colours. Sizes, weights, prices, brands, model numbers and pack counts are ignored.
+Only words from closed lists, those of the files in `languages/`, count: 'navy blue' is blue, 'Mushroom' is unknown, and
+so is a phrase that names two colours. Sizes, weights, prices, brands, model numbers and pack counts are ignored.
 """
 
 import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-from vqatune.generation.sources.lexicon import (
-    COLOR_UNSEEN,
-    FUNCTIONS,
-    LARGE,
-    NOUNS,
-    PHRASES,
-    SMALL,
-    VAGUE,
-    WORDS,
-)
+from vqatune.generation.sources.language_files import ENGLISH, load_language
+from vqatune.generation.sources.product_types import COLOR_UNSEEN, FUNCTIONS, LARGE, NOUNS, SMALL, VAGUE
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +24,7 @@ class Print:
 
 @dataclass(frozen=True, slots=True)
 class Visible:
-    """Visible attributes, as single lower-case words; None where unknown.
+    """Visible attributes, as English single lower-case words whatever the listing's language; None where unknown.
 
     `function` is the product's purpose; `pocket_sized` and `function` follow from the noun. `plain` is true where the
     metadata says that nothing is printed.
@@ -51,22 +43,27 @@ class Visible:
     pocket_sized: bool | None
 
 
-def visible(metadata: dict[str, list[str]], product_type: str) -> Visible:
+def visible(metadata: dict[str, list[str]], product_type: str, code: str = ENGLISH) -> Visible:
     """Return the visible attributes of a product.
 
-    `metadata` maps ABO's field names to plain text values in English; `product_type` is ABO's, such as SHOES.
+    `metadata` maps ABO's field names to plain text values in the language of the code; `product_type` is ABO's, such as
+    SHOES, or a word of that language.
     """
-    noun = noun_of(product_type)
+    noun = noun_in(product_type, code)
     get = metadata.get
-    printed, plain = _print_of(get("bullet_point") or ())
+    printed, plain = _print_of(get("bullet_point") or ()) if code == ENGLISH else (None, False)
+
+    def only(feature: str, *fields: str) -> str | None:
+        return _only(feature, tuple(value for field in fields for value in get(field) or ()), code)
+
     return Visible(
         noun=noun,
-        color=None if product_type in COLOR_UNSEEN else _only("color", tuple(get("color") or ())),
-        pattern=_only("pattern", tuple(get("pattern") or ())),
-        shape=None if _JEWELLERY.search(product_type) else _only("shape", tuple(get("item_shape") or ())),
-        material=_only("material", (*(get("material") or ()), *(get("fabric_type") or ()))),
-        style=_only("style", tuple(get("style") or ())),
-        finish=_only("finish", tuple(get("finish_type") or ())),
+        color=None if product_type in COLOR_UNSEEN else only("color", "color"),
+        pattern=only("pattern", "pattern"),
+        shape=None if _JEWELLERY.search(product_type) else only("shape", "item_shape"),
+        material=only("material", "material", "fabric_type"),
+        style=only("style", "style"),
+        finish=only("finish", "finish_type"),
         print=printed,
         plain=plain,
         function=FUNCTIONS.get(noun),
@@ -83,14 +80,24 @@ def noun_of(product_type: str) -> str | None:
     return words[-1] if words and words[-1] not in VAGUE and len(words[-1]) > 2 else None
 
 
+@lru_cache(maxsize=4096)
+def noun_in(product_type: str, code: str) -> str | None:
+    """Return the English noun for products of a type that may be in the language of the code, None where it is vague."""
+    english, language = noun_of(product_type), load_language(code)
+    if language.nouns is None:
+        return english
+    found = language.readers["noun"].meanings_in(language.plain(product_type))
+    # In ABO's types other languages find words of their own: TABLE_LAMP is no table in French.
+    if not found or (english in language.nouns and _ABO_TYPE.fullmatch(product_type)):
+        return english
+    return found.pop() if len(found) == 1 else None
+
+
 @lru_cache(maxsize=65536)
-def _only(feature: str, values: tuple[str, ...]) -> str | None:
+def _only(feature: str, values: tuple[str, ...], code: str) -> str | None:
     """Return the one visible word of a feature in the values, None where there is none or more than one."""
-    words = WORDS[feature]
-    text = " ".join(values).lower()
-    for phrase, meaning in PHRASES.items():
-        text = text.replace(phrase, meaning)
-    found = {words[word] for word in re.findall(r"[a-z]+", text) if word in words}
+    language = load_language(code)
+    found = language.readers[feature].meanings_in(language.plain(" ".join(values)))
     return found.pop() if len(found) == 1 and "" not in found else None
 
 
@@ -119,4 +126,5 @@ _PRINT = re.compile(
     re.IGNORECASE,
 )
 _NO_PRINT = re.compile(r"\b(?:without|no) print\b", re.IGNORECASE)
+_ABO_TYPE = re.compile("[A-Z0-9_]+")
 _JEWELLERY = re.compile("RING|NECKLACE|BRACELET|JEWEL")

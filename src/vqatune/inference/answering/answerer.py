@@ -6,6 +6,7 @@ the same image, question and parameters.
 
 import logging
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from itertools import islice, pairwise
@@ -34,6 +35,7 @@ from vqatune.inference.prediction.decoding import (
 )
 from vqatune.inference.prediction.ranking import candidate_log_probabilities
 from vqatune.loading.ragged import Ragged
+from vqatune.models.checkpoint import model_errors
 from vqatune.models.device import PRECISIONS, start
 from vqatune.models.family import (
     RankingFamily,
@@ -112,6 +114,7 @@ class Answerer:
                 PRECISIONS[self.compute.precision],
                 self.compute.quantization,
             )
+        self._folder, self._has_done = folder, set[str]()
         prepare_model(model.requires_grad_(False), self.device, self.compute.precision)
         self.model = model.eval()
         self.max_answer_tokens, self.beams = max_answer_tokens, beams
@@ -304,7 +307,7 @@ class Answerer:
     @torch.inference_mode()
     def states(self, pictures: Ragged) -> Ragged:
         """Return the states of preprocessed images, on the model's device."""
-        with autocast(self.device, self.compute.precision):
+        with self._first_time("images"), autocast(self.device, self.compute.precision):
             on_device = pictures.map(lambda tensor: tensor.to(self.device))
             vision_options = VisionOptions(compiled=self.compute.compile)
             return family_of(self.model).encode_images(self.model, on_device, vision_options)
@@ -329,7 +332,7 @@ class Answerer:
         """
         owners = [image for image, count in enumerate(counts) for _ in range(count)]
         results: list[Any] = []
-        with autocast(self.device, self.compute.precision):
+        with self._first_time("answers"), autocast(self.device, self.compute.precision):
             for first in range(0, len(owners), self.pairs_per_micro_batch):
                 part = slice(first, first + self.pairs_per_micro_batch)
                 images = range(owners[part][0], owners[part][-1] + 1)
@@ -337,6 +340,16 @@ class Answerer:
                 batch = self.batch(None, own_counts, questions[part], answers and answers[part])
                 results += infer(replace(batch, image_states=states.select(images.start, images.stop)))
         return results
+
+    @contextmanager
+    def _first_time(self, what: str) -> Iterator[None]:
+        """Turn an error into a ModelError until the model has once computed: parts of it, or its processor, do not fit."""
+        if what in self._has_done:
+            yield
+            return
+        with model_errors(f"{self._folder} cannot compute {what} with what its files say"):
+            yield
+        self._has_done.add(what)
 
     def _micro_batching(
         self, answer: Callable[..., list[Answer]], size: Callable[[Sequence[Any]], int]

@@ -1,9 +1,5 @@
 """Loading a version's model and processor, from adapter and base, or from a whole checkpoint."""
 
-import os
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 
@@ -47,7 +43,8 @@ def load_version(
             )
         if base is not None:
             raise ModelError(f"{folder} is a whole model: it takes no base")
-        return load_model(folder, dtype, quantization), load_whole_encoder(folder)
+        encoder = load_whole_encoder(folder)
+        return load_model(folder, dtype, quantization), encoder
     base = folder.parent / "base" if base is None else base
     if not base.is_dir():
         raise ModelError(
@@ -58,14 +55,17 @@ def load_version(
         raise ModelError(
             f"{base}, the base model of the adapter {folder}, lacks config.json: run `dvc checkout`"
         )
+    # Before the base, which may take minutes to load.
+    lora.check_adapter(folder)
+    encoder = load_whole_encoder(folder)
     if quantization != WHOLE:
         model = load_model(base, dtype, quantization)
         _check_same_base(folder, base)
-        return attach_adapter(model, folder), load_whole_encoder(folder)
+        return attach_adapter(model, folder), encoder
     # As it is stored: what the adapter is merged into must not be rounded before.
     model = load_model(base, None)
     _check_same_base(folder, base)
-    return merge_adapter(model, folder, dtype), load_whole_encoder(folder)
+    return merge_adapter(model, folder, dtype), encoder
 
 
 def _check_same_base(folder: Path, base: Path) -> None:
@@ -91,8 +91,7 @@ def merge_adapter(model: nn.Module, adapter: Path, dtype: torch.dtype | None = N
 
     Raises ModelError where the adapter is incomplete, does not fit, or has weights that are not finite.
     """
-    with _offline():
-        adapted = lora.load_adapter(model, adapter)
+    adapted = lora.load_adapter(model, adapter)
     try:
         return merge(adapted, dtype, check=True)
     except ValueError as error:
@@ -101,8 +100,7 @@ def merge_adapter(model: nn.Module, adapter: Path, dtype: torch.dtype | None = N
 
 def attach_adapter(model: nn.Module, adapter: Path) -> nn.Module:
     """Return the base model with an adapter's layers in it, which are in float32; raises ModelError as `merge_adapter`."""
-    with _offline():
-        adapted = lora.load_adapter(model, adapter)
+    adapted = lora.load_adapter(model, adapter)
     if not all(weight.isfinite().all() for weight in adapter_weights(adapted)):
         raise ModelError(f"{adapter} holds weights that are not finite: run its train stage again")
     return adapted.get_base_model()
@@ -115,19 +113,3 @@ def load_whole_encoder(folder: Path) -> Encoder:
         if not any((folder / name).exists() for name in names):
             raise ModelError(f"{folder} lacks {names[0]}: run `dvc checkout`, or get the folder again")
     return load_encoder(folder)
-
-
-@contextmanager
-def _offline() -> Iterator[None]:
-    """Keep peft from looking the base model up on the hub, by the path in the adapter's configuration."""
-    before = os.environ.get("HF_HUB_OFFLINE")
-    os.environ["HF_HUB_OFFLINE"] = "1"
-    try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="Could not find a config file in")
-            yield
-    finally:
-        if before is None:
-            del os.environ["HF_HUB_OFFLINE"]
-        else:
-            os.environ["HF_HUB_OFFLINE"] = before

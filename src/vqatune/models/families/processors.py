@@ -1,4 +1,4 @@
-"""What several families have in common: errors of loading, writing of processors, and the making of tiny models."""
+"""What several families have in common: loading and writing of processors, and the making of tiny models."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,8 +10,10 @@ from typing import Any
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import BertTokenizer, PreTrainedTokenizerFast, ProcessorMixin
 
-from vqatune.errors import ModelError, ParameterError
-from vqatune.models.checkpoint import DAMAGED
+from vqatune.errors import ParameterError
+from vqatune.models.checkpoint import model_errors
+from vqatune.models.folder_files.config import SIDE
+from vqatune.models.folder_files.folder import check_processor_files
 from vqatune.params import TinyParams
 
 BERT_SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
@@ -20,13 +22,18 @@ BERT_VOCABULARY = 30522
 
 
 @contextmanager
-def processor_errors(source: str | Path, kind: str) -> Iterator[None]:
-    """Turn what transformers raises of a processor that it cannot load into a ModelError of one line."""
-    try:
+def loading_processor(source: str | Path, kind: str, most: int = SIDE, **hub: Any) -> Iterator[None]:
+    """Check a processor's files before the block loads them, and turn what is raised into a ModelError of one line.
+
+    Args:
+        source: the folder or hub name.
+        kind: of processor, with its article.
+        most: the largest number of an image's size: a side's pixels, or all pixels where a family counts those.
+        hub: `revision`, for a name.
+    """
+    with model_errors(f"{source} cannot be loaded as {kind}"):
+        check_processor_files(source, most, **hub)
         yield
-    except DAMAGED as error:
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise ModelError(f"{source} cannot be loaded as {kind}: {reason}") from error
 
 
 def write_processor(processor: ProcessorMixin, folder: Path) -> None:

@@ -104,7 +104,7 @@ def _batch(root: Path, number: int) -> dict[str, Any]:
         return {"pairs": len(rows), "images": images, "rows": rows}
     summary = root / "metrics" / "data" / "batches.csv"
     if summary.exists():
-        counts = read_csv(summary).set_index("batch")
+        counts = read_csv(summary, "batch", "pairs", "images").set_index("batch")
         if number in counts.index:
             return {name: int(counts.loc[number, name]) for name in ("pairs", "images")}
     return {}
@@ -204,10 +204,7 @@ def _chosen(facts: Facts) -> list[str]:
     path = facts.metrics / "history.csv"
     if not path.exists():
         return []
-    try:
-        best = best_version(read_csv(path))
-    except (ValueError, KeyError) as error:
-        raise DataError(f"{path} is damaged ({error}): run `dvc repro -s -f report`") from error
+    best = best_version(read_csv(path, "version", remedy="run `dvc repro -s -f report`"))
     if best is None:
         return []
     which = "this version" if best.version == facts.version else f"`{best.version}`"
@@ -238,10 +235,8 @@ def _scores_and_intervals(metrics: Path, version: str) -> dict[str, Any]:
     scores, path = read_scores(metrics, version), metrics / "intervals" / f"{version}.csv"
     if not path.exists():
         return scores
-    try:
-        ends = read_csv(path).set_index("metric")[["low", "high"]].dropna()
-    except (ValueError, KeyError) as error:
-        raise DataError(f"{path} is damaged ({error}): run its eval stage again") from error
+    table = read_csv(path, "metric", "low", "high", remedy="run its eval stage again")
+    ends = table.set_index("metric")[["low", "high"]].dropna()
     return {
         name: f"{value:.4g} ({ends.loc[name, 'low']:.4g} … {ends.loc[name, 'high']:.4g})"
         if name in ends.index and value is not None

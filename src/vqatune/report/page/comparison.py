@@ -132,7 +132,7 @@ def _read_intervals(folder: Path, versions: list[str]) -> dict[str, pd.DataFrame
         path = folder / f"{version}.csv"
         if not path.exists():
             raise DataError(f"{path} does not exist: run `dvc repro eval@{version}`")
-        tables[version] = read_csv(path)
+        tables[version] = read_csv(path, "metric", "value", "low", "high")
     return tables
 
 

@@ -81,6 +81,6 @@ def _reasons(images: set[str]) -> dict[str, str]:
     """Return why a model gave no pairs about some images, by image_id."""
     if not images or not _SET_ASIDE.exists():
         return {}
-    listed = read_csv(_SET_ASIDE).astype("str")
+    listed = read_csv(_SET_ASIDE, "image_id", "reason").astype("str")
     listed = listed[listed["image_id"].isin(images)]
     return dict(zip(listed["image_id"], listed["reason"], strict=True))

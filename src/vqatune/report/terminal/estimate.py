@@ -8,11 +8,12 @@ from vqatune.inspection.estimate import Estimate, Estimates
 from vqatune.inspection.pilot import Pilot
 from vqatune.params import GenerateParams
 from vqatune.report.pairs.pilot import pilot_dollars
+from vqatune.runtime.terminal import Terminal
 
 
 def show_estimates(estimates: Estimates, console: Console | None = None) -> None:
     """Print the missing requests with their tokens, dollars and hours, and what these come from."""
-    console = console or Console()
+    console = console or Terminal()
     first, each = estimates.by_provider[0], estimates.figures
     there = estimates.images - first.images
     console.print(
@@ -41,7 +42,7 @@ def show_estimates(estimates: Estimates, console: Console | None = None) -> None
 
 def show_pilot(pilot: Pilot, params: GenerateParams, console: Console | None = None) -> None:
     """Print what a pilot gave, and what its replies have cost."""
-    console = console or Console()
+    console = console or Terminal()
     report, summary = pilot.generated.report, pilot.generated.summary
     said = f"{report['images']:,} images: {report['kept']:,} of {report['pairs']:,} pairs are kept"
     if report["images_without_pairs"]:

@@ -9,11 +9,12 @@ from rich.table import Table
 from vqatune.inspection.generator_figures import Comparison, GeneratorFigures
 from vqatune.inspection.shares import Share
 from vqatune.report.terminal.reviews import interval
+from vqatune.runtime.terminal import Terminal
 
 
 def show_comparison(comparison: Comparison, console: Console | None = None) -> None:
     """Print two generators on the images that both have."""
-    console = console or Console()
+    console = console or Terminal()
     both = comparison.first, comparison.second
     table = Table(f"on the same {comparison.images:,} images", *(escape(each.name) for each in both))
     for column in table.columns[1:]:

@@ -14,6 +14,7 @@ from vqatune.evaluation.metrics import METRICS, ranked
 from vqatune.report.history import Best, best_version, in_chain
 from vqatune.report.terminal.tables import widest
 from vqatune.runtime.stage import timings
+from vqatune.runtime.terminal import Terminal
 from vqatune.tables import read_csv
 
 
@@ -26,8 +27,8 @@ def show_history(path: Path, console: Console | None = None) -> None:
     """
     if not path.exists():
         raise DataError(f"{path} does not exist: run `dvc repro`")
-    console = console or Console()
-    history = read_csv(path)
+    console = console or Terminal()
+    history = read_csv(path, "version")
     # The ranked ones first, so that of equal scores it shows the one that comes first in the table.
     scores = [name for name in dict.fromkeys([*ranked("in_table"), *METRICS]) if name in history.columns]
     groups = equal_metrics(history.set_index("version")[scores].T)
@@ -63,7 +64,7 @@ def show_timings(console: Console | None = None) -> None:
     table.add_column("peak MB", justify="right")
     for record in records:
         table.add_row(record["stage"], f"{record['seconds']:.1f}", f"{record['peak_mb']:,}")
-    (console or Console()).print(table)
+    (console or Terminal()).print(table)
 
 
 def _table(history: pd.DataFrame, best: Best | None, metrics: Sequence[str]) -> Table:

@@ -1,6 +1,5 @@
 """`vqatune pairs`: checks and distributions of the question-answer pairs, in the terminal."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -11,7 +10,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from vqatune.errors import DataError
-from vqatune.tables import read_csv
+from vqatune.runtime.terminal import Terminal
+from vqatune.tables import read_csv, read_json
 
 _FEW = 10
 """The number of answers and product types shown."""
@@ -22,9 +22,9 @@ def show_pairs(folder: Path = Path("metrics/data"), console: Console | None = No
 
     Raises DataError where the stage has not run.
     """
-    console = console or Console()
+    console = console or Terminal()
     try:
-        report = json.loads((folder / "generate.json").read_text("utf-8"))
+        report = read_json(folder / "generate.json")
         rates = read_csv(folder / "checks.csv")
     except FileNotFoundError as error:
         raise DataError(f"{error.filename} does not exist: run `dvc repro generate`") from error

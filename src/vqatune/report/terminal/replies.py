@@ -12,6 +12,7 @@ from rich.table import Table
 
 from vqatune.generation.replies.store import REPLIES, open_existing
 from vqatune.report.terminal.tables import widest
+from vqatune.runtime.terminal import Terminal
 
 _NAMES = ("provider", "model", "prompt")
 _ORDER = (*_NAMES, "settings", "replies", "images", "requests", "failures")
@@ -23,7 +24,7 @@ def show_replies(path: Path = REPLIES, console: Console | None = None) -> None:
 
     Settings are shown where only they distinguish two rows. Raises DataError where there is no store.
     """
-    console = console or Console()
+    console = console or Terminal()
     with open_existing(path) as store:
         totals = {about: (*counts, store.tallies(about)) for about, counts in store.totals().items()}
     known = {about: json.loads(about) for about in totals}

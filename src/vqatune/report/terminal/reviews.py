@@ -7,13 +7,14 @@ from rich.table import Table
 
 from vqatune.inspection.review_figures import ReviewFigures, review_figures
 from vqatune.inspection.shares import Share
+from vqatune.runtime.terminal import Terminal
 
 
 def show_review_figures(
     reviews: pd.DataFrame, dropped: dict[str, int] | None, console: Console | None = None
 ) -> None:
     """Print what reviews say; `dropped` is the number of pairs that each check drops, None where it is not known."""
-    console = console or Console()
+    console = console or Terminal()
     figures = review_figures(reviews, dropped)
     people = ", ".join(f"{name} {count:,}" for name, count in figures.reviewers.items())
     console.print(

@@ -11,6 +11,7 @@ from vqatune.errors import DataError
 from vqatune.evaluation.metrics import ranked
 from vqatune.params import BLIND
 from vqatune.report.terminal.tables import widest
+from vqatune.runtime.terminal import Terminal
 from vqatune.tables import read_csv
 
 _MIB = 2**20
@@ -23,8 +24,8 @@ def show_zoo(path: Path, console: Console | None = None) -> None:
     """
     if not path.exists():
         raise DataError(f"{path} does not exist: run `make zoo`, or `dvc repro zoo/dvc.yaml`")
-    console = console or Console()
-    table = read_csv(path)
+    console = console or Terminal()
+    table = read_csv(path, "model", "answers", "exact_match", "reason")
     answered = table[table["answers"] == "short"].set_index("model")
     whole = table[table["answers"] == "whole"].set_index("model")
     answered = answered.sort_values("exact_match", ascending=False, kind="stable")

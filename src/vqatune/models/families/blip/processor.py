@@ -12,6 +12,7 @@ from transformers.models.blip.image_processing_pil_blip import BlipImageProcesso
 from vqatune.errors import ModelError
 from vqatune.loading.ragged import Ragged
 from vqatune.models.checkpoint import load_weights
+from vqatune.models.families.processors import loading_processor
 from vqatune.models.families.prompts import token_ids
 
 
@@ -30,13 +31,10 @@ def load_processor(source: str | Path, **hub: Any) -> BlipProcessor:
 
     Images are preprocessed by Pillow, so that pixel values are the same on every machine.
     """
-    try:
+    with loading_processor(source, "a BLIP processor", **hub):
         tokenizer = BertTokenizer.from_pretrained(source, **hub)
         images = BlipImageProcessorPil.from_pretrained(source, **hub)
-    except (OSError, ValueError) as error:
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise ModelError(f"{source} cannot be loaded as a BLIP processor: {reason}") from error
-    return BlipProcessor(images, tokenizer)
+        return BlipProcessor(images, tokenizer)
 
 
 def save_processor(

@@ -18,10 +18,11 @@ from transformers.models.blip.image_processing_pil_blip import BlipImageProcesso
 
 from vqatune.errors import ModelError
 from vqatune.loading.ragged import Ragged
-from vqatune.models.checkpoint import load_weights
+from vqatune.models.checkpoint import load_weights, model_errors
 from vqatune.models.families.image_prefix import check_image_tokens, pictures_with_prefixes
-from vqatune.models.families.processors import processor_errors, write_processor
+from vqatune.models.families.processors import loading_processor, write_processor
 from vqatune.models.families.prompts import EncoderPrompt, Prompt
+from vqatune.models.folder_files.folder import check_model_files
 
 PROMPT = Prompt(frame="{}", words="Question: {} Short answer:", cut="</s>", end="Ċ")
 """As BLIP-2 was evaluated on VQA data sets. OPT's tokenizer begins every text with </s>; an answer ends with a line
@@ -64,7 +65,8 @@ def load_model(
 
     Raises ModelError as `checkpoint.load_weights` and `load_processor`, or where its language model is neither OPT nor T5.
     """
-    with processor_errors(source, "a BLIP-2"):
+    with model_errors(f"{source} cannot be loaded as a BLIP-2"):
+        check_model_files(source, **hub)
         config = AutoConfig.from_pretrained(source, trust_remote_code=False, **hub)
     name = config.text_config.model_type
     if not config.use_decoder_only_language_model and name != "t5":
@@ -84,7 +86,7 @@ def load_processor(source: str | Path, **hub: Any) -> Blip2Processor:
 
     Raises ModelError where it is incomplete.
     """
-    with processor_errors(source, "a BLIP-2 processor"):
+    with loading_processor(source, "a BLIP-2 processor", **hub):
         tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False, **hub)
         images = BlipImageProcessorPil.from_pretrained(source, **hub)
         settings, _ = Blip2Processor.get_processor_dict(source, **hub)

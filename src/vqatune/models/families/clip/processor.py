@@ -11,7 +11,7 @@ from transformers.models.clip.image_processing_pil_clip import CLIPImageProcesso
 from vqatune.loading.ragged import Ragged
 from vqatune.models.checkpoint import load_weights
 from vqatune.models.families.dual_encoder import check_shapes
-from vqatune.models.families.processors import processor_errors, write_processor
+from vqatune.models.families.processors import loading_processor, write_processor
 
 
 def load_model(
@@ -26,8 +26,8 @@ def load_model(
 
 def load_processor(source: str | Path, **hub: Any) -> CLIPProcessor:
     """Load the processor of a folder or hub name; images are preprocessed by Pillow. Raises ModelError."""
-    with processor_errors(source, "a CLIP processor"):
-        tokenizer = AutoTokenizer.from_pretrained(source, **hub)
+    with loading_processor(source, "a CLIP processor", **hub):
+        tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False, **hub)
         return CLIPProcessor(CLIPImageProcessorPil.from_pretrained(source, **hub), tokenizer)
 
 

@@ -11,7 +11,7 @@ from transformers.models.idefics3.image_processing_pil_idefics3 import Idefics3I
 from vqatune.loading.ragged import Ragged
 from vqatune.models.checkpoint import load_weights
 from vqatune.models.families.image_prefix import check_image_tokens, pictures_with_prefixes
-from vqatune.models.families.processors import processor_errors, write_processor
+from vqatune.models.families.processors import loading_processor, write_processor
 from vqatune.models.families.prompts import Prompt
 
 PROMPT = Prompt(
@@ -43,7 +43,7 @@ def load_processor(source: str | Path, **hub: Any) -> Idefics3Processor:
 
     Raises ModelError where it is incomplete.
     """
-    with processor_errors(source, "an Idefics3 processor"):
+    with loading_processor(source, "an Idefics3 processor", **hub):
         tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False, **hub)
         images = Idefics3ImageProcessorPil.from_pretrained(source, **hub)
         settings, _ = Idefics3Processor.get_processor_dict(source, **hub)

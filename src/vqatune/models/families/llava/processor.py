@@ -11,7 +11,7 @@ from transformers.models.clip.image_processing_pil_clip import CLIPImageProcesso
 from vqatune.loading.ragged import Ragged
 from vqatune.models.checkpoint import load_weights
 from vqatune.models.families.image_prefix import check_image_tokens, pictures_with_prefixes
-from vqatune.models.families.processors import processor_errors, write_processor
+from vqatune.models.families.processors import loading_processor, write_processor
 from vqatune.models.families.prompts import Prompt
 
 PROMPT = Prompt(
@@ -42,7 +42,7 @@ def load_processor(source: str | Path, **hub: Any) -> LlavaProcessor:
 
     Raises ModelError where it is incomplete, or does not say how many tokens an image is.
     """
-    with processor_errors(source, "a LLaVA processor"):
+    with loading_processor(source, "a LLaVA processor", **hub):
         tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False, **hub)
         images = CLIPImageProcessorPil.from_pretrained(source, **hub)
         settings, _ = LlavaProcessor.get_processor_dict(source, **hub)

@@ -1,6 +1,5 @@
 """Checkpoints and processor of Qwen2.5-VL and Qwen2-VL: pictures as patches with their prefix, and the prompt."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,10 +19,12 @@ from transformers.utils import cached_file
 
 from vqatune.errors import ImageError
 from vqatune.loading.ragged import Ragged
-from vqatune.models.checkpoint import load_weights
+from vqatune.models.checkpoint import load_weights, model_errors
 from vqatune.models.families.image_prefix import check_image_tokens, pictures_with_prefixes
-from vqatune.models.families.processors import processor_errors
+from vqatune.models.families.processors import loading_processor
 from vqatune.models.families.prompts import Prompt
+from vqatune.models.folder_files.folder import check_model_files
+from vqatune.models.folder_files.json_files import read_object
 from vqatune.tables import write_json
 
 PROMPT = Prompt(
@@ -37,6 +38,8 @@ PROMPT = Prompt(
 )
 """The chat template of both, with the instruction of LLaVA-1.5's evaluation."""
 CLASSES = {"qwen2_5_vl": Qwen2_5_VLForConditionalGeneration, "qwen2_vl": Qwen2VLForConditionalGeneration}
+MOST_PIXELS = 2**24
+"""Of an image, by which this family counts its size; published processors allow 12.8 million."""
 _VIDEOS = "video_preprocessor_config.json"
 
 
@@ -61,7 +64,8 @@ def load_model(
 
     Raises ModelError as `checkpoint.load_weights` and `load_processor`.
     """
-    with processor_errors(source, "a Qwen-VL"):
+    with model_errors(f"{source} cannot be loaded as a Qwen-VL"):
+        check_model_files(source, **hub)
         config = AutoConfig.from_pretrained(source, trust_remote_code=False, **hub)
     model = load_weights(CLASSES[config.model_type], source, dtype, quantization, **hub)
     PROMPT.tell_model(model, load_processor(source, **hub).tokenizer)
@@ -73,7 +77,7 @@ def load_processor(source: str | Path, **hub: Any) -> QwenProcessor:
 
     Raises ModelError where it is incomplete.
     """
-    with processor_errors(source, "a Qwen-VL processor"):
+    with loading_processor(source, "a Qwen-VL processor", MOST_PIXELS, **hub):
         tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False, **hub)
         images = Qwen2VLImageProcessorPil.from_pretrained(source, **hub)
         settings: dict[str, Any] = {}
@@ -145,4 +149,4 @@ def _positions(tokens: int, start: int, rows: int, columns: int) -> Tensor:
 def _read_json(source: str | Path, name: str, **hub: Any) -> dict[str, Any] | None:
     """Return what a file of a folder or hub checkpoint says; None where there is no such file."""
     path = cached_file(source, name, _raise_exceptions_for_missing_entries=False, **hub)
-    return None if path is None else json.loads(Path(path).read_text(encoding="utf-8"))
+    return None if path is None else read_object(Path(path))

@@ -11,7 +11,7 @@ from transformers.models.siglip.image_processing_pil_siglip import SiglipImagePr
 from vqatune.errors import ModelError
 from vqatune.loading.ragged import Ragged
 from vqatune.models.checkpoint import load_weights
-from vqatune.models.families.processors import processor_errors, write_processor
+from vqatune.models.families.processors import loading_processor, write_processor
 
 
 def load_model(
@@ -33,9 +33,9 @@ def load_processor(source: str | Path, **hub: Any) -> SiglipProcessor:
 
     Raises ModelError where it is incomplete, or its tokenizer needs a package that is not installed.
     """
-    with processor_errors(source, "a SigLIP processor"):
+    with loading_processor(source, "a SigLIP processor", **hub):
         try:
-            tokenizer = AutoTokenizer.from_pretrained(source, **hub)
+            tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False, **hub)
         except ImportError as error:
             raise ModelError(
                 f"{source} has a SentencePiece tokenizer: pip install sentencepiece protobuf"

@@ -1,6 +1,5 @@
 """ViLT's checkpoints and processor: pictures as patches, and answers as labels of the model's list."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +19,8 @@ from transformers.models.vilt.image_processing_pil_vilt import ViltImageProcesso
 from vqatune.errors import DataError, ImageError, ModelError
 from vqatune.loading.ragged import Ragged
 from vqatune.models.checkpoint import load_weights
-from vqatune.models.families.processors import processor_errors, write_processor
+from vqatune.models.families.processors import loading_processor, write_processor
+from vqatune.models.folder_files.json_files import read_json
 from vqatune.tables import write_json
 
 START = 0
@@ -50,11 +50,13 @@ def load_model(
 
 def load_processor(source: str | Path, **hub: Any) -> LabelProcessor:
     """Load the processor and the labels of a folder or hub name; images are preprocessed by Pillow. Raises ModelError."""
-    with processor_errors(source, "a ViLT processor"):
-        tokenizer = AutoTokenizer.from_pretrained(source, **hub)
+    with loading_processor(source, "a ViLT processor", **hub):
+        tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False, **hub)
         images = ViltImageProcessorPil.from_pretrained(source, **hub)
         if Path(source).is_dir() and not (Path(source) / "config.json").exists():
-            labels = json.loads((Path(source) / LABELS).read_text(encoding="utf-8"))
+            labels = read_json(Path(source) / LABELS)
+            if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
+                raise ValueError(f"{LABELS} is no list of labels")
         else:
             config, _ = PretrainedConfig.get_config_dict(source, **hub)
             names = {int(number): str(label) for number, label in config["id2label"].items()}

@@ -1,117 +1,12 @@
-"""Data: closed lists of visible attributes, and nouns for product types.
+"""Data: what ABO's product types tell of a product, whatever the language of its listing: its noun, and its use and size.
 
-A feature's list maps words of the catalogue to a plain word for the attribute; an empty meaning makes a phrase
-ambiguous.
+Nouns are English here; `languages/` has their names in other languages.
 """
-
-PHRASES = {
-    "rose gold": "mixed",
-    "white gold": "silver",
-    "yellow gold": "gold",
-    "oil-rubbed": "",
-    "oil rubbed": "",
-}
-"""Replacements in a text, made before its words are looked up."""
-
-
-def _lexicon(**words: str) -> dict[str, str]:
-    """Turn meaning='word word' into word → meaning, each meaning being a word for itself."""
-    lexicon = {meaning: meaning for meaning in words}
-    lexicon.update({word: meaning for meaning, text in words.items() for word in text.split()})
-    return lexicon
 
 
 def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
-
-WORDS: dict[str, dict[str, str]] = {
-    "color": {
-        **dict.fromkeys(("mixed", "multi", "multicolor", "multicolour", "multicolored", "assorted"), ""),
-        **_lexicon(
-            red="maroon burgundy crimson scarlet",
-            orange="",
-            yellow="mustard",
-            green="olive emerald lime mint",
-            blue="navy indigo cobalt",
-            purple="violet lavender lilac plum",
-            pink="fuchsia magenta rose",
-            brown="chocolate espresso walnut chestnut cognac mocha",
-            black="",
-            grey="gray charcoal graphite",
-            white="",
-            beige="cream",
-            tan="camel",
-            silver="chrome nickel stainless platinum",
-            gold="brass golden",
-            bronze="",
-            copper="",
-            turquoise="aqua",
-            teal="",
-            clear="transparent",
-        ),
-    },
-    "pattern": _lexicon(
-        solid="plain",
-        striped="stripe stripes pinstripe",
-        dotted="dot dots polka spotted",
-        checkered="checked check checks gingham",
-        plaid="tartan",
-        floral="flower flowers",
-        geometric="",
-        paisley="",
-        chevron="",
-        camouflage="camo",
-        herringbone="",
-        abstract="",
-    ),
-    "shape": _lexicon(
-        round="circular circle sphere spherical",
-        rectangular="rectangle oblong",
-        square="",
-        oval="elliptical",
-        triangular="triangle",
-        cylindrical="cylinder",
-        hexagonal="hexagon",
-        heart="",
-        star="",
-        conical="cone",
-        curved="",
-    ),
-    "material": _lexicon(
-        wood="wooden hardwood oak walnut pine teak birch beech acacia mdf plywood sheesham rubberwood",
-        metal="steel iron aluminum aluminium brass zinc copper alloy stainless chrome nickel silver gold",
-        leather="",
-        suede="",
-        glass="",
-        plastic="polypropylene polycarbonate abs acrylic pvc polystyrene thermoplastic",
-        rubber="latex",
-        silicone="",
-        fabric="cotton polyester linen wool nylon velvet canvas felt microfiber textile cloth viscose denim",
-        ceramic="porcelain stoneware earthenware terracotta",
-        paper="cardboard paperboard",
-        stone="marble granite",
-        wicker="rattan",
-        bamboo="",
-    ),
-    "style": _lexicon(
-        classic="",
-        modern="",
-        traditional="",
-        contemporary="",
-        rustic="farmhouse",
-        industrial="",
-        vintage="retro",
-        casual="",
-        formal="",
-        sporty="",
-        minimalist="",
-    ),
-    "finish": _lexicon(
-        glossy="gloss", matte="matt", polished="", brushed="", satin="", painted="", lacquered="", antique=""
-    ),
-}
-"""Feature → word of the catalogue → the word for what is seen."""
 
 COLOR_UNSEEN = frozenset(
     ("LIGHT_BULB", "VEHICLE_LIGHT_BULB", "LIGHT_SOURCE", "STRING_LIGHT", "LIP_COLOR", "HAIR_COLORING_AGENT")

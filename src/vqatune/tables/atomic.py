@@ -1,0 +1,127 @@
+"""Writing files and folders beside their place, which they take when they are whole.
+
+They are written in a hidden folder that is locked as long as its process lives. One that a killed process left behind is
+removed by the next process that writes the same file or folder.
+"""
+
+import ctypes
+import os
+import secrets
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from glob import escape
+from pathlib import Path
+
+try:
+    import fcntl
+except ImportError:
+    # Windows, where what a killed process left behind stays.
+    fcntl = None  # type: ignore[assignment]
+
+_AT_FDCWD = -100
+_EXCHANGE = 2
+"""Linux's RENAME_EXCHANGE and macOS's RENAME_SWAP."""
+
+
+@contextmanager
+def replacing(path: Path | str) -> Iterator[Path]:
+    """Give a temporary path that takes the place of `path` when the block ends well, and is gone if not."""
+    path = Path(path)
+    with _hidden_folder(path) as hidden:
+        unfinished = hidden / path.name
+        unfinished.touch()
+        mode = unfinished.stat().st_mode
+        yield unfinished
+        # Some libraries write a new file, which only its owner can read.
+        unfinished.chmod(mode)
+        unfinished.replace(path)
+
+
+@contextmanager
+def replacing_folder(path: Path | str) -> Iterator[Path]:
+    """Give a temporary folder that takes the place of `path` when the block ends well, and is gone if not.
+
+    Where the file system can exchange two folders, as Linux's and macOS's usual ones, `path` is there at any moment.
+    """
+    path = Path(path)
+    with _hidden_folder(path) as hidden:
+        unfinished = hidden / path.name
+        unfinished.mkdir()
+        mode = unfinished.stat().st_mode
+        yield unfinished
+        for written in unfinished.rglob("*"):
+            # safetensors leaves files that only their owner can read.
+            written.chmod(mode if written.is_dir() else mode & 0o666)
+        if not path.exists():
+            unfinished.rename(path)
+        elif not _exchange(unfinished, path):
+            path.rename(hidden / "replaced")
+            unfinished.rename(path)
+
+
+@contextmanager
+def _hidden_folder(path: Path) -> Iterator[Path]:
+    """Give a new folder beside `path`, locked, and remove it at the end."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _remove_leftovers(path)
+    hidden, descriptor = _make_folder(path)
+    try:
+        yield hidden
+    except OSError as error:
+        # A write's error names no file, and the hidden one says nothing to a user.
+        if error.filename is None or Path(os.fsdecode(error.filename)).is_relative_to(hidden):
+            error.filename = str(path)
+        raise
+    finally:
+        shutil.rmtree(hidden, ignore_errors=True)
+        if descriptor is not None:
+            os.close(descriptor)
+
+
+def _make_folder(path: Path) -> tuple[Path, int | None]:
+    while True:
+        hidden = path.parent / f".{path.name}.{secrets.token_hex(4)}"
+        hidden.mkdir()
+        if fcntl is None:
+            return hidden, None
+        with suppress(FileNotFoundError):
+            descriptor = os.open(hidden, os.O_RDONLY)
+            _lock(descriptor)
+            # Before it was locked, another process may have taken it for a leftover.
+            if hidden.exists():
+                return hidden, descriptor
+            os.close(descriptor)
+
+
+def _remove_leftovers(path: Path) -> None:
+    """Remove the folders that killed processes left behind of `path`."""
+    if fcntl is None:
+        return
+    for leftover in path.parent.glob(f".{escape(path.name)}.{'[0-9a-f]' * 8}"):
+        with suppress(OSError):
+            descriptor = os.open(leftover, os.O_RDONLY)
+            if _lock(descriptor):
+                shutil.rmtree(leftover, ignore_errors=True)
+            os.close(descriptor)
+
+
+def _lock(descriptor: int) -> bool:
+    """Lock a folder until its descriptor is closed; False where another process has, or where folders have no locks."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def _exchange(one: Path, other: Path) -> bool:
+    """Let two folders change places at once; False where the system cannot."""
+    library = ctypes.CDLL(None)
+    paths = os.fsencode(one), os.fsencode(other)
+    if sys.platform == "linux" and hasattr(library, "renameat2"):
+        return library.renameat2(_AT_FDCWD, paths[0], _AT_FDCWD, paths[1], _EXCHANGE) == 0
+    if sys.platform == "darwin" and hasattr(library, "renamex_np"):
+        return library.renamex_np(*paths, _EXCHANGE) == 0
+    return False
