@@ -39,7 +39,7 @@ def _assert_same(adapter: dict[str, Tensor], other: dict[str, Tensor]) -> None:
         assert torch.equal(weight, other[name]), name
 
 
-@pytest.mark.parametrize("variant", ["lora", "rslora", "dora"])
+@pytest.mark.parametrize("variant", ["lora", "dora"])
 def test_a_new_adapter_has_the_values_that_it_has_on_the_same_weights_in_float32(variant, base, lora_with):
     params = lora_with(variant=variant)
     drawn = []
@@ -57,7 +57,7 @@ def test_drawing_leaves_the_base_as_it_is(base, lora_with):
         assert weight.dtype == same.dtype != torch.float32 and torch.equal(weight, same), name
 
 
-@pytest.mark.parametrize("variant", ["lora", "rslora", "dora", "pissa"])
+@pytest.mark.parametrize("variant", ["lora", "dora", "pissa"])
 def test_a_saved_adapter_is_loaded_bit_for_bit_onto_weights_of_16_bits(variant, base, lora_with, tmp_path):
     params = lora_with(variant=variant)
     tuned = _tuned(load_model(base), params)
@@ -72,7 +72,7 @@ def test_a_saved_adapter_is_loaded_bit_for_bit_onto_weights_of_16_bits(variant, 
         _assert_same(*(load_file(tmp_path / folder / "adapter_model.safetensors") for folder in (name, "v1")))
 
 
-@pytest.fixture(params=["lora", "dora", "pissa"])
+@pytest.fixture(params=["dora", "pissa"])
 def adapter(request, tiny_base, lora_with, tmp_path):
     """The folder of an adapter that changes what the base says."""
     lora.save_adapter(_tuned(load_model(tiny_base), lora_with(variant=request.param)), tmp_path / "v1")

@@ -1,8 +1,5 @@
 import json
-import os
 import shutil
-import subprocess
-import sys
 from typing import get_args
 
 import pytest
@@ -10,6 +7,7 @@ import torch
 from peft import PeftModel
 from safetensors.torch import load_file, save_file
 from transformers import BlipForQuestionAnswering
+from warm import RUN, Warm
 
 from vqatune.errors import ModelError, ParameterError
 from vqatune.models import lora
@@ -47,17 +45,17 @@ def test_the_head_that_shares_the_word_embeddings_is_never_tuned(tiny_base, tiny
 
 
 @pytest.mark.slow
-def test_the_configuration_is_written_in_the_same_order_by_every_process(adapter, tiny_base, tmp_path):
-    script = (
+def test_the_configuration_is_written_in_the_same_order_by_every_process(
+    adapter, tiny_base, tmp_path, warm_server
+):
+    script = tmp_path / "save.py"
+    script.write_text(
         "import sys; from pathlib import Path; from vqatune.models import lora;"
         "from vqatune.models.families.blip import load_model;"
         "lora.save_adapter(lora.load_adapter(load_model(sys.argv[1]), Path(sys.argv[2])), Path(sys.argv[3]))"
     )
-    subprocess.run(
-        [sys.executable, "-c", script, tiny_base, adapter, tmp_path / "other"],
-        env=os.environ | {"PYTHONHASHSEED": "1"},
-        check=True,
-    )
+    command = [*RUN, str(script), str(tiny_base), str(adapter), str(tmp_path / "other")]
+    assert Warm(warm_server, command).wait(120) == 0
     lora.save_adapter(lora.load_adapter(load_model(tiny_base), adapter), tmp_path / "own")
     for name in ("adapter_config.json", "adapter_model.safetensors"):
         assert (tmp_path / "own" / name).read_bytes() == (tmp_path / "other" / name).read_bytes()

@@ -36,10 +36,10 @@ def _clustered(generator, images: int, questions: int) -> tuple[np.ndarray, np.n
 def test_the_interval_holds_the_true_mean_nineteen_times_in_twenty():
     generator = np.random.default_rng(5)
     by_image, by_question = [], []
-    for number in range(120):
+    for number in range(200):
         images, right = _clustered(generator, 60, 6)
         for found, clusters in ((by_image, images), (by_question, np.arange(len(right)))):
-            low, high = _interval(clusters, right, resamples=200, seed=number)
+            low, high = _interval(clusters, right, resamples=300, seed=number)
             found.append(low <= 0.6 <= high)
     assert 0.91 <= np.mean(by_image) <= 0.98
     # As if an image's questions were independent, which they are not.

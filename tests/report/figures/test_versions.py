@@ -9,7 +9,7 @@ import pytest
 import vl_convert
 
 from vqatune.errors import DataError
-from vqatune.report.figures.figure import Figure
+from vqatune.report.figures.figure import Figure, Section
 from vqatune.report.figures.loss import POINTS, loss_figure
 from vqatune.report.figures.scores import score_figures
 from vqatune.report.figures.slices import slice_figures
@@ -18,8 +18,13 @@ from vqatune.tables import read_csv, write_csv
 
 
 @pytest.fixture(scope="module")
-def figures(small_run):
-    return shown(small_run.root, small_run.versions)
+def sections(small_run) -> list[Section]:
+    return version_sections(small_run.root, small_run.versions)
+
+
+@pytest.fixture(scope="module")
+def figures(sections):
+    return by_name(figure for section in sections for figure in section.figures)
 
 
 @pytest.fixture
@@ -28,10 +33,6 @@ def run(small_run, tmp_path):
     for name in ("metrics", "models"):
         shutil.copytree(small_run.root / name, tmp_path / name)
     return tmp_path
-
-
-def shown(root: Path, versions: list[str]) -> dict:
-    return by_name(figure for section in version_sections(root, versions) for figure in section.figures)
 
 
 def by_name(figures: Iterable[Figure]) -> dict[str, Figure]:
@@ -103,7 +104,7 @@ def test_the_alternative_text_has_the_first_and_the_last_score(small_run, figure
     assert f"exact_match goes from {first:.3f} (base) to {last:.3f} (v2)" in figures["lexical_scores"].alt
 
 
-def test_the_blind_guess_is_a_dashed_line_across_and_no_point_of_the_chain(small_run, figures):
+def test_the_blind_guess_is_a_dashed_line_across_and_no_point_of_the_chain(small_run, sections, figures):
     blind = json.loads((small_run.root / "metrics/blind.json").read_text())
     view = figures["lexical_scores"].views["All"]
     across, line = view["layer"][1]["layer"][1:]
@@ -118,7 +119,7 @@ def test_the_blind_guess_is_a_dashed_line_across_and_no_point_of_the_chain(small
     # It has no grounding, which is no news.
     assert list(figures["image_scores"].table["version"]) == small_run.versions[1:]
     assert "absent" not in figures["image_scores"].note
-    assert "is the blind guess" in version_sections(small_run.root, small_run.versions)[0].text
+    assert "is the blind guess" in sections[0].text
 
 
 def test_a_metric_that_is_absent_is_named_with_the_reason(run, small_run):
@@ -274,7 +275,8 @@ def test_small_product_types_are_one_row_weighted_by_their_pairs(run, small_run)
 
 
 def test_a_single_tuned_version_is_enough(small_run):
-    figures = shown(small_run.root, ["base", "v1"])
+    sections = version_sections(small_run.root, ["base", "v1"])
+    figures = by_name(figure for section in sections for figure in section.figures)
     columns = figures["difficulty_scores"].views["All"]["layer"][-1]["data"]["values"]
     assert [(row["number"], row["version"]) for row in columns] == [(0, "base"), (1, "v1")]
     assert "of 1 version." in figures["loss"].alt
