@@ -25,7 +25,9 @@ class ImageReader:
     def __init__(self, places: pd.DataFrame) -> None:
         """Take a table with a row per image: image_id, archive, offset, length."""
         columns = ["archive", "offset", "length"]
-        self._places = dict(zip(places["image_id"], places[columns].itertuples(index=False, name=None), strict=True))
+        self._places = dict(
+            zip(places["image_id"], places[columns].itertuples(index=False, name=None), strict=True)
+        )
 
     def content(self, image_id: str) -> bytes:
         """Return the image's bytes, as they are in the archive.

@@ -122,9 +122,9 @@ def make_corpus(files: Path, target: Path) -> bool:
         shutil.copytree(files, unfinished, dirs_exist_ok=True)
         if not (files / "lexnames").is_file():
             (unfinished / "lexnames").write_text(lexnames(), encoding="ascii")
-    for folder in (target, corpus.parent, corpus):
-        # NLTK takes nothing from a folder that others may write to.
-        folder.chmod(folder.stat().st_mode & ~0o022)
+    for path in (target, corpus.parent, corpus, *corpus.iterdir()):
+        # NLTK takes nothing that others may write to.
+        path.chmod(path.stat().st_mode & ~0o022)
     return True
 
 

@@ -1,0 +1,90 @@
+"""Every stage and command that writes, where files may not grow: one line, nothing half-written, nothing left behind."""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import limited
+import pandas as pd
+import pytest
+from PIL import Image
+from warm import RUN, VQATUNE
+
+LIMITED = [*RUN, limited.__file__, "300"]
+STAGES = [
+    *["raw", "extract", "filter", "sample", "generate", "split", "batch", "base", "train@v2", "blind"],
+    *["predict@base", "predict@v2", "eval@blind", "eval@v2", "report"],
+]
+COMMANDS = {
+    "report": "report --out page.html",
+    "pairs": "pairs --page --no-open --out pairs.html",
+    "export": "export v2 --merged merged",
+    "export-qa": "export-qa --format parquet pairs.parquet",
+    "publish": "publish v2 --repo someone/something --folder published",
+    "answer": "answer questions.csv --images pictures --version v2 --out answers.csv",
+    "profile": "profile abo",
+}
+NO_FAILURE = {
+    "score": "score data/predictions/v2.parquet --references data/test.parquet --on qa_id",
+    "compare": "compare v1 v2",
+}
+"""Commands that keep scores, and do without where they cannot."""
+
+
+@pytest.fixture(scope="module")
+def run_limited(finished, tmp_path_factory):
+    """Run a command in a copy of the finished run, of which nothing may change; return its last line."""
+    root = tmp_path_factory.mktemp("limited") / "vqatune"
+    shutil.copytree(finished.root, root, symlinks=True)
+    pd.DataFrame({"image": ["a.png"] * 9, "question": "what color is it?"}).to_csv(
+        root / "questions.csv", index=False
+    )
+    (root / "pictures").mkdir()
+    Image.new("RGB", (32, 32), "red").save(root / "pictures/a.png")
+    shutil.rmtree(root / ".work/scores")
+    before = state(root)
+
+    def run(*command: str, fails: bool = True) -> str:
+        # Pipes, as what is said into a file may not grow either.
+        done = subprocess.run(
+            [*LIMITED, *command],
+            cwd=root,
+            env=finished.environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert (done.returncode != 0) == fails and "Traceback" not in done.stderr, done.stderr
+        assert state(root) == before
+        return (done.stderr.splitlines() or [""])[-1]
+
+    return run
+
+
+def state(root: Path) -> dict[str, bytes]:
+    """Return path → content of everything but work in progress and what git and DVC keep."""
+    kept = {".git", ".dvc", ".work", "__pycache__"}
+    paths = [path for path in root.rglob("*") if path.is_file() and not kept & set(path.parts)]
+    return {str(path.relative_to(root)): path.read_bytes() for path in paths}
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_a_stage_whose_files_may_not_grow(run_limited, finished, name):
+    said = run_limited(*finished.stages()[name]["cmd"].removeprefix("python ").split())
+    assert re.fullmatch(
+        rf"error in {name}: .*(may be here: raise `ulimit -f`|see whether it is damaged).*", said
+    )
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_command_whose_files_may_not_grow(run_limited, name):
+    said = run_limited(VQATUNE[-1], *COMMANDS[name].split())
+    assert re.fullmatch(r"error: .*(may be here: raise `ulimit -f`|cannot be (kept|written)).*", said)
+
+
+@pytest.mark.parametrize("name", NO_FAILURE)
+def test_a_command_that_only_keeps_scores_goes_on_without(run_limited, name):
+    said = run_limited(VQATUNE[-1], *NO_FAILURE[name].split(), fails=False)
+    assert "what is computed now is computed again the next time" in said
