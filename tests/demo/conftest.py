@@ -7,22 +7,25 @@ import shutil
 import signal
 import struct
 import subprocess
-import sys
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
 import pytest
+from warm import RUN, Warm
 
 # What the server connects to goes to a file; the machine itself is no call.
 WATCHED = """
-import sys
+import sys, tempfile
 def watch(event, arguments):
     if event == "socket.connect" and arguments[1][0] not in ("127.0.0.1", "::1"):
         open(sys.argv[1], "a").write(f"connect {arguments[1]}\\n")
     if event == "socket.getaddrinfo" and arguments[0] not in (None, "127.0.0.1", "localhost"):
         open(sys.argv[1], "a").write(f"look up {arguments[0]}\\n")
 sys.addaudithook(watch)
+# The warm process has looked for it already.
+tempfile.tempdir = None
 from vqatune.cli import main
 main(["demo", "--port", "0"])
 """
@@ -63,25 +66,27 @@ class Server:
     """The page's server, in a process of its own."""
 
     address: str
-    process: subprocess.Popen
+    worker: psutil.Process
     said: Path
     """What it has said on standard error."""
 
     @property
     def most_memory(self) -> int:
         """The most megabytes that it has taken so far."""
-        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        status = Path(f"/proc/{self.worker.pid}/status").read_text()
         return int(re.search(r"VmHWM:\s+(\d+)", status)[1]) // 1024
 
 
 @pytest.fixture(scope="session")
-def server(demo_root, tmp_path_factory):
+def server(demo_root, tmp_path_factory, warm_server):
     # Looked for and not imported, which takes a second or two.
     if importlib.util.find_spec("gradio") is None:
         pytest.skip("gradio is not installed: pip install -e '.[demo]'")
     temporary = tmp_path_factory.mktemp("server")
-    process = subprocess.Popen(
-        [sys.executable, "-c", WATCHED, str(temporary / "calls")],
+    (temporary / "watched.py").write_text(WATCHED)
+    process = Warm(
+        warm_server,
+        [*RUN, str(temporary / "watched.py"), str(temporary / "calls")],
         cwd=demo_root,
         env=os.environ | {"OMP_NUM_THREADS": "1", "TMPDIR": str(temporary)},
         stdout=subprocess.PIPE,
@@ -91,7 +96,8 @@ def server(demo_root, tmp_path_factory):
     try:
         line = process.stdout.readline()
         assert line, (temporary / "said").read_text()
-        yield Server(line.split()[0], process, temporary / "said")
+        [worker] = process.workers()
+        yield Server(line.split()[0], worker, temporary / "said")
     finally:
         process.send_signal(signal.SIGTERM)
         status = process.wait(120)

@@ -4,19 +4,17 @@ import importlib.util
 import os
 import signal
 import subprocess
-import sys
 
 import pandas as pd
 import pytest
 from reviewed_pairs import write_pairs
+from warm import VQATUNE, Warm
 
 from vqatune.generation.checks.reviews import read_reviews
 from vqatune.inspection.drawn_pairs import pairs_to_review
 
 expect = pytest.importorskip("playwright.sync_api", reason="playwright is not installed").expect
-COMMAND = (
-    "from vqatune.cli import main; main(['review', '--port', '0', '--pairs', '8', '--reviewer', 'anna'])"
-)
+COMMAND = [*VQATUNE, "review", "--port", "0", "--pairs", "8", "--reviewer", "anna"]
 
 
 @pytest.fixture(scope="module")
@@ -32,11 +30,12 @@ def drawn(root) -> pd.DataFrame:
 
 
 @pytest.fixture(scope="module")
-def address(root):
+def address(root, warm_server):
     if importlib.util.find_spec("gradio") is None:
         pytest.skip("gradio is not installed: pip install -e '.[demo]'")
-    process = subprocess.Popen(
-        [sys.executable, "-c", COMMAND],
+    process = Warm(
+        warm_server,
+        COMMAND,
         cwd=root,
         stdout=subprocess.PIPE,
         text=True,

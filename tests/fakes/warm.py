@@ -74,9 +74,16 @@ class Warm(subprocess.Popen):
         """Send a signal to the process that does the work; SIGTERM to the script, which passes it on."""
         if number == signal.SIGTERM:
             super().send_signal(number)
-            return
-        for process in self._server.processes() - self._others:
-            process.send_signal(number)
+        elif self.poll() is None:
+            for process in self.workers():
+                process.send_signal(number)
+
+    def workers(self) -> set[psutil.Process]:
+        """Return the process that does the work, once it has begun and until it ends.
+
+        One that was started later, and runs too, is taken for it.
+        """
+        return self._server.processes() - self._others
 
 
 if __name__ == "__main__":
