@@ -73,14 +73,16 @@ def test_ids_in_other_words_are_those_of_the_stock_tokenizer_for_the_whole_text(
 @pytest.mark.parametrize("kind", [*RANKERS, "blip"])
 def test_a_family_without_words_reads_the_question_in_them(kind):
     model, encoder = _tiny(kind)
-    asked = in_words(model, encoder, f"\n{PROMPT} ")
-    texts = [PROMPT.format(question=question) for question in QUESTIONS]
+    # A tiny SigLIP reads no more than 16 tokens of a question.
+    prompt = "Say: {question}" if kind == "siglip" else PROMPT
+    asked = in_words(model, encoder, f"\n{prompt} ")
+    texts = [prompt.format(question=question) for question in QUESTIONS]
     assert _ids(asked) == [encoder.questions(texts), encoder.answers(ANSWERS)]
     if kind in ("clip", "siglip"):
         whole = [f"{text} {answer}" for text, answer in zip(texts, ANSWERS, strict=True)]
         each = zip(*_ids(asked), strict=True)
         assert [[*ids, *answer] for ids, answer in each] == encoder.processor.tokenizer(whole).input_ids
-        assert _ids(in_words(model, encoder, PROMPT + " {answer}")) == _ids(asked)
+        assert _ids(in_words(model, encoder, prompt + " {answer}")) == _ids(asked)
 
 
 @pytest.mark.parametrize("kind", STOCK)
