@@ -62,6 +62,19 @@ def _sent(server, content: bytes) -> str:
     return answer.json()[0]
 
 
+def test_a_request_of_more_than_a_picture_is_refused_before_it_is_read(server):
+    host, port = server.address.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=60) as connection:
+        head = f"POST /gradio_api/queue/join HTTP/1.1\r\nHost: {host}:{port}\r\nContent-Length: 300000000\r\n\r\n"
+        connection.sendall(head.encode())
+        assert connection.recv(100).startswith(b"HTTP/1.1 413")
+
+
+def test_no_other_site_may_show_the_page_within_its_own(server):
+    answer = requests.get(server.address, timeout=120)
+    assert answer.headers["content-security-policy"] == "frame-ancestors 'none'"
+
+
 def test_the_page_names_no_other_machine(server):
     html = requests.get(server.address, timeout=120).text
     config = requests.get(f"{server.address}/config", timeout=120).json()

@@ -7,6 +7,7 @@ from urllib.parse import parse_qs, unquote
 
 from starlette.requests import ClientDisconnect
 
+from vqatune.inference.answering import image_input
 from vqatune.runtime.listening import is_from_here, is_token
 
 Message = dict
@@ -14,6 +15,8 @@ Scope = dict
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
+MOST_BYTES = image_input.MOST_BYTES + 2**20
+"""Of a request: a picture, and what is sent with it."""
 LOGIN = b"""<!doctype html><title>vqatune demo</title>
 <form><label>Token <input type="password" name="token" autofocus></label> <button>Open</button></form>
 """
@@ -45,6 +48,11 @@ class Gate:
             if self._token is not None and not self._is_known(headers, self._token):
                 await self._ask_for_token(scope, send, self._token)
                 return
+            length = headers.get(b"content-length", "0")
+            if not length.isdecimal() or int(length) > MOST_BYTES:
+                await _refuse(scope, send, 413, b"This is more than the server takes.\n")
+                return
+            receive, send = _up_to_the_limit(receive), _in_no_frame(send)
         try:
             await self._application(scope, receive, send)
         except ClientDisconnect:
@@ -81,6 +89,31 @@ class Gate:
             await send({"type": "http.response.body", "body": b""})
             return
         await _refuse(scope, send, 401, LOGIN, b"text/html; charset=utf-8")
+
+
+def _up_to_the_limit(receive: Receive) -> Receive:
+    """Return what receives a request's body, and takes the connection for closed where it becomes too long."""
+    taken = 0
+
+    async def receive_more() -> Message:
+        nonlocal taken
+        message = await receive()
+        taken += len(message.get("body", b""))
+        return message if taken <= MOST_BYTES else {"type": "http.disconnect"}
+
+    return receive_more
+
+
+def _in_no_frame(send: Send) -> Send:
+    """Return what sends an answer that no page of another site may show within itself."""
+
+    async def send_framed(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            rule = (b"content-security-policy", b"frame-ancestors 'none'")
+            message = {**message, "headers": [*message.get("headers", []), rule]}
+        await send(message)
+
+    return send_framed
 
 
 async def _refuse(
