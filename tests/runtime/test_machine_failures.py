@@ -69,6 +69,8 @@ def test_a_full_disk_is_one_line(write):
 def test_what_is_not_to_be_written_to_is_named(tmp_path):
     error = OSError(errno.EROFS, os.strerror(errno.EROFS), "/data/qa.parquet")
     assert describe_failure(error, "split").startswith("/data/qa.parquet: the file system is read-only: ")
+    hidden = OSError(errno.EROFS, os.strerror(errno.EROFS), "models/.v3.0a1b2c3d")
+    assert describe_failure(hidden, "train@v3").startswith("models/v3: the file system is read-only: ")
     (tmp_path / "a").write_bytes(b"")
     connection = sqlite3.connect(f"file:{tmp_path / 'a'}?mode=ro", uri=True)
     with closing(connection), pytest.raises(sqlite3.OperationalError) as caught:
@@ -86,6 +88,10 @@ def test_too_little_memory_names_what_to_lower(allocate):
         "the memory is not enough: lower train.max_pairs_per_step"
     )
     assert "set VQATUNE_WORKERS to 1" in describe_failure(caught.value, "filter")
+    thread = pa.ArrowException(
+        "Unknown error: Failed to launch worker thread: Resource temporarily unavailable"
+    )
+    assert "the memory is not enough" in describe_failure(thread, "extract")
 
 
 @pytest.mark.parametrize(

@@ -30,8 +30,13 @@ _NUMBER = re.compile(r"errno[: ]+(\d+)", re.IGNORECASE)
 """Arrow's errors on files say the number in their text."""
 _NUMBER_IN_RUST = re.compile(r"\(os error (\d+)\)")
 """So do those of safetensors and tokenizers, which have types of their own or none."""
-_NO_MEMORY = re.compile(r"allocate memory|not enough memory|out of memory|bad_alloc", re.IGNORECASE)
-"""torch's and Arrow's errors where memory is short."""
+_NO_MEMORY = re.compile(
+    r"allocate memory|not enough memory|out of memory|bad_alloc|launch worker thread|start new thread",
+    re.IGNORECASE,
+)
+"""Errors of torch, Arrow and Python where memory is short, that for a thread's stack included."""
+_HIDDEN = re.compile(r"\.([^/]+)\.[0-9a-f]{8}(?=/|$)")
+"""The hidden folder in which a file or folder is written (tables.atomic)."""
 _LOWER = {
     "base": "model.tiny.images_per_step",
     "train": "train.max_pairs_per_step or train.images_per_step",
@@ -53,7 +58,7 @@ def describe_failure(error: BaseException, name: str) -> str | None:
     if number not in _FAILURES:
         return None
     meaning, remedy = _FAILURES[number]
-    where = getattr(error, "filename", None)
+    where = _HIDDEN.sub(r"\1", str(getattr(error, "filename", None) or ""))
     return f"{f'{where}: ' if where else ''}{meaning}: {remedy}"
 
 
@@ -63,7 +68,8 @@ def _is_out_of_memory(error: BaseException) -> bool:
         return True
     if isinstance(error, OSError):
         return error.errno == errno.ENOMEM
-    return isinstance(error, RuntimeError) and bool(_NO_MEMORY.search(str(error)))
+    of_a_library = isinstance(error, RuntimeError) or type(error).__module__.startswith("pyarrow")
+    return of_a_library and bool(_NO_MEMORY.search(str(error)))
 
 
 def _number(error: BaseException) -> int | None:
