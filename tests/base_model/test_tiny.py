@@ -81,7 +81,7 @@ def test_a_base_model_learns_what_it_is_taught(make_params, tmp_path, monkeypatc
             "model.tiny.hidden_size": 48,
             "model.tiny.layers": 1,
             "model.tiny.steps": 200,
-            "model.tiny.images_per_step": 8,
+            "model.tiny.images_per_step": 4,
             "compute.device": "cpu",
             "compute.threads": 1,
         }

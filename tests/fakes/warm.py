@@ -21,13 +21,15 @@ VQATUNE = [*RUN, str(Path(sys.executable).parent / "vqatune")]
 """The command vqatune, starting warm."""
 CHILDREN = "WARM_CHILDREN"
 """The environment variable with the socket for stages that the script starts, which has handed over its own."""
-LIBRARIES = ("nltk", "sentence_transformers", "matplotlib.pyplot", "altair", "dvc.repo")
+LIBRARIES = ("conversions", "nltk", "sentence_transformers", "matplotlib.pyplot", "altair", "dvc.repo")
 """What stages import later than the libraries of warm_start, and would here import again in every test."""
 _SERVE = f"""
 import sys
 from vqatune.runtime import warm_start
 from vqatune.runtime.arithmetic import choose_arithmetic
 choose_arithmetic()
+# For the first of them.
+sys.path.append({str(Path(__file__).parent)!r})
 warm_start.LIBRARIES += {LIBRARIES}
 sys.exit(warm_start.run_command(sys.argv[1:]))
 """
