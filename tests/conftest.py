@@ -79,10 +79,12 @@ def pytest_collection_finish() -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark tests that look at a page in Chromium."""
+    """Mark tests that look at a page in Chromium, and begin with the longest tests."""
     for item in items:
         if "browser" in getattr(item, "fixturenames", ()):
             item.add_marker("browser")
+    # Those of DVC take a minute each: at the end one process would be at them while the others have nothing to do.
+    items.sort(key=lambda item: not item.path.is_relative_to(ROOT / "tests/pipeline"))
 
 
 @pytest.fixture(autouse=True)
