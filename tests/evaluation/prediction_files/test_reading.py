@@ -264,10 +264,11 @@ def test_columns_without_a_name_are_left_out(write):
 
 
 def test_a_cell_may_be_as_long_as_a_picture(write):
-    picture = "x" * 300_000
+    # Other libraries may have set it for this process, as scipy does.
+    picture, before = "x" * 300_000, csv.field_size_limit()
     frame = read_predictions(write("a.tsv", f"pred\tgt\tpicture\nred\tred\t{picture}\n")).frame
     assert frame["picture"][0] == picture
-    assert csv.field_size_limit() == 131_072
+    assert csv.field_size_limit() == before
 
 
 def test_a_file_is_read_without_torch(write):
