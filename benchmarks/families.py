@@ -30,7 +30,7 @@ from vqatune.inference.prediction.decoding import greedy_answers
 from vqatune.loading.ragged import Ragged
 from vqatune.models.device import PRECISIONS
 from vqatune.models.encoder import Encoder
-from vqatune.models.family import family_named
+from vqatune.models.family_lookup import family_named
 from vqatune.models.lora import new_adapter
 from vqatune.models.prepare import autocast, prepare_model, train_adapter
 from vqatune.params import LoraParams

@@ -32,7 +32,7 @@ from vqatune.inference.prediction.decoding import answer_log_probabilities, gree
 from vqatune.models.checkpoint import load_model
 from vqatune.models.device import PRECISIONS
 from vqatune.models.families.blip import make_config, make_tokenizer
-from vqatune.models.family import family_of
+from vqatune.models.family_lookup import family_of
 from vqatune.models.lora import new_adapter
 from vqatune.models.prepare import autocast, prepare_model, train_adapter
 from vqatune.models.quantization import count_weights

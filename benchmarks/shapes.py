@@ -14,7 +14,7 @@ from torch import nn
 
 from setting import QUESTION_LENGTHS, SEED, Workload, random_texts
 from vqatune.models.encoder import Encoder
-from vqatune.models.family import family_named
+from vqatune.models.family_lookup import family_named
 from vqatune.params import TinyParams
 
 VOCABULARY = 8000

@@ -19,7 +19,7 @@ from vqatune.inference.prediction.decoding import greedy_answers
 from vqatune.loading.loader import ImageReader
 from vqatune.models.encoder import Encoder, load_encoder
 from vqatune.models.families.blip import load_model, make_tokenizer
-from vqatune.models.family import image_states_of
+from vqatune.models.family_lookup import image_states_of
 from vqatune.models.packing import pack_batch
 from vqatune.params import TinyParams
 from vqatune.showroom.catalogue import draw_catalogue

@@ -8,7 +8,7 @@ from tiny_families import STOCK, prompt_ids
 
 from vqatune.loading.ragged import Ragged
 from vqatune.models.encoder import Encoder
-from vqatune.models.family import family_of
+from vqatune.models.family_lookup import family_of
 from vqatune.models.packing import PackedBatch, pack_batch
 
 WORDS = ["red", "blue", "two", "striped", "it", "stars", "there"]

@@ -21,7 +21,7 @@ from vqatune.loading.ragged import Ragged
 from vqatune.models.encoder import Encoder
 from vqatune.models.families.blip_2.processor import T5_PROMPT
 from vqatune.models.families.qwen_vl.processor import PROMPT, QwenProcessor
-from vqatune.models.family import family_named
+from vqatune.models.family_lookup import family_named
 from vqatune.params import TinyParams
 
 TEXTS = [

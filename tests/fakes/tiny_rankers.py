@@ -11,7 +11,8 @@ from transformers import ViltProcessor
 
 from vqatune.models.encoder import Encoder
 from vqatune.models.families.vilt.processor import LabelProcessor
-from vqatune.models.family import LabelledFamily, family_named
+from vqatune.models.family import LabelledFamily
+from vqatune.models.family_lookup import family_named
 from vqatune.params import TinyParams
 
 TEXTS = [

@@ -12,7 +12,7 @@ from warm import RUN, Warm
 from vqatune.errors import ModelError, ParameterError
 from vqatune.models import lora
 from vqatune.models.families.blip import load_model
-from vqatune.models.family import FAMILIES, family_named
+from vqatune.models.family_lookup import FAMILIES, family_named
 from vqatune.params import TargetPreset
 
 TIED_HEAD = "text_decoder.cls.predictions.decoder"

@@ -5,7 +5,8 @@ from pathlib import Path
 from vqatune.base_model.tiny import make_tiny
 from vqatune.errors import ParameterError
 from vqatune.models.device import start
-from vqatune.models.family import TilingFamily, family_named, model_type
+from vqatune.models.family import TilingFamily
+from vqatune.models.family_lookup import family_named, model_type
 from vqatune.models.reference import leave_out_weights, write_reference
 from vqatune.params import Params
 from vqatune.tables import replacing_folder

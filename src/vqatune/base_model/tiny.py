@@ -17,7 +17,8 @@ from transformers import get_cosine_schedule_with_warmup
 from vqatune.base_model.contrastive import pack_texts
 from vqatune.models.device import reseed
 from vqatune.models.encoder import Encoder
-from vqatune.models.family import ContrastiveFamily, LabelledFamily, family_named, tunable_family
+from vqatune.models.family import ContrastiveFamily, LabelledFamily
+from vqatune.models.family_lookup import family_named, tunable_family
 from vqatune.models.packing import PackedBatch, pack_batch, to_device
 from vqatune.params import TinyParams
 from vqatune.runtime.progress import map_parts, track

@@ -14,7 +14,7 @@ from transformers import PretrainedConfig, PreTrainedModel
 from transformers.utils import logging
 
 from vqatune.errors import ModelError, VqatuneError
-from vqatune.models.family import family_named, model_type
+from vqatune.models.family_lookup import family_named, model_type
 from vqatune.models.folder_files.config import read_config
 from vqatune.models.folder_files.folder import check_model_files
 from vqatune.models.quantization import WHOLE, is_quantized, quantization_config, use_plain_products

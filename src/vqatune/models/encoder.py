@@ -13,14 +13,8 @@ from vqatune.errors import ParameterError
 from vqatune.loading.ragged import Ragged
 from vqatune.models.checkpoint import model_errors
 from vqatune.models.families.prompts import EncoderPrompt, Prompt
-from vqatune.models.family import (
-    Family,
-    LabelledFamily,
-    PromptedFamily,
-    family_named,
-    generating_family,
-    model_type,
-)
+from vqatune.models.family import Family, LabelledFamily, PromptedFamily
+from vqatune.models.family_lookup import family_named, generating_family, model_type
 
 LONGEST = 128
 """Tokens of a question or an answer: more than those of VQA datasets have."""

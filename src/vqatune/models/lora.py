@@ -31,7 +31,7 @@ from torch import Tensor, nn
 
 from vqatune.errors import ModelError, ParameterError
 from vqatune.models.adapter_precision import make_in_float32
-from vqatune.models.family import family_of
+from vqatune.models.family_lookup import family_of
 from vqatune.models.folder_files.adapter import FILE, read_adapter
 from vqatune.models.quantization import WHOLE
 from vqatune.params import LoraParams

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from transformers import BitsAndBytesConfig, PreTrainedModel
 
 from vqatune.errors import ParameterError
-from vqatune.models.family import family_of
+from vqatune.models.family_lookup import family_of
 from vqatune.params import ComputeParams
 from vqatune.runtime.extras import naming_extras
 

@@ -59,7 +59,7 @@ class ModelParams(Section):
     image_splitting: bool = Field(
         False,
         description="Of idefics3 (SmolVLM) alone: enlarge an image and cut it into up to 16 tiles beside the whole, for fine "
-        "print in large images; one of 256 pixels gains nothing, and takes 13 to 17 times as long.",
+        "print in large images; one of 256 pixels gains nothing, and becomes 13 to 17 images.",
     )
     question_token: Literal["[ENC]", "[CLS]"] = Field(
         "[ENC]",

@@ -17,7 +17,7 @@ from vqatune.models import lora
 from vqatune.models.checkpoint import fingerprint, load_model
 from vqatune.models.device import PRECISIONS, device_name, reseed, start
 from vqatune.models.encoder import Encoder, load_encoder
-from vqatune.models.family import tunable_family
+from vqatune.models.family_lookup import tunable_family
 from vqatune.models.packing import PackedBatch, pack_batch
 from vqatune.models.prepare import prepare_model, train_adapter
 from vqatune.models.quantization import check_quantization

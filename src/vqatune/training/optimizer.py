@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from transformers import get_scheduler
 
 from vqatune.errors import ModelError
-from vqatune.models.family import VisionOptions, tunable_family
+from vqatune.models.family import VisionOptions
+from vqatune.models.family_lookup import tunable_family
 from vqatune.models.packing import PackedBatch, split_pairs, to_device
 from vqatune.models.prepare import autocast
 from vqatune.params import Params, TrainParams

@@ -8,7 +8,7 @@ from vqatune.inference.prediction.measurement import Measurement
 from vqatune.inference.prediction.predict import predict, read_candidates
 from vqatune.models.checkpoint import fingerprinted_files
 from vqatune.models.device import PRECISIONS, device_name, start
-from vqatune.models.family import family_named, model_type
+from vqatune.models.family_lookup import family_named, model_type
 from vqatune.models.reference import find_referenced, read_reference
 from vqatune.params import Params
 from vqatune.zoo.cannot_run import CANNOT_RUN, read_reason, reason_of

@@ -12,7 +12,7 @@ from vqatune.inference.prediction.decoding import (
     ranked_answers,
 )
 from vqatune.models.encoder import Encoder
-from vqatune.models.family import family_of
+from vqatune.models.family_lookup import family_of
 from vqatune.models.packing import pack_batch
 
 BATCHES = [("sdpa", (1,)), ("sdpa", (3, 1, 5)), ("eager", (2, 4))]

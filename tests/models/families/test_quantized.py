@@ -14,7 +14,8 @@ from torch import Tensor, nn
 from vqatune.inference.prediction.decoding import answer_log_probabilities
 from vqatune.models import lora
 from vqatune.models.checkpoint import load_model
-from vqatune.models.family import VisionOptions, family_of
+from vqatune.models.family import VisionOptions
+from vqatune.models.family_lookup import family_of
 from vqatune.models.prepare import train_adapter
 from vqatune.models.quantization import quantization_config
 

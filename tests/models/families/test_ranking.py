@@ -13,7 +13,8 @@ from vqatune.errors import ImageError, ModelError, ParameterError
 from vqatune.inference.answering.top_k import top_k_answers
 from vqatune.inference.prediction.decoding import greedy_answers, ranked_answers
 from vqatune.models.families import dual_encoder, vilt
-from vqatune.models.family import VisionOptions, family_of, image_states_of
+from vqatune.models.family import VisionOptions
+from vqatune.models.family_lookup import family_of, image_states_of
 from vqatune.models.packing import PackedBatch, pack_batch
 from vqatune.models.text_vectors import TextVectors
 

@@ -19,7 +19,7 @@ from vqatune.inference.prediction.predict import predict
 from vqatune.loading.loader import ImageReader
 from vqatune.models.checkpoint import load_model
 from vqatune.models.encoder import load_encoder
-from vqatune.models.family import model_type
+from vqatune.models.family_lookup import model_type
 from vqatune.training.loop import train_version
 
 CANDIDATES = ["red", "blue", "two", "yes", "no"]

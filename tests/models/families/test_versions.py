@@ -20,7 +20,8 @@ from vqatune.loading.loader import ImageReader
 from vqatune.models import lora
 from vqatune.models.checkpoint import load_model
 from vqatune.models.encoder import Encoder, load_encoder
-from vqatune.models.family import VisionOptions, family_named, model_type
+from vqatune.models.family import VisionOptions
+from vqatune.models.family_lookup import family_named, model_type
 from vqatune.models.packing import pack_batch
 from vqatune.publishing.cards.families import FAMILY_CARDS
 from vqatune.publishing.export import export_merged

@@ -37,13 +37,8 @@ from vqatune.inference.prediction.ranking import candidate_log_probabilities
 from vqatune.loading.ragged import Ragged
 from vqatune.models.checkpoint import model_errors
 from vqatune.models.device import PRECISIONS, start
-from vqatune.models.family import (
-    RankingFamily,
-    VisionOptions,
-    family_of,
-    generating_family,
-    ranking_family_of,
-)
+from vqatune.models.family import RankingFamily, VisionOptions
+from vqatune.models.family_lookup import family_of, generating_family, ranking_family_of
 from vqatune.models.packing import PackedBatch, pack_batch, to_device
 from vqatune.models.prepare import autocast, prepare_model
 from vqatune.models.quantization import check_quantization

@@ -27,7 +27,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from vqatune.models.family import SeenThroughFamily, VisionOptions, family_of
+from vqatune.models.family import SeenThroughFamily, VisionOptions
+from vqatune.models.family_lookup import family_of
 from vqatune.models.packing import PackedBatch
 
 

@@ -13,7 +13,8 @@ from heapq import heapify, heappop, heappush
 import torch
 from torch import Tensor, nn
 
-from vqatune.models.family import EncodedQuestions, VisionOptions, generating_family_of, image_states_of
+from vqatune.models.family import EncodedQuestions, VisionOptions
+from vqatune.models.family_lookup import generating_family_of, image_states_of
 from vqatune.models.packing import PackedBatch, make_row_layout, make_texts, to_device
 
 PREFIXES_AT_ONCE = 8

@@ -11,14 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from vqatune.inference.prediction.ranking import best_candidates
-from vqatune.models.family import (
-    EncodedQuestions,
-    Past,
-    VisionOptions,
-    generating_family_of,
-    image_states_of,
-    ranking_family_of,
-)
+from vqatune.models.family import EncodedQuestions, Past, VisionOptions
+from vqatune.models.family_lookup import generating_family_of, image_states_of, ranking_family_of
 from vqatune.models.packing import PackedBatch, RowLayout, Texts, make_row_layout, make_texts, to_device
 from vqatune.models.text_vectors import TextVectors
 

@@ -18,7 +18,8 @@ from torch import Tensor, nn
 from vqatune.inference.prediction.decoding import answer_log_probabilities
 from vqatune.inference.prediction.micro_batches import InferenceModel, run_inference
 from vqatune.inference.prediction.ranking import Candidates, chosen_log_probabilities
-from vqatune.models.family import RankingFamily, family_of, image_states_of, ranking_family_of
+from vqatune.models.family import RankingFamily
+from vqatune.models.family_lookup import family_of, image_states_of, ranking_family_of
 from vqatune.models.packing import PackedBatch
 from vqatune.models.prepare import autocast, cast_to_float32
 from vqatune.models.quantization import count_weights
@@ -131,7 +132,8 @@ def measure_grounding(
         questions["prediction"] = answers
         score = partial(_score_written, inference.model)
     parts = [inference.model.get_submodule(part) for part in family_of(inference.model).PARTS.text]
-    large = sum(map(count_weights, parts)) > FLOAT32_UP_TO
+    # Together, as the parts may share weights: embeddings are often those of the output head.
+    large = count_weights(nn.ModuleList(parts)) > FLOAT32_UP_TO
     low = large and inference.params.compute.precision != "float32"
     for part in parts if not low else []:
         cast_to_float32(part)

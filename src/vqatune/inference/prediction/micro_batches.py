@@ -19,7 +19,8 @@ from vqatune.loading.loader import ImageReader, MicroBatchImages, load_images
 from vqatune.loading.ragged import Ragged
 from vqatune.loading.steps import cut_micro_batches, image_groups
 from vqatune.models.encoder import Encoder
-from vqatune.models.family import VisionOptions, image_states_of
+from vqatune.models.family import VisionOptions
+from vqatune.models.family_lookup import image_states_of
 from vqatune.models.packing import PackedBatch, pack_batch, to_device
 from vqatune.models.prepare import autocast
 from vqatune.params import Params

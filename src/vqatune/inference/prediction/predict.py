@@ -24,7 +24,7 @@ from vqatune.models.adapter_precision import merge
 from vqatune.models.checkpoint import load_model
 from vqatune.models.device import PRECISIONS, device_name, start
 from vqatune.models.encoder import Encoder, in_words, load_encoder
-from vqatune.models.family import generating_family
+from vqatune.models.family_lookup import generating_family
 from vqatune.models.packing import PackedBatch
 from vqatune.models.prepare import autocast, prepare_model
 from vqatune.models.quantization import WHOLE, check_quantization
@@ -257,7 +257,7 @@ def _vision_key(params: Params, base: Path, device: torch.device) -> str:
         base=digest_folder(base),
         compute=params.compute.model_dump(exclude={"loader_processes"}),
         device=device_name(device),
-        code=digest_code("vqatune.models.family", "vqatune.models.prepare", "vqatune.loading.loader"),
+        code=digest_code("vqatune.models.family_lookup", "vqatune.models.prepare", "vqatune.loading.loader"),
     )
 
 

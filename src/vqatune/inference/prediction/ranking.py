@@ -9,7 +9,8 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
-from vqatune.models.family import RankingFamily, VisionOptions, image_states_of
+from vqatune.models.family import RankingFamily, VisionOptions
+from vqatune.models.family_lookup import image_states_of
 from vqatune.models.packing import PackedBatch
 from vqatune.models.text_vectors import TextVectors
 

@@ -1,8 +1,8 @@
 """Language models that read images and questions in one sequence, with all questions of an image in one pass.
 
-A row is an image (several for one of very many questions): its prefix (the tokens before the question, the image's among them), then the tokens of all its
-questions and, in training, of their answers. Positions begin anew after the prefix for every question, and a mask lets
-a token see the prefix and its own question only, so a question computes what it would alone. The modules are
+A row (`token_rows`) is an image: its prefix (the tokens before the question, the image's among them), then the tokens of
+all its questions and, in training, of their answers. Positions begin anew after the prefix for every question, and a mask
+lets a token see the prefix and its own question only, so a question computes what it would alone. The modules are
 transformers' own, with any LoRA layers in them.
 
 The last token of a prompt is the first that an answer is decoded from: a question ends before it. So an answer's first
@@ -17,14 +17,10 @@ from torch import Tensor, nn
 from transformers import Cache, DynamicCache
 
 from vqatune.errors import ModelError
-from vqatune.loading.ragged import Ragged
-from vqatune.models.family import AnswerTokens, Past, VisionOptions, image_states_of
+from vqatune.models.families.token_rows import PADDING, PREFIX, Slots, make_rows, positions_after, split_rows
+from vqatune.models.family import AnswerTokens, Past, VisionOptions
+from vqatune.models.family_lookup import image_states_of
 from vqatune.models.packing import PackedBatch, RowLayout, Texts, pairs_of_images
-
-PREFIX, PADDING = -1, -2
-"""What owns a token that is no question's."""
-IN_A_ROW = 32
-"""Questions of an image in one row: attention's memory grows with the square of a row's length."""
 
 
 @dataclass(frozen=True)
@@ -118,94 +114,6 @@ class PackedQuestions:
         return PackedQuestions(layers, owner, row, number, position)
 
 
-@dataclass(frozen=True)
-class _Rows:
-    """Tokens of several texts in rows of an image each."""
-
-    slot: Tensor
-    """(tokens,): the index into the flattened rows of each token of the prefixes, and after them of the texts."""
-    owner: Tensor
-    """(images, width)."""
-    positions: Tensor
-    """(images, width), or (axes, images, width)."""
-
-    def pad(self, flat: Tensor) -> Tensor:
-        """(prefixes and texts, features) → (images, width, features), with zeros in the padding."""
-        rows = flat.new_zeros(self.owner.numel(), flat.shape[-1])
-        rows = rows.index_copy(0, self.slot, flat)
-        return rows.view(*self.owner.shape, -1)
-
-    def mask(self) -> Tensor:
-        """Return where a token attends, (images, 1, width, width): to the prefix, and to its own text up to itself."""
-        index = torch.arange(self.owner.shape[1], device=self.owner.device)
-        before = index[None, :] <= index[:, None]
-        own = self.owner[:, :, None] == self.owner[:, None, :]
-        prefix = (self.owner == PREFIX)[:, None, :]
-        return ((own | prefix) & before)[:, None]
-
-
-def _make_rows(states: Ragged, counts: Tensor, lengths: Tensor, positions: Tensor) -> _Rows:
-    """Lay out texts behind their images' prefixes.
-
-    Args:
-        states: of images, as `image_prefix.embed_prefixes`.
-        counts: the number of texts of each image.
-        lengths: tokens of each text, image by image.
-        positions: (tokens of the texts,): each token's position in its text.
-    """
-    device = lengths.device
-    prefix = torch.tensor(states.rows["prefix"], device=device)
-    image_of_text = torch.arange(len(counts), device=device).repeat_interleave(counts)
-    text_of_token = torch.arange(len(lengths), device=device).repeat_interleave(lengths)
-    image_of_token = image_of_text[text_of_token]
-    tokens = torch.zeros_like(prefix).index_add(0, image_of_text, lengths)
-    width = int((prefix + tokens).max())
-    image_of_prefix = torch.arange(len(prefix), device=device).repeat_interleave(prefix)
-    in_prefix = (
-        torch.arange(len(image_of_prefix), device=device) - (prefix.cumsum(0) - prefix)[image_of_prefix]
-    )
-    in_texts = torch.arange(len(text_of_token), device=device) - (tokens.cumsum(0) - tokens)[image_of_token]
-    slot = torch.cat(
-        [image_of_prefix * width + in_prefix, image_of_token * width + prefix[image_of_token] + in_texts]
-    )
-    owner = torch.full((len(prefix) * width,), PADDING, device=device)
-    owner[slot] = torch.cat([torch.full_like(in_prefix, PREFIX), text_of_token])
-    of_prefix = states.tensors["positions"]
-    of_texts = _positions_after(states)[image_of_token] + positions
-    axes = of_prefix.shape[1]
-    places = of_prefix.new_zeros(len(prefix) * width, axes)
-    places[slot] = torch.cat([of_prefix, of_texts[:, None].expand(-1, axes)])
-    places = places.T.reshape(axes, len(prefix), width)
-    return _Rows(slot, owner.view(len(prefix), width), places if axes > 1 else places[0])
-
-
-def _split_rows(states: Ragged, counts: Tensor) -> tuple[Ragged, Tensor]:
-    """Repeat the prefix of images that have more questions than one row takes.
-
-    Args:
-        states: of images.
-        counts: the number of questions of each image.
-
-    Returns:
-        States and counts of rows, an image's one after the other.
-    """
-    if int(counts.max()) <= IN_A_ROW:
-        return states, counts
-    of_rows = [
-        [IN_A_ROW] * (count // IN_A_ROW) + ([count % IN_A_ROW] if count % IN_A_ROW else [])
-        for count in counts.tolist()
-    ]
-    image = [number for number, own in enumerate(of_rows) for _ in own]
-    rows = Ragged.joined([states.select(number, number + 1) for number in image])
-    return rows, torch.tensor([count for own in of_rows for count in own], device=counts.device)
-
-
-def _positions_after(states: Ragged) -> Tensor:
-    """Return the position that follows each image's prefix: one more than the largest of any axis."""
-    largest = [own.max() for own in states.tensors["positions"].split(states.rows["positions"])]
-    return torch.stack(largest) + 1
-
-
 def answer_tokens(model: nn.Module) -> AnswerTokens:
     """Return the vocabulary of a model's answers; `Prompt.tell_model` has told it where they start and end."""
     config = model.config.get_text_config()
@@ -223,13 +131,13 @@ def encode_questions(model: nn.Module, batch: PackedBatch) -> PackedQuestions:
     """Return the keys and values of the questions of a batch that holds image states (`image_prefix.embed_prefixes`)."""
     language = Language.of(model)
     lengths = batch.questions.rows.mask.sum(1)
-    states, counts = _split_rows(batch.image_states, pairs_of_images(batch))
-    rows = _make_rows(states, counts, lengths, batch.questions.positions)
+    states, counts = split_rows(batch.image_states, pairs_of_images(batch))
+    rows = make_rows(states, counts, lengths, batch.questions.positions)
     flat = torch.cat([states.tensors["prefix"], language.embed(batch.questions.ids)])
     cache = DynamicCache()
     language.run(rows.pad(flat), rows.positions, rows.mask(), cache)
     row = torch.arange(len(counts), device=lengths.device).repeat_interleave(counts)
-    position = _positions_after(states)[row] + lengths
+    position = positions_after(states)[row] + lengths
     layers = [(layer.keys, layer.values) for layer in cache.layers]
     return PackedQuestions(layers, rows.owner, row, torch.arange(len(row), device=row.device), position)
 
@@ -247,8 +155,8 @@ def pair_losses(model: nn.Module, batch: PackedBatch, options: VisionOptions | N
     ids = torch.empty(int(lengths.sum()), dtype=torch.int64, device=lengths.device)
     ids[at_question], ids[at_answer] = batch.questions.ids, batch.inputs.ids
     positions = torch.arange(len(ids), device=ids.device) - starts[pairs.repeat_interleave(lengths)]
-    images, counts = _split_rows(images, pairs_of_images(batch))
-    rows = _make_rows(images, counts, lengths, positions)
+    images, counts = split_rows(images, pairs_of_images(batch))
+    rows = make_rows(images, counts, lengths, positions)
     prefix = images.tensors["prefix"]
     flat = torch.cat([prefix, language.embed(ids)])
     states = language.run(rows.pad(flat), rows.positions, rows.mask(), None)
@@ -269,11 +177,11 @@ def decode(
     text = texts.rows.slot // texts.rows.mask.shape[1]
     pair = by_pair.slot // by_pair.mask.shape[1]
     row = questions.row[pair]
-    new = _Slots.of(row, len(questions.owner))
+    new = Slots.of(row, len(questions.owner))
     kept = 0 if past is None or past[0] is None else past[0][0].shape[2]
     of_text = row.new_empty(len(texts.rows.mask))
     of_text[text] = row
-    old = _Slots.of(of_text.repeat_interleave(kept), len(questions.owner))
+    old = Slots.of(of_text.repeat_interleave(kept), len(questions.owner))
     # Who owns the keys: of the image's row, of the earlier tokens, of these tokens.
     texts_of_old = torch.arange(len(of_text), device=device).repeat_interleave(kept)
     number = new.pad(questions.number[pair], PADDING)
@@ -292,42 +200,10 @@ def decode(
     return language.head(states.flatten(0, 1).index_select(0, new.slot))
 
 
-@dataclass(frozen=True)
-class _Slots:
-    """The places of tokens in rows, one after the other."""
-
-    slot: Tensor
-    """(tokens,): its index into the flattened rows."""
-    rows: int
-    width: int
-
-    @classmethod
-    def of(cls, row: Tensor, rows: int) -> "_Slots":
-        """Lay out tokens whose rows, in any order, are given."""
-        order = torch.sort(row, stable=True).indices
-        counts = torch.bincount(row, minlength=rows)
-        starts = counts.cumsum(0) - counts
-        place = torch.empty_like(row)
-        place[order] = torch.arange(len(row), device=row.device) - starts[row[order]]
-        width = int(counts.max()) if len(row) else 0
-        return cls(row * width + place, rows, width)
-
-    def pad(self, values: Tensor, padding: int) -> Tensor:
-        """(tokens,) → (rows, width)."""
-        rows = values.new_full((self.rows * self.width,), padding)
-        return rows.index_copy(0, self.slot, values).view(self.rows, self.width)
-
-    def pad_heads(self, values: Tensor) -> Tensor:
-        """(tokens, heads, head width) → (rows, heads, width, head width), with zeros in the padding."""
-        rows = values.new_zeros(self.rows * self.width, *values.shape[1:])
-        rows = rows.index_copy(0, self.slot, values)
-        return rows.view(self.rows, self.width, *values.shape[1:]).transpose(1, 2)
-
-
 class _Joined(Cache):
     """What the layers of a language model attend to while answers are decoded, and where they leave new keys and values."""
 
-    def __init__(self, questions: PackedQuestions, past: Past | None, old: _Slots, new: _Slots) -> None:
+    def __init__(self, questions: PackedQuestions, past: Past | None, old: Slots, new: Slots) -> None:
         super().__init__(layers=[])
         self._questions, self._past, self._old, self._new = questions, past, old, new
 

@@ -13,7 +13,7 @@ import yaml
 
 from vqatune.errors import DataError
 from vqatune.evaluation.comparison.equal_metrics import equal_metrics, equality_sentences
-from vqatune.models.family import model_type
+from vqatune.models.family_lookup import model_type
 from vqatune.models.quantization import WHOLE
 from vqatune.params import BASE, BLIND, load_params
 from vqatune.publishing.cards.families import FAMILY_CARDS

@@ -14,7 +14,7 @@ from vqatune.inference.prediction.decoding import greedy_answers, ranked_answers
 from vqatune.models import lora
 from vqatune.models.checkpoint import load_model
 from vqatune.models.device import PRECISIONS
-from vqatune.models.family import family_named, image_states_of
+from vqatune.models.family_lookup import family_named, image_states_of
 from vqatune.models.packing import PackedBatch, make_texts, pack_batch
 from vqatune.models.prepare import autocast, prepare_model
 

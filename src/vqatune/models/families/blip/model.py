@@ -19,7 +19,8 @@ from torch.utils.checkpoint import checkpoint
 
 from vqatune.loading.ragged import Ragged
 from vqatune.models.families.cross_attention import KeysAndValues
-from vqatune.models.family import AnswerTokens, Parts, Past, VisionOptions, image_states_of
+from vqatune.models.family import AnswerTokens, Parts, Past, VisionOptions
+from vqatune.models.family_lookup import image_states_of
 from vqatune.models.packing import PackedBatch, RowLayout, Texts
 
 PARTS = Parts(vision=("vision_model",), text=("text_encoder", "text_decoder"))

@@ -20,7 +20,8 @@ from transformers.cache_utils import DynamicLayer
 
 from vqatune.errors import ParameterError
 from vqatune.models.families.cross_attention import KeysAndValues
-from vqatune.models.family import AnswerTokens, Past, VisionOptions, image_states_of
+from vqatune.models.family import AnswerTokens, Past, VisionOptions
+from vqatune.models.family_lookup import image_states_of
 from vqatune.models.packing import PackedBatch, RowLayout, Texts, pairs_of_images
 
 

@@ -17,10 +17,10 @@ from transformers import (
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 from transformers.utils import cached_file
 
-from vqatune.errors import ImageError
+from vqatune.errors import ImageError, ModelError
 from vqatune.loading.ragged import Ragged
 from vqatune.models.checkpoint import load_weights, model_errors
-from vqatune.models.families.image_prefix import check_image_tokens, pictures_with_prefixes
+from vqatune.models.families.image_prefix import pictures_with_prefixes
 from vqatune.models.families.processors import loading_processor
 from vqatune.models.families.prompts import Prompt
 from vqatune.models.folder_files.folder import check_model_files
@@ -107,7 +107,12 @@ def save_checkpoint(model: nn.Module, processor: QwenProcessor, folder: Path, qu
     processor = save_processor(processor, folder)
     vision, images = model.config.vision_config, processor.image_processor
     side = images.patch_size * images.merge_size
-    check_image_tokens(side, vision.patch_size * vision.spatial_merge_size)
+    taken = vision.patch_size * vision.spatial_merge_size
+    if side != taken:
+        raise ModelError(
+            f"the processor makes a token of {side} × {side} pixels, and the model of {taken} × {taken}: model.name must be a "
+            "checkpoint with its own processor"
+        )
     model.save_pretrained(folder)
 
 

@@ -16,7 +16,8 @@ from torch import Tensor, nn
 
 from vqatune.errors import ModelError, ParameterError
 from vqatune.loading.ragged import Ragged
-from vqatune.models.family import Parts, VisionOptions, image_states_of
+from vqatune.models.family import Parts, VisionOptions
+from vqatune.models.family_lookup import image_states_of
 from vqatune.models.packing import PackedBatch
 from vqatune.models.text_vectors import TextVectors
 

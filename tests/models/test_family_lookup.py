@@ -10,7 +10,7 @@ from vqatune.errors import ModelError
 from vqatune.models.checkpoint import load_model
 from vqatune.models.encoder import load_encoder
 from vqatune.models.families import blip
-from vqatune.models.family import FAMILIES, family_of, model_type
+from vqatune.models.family_lookup import FAMILIES, family_of, model_type
 
 
 def test_the_family_is_that_of_the_configuration(tiny_base):
