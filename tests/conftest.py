@@ -173,6 +173,7 @@ def pairs(places) -> pd.DataFrame:
             "answer": answer,
             "difficulty": place,
             "question_type": "other",
+            "attribute": "other",
             "language": "en_US",
             "task": "general",
             "generator": "template",

@@ -37,6 +37,7 @@ def checkout(tmp_path, parameter_values) -> Path:
             "answer": "red",
             "difficulty": number % 4,
             "question_type": "color",
+            "attribute": "color",
             "language": "en_US",
             "task": "general",
             "generator": "template",

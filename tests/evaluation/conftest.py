@@ -34,6 +34,7 @@ def make_version() -> Callable[..., Version]:
                     "answer": answer,
                     "difficulty": difficulty,
                     "question_type": kind,
+                    "attribute": kind,
                     "language": "en_US",
                     "task": "general",
                     "generator": "template",

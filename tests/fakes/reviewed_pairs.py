@@ -19,7 +19,7 @@ def write_pairs(folder: Path, places: pd.DataFrame, values: dict, count: int = 6
     rows = images[["image_id", "item_id", "product_type", "language"]].merge(
         pd.DataFrame(QUESTIONS, columns=["question", "answer", "check"]), how="cross"
     )
-    pairs = rows.assign(difficulty=1, question_type="color", task="general", generator="m")
+    pairs = rows.assign(difficulty=1, question_type="color", attribute="color", task="general", generator="m")
     pairs = pairs.assign(qa_id=qa_ids(pairs))[CHECKED.names]
     kept = pairs["check"].isna()
     write_table(pairs[kept][PAIRS.names], folder / "data/qa.parquet", PAIRS)

@@ -57,6 +57,7 @@ def test_recorded_pairs_are_cleaned_checked_and_counted(tmp_path):
             "answer": answer,
             "difficulty": difficulty,
             "question_type": kind,
+            "attribute": kind,
             "language": "en_US",
             "task": "general",
             "generator": generator,
@@ -133,6 +134,11 @@ def test_a_part_keeps_every_pair_and_what_its_source_said_of_its_type():
         "What color?": "material",
         "How many legs?": "count",
     }
+    # What the question asks for is the question type where the source does not say it.
+    attributes = by_question["attribute"].drop("").to_dict()
+    assert attributes == {"What color?": "material", "How many legs?": "count"}
+    said = clean_and_check(pairs.assign(attribute=["glaze", None, None]), make_sampled(["b", "a"]))
+    assert said.set_index("question").loc["What color?", "attribute"] == "glaze"
     assert by_question["check"].fillna("kept").to_dict() == {
         "What color?": "kept",
         "How many legs?": "kept",

@@ -50,7 +50,9 @@ def qa(asked: list[tuple] = ASKED) -> pd.DataFrame:
     pairs = pd.DataFrame(asked, columns=columns).astype({"difficulty": "Int8"})
     about = sampled()[["image_id", "item_id", "product_type", "language"]]
     pairs = pairs.merge(about, on="image_id", how="left")
-    return pairs.assign(qa_id=[f"{n:016x}" for n in range(len(pairs))], task="general")
+    return pairs.assign(
+        qa_id=[f"{n:016x}" for n in range(len(pairs))], attribute=pairs["question_type"], task="general"
+    )
 
 
 @pytest.fixture
@@ -82,6 +84,7 @@ def test_every_image_with_pairs_has_a_file_in_the_published_form(vqatune, reposi
                 "answer": "Red",
                 "difficulty": 1,
                 "question_type": "color",
+                "attribute": "color",
                 "source": "gemini-3",
             },
             {
@@ -89,6 +92,7 @@ def test_every_image_with_pairs_has_a_file_in_the_published_form(vqatune, reposi
                 "answer": "yes",
                 "difficulty": None,
                 "question_type": "other",
+                "attribute": "other",
                 "source": "recorded",
             },
         ],
@@ -104,7 +108,7 @@ def test_a_csv_has_a_row_a_pair_and_an_answer_of_none_stays_text(vqatune, reposi
     with (repository / "pairs.csv").open(encoding="utf-8", newline="") as file:
         header, *rows = csv.reader(file)
     assert ",".join(header) == (
-        "image_id,image_path,product_type,question,answer,difficulty,question_type,source"
+        "image_id,image_path,product_type,question,answer,difficulty,question_type,attribute,source"
     )
     assert rows[1] == [
         *(
@@ -114,6 +118,7 @@ def test_a_csv_has_a_row_a_pair_and_an_answer_of_none_stays_text(vqatune, reposi
             'Is it "striped", or not?',
             "yes",
             "",
+            "other",
             "other",
             "recorded",
         )

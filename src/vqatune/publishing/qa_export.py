@@ -30,6 +30,7 @@ _CSV = [
     "answer",
     "difficulty",
     "question_type",
+    "attribute",
     "source",
 ]
 _LONGEST_NAME = 250
@@ -128,6 +129,7 @@ def _records(pairs: pd.DataFrame, images: pd.DataFrame) -> Iterator[dict[str, An
                     "answer": pair.answer,
                     "difficulty": None if pd.isna(pair.difficulty) else int(pair.difficulty),
                     "question_type": pair.question_type,
+                    "attribute": pair.attribute,
                     "source": pair.generator,
                 }
                 for pair in listed

@@ -48,12 +48,14 @@ PAIRS = pa.schema(
         "answer": _string,
         "difficulty": _int8,
         "question_type": _string,
+        "attribute": _string,
         "language": _string,
         "task": _string,
         "generator": _string,
     }
 )
-"""A question-answer pair; difficulty is null where the generator gave none."""
+"""A question-answer pair; difficulty is null where the generator gave none. `attribute` is what of the object is asked for:
+what the source of the pair calls it (`creator`, `place`), and else the question type."""
 
 CHECKED = pa.schema([*PAIRS, pa.field("check", _string)])
 """A pair that was given; `check` names the check that drops it, null where none does."""

@@ -16,15 +16,21 @@ RECORDS = [
         "image_path": "images/small/00/ab.jpg",
         "qa_pairs": [
             {"question": "What color?", "answer": "None", "source": "someone"},
-            {"question": "How many?", "answer": 3, "difficulty": 2, "question_type": "count"},
+            {
+                "question": "How many?",
+                "answer": 3,
+                "difficulty": 2,
+                "question_type": "count",
+                "attribute": "Number",
+            },
         ],
     },
     {"image_path": "00/cd.jpg", "qa_pairs": [{"question": "What?", "answer": "café", "difficulty": "hard"}]},
 ]
 EXPECTED = [
-    ("ab", "images/small/00/ab.jpg", 0, "What color?", "None", None, None, "someone"),
-    ("ab", "images/small/00/ab.jpg", 1, "How many?", "3", 2, "count", None),
-    (None, "00/cd.jpg", 0, "What?", "café", -1, None, None),
+    ("ab", "images/small/00/ab.jpg", 0, "What color?", "None", None, None, None, "someone"),
+    ("ab", "images/small/00/ab.jpg", 1, "How many?", "3", 2, "count", "number", None),
+    (None, "00/cd.jpg", 0, "What?", "café", -1, None, None, None),
 ]
 IMAGES = pd.DataFrame(
     {"image_id": ["ab", "cd"], "path": ["images/small/00/ab.jpg", "images/small/00/cd.jpg"]}
@@ -81,9 +87,9 @@ def test_a_csv_keeps_none_as_text_and_reads_an_empty_field_as_nothing(tmp_path):
     text = '\ufeffimage_id,question,answer,difficulty\nab,What color?,None,\ncd,"How many, if any?",NA,3\ncd,?,,7\n'
     path.write_bytes(gzip.compress(text.encode()))
     assert rows_of(read_recorded(path)) == [
-        ("ab", None, 0, "What color?", "None", None, None, None),
-        ("cd", None, 0, "How many, if any?", "NA", 3, None, None),
-        ("cd", None, 0, "?", "", -1, None, None),
+        ("ab", None, 0, "What color?", "None", None, None, None, None),
+        ("cd", None, 0, "How many, if any?", "NA", 3, None, None, None),
+        ("cd", None, 0, "?", "", -1, None, None, None),
     ]
 
 
@@ -91,7 +97,9 @@ def test_a_csv_keeps_none_as_text_and_reads_an_empty_field_as_nothing(tmp_path):
 def test_a_csv_may_name_the_image_by_its_path(tmp_path, column):
     path = tmp_path / "pairs.csv"
     path.write_text(f"{column},answer,question\n00/ab.jpg,red,What color?\n")
-    assert rows_of(read_recorded(path)) == [(None, "00/ab.jpg", 0, "What color?", "red", None, None, None)]
+    assert rows_of(read_recorded(path)) == [
+        (None, "00/ab.jpg", 0, "What color?", "red", None, None, None, None)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -164,7 +172,7 @@ def test_what_does_not_parse_is_named(tmp_path, name, content, message):
         read_recorded(tmp_path / name)
 
 
-PAIRS = [(None, "a/1.jpg", 0, "What color?", "red", None, None, None)]
+PAIRS = [(None, "a/1.jpg", 0, "What color?", "red", None, None, None, None)]
 
 
 @pytest.mark.parametrize(

@@ -67,8 +67,8 @@ def clean_and_check(
 ) -> pd.DataFrame:
     """Return the pairs, cleaned, with the columns of tables.CHECKED: `check` names the check that drops a pair, if any.
 
-    `pairs` has image_id, question, answer, difficulty, question_type, source, and optionally place; `images` has the
-    columns of tables.SAMPLED and every image of the pairs. `answer_words` is as for `check_pairs`. Of pairs that people have
+    `pairs` has image_id, question, answer, difficulty, question_type, source, and optionally place and attribute (which is
+    the question type where it is missing); `images` has the columns of tables.SAMPLED and every image of the pairs. `answer_words` is as for `check_pairs`. Of pairs that people have
     reviewed, mended ones are replaced before they are checked, and wrong ones dropped.
     """
     listings = images[["image_id", "item_id", "product_type", "language", "metadata"]]
@@ -82,6 +82,8 @@ def clean_and_check(
     pairs["qa_id"] = qa_ids(pairs)
     untyped = pairs["question_type"].isna()
     pairs.loc[untyped, "question_type"] = question_types(pairs.loc[untyped, "question"])
+    attribute = pairs.get("attribute", pd.Series(None, index=pairs.index, dtype="str"))
+    pairs["attribute"] = attribute.fillna(pairs["question_type"])
     pairs = pairs.rename(columns={"source": "generator"}).assign(task="general")
     # Dropped pairs may share everything but their answer.
     order = ["image_id", "qa_id", "check", "answer", "difficulty"]

@@ -38,6 +38,7 @@ _columns = {
     "answer": "str",
     "difficulty": "Int8",
     "question_type": "str",
+    "attribute": "str",
     "source": "str",
 }
 
@@ -48,17 +49,17 @@ def read_recorded(path: Path | str, columns: PairColumnsParams | None = None) ->
     `path` is one of
 
     - JSON with the pairs of each image, `{"image_id"?, "image_path"?, "qa_pairs": [{"question", "answer", "difficulty"?,
-      "question_type"?, "source"?}]}`: one an image in a line of `.jsonl[.gz]`, in a list or under a name in `.json`, or
+      "question_type"?, "attribute"?, "source"?}]}`: one an image in a line of `.jsonl[.gz]`, in a list or under a name in `.json`, or
       in a file of a folder or tar (`.tar`, `.tar.gz`, `.tgz`). Pairs may also be called qa_data, qas, qa or pairs, or be
       LLaVA's conversations;
     - a table with a row per pair, in any format that text_files.formats reads, with an image's id or path, question,
-      answer, and optionally difficulty, question_type and source. Columns that are not given are the first of common
+      answer, and optionally difficulty, question_type, attribute and source. Columns that are not given are the first of common
       names (text_files.column_names), whatever their case; of several answers in a cell the most frequent counts.
 
     Columns: image_id and path (str, one of them may be missing; several pictures are as the cell names them, those of a
     list as JSON), place (int32: the pair's place in its image's
     list, 0 throughout a table), question and answer (str, unchanged), difficulty (Int8, missing where
-    none was given, -1 for an invalid one), question_type and source (str, may be missing).
+    none was given, -1 for an invalid one), question_type, attribute and source (str, may be missing).
 
     Raises DataError where the file is missing, damaged or of another kind, or a part of it does not parse or lacks
     a column; the message names the file and the line.
@@ -184,6 +185,7 @@ def _table_rows(table: Table, given: PairColumnsParams | None) -> Iterator[Row]:
     others = {
         "difficulty": given.difficulty or find_column(names, DIFFICULTY),
         "question_type": find_column(names, ["questiontype"]),
+        "attribute": find_column(names, ["attribute"]),
         "source": find_column(names, ["source"]),
     }
     for row in range(len(table.numbers)):
@@ -302,6 +304,7 @@ def _row(image_id: Any, image_path: Any, place: int, pair: dict[str, Any]) -> tu
         _text(pair["answer"]),
         _difficulty(pair.get("difficulty")),
         kind if kind in QUESTION_TYPES else None,
+        _text(pair.get("attribute")).strip().lower() or None,
         _text(pair.get("source")) or None,
     )
 

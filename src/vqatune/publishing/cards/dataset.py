@@ -47,6 +47,7 @@ _PAIR_COLUMNS = {
     "answer": "its answer, one word",
     "difficulty": "0 (easiest), 1, 2, 3 or 5 (hardest); null where whoever wrote the pair gave none",
     "question_type": "what is asked about: color, shape, count, … or other",
+    "attribute": "what of the object is asked for, as whoever wrote the pair calls it, and else the question type",
     "task": "`general` for all",
     "generator": "who wrote the pair",
 }
