@@ -6,7 +6,7 @@ misspelt one is an error instead of questions that are never asked.
 
 import re
 import unicodedata
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
@@ -18,14 +18,14 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from vqatune.errors import DataError
-from vqatune.generation.sources.slots import OPTIONS, PRINT_SLOTS, SLOTS, Slot
+from vqatune.generation.sources.slots import ATTRIBUTES, OPTIONS, PRINT_SLOTS, SLOTS, Slot
 
 FOLDER = resources.files("vqatune.generation.sources") / "languages"
 ENGLISH = "en"
 FEATURES = ("color", "pattern", "shape", "material", "style", "finish")
 """What is read from the fields of a listing."""
 _TEXTS = ("thing", "yes", "no")
-_SECTIONS = (*_TEXTS, "questions", *FEATURES, "function")
+_SECTIONS = (*_TEXTS, "questions", "attributes", *FEATURES, "function")
 _OPTIONAL = ("spaces", "phrases", "also")
 _UNCLEAR = "unclear"
 
@@ -61,7 +61,7 @@ class Reader:
 class Language:
     """A language of templates.
 
-    questions: slot → wordings. words: feature or 'function' → meaning → word; a meaning that is missing is never asked
+    questions: slot → wordings. attributes: field → wordings that ask for its value. words: feature or 'function' → meaning → word; a meaning that is missing is never asked
     about. readers: feature, or 'noun' → its reader. nouns: English noun → noun, None for English itself. also: English
     noun → another that it can be called as well. phrases: what is replaced in a text → by what.
     """
@@ -70,6 +70,7 @@ class Language:
     yes: str
     no: str
     questions: dict[str, tuple[str, ...]]
+    attributes: dict[str, tuple[str, ...]]
     words: dict[str, dict[str, Word]]
     readers: dict[str, Reader]
     nouns: dict[str, Noun] | None
@@ -143,6 +144,7 @@ class _File:
         return Language(
             *(self._text(name, data[name]) for name in _TEXTS),
             questions=self._questions(data["questions"]),
+            attributes=self._wordings("attributes", data["attributes"], ATTRIBUTES),
             words=words,
             readers={name: self._reader(name, known, spaced) for name, known in spellings.items()},
             nouns=nouns,
@@ -151,15 +153,20 @@ class _File:
         )
 
     def _questions(self, data: Any) -> dict[str, tuple[str, ...]]:
-        self._keys("questions", data, SLOTS, () if self._english else PRINT_SLOTS)
-        questions = {}
-        for slot, wordings in data.items():
+        # English alone asks about prints.
+        return self._wordings("questions", data, SLOTS if self._english else SLOTS | PRINT_SLOTS)
+
+    def _wordings(self, section: str, data: Any, slots: Mapping[str, Slot]) -> dict[str, tuple[str, ...]]:
+        """Return the wordings of each of the slots, all of which the section has."""
+        self._keys(section, data, slots, ())
+        found = {}
+        for name, wordings in data.items():
             if not isinstance(wordings, list) or not wordings:
-                self._wrong(f"questions.{slot}", "is no list of wordings")
+                self._wrong(f"{section}.{name}", "is no list of wordings")
             for wording in wordings:
-                self._wording(f"questions.{slot}", wording, (SLOTS | PRINT_SLOTS)[slot])
-            questions[slot] = tuple(wordings)
-        return questions
+                self._wording(f"{section}.{name}", wording, slots[name])
+            found[name] = tuple(wordings)
+        return found
 
     def _wording(self, where: str, wording: Any, slot: Slot) -> None:
         try:

@@ -1,4 +1,4 @@
-"""What templates ask about: the difficulty and question type of each slot, and the placeholders of its wordings.
+"""What templates ask about: the difficulty and question type of each slot and field, and the placeholders of the wordings.
 
 The wordings themselves are in `languages/`, a file a language.
 """
@@ -55,6 +55,40 @@ PRINT_SLOTS = {
     "corners": Slot(5, "shape"),
 }
 """The slots about prints, which English alone has."""
+
+ATTRIBUTES = {
+    "type": Slot(0, "object", names_thing=False),
+    "color": Slot(0, "color", names_thing=False),
+    "subject": Slot(1, "object", names_thing=False),
+    "shape": Slot(1, "shape", names_thing=False),
+    "pattern": Slot(1, "pattern", names_thing=False),
+    "material": Slot(2, "material", names_thing=False),
+    "technique": Slot(2, "material", names_thing=False),
+    "style": Slot(2, "style", names_thing=False),
+    "finish": Slot(2, "material", names_thing=False),
+    "period": Slot(3, "style", names_thing=False),
+    "place": Slot(3, "other", names_thing=False),
+    "title": Slot(3, "other", names_thing=False),
+    "date": Slot(5, "other", names_thing=False),
+    "creator": Slot(5, "other", names_thing=False),
+    "language": Slot(5, "text", names_thing=False),
+    "collection": Slot(5, "other", names_thing=False),
+    "institution": Slot(5, "other", names_thing=False),
+    "rights": Slot(5, "other", names_thing=False),
+    "accession_number": Slot(5, "text", names_thing=False),
+    "dimensions": Slot(5, "size", names_thing=False),
+    "brand": Slot(5, "text", names_thing=False),
+    "manufacturer": Slot(5, "text", names_thing=False),
+    "model_name": Slot(5, "text", names_thing=False),
+    "model_number": Slot(5, "text", names_thing=False),
+    "model_year": Slot(5, "other", names_thing=False),
+    "item_weight": Slot(5, "size", names_thing=False),
+    "item_dimensions": Slot(5, "size", names_thing=False),
+    "size": Slot(5, "size", names_thing=False),
+    "price": Slot(5, "other", names_thing=False),
+    "country": Slot(5, "other", names_thing=False),
+}
+"""The fields of the metadata that are asked for by name, of which the value is the answer: every language has all of them."""
 
 OPTIONS = {
     "color": ("red", "orange", "yellow", "green", "blue", "purple", "pink", "brown", "black", "grey"),
