@@ -1,4 +1,4 @@
-"""blind: a guess for every test and validation question by one who sees no image, from the training answers.
+"""blind: a guess for every question of the test set, the validation set and the tasks by one who sees no image.
 
 Run by `dvc repro blind`.
 """
@@ -7,14 +7,18 @@ from common import run
 
 from vqatune.evaluation.scoring.blind import blind_predictions
 from vqatune.params import Params
-from vqatune.tables import PAIRS, PREDICTIONS, read_table, write_table
+from vqatune.tables import PAIRS, PREDICTIONS, TASKS, read_table, write_table
 
 
 def main(params: Params) -> None:
     train = read_table("data/train.parquet", PAIRS, ["question", "answer", "question_type"])
-    for name, folder in (("test", "data/predictions"), ("validation", "data/predictions/validation")):
-        pairs = read_table(f"data/{name}.parquet", PAIRS, ["qa_id", "question", "question_type"])
-        write_table(blind_predictions(train, pairs), f"{folder}/blind.parquet", PREDICTIONS)
+    columns = ["qa_id", "question", "question_type"]
+    for folder, pairs in (
+        ("", read_table("data/test.parquet", PAIRS, columns)),
+        ("validation/", read_table("data/validation.parquet", PAIRS, columns)),
+        ("tasks/", read_table("data/tasks.parquet", TASKS, [*columns, "choices"])),
+    ):
+        write_table(blind_predictions(train, pairs), f"data/predictions/{folder}blind.parquet", PREDICTIONS)
 
 
 if __name__ == "__main__":

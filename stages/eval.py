@@ -1,4 +1,4 @@
-"""eval: one version's scores, in total and by slice, and its confusions: `eval.py v7` (or `base`).
+"""eval: one version's scores, in total, by slice and by task, and its confusions: `eval.py v7` (or `base`).
 
 Run by `dvc repro eval@v7`.
 """
@@ -9,6 +9,8 @@ from pathlib import Path
 from common import run
 
 from vqatune.evaluation.scoring.evaluation_set import read_evaluation_set
+from vqatune.evaluation.scoring.knowing import knowing_curves
+from vqatune.evaluation.scoring.tasks import headline, read_answered, score_tasks
 from vqatune.evaluation.scoring.version import score_validation, score_version, store_scores
 from vqatune.params import Params
 from vqatune.tables import PREDICTIONS, read_table, write_csv, write_json
@@ -31,6 +33,11 @@ def main(params: Params, version: str) -> None:
     write_csv(scored.intervals(), f"metrics/intervals/{version}.csv")
     write_csv(scored.by(), f"metrics/by/{version}.csv")
     write_csv(scored.confusion(), f"metrics/confusion/{version}.csv")
+    answered = read_answered(Path(), version)
+    by_task = score_tasks(answered, params, store=STORE)
+    write_json(headline(by_task), f"metrics/tasks/{version}.json")
+    write_csv(by_task, f"metrics/tasks/{version}.csv")
+    write_csv(knowing_curves(answered.general), f"metrics/tasks/curves/{version}.csv")
     if not scored.scores.all_stored:
         # The models are loaded: score the pairs of the evaluations that follow, too.
         store_scores(sorted(PREDICTED.glob("*.parquet")), test, params, STORE)

@@ -1,4 +1,4 @@
-"""predict: one version's answers to the test and the validation set: `predict.py v7` (or `base`).
+"""predict: one version's answers to the test set, the validation set and the tasks: `predict.py v7` (or `base`).
 
 Run by `dvc repro predict@v7`.
 """
@@ -9,11 +9,12 @@ from common import run
 
 from vqatune.inference.prediction.predict import predict, read_candidates, remove_partial_results
 from vqatune.params import Params
-from vqatune.tables import IMAGES, PAIRS, PLACE, PREDICTIONS, read_table, write_table
+from vqatune.tables import IMAGES, PAIRS, PLACE, PREDICTIONS, TASKS, read_table, write_table
 
 
 def main(params: Params, version: str) -> None:
     test, validation = (read_table(f"data/{name}.parquet", PAIRS) for name in ("test", "validation"))
+    tasks = read_table("data/tasks.parquet", TASKS)
     predictions = predict(
         params,
         version,
@@ -24,10 +25,11 @@ def main(params: Params, version: str) -> None:
         candidates=read_candidates(params.predict, Path("data/train.parquet")),
         work=Path(".work"),
         ungrounded=validation,
+        tasks=tasks,
     )
-    tested = predictions["qa_id"].isin(test["qa_id"])
-    write_table(predictions[tested], f"data/predictions/{version}.parquet", PREDICTIONS)
-    write_table(predictions[~tested], f"data/predictions/validation/{version}.parquet", PREDICTIONS)
+    for folder, pairs in (("", test), ("validation/", validation), ("tasks/", tasks)):
+        own = predictions[predictions["qa_id"].isin(pairs["qa_id"])]
+        write_table(own, f"data/predictions/{folder}{version}.parquet", PREDICTIONS)
     remove_partial_results(version, Path(".work"))
 
 

@@ -1,4 +1,4 @@
-"""zoo/dvc.yaml:eval: scores of a model of the zoo, whole and short answers, in total and by slice: `zoo_eval.py blip`.
+"""zoo/dvc.yaml:eval: scores of a model of the zoo, in total, by slice and by task: `zoo_eval.py blip`.
 
 Run by `dvc repro zoo/dvc.yaml:eval@blip`.
 """
@@ -10,7 +10,7 @@ from common import run
 from vqatune.evaluation.scoring.evaluation_set import read_evaluation_set
 from vqatune.params import Params
 from vqatune.tables import PREDICTIONS, read_table, write_csv
-from vqatune.zoo.scores import score_zoo_model
+from vqatune.zoo.scores import score_zoo_model, score_zoo_tasks
 
 
 def main(params: Params, name: str) -> None:
@@ -20,6 +20,8 @@ def main(params: Params, name: str) -> None:
     )
     write_csv(intervals, f"metrics/zoo/intervals/{name}.csv")
     write_csv(slices, f"metrics/zoo/by/{name}.csv")
+    by_task = score_zoo_tasks(Path(), name, params, store=Path(".work/scores"))
+    write_csv(by_task, f"metrics/zoo/tasks/{name}.csv")
 
 
 if __name__ == "__main__":

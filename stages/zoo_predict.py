@@ -1,4 +1,4 @@
-"""zoo/dvc.yaml:predict: answers of a model of the zoo to the test set, and what they took: `zoo_predict.py blip`.
+"""zoo/dvc.yaml:predict: answers of a model of the zoo to the test set and the tasks: `zoo_predict.py blip`.
 
 Run by `dvc repro zoo/dvc.yaml:predict@blip`.
 """
@@ -11,23 +11,27 @@ from common import run
 
 from vqatune.inference.prediction.predict import remove_partial_results
 from vqatune.params import Params
-from vqatune.tables import IMAGES, PAIRS, PLACE, PREDICTIONS, read_table, write_json, write_table
+from vqatune.tables import IMAGES, PAIRS, PLACE, PREDICTIONS, TASKS, read_table, write_json, write_table
 from vqatune.zoo.predict import predict_zoo_model
 
 
 def main(params: Params, name: str) -> None:
+    pairs, tasks = read_table("data/test.parquet", PAIRS), read_table("data/tasks.parquet", TASKS)
     predictions, taken = predict_zoo_model(
         params,
         name,
         folder=Path("zoo/models") / name,
-        pairs=read_table("data/test.parquet", PAIRS),
+        pairs=pairs,
         places=read_table("data/extracted/images.parquet", IMAGES, PLACE),
         training=Path("data/train.parquet"),
         work=Path(".work"),
+        tasks=tasks,
     )
     if taken.reason is not None:
         print(f"{name} cannot run here: {taken.reason}", file=sys.stderr)
-    write_table(predictions, f"zoo/predictions/{name}.parquet", PREDICTIONS)
+    of_tasks = predictions["qa_id"].isin(tasks["qa_id"])
+    write_table(predictions[~of_tasks], f"zoo/predictions/{name}.parquet", PREDICTIONS)
+    write_table(predictions[of_tasks], f"zoo/predictions/tasks/{name}.parquet", PREDICTIONS)
     write_json(asdict(taken), f"metrics/zoo/measured/{name}.json")
     remove_partial_results(f"zoo/{name}", Path(".work"))
 

@@ -30,6 +30,7 @@ import pytest
 import yaml
 from chromium import browser, page
 from hypothesis import HealthCheck, settings
+from task_pairs import task_pairs
 from warm import RUN, VQATUNE, Warm, WarmServer
 
 __all__ = ["browser", "page"]
@@ -224,7 +225,7 @@ def make_stage_folder(parameter_values, tiny_base, pairs, places, warm_server) -
 
     make_stage_folder(root, {"lora.r": 4}, copies=10): batches and test set have every image ten times.
     """
-    from vqatune.tables import BATCH, IMAGES, PAIRS, write_table
+    from vqatune.tables import BATCH, IMAGES, PAIRS, TASKS, write_table
 
     def make(root: Path, changes: dict | None = None, copies: int = 1) -> StageFolder:
         values = copy.deepcopy(parameter_values)
@@ -247,6 +248,7 @@ def make_stage_folder(parameter_values, tiny_base, pairs, places, warm_server) -
             for n in range(copies)
         ]
         write_table(pd.concat(views), root / "data/test.parquet", PAIRS)
+        write_table(task_pairs(pairs), root / "data/tasks.parquet", TASKS)
         # The validation set: other names of the first two images.
         names = {name: pairs[name] + "-validation" for name in ("qa_id", "image_id")}
         validation = pairs[pairs["image_id"].isin(places["image_id"][:2])].assign(**names)

@@ -14,9 +14,11 @@ from vqatune.catalogue.raw import prepare_raw
 from vqatune.catalogue.sample import sample_images
 from vqatune.catalogue.sources.abo import extract
 from vqatune.dataset.master_batches import make_master_batches
-from vqatune.dataset.split import describe_split, split_pairs
+from vqatune.dataset.split import SplitPairs, describe_split, split_pairs
 from vqatune.evaluation.scoring.blind import blind_predictions
 from vqatune.evaluation.scoring.evaluation_set import read_evaluation_set
+from vqatune.evaluation.scoring.knowing import knowing_curves
+from vqatune.evaluation.scoring.tasks import headline, read_answered, score_tasks
 from vqatune.evaluation.scoring.version import score_version
 from vqatune.generation.generate import generate
 from vqatune.params import Params
@@ -30,12 +32,16 @@ from vqatune.tables import (
     PAIRS,
     PREDICTIONS,
     SAMPLED,
+    TASKS,
+    read_table,
     write_csv,
     write_json,
     write_table,
     writing_table,
 )
 from vqatune.tables.hash_ranks import unit
+from vqatune.tasks.inputs import TaskInputs
+from vqatune.tasks.make import make_tasks
 
 VERSIONS = ["base", "v1", "v2"]
 EVALUATED = ["blind", *VERSIONS]
@@ -69,7 +75,7 @@ def make_run(root: Path, params: Params) -> None:
         test_set = read_evaluation_set(Path())
         guesses = blind_predictions(test_set.training, test_set.pairs)
         for version in EVALUATED:
-            predictions = guesses if version == "blind" else _predictions(version)
+            predictions = guesses if version == "blind" else _predictions(version, test_set.pairs)
             write_table(predictions, f"data/predictions/{version}.parquet", PREDICTIONS)
             scored = score_version(
                 pd.read_parquet(f"data/predictions/{version}.parquet"),
@@ -79,6 +85,7 @@ def make_run(root: Path, params: Params) -> None:
             )
             write_json(scored.values, f"metrics/{version}.json")
             write_json(_VALIDATED | {"exact_match": VALIDATED[version]}, f"metrics/validation/{version}.json")
+            _score_tasks(version, test_set.training, params)
             write_csv(scored.intervals(), f"metrics/intervals/{version}.csv")
             write_csv(scored.by(), f"metrics/by/{version}.csv")
             write_csv(scored.confusion(), f"metrics/confusion/{version}.csv")
@@ -113,6 +120,7 @@ def _make_data(params: Params) -> None:
     write_table(sets.validation, "data/validation.parquet", PAIRS)
     write_table(test, "data/test.parquet", PAIRS)
     write_json(describe_split(sets), "metrics/data/split.json")
+    _make_tasks(sets, filtered, extracted.listings, params)
     batches, table = make_master_batches(
         train, sampled[["image_id", "repeats"]], params.batch, len(VERSIONS) - 1, params.seed
     )
@@ -121,8 +129,25 @@ def _make_data(params: Params) -> None:
     write_csv(table, "metrics/data/batches.csv")
 
 
-def _predictions(version: str) -> pd.DataFrame:
-    test = pd.read_parquet("data/test.parquet")
+def _make_tasks(sets: SplitPairs, filtered: pd.DataFrame, listings: pd.DataFrame, params: Params) -> None:
+    inputs = TaskInputs(sets.test, sets.train, sets.validation, filtered, listings, params.tasks, params.seed)
+    pairs, report = make_tasks(inputs)
+    write_table(pairs, "data/tasks.parquet", TASKS)
+    write_json(report, "metrics/data/tasks.json")
+
+
+def _score_tasks(version: str, training: pd.DataFrame, params: Params) -> None:
+    tasks = read_table("data/tasks.parquet", TASKS)
+    answers = blind_predictions(training, tasks) if version == "blind" else _predictions(version, tasks)
+    write_table(answers, f"data/predictions/tasks/{version}.parquet", PREDICTIONS)
+    answered = read_answered(Path(), version)
+    scores = score_tasks(answered, params)
+    write_json(headline(scores), f"metrics/tasks/{version}.json")
+    write_csv(scores, f"metrics/tasks/{version}.csv")
+    write_csv(knowing_curves(answered.general), f"metrics/tasks/curves/{version}.csv")
+
+
+def _predictions(version: str, test: pd.DataFrame) -> pd.DataFrame:
     answers = sorted(test["answer"].unique())
     right = [unit(5, version, key) < SHARES[version] for key in test["qa_id"]]
     others = [answers[int(unit(6, version, key) * len(answers))] for key in test["qa_id"]]

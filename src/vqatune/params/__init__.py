@@ -27,6 +27,7 @@ from vqatune.params.raw import ArchiveParams, ColumnsParams, DatasetParams, Fetc
 from vqatune.params.sample import SampleParams, TierParams
 from vqatune.params.section import UNSET, Section
 from vqatune.params.split import SplitParams
+from vqatune.params.tasks import TaskName, TasksParams
 from vqatune.params.train import TrainParams
 from vqatune.params.versions import BASE, BLIND, VersionParams, chain, check_chain
 from vqatune.params.zoo import ZooModelParams, ZooParams
@@ -59,6 +60,8 @@ __all__ = [
     "Section",
     "SplitParams",
     "TargetPreset",
+    "TaskName",
+    "TasksParams",
     "TierParams",
     "TinyParams",
     "TrainParams",
@@ -88,6 +91,7 @@ class Params(Section):
     sample: SampleParams = SampleParams()
     generate: GenerateParams = GenerateParams()
     split: SplitParams = SplitParams()
+    tasks: TasksParams = TasksParams()
     batch: BatchParams = BatchParams()
     model: ModelParams = ModelParams()
     lora: LoraParams = LoraParams()

@@ -143,24 +143,24 @@ def loss_history(folder: Path, versions: Sequence[str]) -> pd.DataFrame:
     return pd.concat(logs, ignore_index=True)
 
 
+_SCORES = (
+    *(("", "json"), ("by/", "csv"), ("confusion/", "csv"), ("intervals/", "csv"), ("validation/", "json")),
+    *(("tasks/", "json"), ("tasks/", "csv"), ("tasks/curves/", "csv")),
+)
+"""The folders of a version's scores in metrics/, and the kinds of their files."""
+
+
 def remove_gone_versions(root: Path, versions: Sequence[str]) -> list[Path]:
     """Delete scores and predictions of versions that the chain has no more, and return their paths.
 
     Git and DVC's cache have them still; adapters in models/ stay.
     """
-    folders = {
-        "metrics": "json",
-        "metrics/by": "csv",
-        "metrics/confusion": "csv",
-        "metrics/intervals": "csv",
-        "metrics/validation": "json",
-        "data/predictions": "parquet",
-        "data/predictions/validation": "parquet",
-    }
+    scores = [f"metrics/{folder}v*.{kind}" for folder, kind in _SCORES]
+    predictions = [f"data/predictions/{folder}v*.parquet" for folder in ("", "tasks/", "validation/")]
     gone = [
         path
-        for folder, suffix in folders.items()
-        for path in sorted((root / folder).glob(f"v*.{suffix}"))
+        for pattern in (*scores, *predictions)
+        for path in sorted(root.glob(pattern))
         if re.fullmatch(r"v[1-9]\d*", path.stem) and path.stem not in versions
     ]
     for path in gone:

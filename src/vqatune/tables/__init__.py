@@ -21,6 +21,7 @@ from vqatune.tables.schemas import (
     PLACE,
     PREDICTIONS,
     SAMPLED,
+    TASKS,
 )
 
 __all__ = [
@@ -33,6 +34,7 @@ __all__ = [
     "PLACE",
     "PREDICTIONS",
     "SAMPLED",
+    "TASKS",
     "read_csv",
     "read_json",
     "read_table",

@@ -60,6 +60,11 @@ what the source of the pair calls it (`creator`, `place`), and else the question
 CHECKED = pa.schema([*PAIRS, pa.field("check", _string)])
 """A pair that was given; `check` names the check that drops it, null where none does."""
 
+TASKS = pa.schema([*PAIRS, pa.field("group", _string), pa.field("choices", pa.list_(_string))])
+"""A pair of a benchmark task: `group` is shared by pairs that are one question, about views of a listing or in several
+languages, or is the qa_id of the pair that it was made from; `choices` are those of a multiple-choice question, null for
+others."""
+
 BATCH = pa.schema([*PAIRS, pa.field("copy", _int32)])
 """A pair of a training batch; `copy` numbers the repeats of an image (0 for the first)."""
 

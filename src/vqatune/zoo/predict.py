@@ -26,6 +26,7 @@ def predict_zoo_model(
     places: pd.DataFrame,
     training: Path,
     work: Path | None = None,
+    tasks: pd.DataFrame | None = None,
 ) -> tuple[pd.DataFrame, ZooRun]:
     """Return a model's predictions (tables.PREDICTIONS), none where it cannot run here, and what they took.
 
@@ -37,6 +38,7 @@ def predict_zoo_model(
         places: image_id, archive, offset, length of at least the pairs' images.
         training: the table of training pairs, among whose answers a model chooses that writes none.
         work: the folder of partial results; None for none.
+        tasks: pairs of benchmark tasks (tables.TASKS), which are answered after the test set, and not timed.
 
     Raises:
         DataError: there are no pairs, an image is not in the table of places, or its archive is missing.
@@ -77,6 +79,7 @@ def predict_zoo_model(
             work=work,
             measurement=measured,
             prompt=params.zoo.prompt,
+            tasks=tasks,
         )
     except CANNOT_RUN as error:
         return none, ZooRun(**described, reason=reason_of(error))

@@ -5,10 +5,13 @@ from pathlib import Path
 import pandas as pd
 
 from vqatune.evaluation.scoring.evaluation_set import EvaluationSet
+from vqatune.evaluation.scoring.tasks import COLUMNS, Answered, read_answered, score_tasks
 from vqatune.evaluation.scoring.version import score_version
 from vqatune.params import Params
+from vqatune.tables import PREDICTIONS, read_table
 from vqatune.zoo.short_answers import SHORT, WHOLE, with_short_answers
 
+PREDICTED = "zoo/predictions"
 INTERVAL_COLUMNS = ["answers", "metric", "value", "low", "high", "pairs", "absent"]
 SLICE_COLUMNS = ["answers", "slice", "value", "pairs", "images"]
 
@@ -38,3 +41,15 @@ def score_zoo_model(
             table.insert(0, "answers", name)
             tables.append(table)
     return pd.concat(intervals, ignore_index=True), pd.concat(slices, ignore_index=True)
+
+
+def score_zoo_tasks(root: Path, name: str, params: Params, store: Path | None = None) -> pd.DataFrame:
+    """Return the scores by task of a model's short answers, as tasks.score_tasks; none where it cannot run here.
+
+    Raises as `score_tasks` does.
+    """
+    if read_table(root / PREDICTED / f"{name}.parquet", PREDICTIONS, ["qa_id"]).empty:
+        return pd.DataFrame(columns=COLUMNS)
+    answered = read_answered(root, name, PREDICTED)
+    short = Answered(with_short_answers(answered.general), with_short_answers(answered.tasks))
+    return score_tasks(short, params, store)

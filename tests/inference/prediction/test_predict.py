@@ -1,5 +1,6 @@
 import signal
 import time
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -93,6 +94,12 @@ def test_a_picture_that_does_not_open_has_empty_answers_without_a_probability(
         assert not lost or row["prediction"] == ""
 
 
+def written(root: Path) -> dict[str, bytes]:
+    """Return the predictions of the base for the test set, the validation set and the tasks."""
+    files = [root / f"data/predictions/{folder}base.parquet" for folder in ("", "validation/", "tasks/")]
+    return {str(file.relative_to(root)): file.read_bytes() for file in files}
+
+
 @pytest.mark.slow
 def test_stopped_in_every_way_and_started_again_it_ends_with_the_same_bytes(stage_folder):
     changes = {
@@ -102,7 +109,7 @@ def test_stopped_in_every_way_and_started_again_it_ends_with_the_same_bytes(stag
     }
     whole = stage_folder(changes, name="whole", copies=8)
     whole.run("predict", "base")
-    expected = (whole.root / "data/predictions/base.parquet").read_bytes()
+    expected = written(whole.root)
     stages = stage_folder(changes, copies=8)
     for parts, number in ((5, signal.SIGKILL), (30, signal.SIGTERM)):
         process = stages.start("predict", "base")
@@ -117,7 +124,7 @@ def test_stopped_in_every_way_and_started_again_it_ends_with_the_same_bytes(stag
     damaged = sorted(stages.root.glob(".work/predictions/base/*/0/[0-9]*"))[20]
     damaged.write_bytes(b"damaged")
     assert "what comes after it is done again" in stages.run("predict", "base")
-    assert (stages.root / "data/predictions/base.parquet").read_bytes() == expected
+    assert written(stages.root) == expected
     assert not list(stages.root.glob(".work/predictions/base/*"))
 
 

@@ -31,7 +31,7 @@ def content(places) -> PairsPage:
     pairs = pd.DataFrame(PAIRS, columns=["image_id", "question", "answer", "question_type", "check"])
     pairs = pairs.merge(images[["image_id", "item_id", "product_type", "language"]], on="image_id")
     pairs = pairs.assign(qa_id=[f"{n:016x}" for n in range(len(pairs))], difficulty=[0, 2, None, 1, 1, 0])
-    pairs = pairs.assign(task="general", generator="m")[CHECKED.names]
+    pairs = pairs.assign(attribute=pairs["question_type"], task="general", generator="m")[CHECKED.names]
     return PairsPage("Pairs", images, pairs, [("12", "tokens")], ["Said."], {"image03": "safety"})
 
 

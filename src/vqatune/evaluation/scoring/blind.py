@@ -4,6 +4,9 @@ A model that scores no better has learned the habits of the questions and nothin
 "Making the V in VQA matter", have the same baseline, "prior").
 """
 
+from collections import Counter
+from collections.abc import Sequence
+
 import pandas as pd
 
 from vqatune.errors import DataError
@@ -48,10 +51,40 @@ def blind_exact_match(train: pd.DataFrame, test: pd.DataFrame) -> pd.Series:
 def blind_predictions(train: pd.DataFrame, test: pd.DataFrame) -> pd.DataFrame:
     """Return the guesses as predictions (tables.PREDICTIONS): without a probability and without a grounding.
 
-    Takes and raises what `guess_blindly` does; `test` has qa_id, too.
+    Takes and raises what `guess_blindly` does; `test` has qa_id, too, and may have choices (null where there are none), of
+    which one is chosen.
     """
     guesses = guess_blindly(train, test)
+    if "choices" in test:
+        given = test["choices"].notna()
+        guesses[given] = choose_blindly(train, test[given])
     return test[["qa_id"]].assign(prediction=guesses, log_probability=None, grounding=None)
+
+
+def choose_blindly(train: pd.DataFrame, pairs: pd.DataFrame) -> pd.Series:
+    """Return the choice that one makes who sees no image, with the index of the pairs.
+
+    It is the choice that training gives most often to the same question; of equally frequent ones, that which it gives most
+    often to the question type, then the first in the alphabet. All are compared in plain form.
+
+    Args:
+        train: as for `guess_blindly`.
+        pairs: question, question_type, and choices, one text or more each.
+    """
+    answers = _plain(train["answer"])
+    to_questions = Counter(zip(_plain(train["question"]), answers, strict=True))
+    to_types = Counter(zip(train["question_type"], answers, strict=True))
+
+    def choose(question: str, kind: str, choices: Sequence[str]) -> str:
+        def key(choice: str) -> tuple[int, int, str]:
+            text = plain(choice)
+            return -to_questions[question, text], -to_types[kind, text], text
+
+        return min(choices, key=key)
+
+    columns = _plain(pairs["question"]), pairs["question_type"], pairs["choices"]
+    chosen = [choose(*row) for row in zip(*columns, strict=True)]
+    return pd.Series(chosen, index=pairs.index, dtype="str")
 
 
 def _plain(texts: pd.Series) -> pd.Series:

@@ -44,7 +44,7 @@ def resampled_means(sums: np.ndarray, totals: np.ndarray, resamples: int, seed: 
     both = np.concatenate([sums, totals], 1)
     # Products are so small that synchronizing threads takes longer.
     with threadpool_limits(1, "blas"):
-        for drawn in _draws(len(sums), resamples, seed):
+        for drawn in draws(len(sums), resamples, seed):
             drawn_sums, drawn_totals = np.split(drawn @ both, 2, axis=1)
             means = np.full(drawn_sums.shape, np.nan)
             np.divide(drawn_sums, drawn_totals, out=means, where=drawn_totals > 0)
@@ -83,7 +83,7 @@ def interval(means: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return low, high
 
 
-def _draws(images: int, resamples: int, seed: int) -> Iterator[np.ndarray]:
+def draws(images: int, resamples: int, seed: int) -> Iterator[np.ndarray]:
     """Yield the number of times that each image is drawn, (some resamples, images), float64."""
     generator = np.random.default_rng(seed)
     for start in range(0, resamples, _RESAMPLES_AT_ONCE):

@@ -3,7 +3,7 @@
 import logging
 import shutil
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from vqatune.inference.prediction.grounding import choose_items, measure_groundi
 from vqatune.inference.prediction.measurement import Measurement
 from vqatune.inference.prediction.micro_batches import InferenceModel, run_inference
 from vqatune.inference.prediction.ranking import Candidates
+from vqatune.inference.prediction.task_answers import choose_answers, with_choices
 from vqatune.loading.loader import ImageReader
 from vqatune.models import lora
 from vqatune.models.adapter_precision import merge
@@ -52,6 +53,7 @@ def predict(
     ungrounded: pd.DataFrame | None = None,
     measurement: Measurement | None = None,
     prompt: str | None = None,
+    tasks: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Return one version's predictions: tables.PREDICTIONS, a row per pair, sorted by image_id and qa_id.
 
@@ -67,6 +69,8 @@ def predict(
         ungrounded: more pairs, whose grounding is not measured, nor by whose images.
         measurement: is filled in.
         prompt: the words to ask in, with {question} in them (models.encoder.in_words); None for those of the family.
+        tasks: pairs of benchmark tasks (tables.TASKS), which are answered by themselves; their rows follow those of the
+            pairs, without grounding.
 
     Returns:
         A pair whose image does not open has an empty prediction and no log-probability or grounding. Grounding is also
@@ -126,20 +130,17 @@ def predict(
     inference = InferenceModel(model, encoder, reader, params, device, states)
     kept = TextVectors()
     measurement.before_answering()
-    answered = run_inference(
-        inference,
-        pairs,
-        partial(_answer, inference, candidate_ids, measurement, kept),
-        _no_answer,
-        ANSWERED,
-        folder,
-        f"predict {version}",
-        more=not items.empty,
-    )
+    asks_tasks = tasks is not None and not tasks.empty
+    infer = partial(_answer, inference, candidate_ids, measurement, kept)
+    more = asks_tasks or not items.empty
+    predictions = _answer_all(inference, infer, pairs, folder, f"predict {version}", more)
     measurement.after_answering()
-    answered = pd.DataFrame(answered, columns=ANSWERED.names).sort_values("row", ignore_index=True)
-    predictions = answered.assign(qa_id=pairs["qa_id"])[["qa_id", "prediction", "log_probability"]]
-    predictions["log_probability"] = predictions["log_probability"].astype(float)
+    of_tasks = pd.DataFrame()
+    if tasks is not None and asks_tasks:
+        # Tasks are not measured.
+        infer = partial(_answer, inference, candidate_ids, Measurement(), kept)
+        own = folder and folder.parent / "tasks" / _tasks_key(folder.name, tasks)
+        of_tasks = _answer_tasks(inference, infer, tasks, own, version, not items.empty)
     grounding = measure_grounding(
         inference,
         items,
@@ -151,7 +152,46 @@ def predict(
         # In float32 grounding changes no weight.
         kept if params.compute.precision == "float32" else TextVectors(),
     )
+    predictions = pd.concat([predictions, of_tasks], ignore_index=True)
     return predictions.assign(grounding=predictions["qa_id"].map(grounding).astype(float))
+
+
+def _answer_all(
+    inference: InferenceModel,
+    infer: Callable[[list[int], PackedBatch], Iterable[tuple]],
+    pairs: pd.DataFrame,
+    folder: Path | None,
+    description: str,
+    more: bool,
+) -> pd.DataFrame:
+    """Return qa_id, prediction and log_probability of all pairs, in their order."""
+    answered = run_inference(inference, pairs, infer, _no_answer, ANSWERED, folder, description, more=more)
+    answered = pd.DataFrame(answered, columns=ANSWERED.names).sort_values("row", ignore_index=True)
+    predictions = answered.assign(qa_id=pairs["qa_id"])[["qa_id", "prediction", "log_probability"]]
+    return predictions.astype({"log_probability": "float64"})
+
+
+def _answer_tasks(
+    inference: InferenceModel,
+    infer: Callable[[list[int], PackedBatch], Iterable[tuple]],
+    tasks: pd.DataFrame,
+    folder: Path | None,
+    version: str,
+    more: bool,
+) -> pd.DataFrame:
+    """Return qa_id, prediction and log_probability of the pairs of tasks."""
+    tasks = tasks.sort_values(["image_id", "qa_id"], ignore_index=True)
+    chosen = tasks[with_choices(tasks)].reset_index(drop=True)
+    asked = tasks[~with_choices(tasks)].reset_index(drop=True)
+    found = []
+    if not asked.empty:
+        own = folder and folder / "asked"
+        later = more or not chosen.empty
+        found.append(_answer_all(inference, infer, asked, own, f"tasks {version}", later))
+    if not chosen.empty:
+        own = folder and folder / "choices"
+        found.append(choose_answers(inference, chosen, own, f"choices {version}", more))
+    return pd.concat(found, ignore_index=True)
 
 
 def remove_partial_results(version: str, work: Path) -> None:
@@ -286,6 +326,15 @@ def _key(
         device=device_name(device),
         processes=PartialState().num_processes,
         code=digest_code(__name__),
+    )
+
+
+def _tasks_key(answers: str, tasks: pd.DataFrame) -> str:
+    """Return a key of everything that determines the answers to tasks; `answers` is the key of the predictions."""
+    return make_key(
+        answers=answers,
+        tasks=digest_table(tasks.assign(choices=tasks["choices"].map(str)), ["qa_id", "question", "choices"]),
+        code=digest_code("vqatune.inference.prediction.task_answers"),
     )
 
 

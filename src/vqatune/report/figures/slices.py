@@ -55,7 +55,7 @@ def _figure(table: pd.DataFrame, slice_: str, versions: Sequence[str], highest: 
     some = table[table["slice"] == slice_]
     name = SLICES[slice_].label
     cells = _rest_together(_in_order(some, slice_))
-    views = {"Heat map": _chart(cells, highest)}
+    views = {"Heat map": share_map(cells, highest)}
     tiers = table[table["slice"] == "tier"]
     if slice_ == "product_type":
         views = {"Largest types": views["Heat map"]}
@@ -65,7 +65,7 @@ def _figure(table: pd.DataFrame, slice_: str, versions: Sequence[str], highest: 
             )
             lowest = tiers.loc[tiers["order"] > 0, "order"].min()
             tiers["value"] = [f"≥ {tier:,.0f}" if tier else f"< {lowest:,.0f}" for tier in tiers["order"]]
-            views["Tiers of sampling"] = _chart(tiers, highest)
+            views["Tiers of sampling"] = share_map(tiers, highest)
     last = some[some["version"] == versions[-1]].sort_values("exact_match", kind="stable")
     worst, best = last.iloc[0], last.iloc[-1]
     alt_text = (
@@ -114,7 +114,11 @@ def _rest_together(some: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _chart(cells: pd.DataFrame, highest: float) -> dict:
+def share_map(cells: pd.DataFrame, highest: float) -> dict:
+    """Return a heat map of exact match, a row a value and a column a version, as Vega-Lite.
+
+    cells: value, version, exact_match, pairs and images, in the order of rows. highest: the share of the darkest colour.
+    """
     cells = cells.assign(text=[f"{100 * share:.0f}" for share in cells["exact_match"]])
     pairs = cells.groupby("value")["pairs"].max()
     colour = alt.Color(

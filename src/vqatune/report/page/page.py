@@ -7,6 +7,7 @@ import altair as alt
 
 from vqatune.params import Params
 from vqatune.report.figures.data import data_section
+from vqatune.report.figures.tasks import task_section
 from vqatune.report.figures.versions import version_sections
 from vqatune.report.history import best_version, in_chain, score_history
 from vqatune.report.page.answers import read_answers
@@ -41,7 +42,8 @@ def write_page(
     comparison = comparison_data(root, answers)
     # The charts' tests validate them; doing it again here takes a third of the time.
     with alt.utils.schemapi.debug_mode(False):
-        charts = [data_section(root), *version_sections(root, versions)]
+        tasks = task_section(root, versions) if params.tasks.use else None
+        charts = [data_section(root), *version_sections(root, versions), *([tasks] if tasks else [])]
     write_document(
         FOLDER / "report.html.j2",
         SCRIPTS,

@@ -1,0 +1,194 @@
+"""The report's figures of the benchmark tasks: a chart of each over the versions, and what probabilities are worth."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import altair as alt
+import pandas as pd
+
+from vqatune.report.charts import palette
+from vqatune.report.charts.common import inline, legend, page_spec, rows
+from vqatune.report.charts.lines import Axes, score_lines, with_hover
+from vqatune.report.figures.figure import Figure, Section
+from vqatune.report.figures.slices import share_map
+from vqatune.report.history import in_chain, version_numbers
+from vqatune.report.stage_outputs import read_rows
+
+_HEIGHT = 280
+_TEXT = "More questions about the listings of the test set, on which nothing is trained; docs/tasks.md defines them."
+_NOTES = {
+    "multi_angle": "A question whose answer no view decides, asked about every picture of its listing. view_consistency is the "
+    "share of pairs of views with the same answer, pooled_match the exact match of the answer that most views give.",
+    "unanswerable": "answerable_auroc is how often an answer that can be seen is more probable than one that only the text of "
+    "the listing holds (0.5: no difference). aurc (lower is better), accuracy_at_80 and ece (lower is better) are of the test "
+    "set: how well an answer's probability says whether it is right.",
+    "multi_language": "The exact match of the same questions in each language of the listing, to be answered in it.",
+    "multiple_choice": "The share of questions whose right answer is the most probable of four (chance: 0.25), and the grounding "
+    "of the same pairs of the test set.",
+}
+_METRICS = {
+    "multi_angle": ("exact_match", "pooled_match", "view_consistency"),
+    "unanswerable": ("answerable_auroc", "accuracy_at_80", "aurc", "ece"),
+    "multiple_choice": ("choice_accuracy", "grounding"),
+}
+_CURVES = ("risk_coverage", "reliability")
+
+
+def task_section(root: Path, versions: Sequence[str]) -> Section | None:
+    """Return the section on the benchmark tasks; None where no task is used.
+
+    It reads metrics/tasks. versions: in the order of the chain, the base first; the blind guess may stand before it. Raises
+    DataError where a version has no scores yet.
+    """
+    numbers = version_numbers(versions)
+    tables = [
+        _read(root / f"metrics/tasks/{version}.csv", version).assign(version=version, number=numbers[version])
+        for version in versions
+    ]
+    scores = pd.concat(tables, ignore_index=True).astype({"number": "Int64", "value": "str"})
+    figures = [figure for make in _FIGURES if (figure := make(root, scores, versions))]
+    return Section("tasks", "Benchmark tasks", _TEXT, figures) if figures else None
+
+
+def _read(path: Path, version: str) -> pd.DataFrame:
+    names = ["task", "slice", "value", "metric", "score", "low", "high", "pairs", "images"]
+    table = read_rows(path, f"eval@{version}", *names)
+    return table.fillna({"slice": "", "value": ""})
+
+
+def _of_task(task: str) -> Callable[[Path, pd.DataFrame, Sequence[str]], Figure | None]:
+    def figure(root: Path, scores: pd.DataFrame, versions: Sequence[str]) -> Figure | None:
+        own = scores[(scores["task"] == task) & (scores["slice"] == "")]
+        own = own[own["metric"].isin(_METRICS[task])].assign(line=own["metric"])
+        return _lines(task, own, _METRICS[task], versions)
+
+    return figure
+
+
+def _languages(root: Path, scores: pd.DataFrame, versions: Sequence[str]) -> Figure | None:
+    own = scores[(scores["task"] == "multi_language") & (scores["metric"] == "exact_match")]
+    own = own[own["slice"] == "language"].assign(line=own["value"])
+    languages = sorted(own["line"].unique(), key=lambda code: (code != "en", code))
+    return _lines("multi_language", own, languages, versions)
+
+
+def _lines(task: str, own: pd.DataFrame, names: Sequence[str], versions: Sequence[str]) -> Figure | None:
+    own = own.dropna(subset="score")
+    if own.empty:
+        return None
+    shown = [name for name in names if (own["line"] == name).any()]
+    axes, chain = Axes("number", "score", "version", "score"), in_chain(versions)
+    data = rows(own[["number", "line", "score", "low", "high"]])
+    chart = score_lines(data, axes, "line", shown, versions=chain)
+    texts = own.assign(
+        text=[
+            f"{score:.3f} ({low:.3f} to {high:.3f})"
+            for score, low, high in own[["score", "low", "high"]].to_numpy()
+        ]
+    ).pivot(index="version", columns="line", values="text")
+    texts = texts.reindex(columns=shown).fillna("–")
+    hovering = texts.reindex(index=chain).fillna("–").rename_axis("version").reset_index()
+    hovering.insert(0, "number", range(len(chain)))
+    spec = page_spec(with_hover(chart, axes, hovering, {name: "" for name in ("version", *shown)}), _HEIGHT)
+    last = own[own["version"] == versions[-1]].set_index("line")["score"]
+    said = ", ".join(f"{name} {last[name]:.3f}" for name in shown if name in last)
+    table = texts.reindex(index=[name for name in versions if name in texts.index]).rename_axis(columns=None)
+    return Figure(
+        f"task_{task}",
+        task,
+        f"Scores of {task} over the versions; {versions[-1]} has {said}.",
+        {"All": spec},
+        _NOTES[task],
+        table.rename_axis("version").reset_index(),
+    )
+
+
+def _attributes(root: Path, scores: pd.DataFrame, versions: Sequence[str]) -> Figure | None:
+    own = scores[(scores["task"] == "category_wise") & (scores["slice"] == "attribute")]
+    if own.empty:
+        return None
+    exact = own[own["metric"] == "exact_match"].rename(columns={"score": "exact_match"})
+    exact = exact.assign(key=-exact.groupby("value")["pairs"].transform("max"))
+    cells = exact.sort_values(["key", "value", "number"], na_position="first")
+    last = own[own["version"] == versions[-1]]
+    table = last.pivot(index="value", columns="metric", values="score").loc[
+        list(dict.fromkeys(cells["value"]))
+    ]
+    best = cells[cells["version"] == versions[-1]].sort_values("exact_match").iloc[-1]
+    return Figure(
+        "task_category_wise",
+        "category_wise",
+        f"Exact match by what is asked for; {versions[-1]} is best at {best['value']} ({best['exact_match']:.1%}).",
+        {"Heat map": share_map(cells, max(0.1, float(cells["exact_match"].max())))},
+        f"The pairs of the test set by attribute, what of the object is asked for. The table has the scores of {versions[-1]}.",
+        table.map(lambda score: "" if pd.isna(score) else f"{score:.3f}")
+        .rename_axis(columns=None)
+        .reset_index(),
+    )
+
+
+def _knowing(root: Path, scores: pd.DataFrame, versions: Sequence[str]) -> Figure | None:
+    """Return the risk–coverage and the reliability curve of the base and of the last version."""
+    if not (scores["metric"] == "aurc").any():
+        return None
+    chain = in_chain(versions)
+    shown = list(dict.fromkeys([chain[0], chain[-1]]))
+    curves = pd.concat(
+        [
+            read_rows(root / f"metrics/tasks/curves/{name}.csv", f"eval@{name}", "curve", "x", "y").assign(
+                version=name
+            )
+            for name in shown
+        ],
+        ignore_index=True,
+    )
+    titles = {
+        "risk_coverage": (
+            "share of the questions that are answered, the surest first",
+            "share of wrong answers",
+        ),
+        "reliability": ("mean probability of a bin of answers", "share of right answers"),
+    }
+    views = {
+        name.replace("_", "–"): _curve(curves[curves["curve"] == name], shown, *titles[name])
+        for name in _CURVES
+    }
+    table = curves.assign(x=curves["x"].map("{:.3f}".format), y=curves["y"].map("{:.3f}".format))
+    return Figure(
+        "task_knowing",
+        "What an answer's probability is worth",
+        f"Risk–coverage and reliability of {' and '.join(shown)} on the test set.",
+        views,
+        "Who may leave the least probable answers out is wrong less often: risk–coverage. Where probabilities are shares of "
+        "right answers, reliability is the diagonal; `vqatune calibrate` brings them nearer.",
+        table[["version", "curve", "x", "y"]],
+    )
+
+
+def _curve(curves: pd.DataFrame, names: Sequence[str], x: str, y: str) -> dict:
+    scale = alt.Scale(domain=[0, 1], nice=False)
+    colours = alt.Scale(domain=list(names), range=palette.colours(len(names)))
+    line = alt.Chart(inline(rows(curves[["version", "x", "y"]]))).mark_line(point=True)
+    line = line.encode(
+        x=alt.X(field="x", type="quantitative", title=x, scale=scale),
+        y=alt.Y(field="y", type="quantitative", title=y, scale=scale),
+        color=alt.Color(field="version", type="nominal", sort=None, scale=colours, legend=legend()),
+    )
+    diagonal = alt.Chart(inline([{"x": 0, "y": 0}, {"x": 1, "y": 1}])).mark_line(
+        strokeDash=[2, 3], opacity=0.5
+    )
+    diagonal = diagonal.encode(
+        x=alt.X(field="x", type="quantitative"), y=alt.Y(field="y", type="quantitative")
+    )
+    layers = [line, diagonal] if "probability" in x else [line]
+    return page_spec(alt.layer(*layers), _HEIGHT)
+
+
+_FIGURES = (
+    _attributes,
+    _of_task("multi_angle"),
+    _of_task("unanswerable"),
+    _knowing,
+    _languages,
+    _of_task("multiple_choice"),
+)

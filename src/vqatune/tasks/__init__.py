@@ -1,0 +1,1 @@
+"""Benchmark tasks: more questions about the listings of the test set, on which nothing is trained."""
