@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 from pyarrow import types
 
 from vqatune.errors import DataError
+from vqatune.runtime.regular_files import check_regular
 from vqatune.text_files.cells import DECODER, Table
 from vqatune.text_files.delimited import check_names, find_delimiter, parse_rows
 from vqatune.text_files.workbook import read_sheet
@@ -44,6 +45,10 @@ def _read(path: Path) -> Table:
         raise DataError(f"{path} does not exist: check its name")
     if path.is_dir():
         raise DataError(f"{path} is a folder: name a file in it")
+    try:
+        check_regular(path)
+    except OSError as error:
+        raise DataError(f"{path} cannot be read ({error.strerror}): write what it gives to a file") from error
     name = path.name.lower()
     suffix = Path(name.removesuffix(".gz")).suffix
     if name.endswith(".parquet"):
