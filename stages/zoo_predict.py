@@ -3,7 +3,6 @@
 Run by `dvc repro zoo/dvc.yaml:predict@blip`.
 """
 
-import sys
 from dataclasses import asdict
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from common import run
 
 from vqatune.inference.prediction.predict import remove_partial_results
 from vqatune.params import Params
+from vqatune.runtime.output import say
 from vqatune.tables import IMAGES, PAIRS, PLACE, PREDICTIONS, read_table, write_json, write_table
 from vqatune.zoo.predict import predict_zoo_model
 
@@ -26,7 +26,7 @@ def main(params: Params, name: str) -> None:
         work=Path(".work"),
     )
     if taken.reason is not None:
-        print(f"{name} cannot run here: {taken.reason}", file=sys.stderr)
+        say(f"{name} cannot run here: {taken.reason}", error=True)
     write_table(predictions, f"zoo/predictions/{name}.parquet", PREDICTIONS)
     write_json(asdict(taken), f"metrics/zoo/measured/{name}.json")
     remove_partial_results(f"zoo/{name}", Path(".work"))

@@ -11,6 +11,7 @@ from vqatune.inference.answering.answer_file import answer_file
 from vqatune.inference.answering.image_folder import ImageFolder
 from vqatune.inference.answering.questions_file import open_questions
 from vqatune.inference.answering.settings import choose_version, own_settings
+from vqatune.runtime.output import say
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -65,7 +66,7 @@ def run(chosen: argparse.Namespace) -> None:
     settings = own_settings(chosen.device, chosen.quantization)
     try:
         answer_file(file, images, version, folder, settings, chosen.out, choices, chosen.strict)
-        print(chosen.out)
+        say(chosen.out)
     except Stopped as stopped:
-        print(stopped, file=sys.stderr)
+        say(stopped, error=True)
         sys.exit(stopped.status)

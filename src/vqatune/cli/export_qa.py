@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from vqatune.publishing.qa_export import export_qa
+from vqatune.runtime.output import say
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,4 +23,4 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(chosen: argparse.Namespace) -> None:
     """Write the pairs and print how many there are."""
     pairs, images = export_qa(chosen.out, chosen.format)
-    print(f"{chosen.out} holds {pairs:,} pairs about {images:,} images")
+    say(f"{chosen.out} holds {pairs:,} pairs about {images:,} images")

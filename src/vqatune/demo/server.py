@@ -17,6 +17,7 @@ from vqatune.errors import DataError, MissingExtraError
 from vqatune.inference.answering.settings import own_settings
 from vqatune.runtime.extras import naming_extras
 from vqatune.runtime.listening import LOOPBACK, address_of, is_loopback, listen, read_token
+from vqatune.runtime.output import say
 
 PORT = 7860
 SECONDS_TO_CLOSE = 1
@@ -71,7 +72,7 @@ def serve(
             addresses.insert(0, _public_address(listening.getsockname()[1]))
         query = "" if token is None else f"/?token={quote(token)}"
         shown = " and ".join(f"{address}{query}" for address in addresses)
-        print(f"{shown} shows {', '.join(versions.names)}; Ctrl-C ends it", flush=True)
+        say(f"{shown} shows {', '.join(versions.names)}; Ctrl-C ends it", flush=True)
         if open_browser:
             webbrowser.open(f"{addresses[0]}{query}")
         # A plain kill would leave the folder behind.
