@@ -4,6 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from vqatune.cli.formula_arguments import add_formula_argument
 from vqatune.cli.model_arguments import add_model_arguments, add_version_argument
 from vqatune.errors import DataError, Stopped
 from vqatune.inference.answering.answer import parse_choices
@@ -52,6 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="stop at the first row that cannot be answered, instead of leaving its answer empty",
     )
+    add_formula_argument(parser, default=False)
     add_model_arguments(parser)
 
 
@@ -65,7 +67,9 @@ def run(chosen: argparse.Namespace) -> None:
     version, folder = choose_version(chosen.models, chosen.version)
     settings = own_settings(chosen.device, chosen.quantization)
     try:
-        answer_file(file, images, version, folder, settings, chosen.out, choices, chosen.strict)
+        answer_file(
+            file, images, version, folder, settings, chosen.out, choices, chosen.strict, chosen.quote_formulas
+        )
         say(chosen.out)
     except Stopped as stopped:
         say(stopped, error=True)
