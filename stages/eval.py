@@ -3,7 +3,6 @@
 Run by `dvc repro eval@v7`.
 """
 
-import sys
 from pathlib import Path
 
 from common import run
@@ -13,6 +12,7 @@ from vqatune.evaluation.scoring.knowing import knowing_curves
 from vqatune.evaluation.scoring.tasks import headline, read_answered, score_tasks
 from vqatune.evaluation.scoring.version import score_validation, score_version, store_scores
 from vqatune.params import Params
+from vqatune.runtime.output import say
 from vqatune.tables import PREDICTIONS, read_table, write_csv, write_json
 
 STORE = Path(".work/scores")
@@ -25,7 +25,7 @@ def main(params: Params, version: str) -> None:
         read_table(PREDICTED / f"{version}.parquet", PREDICTIONS), test, params, store=STORE
     )
     for name, reason in scored.scores.absent.items():
-        print(f"{name} is absent: {reason}", file=sys.stderr)
+        say(f"{name} is absent: {reason}", error=True)
     answers = read_table(PREDICTED / "validation" / f"{version}.parquet", PREDICTIONS)
     validated = score_validation(answers, validation, params, store=STORE)
     write_json(scored.values, f"metrics/{version}.json")

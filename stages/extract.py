@@ -3,7 +3,6 @@
 Run by `dvc repro extract`.
 """
 
-import sys
 from pathlib import Path
 
 from common import run
@@ -11,6 +10,7 @@ from common import run
 from vqatune.catalogue.extract import extract_catalogue
 from vqatune.params import Params
 from vqatune.runtime.dropped import dropped_line
+from vqatune.runtime.output import say
 from vqatune.tables import IMAGES, LISTINGS, write_json, write_table
 
 
@@ -22,7 +22,7 @@ def main(params: Params) -> None:
     report = extracted.report
     lost = {name: report[name] for name in ("images_without_bytes", "rows_repeated")}
     if line := dropped_line("rows of images", report["images"] + sum(lost.values()), lost, {}):
-        print(line, file=sys.stderr)
+        say(line, error=True)
 
 
 if __name__ == "__main__":

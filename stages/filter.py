@@ -3,12 +3,11 @@
 Run by `dvc repro filter`.
 """
 
-import sys
-
 from common import run
 
 from vqatune.catalogue.filter import dropped_lines, filter_images
 from vqatune.params import Params
+from vqatune.runtime.output import say
 from vqatune.tables import FILTERED, IMAGES, LISTINGS, read_table, write_json, write_table
 
 
@@ -19,7 +18,7 @@ def main(params: Params) -> None:
     write_table(filtered, "data/filtered.parquet", FILTERED)
     write_json(report, "metrics/data/filter.json")
     for line in dropped_lines(report):
-        print(line, file=sys.stderr)
+        say(line, error=True)
 
 
 if __name__ == "__main__":

@@ -3,14 +3,13 @@
 Run by `dvc repro generate`.
 """
 
-import sys
-
 from common import run
 
 from vqatune.generation.checks.checks import DECIDED_BY
 from vqatune.generation.generate import generate, languages_line
 from vqatune.params import Params
 from vqatune.runtime.dropped import dropped_line
+from vqatune.runtime.output import say
 from vqatune.tables import CHECKED, PAIRS, SAMPLED, read_table, write_csv, write_json, writing_table
 
 
@@ -26,14 +25,14 @@ def main(params: Params) -> None:
     write_json(generated.summary, "metrics/generation.json")
     pairs, dropped = generated.report["pairs"], generated.report["dropped"]
     if line := dropped_line("pairs", pairs, dropped, DECIDED_BY, "; all are in data/dropped.parquet"):
-        print(line, file=sys.stderr)
+        say(line, error=True)
     if line := languages_line(generated.report):
-        print(line, file=sys.stderr)
+        say(line, error=True)
     if reviews := generated.report.get("reviews"):
-        print(
+        say(
             f"of {reviews['pairs']:,} reviewed pairs {reviews['found']:,} are here: {reviews['dropped']:,} dropped, "
             f"{reviews['replaced']:,} replaced",
-            file=sys.stderr,
+            error=True,
         )
 
 

@@ -17,13 +17,14 @@ from vqatune.report.history import (
     score_history,
 )
 from vqatune.report.page.page import write_page
+from vqatune.runtime.output import say
 from vqatune.tables import write_csv
 
 
 def main(params: Params) -> None:
     metrics, versions = Path("metrics"), params.evaluated_names
     for path in remove_gone_versions(Path(), versions):
-        print(f"{path} is removed: the chain has no version {path.stem} any more")
+        say(f"{path} is removed: the chain has no version {path.stem} any more")
     write_csv(score_history(metrics, versions, params.eval.best_by), "metrics/history.csv")
     write_csv(loss_history(Path("models"), versions), "metrics/loss.csv")
     for family in FAMILIES:

@@ -3,12 +3,11 @@
 Run by `dvc repro split`.
 """
 
-import sys
-
 from common import run
 
 from vqatune.dataset.split import describe_split, split_pairs
 from vqatune.params import Params
+from vqatune.runtime.output import say
 from vqatune.tables import PAIRS, read_table, write_json, write_table
 
 
@@ -18,7 +17,7 @@ def main(params: Params) -> None:
         write_table(pairs, f"data/{name}.parquet", PAIRS)
     write_json(describe_split(sets), "metrics/data/split.json")
     if sets.validation.empty:
-        print("the validation set is empty: no version will be chosen as the best", file=sys.stderr)
+        say("the validation set is empty: no version will be chosen as the best", error=True)
 
 
 if __name__ == "__main__":

@@ -3,12 +3,12 @@
 Run by `dvc repro zoo/dvc.yaml:load@blip`.
 """
 
-import sys
 from pathlib import Path
 
 from common import run
 
 from vqatune.params import Params
+from vqatune.runtime.output import say
 from vqatune.tables import PAIRS, read_table
 from vqatune.zoo.load import load_zoo_model
 
@@ -18,7 +18,7 @@ def main(params: Params, name: str) -> None:
     texts = [*training["question"], *training["answer"]]
     reason = load_zoo_model(params, name, texts, Path("zoo/models") / name)
     if reason is not None:
-        print(f"{name} cannot run here: {reason}", file=sys.stderr)
+        say(f"{name} cannot run here: {reason}", error=True)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,6 @@
 Run by `dvc repro zoo/dvc.yaml:predict@blip`.
 """
 
-import sys
 from dataclasses import asdict
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from common import run
 
 from vqatune.inference.prediction.predict import remove_partial_results
 from vqatune.params import Params
+from vqatune.runtime.output import say
 from vqatune.tables import IMAGES, PAIRS, PLACE, PREDICTIONS, TASKS, read_table, write_json, write_table
 from vqatune.zoo.predict import predict_zoo_model
 
@@ -28,7 +28,7 @@ def main(params: Params, name: str) -> None:
         tasks=tasks,
     )
     if taken.reason is not None:
-        print(f"{name} cannot run here: {taken.reason}", file=sys.stderr)
+        say(f"{name} cannot run here: {taken.reason}", error=True)
     of_tasks = predictions["qa_id"].isin(tasks["qa_id"])
     write_table(predictions[~of_tasks], f"zoo/predictions/{name}.parquet", PREDICTIONS)
     write_table(predictions[of_tasks], f"zoo/predictions/tasks/{name}.parquet", PREDICTIONS)

@@ -1,6 +1,7 @@
 """`vqatune compare` with files of predictions, as its users run it."""
 
 import json
+import re
 
 import pandas as pd
 import pytest
@@ -68,6 +69,18 @@ def test_the_pairs_that_changed_are_written(vqatune, both):
     assert {"change", "image_id", "question", "references", "first", "second"} <= set(changed.columns)
 
 
+def test_answers_that_a_spreadsheet_would_run_are_text_in_what_is_written(vqatune, both):
+    for path in (both / "a.csv", both / "b.csv"):
+        path.write_text(re.sub(r"\bred\b", "=1+1", path.read_text()))
+    assert vqatune("compare", "a.csv", "b.csv", *EXACT, "--changed", "changed.csv").status == 0
+    assert ",'=1+1" in (both / "changed.csv").read_text()
+    options = ("--changed", "changed.csv", "--no-quote-formulas")
+    assert vqatune("compare", "a.csv", "b.csv", *EXACT, *options).status == 0
+    assert (
+        ",'=1+1" not in (both / "changed.csv").read_text() and ",=1+1" in (both / "changed.csv").read_text()
+    )
+
+
 def test_several_files_are_a_table_of_their_scores(vqatune, both):
     _write(both, "c.csv", ())
     done = vqatune("compare", "a.csv", "b.csv", "c.csv", *EXACT)
@@ -80,7 +93,7 @@ def test_several_files_are_a_table_of_their_scores(vqatune, both):
     }
     assert len(found["notes"]) == 3 + 3
     assert (
-        "| exact\\_match | 0.6667 | 0.9333 | **1.0000** |"
+        "| exact_match | 0.6667 | 0.9333 | **1.0000** |"
         in vqatune("compare", "a.csv", "b.csv", "c.csv", *EXACT, "--markdown").out
     )
 

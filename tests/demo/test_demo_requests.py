@@ -7,6 +7,10 @@ import time
 
 import pytest
 import requests
+from starlette.testclient import TestClient
+
+from vqatune.demo.gate import Gate
+from vqatune.demo.uploads import FULL, Room
 
 
 @pytest.mark.parametrize(
@@ -98,3 +102,12 @@ def test_a_page_that_is_closed_while_it_sends_something_is_nothing_to_speak_of(s
     time.sleep(0.5)
     assert requests.get(f"{server.address}/config", timeout=120).status_code == 200
     assert server.said.read_text() == said
+
+
+def test_an_upload_that_there_is_no_room_for_is_refused_in_a_line(tmp_path):
+    application = Gate(
+        lambda scope, receive, send: pytest.fail("it was passed on"), None, Room(tmp_path, 10, 0)
+    )
+    client = TestClient(application, base_url="http://127.0.0.1")
+    answer = client.post("/gradio_api/upload", files={"files": ("picture.jpg", b"abc")})
+    assert (answer.status_code, answer.content) == (507, FULL)

@@ -190,7 +190,7 @@ def test_of_a_catalogue_of_ones_own_no_licence_is_claimed_and_no_path_told(root)
 def test_answers_that_would_break_a_table_do_not(root, pairs):
     odd = pairs[pairs["image_id"] >= "image09"].assign(answer="a|b<i>\nc")
     write_table(odd, root / "data" / "test.parquet", PAIRS)
-    assert "| a\\|b&lt;i> c | 0 (0.0%) | 0 (0.0%) | 6 (100.0%) |" in _card(root)
+    assert "| a\\|b&lt;i&gt; c | 0 (0.0%) | 0 (0.0%) | 6 (100.0%) |" in _card(root)
 
 
 def _no_archive(root: Path) -> None:

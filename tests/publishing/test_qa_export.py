@@ -252,3 +252,15 @@ def test_a_place_that_cannot_be_written_is_one_line(vqatune, repository):
         ("/proc/out.parquet", "parquet"),
     ):
         assert f"{out} cannot be written" in vqatune("export-qa", out, "--format", form).error
+
+
+def test_formulas_are_quoted_where_that_is_asked_for_and_said_where_not(vqatune, repository):
+    made = pd.read_parquet(repository / "data/qa.parquet")
+    write_table(made.assign(answer="=1+1", question="-5"), repository / "data/qa.parquet", PAIRS)
+    said = vqatune("export-qa", "raw.csv", "--format", "csv")
+    assert "would run 1 of its texts as formulas: write it with --quote-formulas" in said.err
+    assert set(pd.read_csv(repository / "raw.csv")["answer"]) == {"=1+1"}
+    said = vqatune("export-qa", "quoted.csv", "--format", "csv", "--quote-formulas")
+    assert said.err == ""
+    written = pd.read_csv(repository / "quoted.csv", dtype=str)
+    assert set(written["answer"]) == {"'=1+1"} and set(written["question"]) == {"-5"}

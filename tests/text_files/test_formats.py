@@ -89,3 +89,24 @@ def test_reading_parquet_leaves_no_thread_behind(tmp_path):
     if not sys.platform.startswith("linux"):
         pytest.skip("a process's threads are counted in /proc")
     assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip() == "0"
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.json", "a.jsonl", "a.parquet"])
+def test_more_columns_than_a_table_has_are_refused_at_once(tmp_path, name):
+    path = tmp_path / name
+    row = {f"c{number}": "1" for number in range(100_000)}
+    if name == "a.csv":
+        path.write_text(f"{','.join(row)}\n{','.join(row.values())}\n")
+    elif name == "a.parquet":
+        pq.write_table(pa.table({column: [cell] for column, cell in list(row.items())[:20_000]}), path)
+    else:
+        path.write_text(json.dumps(row if name == "a.jsonl" else [row]))
+    with pytest.raises(DataError, match=r"has (100|20),000 columns, more than 16,384: keep those"):
+        read_cells(path)
+
+
+def test_rows_of_names_of_their_own_do_not_become_more_cells_than_the_file_has(tmp_path):
+    path = tmp_path / "a.jsonl"
+    path.write_text("".join(f'{{"c{number % 9000}": 1}}\n' for number in range(20_000)))
+    with pytest.raises(DataError, match=r"its 20,000 rows have 9,000 names"):
+        read_cells(path)

@@ -8,6 +8,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 from stored_checkpoints import store
+from tiny_families import tiny_model
 
 from vqatune.errors import DataError, ModelError
 from vqatune.tables import read_csv
@@ -292,3 +293,12 @@ def test_a_batch_without_a_picture_that_opens_is_an_error(train, places, tmp_pat
     with pytest.raises(DataError, match="no picture of the batch of v1 opens"):
         train("v1", where=places.assign(length=20))
     assert not (tmp_path / "v1").exists()
+
+
+def test_a_version_of_a_base_of_another_family_is_said_to_be_of_another_base(train, tmp_path):
+    train("v1")
+    model, encoder = tiny_model("llava")
+    other = tmp_path / "llava"
+    encoder.family.save_checkpoint(model, encoder.processor, other, "")
+    with pytest.raises(ModelError, match="v1 was tuned from another base model than models/base now is"):
+        train("v2", "v1", base=other)

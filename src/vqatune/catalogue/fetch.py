@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import requests
-from rich.console import Console
 from rich.progress import (
     BarColumn,
     DownloadColumn,
@@ -23,6 +22,7 @@ from rich.progress import (
 
 from vqatune.errors import ArchiveError
 from vqatune.params import ArchiveParams
+from vqatune.runtime.terminal import Terminal
 
 _logger = logging.getLogger(__name__)
 
@@ -78,7 +78,7 @@ def fetch(archive: ArchiveParams, target: Path, partial: Path, pause: float = 1.
 
 def bytes_bar() -> Progress:
     """Return a progress bar for bytes on standard error; nothing is shown where that is no terminal."""
-    console = Console(stderr=True)
+    console = Terminal(stderr=True)
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),

@@ -32,6 +32,8 @@ _REFERENCES = frozenset(("item_id", "main_image_id", "other_image_id"))
 """What all fields leave out."""
 _LISTINGS_PER_PART = 2000
 _IMAGES_PER_PART = 2000
+_LARGEST_PICTURE = 2**30
+"""Bytes; more than any picture that PIL decodes has."""
 _CLEANED = pa.schema({"language": pa.large_string(), "metadata": pa.large_string()})
 
 
@@ -281,7 +283,9 @@ def _digests(part: list[tuple[str, int, int]]) -> list[bytes | None]:
         warnings.simplefilter("ignore")
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         for archive, places in groupby(part, key=itemgetter(0)):
-            for content in read_spans(archive, [(offset, length) for _, offset, length in places]):
+            # One that is too large counts as damaged, and none of it is read.
+            spans = [(offset, length if length <= _LARGEST_PICTURE else 0) for _, offset, length in places]
+            for content in read_spans(archive, spans):
                 digests.append(blake2b(content, digest_size=16).digest() if _opens(content) else None)
     return digests
 

@@ -1,12 +1,13 @@
 """What the stage raw brings: ABO's two archives, drawn, downloaded or copied, or what other sources need."""
 
 import shutil
-import tarfile
 from pathlib import Path
 
 from vqatune.catalogue.sources.abo import IMAGES_ARCHIVE, LISTINGS_ARCHIVE
 from vqatune.errors import ArchiveError
+from vqatune.loading.tar_headers import tar_members
 from vqatune.params import RawParams
+from vqatune.runtime.regular_files import open_regular
 from vqatune.tables import replacing
 
 DOWNLOADS = Path(".work/downloads")
@@ -92,7 +93,9 @@ def _copy(source: Path, folder: Path) -> None:
 
 def _check_tar(path: Path) -> None:
     try:
-        with tarfile.open(path, "r:"):
-            pass
-    except (tarfile.ReadError, OSError) as error:
-        raise ArchiveError(f"{path} is not a tar ({error}): get the archive again, uncompressed") from error
+        with open_regular(path) as file:
+            next(tar_members(file, path, path.stat().st_size), None)
+    except OSError as error:
+        raise ArchiveError(
+            f"{path} cannot be read ({error.strerror or error}): correct its permissions"
+        ) from error

@@ -17,6 +17,7 @@ from vqatune.runtime.extras import naming_extras
 from vqatune.runtime.interrupt import Signalled, exit_at_once, handling_signals, unwind
 from vqatune.runtime.logs import configure
 from vqatune.runtime.machine_failures import describe_failure
+from vqatune.runtime.output import say
 
 COMMANDS = {
     "profile": "set params.yaml for a purpose: showroom, abo, blip",
@@ -67,10 +68,10 @@ def main(arguments: list[str] | None = None) -> None:
                 chosen.run(chosen)
         sys.stdout.flush()
     except VqatuneError as error:
-        print(f"error: {error}{_elsewhere()}", file=sys.stderr)
+        say(f"error: {error}{_elsewhere()}", error=True)
         sys.exit(1)
     except KeyboardInterrupt as interrupt:
-        print("stopped", file=sys.stderr)
+        say("stopped", error=True)
         sys.exit(interrupt.status if isinstance(interrupt, Signalled) else 130)
     except BrokenPipeError:
         # The reader has closed the pipe: discard what is in the buffer when Python exits.
@@ -80,7 +81,7 @@ def main(arguments: list[str] | None = None) -> None:
         failure = describe_failure(error, "".join(arguments[:1]))
         if failure is None:
             raise
-        print(f"error: {failure}", file=sys.stderr)
+        say(f"error: {failure}", error=True)
         sys.exit(1)
 
 

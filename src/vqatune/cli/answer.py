@@ -4,6 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from vqatune.cli.formula_arguments import add_formula_argument
 from vqatune.cli.model_arguments import add_model_arguments, add_version_argument
 from vqatune.errors import DataError, Stopped
 from vqatune.inference.answering.answer import parse_choices
@@ -11,6 +12,7 @@ from vqatune.inference.answering.answer_file import answer_file
 from vqatune.inference.answering.image_folder import ImageFolder
 from vqatune.inference.answering.questions_file import open_questions
 from vqatune.inference.answering.settings import choose_version, own_settings
+from vqatune.runtime.output import say
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -51,6 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="stop at the first row that cannot be answered, instead of leaving its answer empty",
     )
+    add_formula_argument(parser, default=False)
     add_model_arguments(parser)
 
 
@@ -64,8 +67,10 @@ def run(chosen: argparse.Namespace) -> None:
     version, folder = choose_version(chosen.models, chosen.version)
     settings = own_settings(chosen.device, chosen.quantization)
     try:
-        answer_file(file, images, version, folder, settings, chosen.out, choices, chosen.strict)
-        print(chosen.out)
+        answer_file(
+            file, images, version, folder, settings, chosen.out, choices, chosen.strict, chosen.quote_formulas
+        )
+        say(chosen.out)
     except Stopped as stopped:
-        print(stopped, file=sys.stderr)
+        say(stopped, error=True)
         sys.exit(stopped.status)

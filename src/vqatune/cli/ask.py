@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +15,7 @@ from vqatune.inference.answering.answer import check_question, parse_choices
 from vqatune.inference.answering.image_input import images_in, is_url, open_image
 from vqatune.inference.answering.settings import Settings, choose_version, choose_versions, own_settings
 from vqatune.report.terminal.answers import AnswerRow, shortened, show_answers, show_ranking
+from vqatune.runtime.output import say, say_json
 from vqatune.runtime.progress import track
 from vqatune.runtime.terminal import Terminal
 
@@ -43,7 +43,7 @@ class _OpenedImages:
             try:
                 image = open_image(name)
             except ImageError as error:
-                print(f"{error}; it is left out", file=sys.stderr)
+                say(f"{error}; it is left out", error=True)
                 self.names.remove(name)
                 continue
             self._room -= image.width * image.height
@@ -83,10 +83,10 @@ def run(chosen: argparse.Namespace) -> None:
         answerer = settings.open(folder)
         if number == 0:
             for question in answerer.too_long(questions):
-                print(
+                say(
                     f"the question {shortened(question, 60)!r} is too long: "
                     f"only its first {answerer.encoder.tokens_read(question)} tokens are read",
-                    file=sys.stderr,
+                    error=True,
                 )
         answer_rows += _ask(answerer, name, images, questions, choices, settings)
     if not answer_rows:
@@ -158,4 +158,4 @@ def _print_json(answer_rows: Sequence[AnswerRow], ranked: bool) -> None:
             ]
         rows.append(row)
     # Escape characters that the terminal's encoding lacks.
-    print(json.dumps(rows, indent=2, ensure_ascii=not is_unicode(), allow_nan=False))
+    say_json(json.dumps(rows, indent=2, ensure_ascii=not is_unicode(), allow_nan=False))

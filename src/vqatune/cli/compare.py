@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from vqatune.cli.compare_files import compare_files, is_predictions_file
+from vqatune.cli.formula_arguments import add_formula_argument
 from vqatune.cli.output_arguments import add_output_arguments
 from vqatune.cli.prediction_arguments import FILE_OPTIONS, FORMATS, add_prediction_arguments
 from vqatune.cli.print_comparison import print_comparison, print_versions
@@ -33,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--changed", metavar="FILE", type=Path, help="write the pairs that changed to a CSV (of two)"
     )
+    add_formula_argument(parser, default=True)
     parser.add_argument(
         "--by",
         metavar="COLUMN",

@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from vqatune.publishing.export import export_merged
+from vqatune.runtime.output import say
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -17,4 +18,4 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(chosen: argparse.Namespace) -> None:
     """Write the checkpoint and print where it is."""
     export_merged(chosen.version, chosen.merged)
-    print(f"{chosen.merged} holds {chosen.version}, merged into its base model")
+    say(f"{chosen.merged} holds {chosen.version}, merged into its base model")

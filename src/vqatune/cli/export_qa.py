@@ -3,7 +3,9 @@
 import argparse
 from pathlib import Path
 
+from vqatune.cli.formula_arguments import add_formula_argument
 from vqatune.publishing.qa_export import export_qa
+from vqatune.runtime.output import say
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -17,9 +19,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=("json-per-image", "csv", "parquet"),
         help="json-per-image: a folder with a JSON file an image; csv, parquet: one file",
     )
+    add_formula_argument(parser, default=False)
 
 
 def run(chosen: argparse.Namespace) -> None:
     """Write the pairs and print how many there are."""
-    pairs, images = export_qa(chosen.out, chosen.format)
-    print(f"{chosen.out} holds {pairs:,} pairs about {images:,} images")
+    pairs, images = export_qa(chosen.out, chosen.format, quote_formulas=chosen.quote_formulas)
+    say(f"{chosen.out} holds {pairs:,} pairs about {images:,} images")

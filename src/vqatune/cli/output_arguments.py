@@ -8,6 +8,7 @@ from rich.console import Console
 
 from vqatune.cli.terminal_encoding import is_unicode
 from vqatune.report.terminal.scores import to_json
+from vqatune.runtime.output import say_json
 
 
 def add_output_arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,7 +25,7 @@ def add_output_arguments(parser: argparse.ArgumentParser) -> None:
 def print_json(content: Any) -> None:
     """Print JSON that the terminal's encoding can show."""
     # JSON can escape characters that the terminal's encoding lacks.
-    print(to_json(content, escape_all=not is_unicode()))
+    say_json(to_json(content, escape_all=not is_unicode()))
 
 
 def print_notes(notes: Iterable[str], console: Console) -> None:

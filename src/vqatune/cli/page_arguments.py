@@ -7,6 +7,7 @@ import webbrowser
 from pathlib import Path
 
 from vqatune.errors import DataError
+from vqatune.runtime.output import say
 
 
 def add_page_arguments(parser: argparse.ArgumentParser, default: str) -> None:
@@ -29,7 +30,7 @@ def check_page(path: Path) -> None:
 
 def open_page(path: Path, chosen: argparse.Namespace) -> None:
     """Print the page's path, and open it where a person sits at a screen."""
-    print(path)
+    say(path)
     screen = (
         sys.platform in ("darwin", "win32") or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
     )

@@ -12,6 +12,7 @@ from vqatune.errors import DataError
 from vqatune.evaluation.comparison.compare import Comparison
 from vqatune.report.terminal.markdown import comparison_markdown, versions_markdown
 from vqatune.report.terminal.scores import show_comparison, show_versions
+from vqatune.runtime.formulas import quoted_frame
 from vqatune.runtime.terminal import Terminal
 from vqatune.tables import write_csv
 
@@ -27,7 +28,8 @@ def print_comparison(
         found = replace(found, metrics=found.metrics[found.metrics["metric"].isin(chosen.metric)])
     if chosen.changed:
         try:
-            write_csv(found.changed, chosen.changed)
+            changed = quoted_frame(found.changed) if chosen.quote_formulas else found.changed
+            write_csv(changed, chosen.changed)
         except OSError as error:
             reason = error.strerror or error
             raise DataError(f"{chosen.changed} cannot be written ({reason}): name another file") from error

@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from vqatune.params.profiles import apply_profile
+from vqatune.runtime.output import say
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -15,5 +16,5 @@ def run(chosen: argparse.Namespace) -> None:
     """Set the parameters and print what changed."""
     changed = apply_profile(chosen.name, Path("profiles"), Path("params.yaml"))
     for line in changed:
-        print(line)
-    print(f"params.yaml is set for {chosen.name}" + ("" if changed else " already"))
+        say(line)
+    say(f"params.yaml is set for {chosen.name}" + ("" if changed else " already"))

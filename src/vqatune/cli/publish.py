@@ -7,6 +7,7 @@ from vqatune.publishing.hub import check_login, repository_url, upload
 from vqatune.publishing.prepared import part_files
 from vqatune.publishing.publish import Part, prepare
 from vqatune.publishing.request import Request
+from vqatune.runtime.output import say
 
 FOLDER = Path(".work/publish")
 
@@ -78,26 +79,26 @@ def run(chosen: argparse.Namespace) -> None:
     request.check()
     if chosen.upload:
         # Before gigabytes are prepared in vain.
-        print(f"uploading as {check_login()}")
+        say(f"uploading as {check_login()}")
     parts = prepare(request, chosen.folder or FOLDER / chosen.version)
     for part in parts:
         _show(part, chosen.private)
     if not chosen.upload:
-        print("nothing was uploaded: read and edit each README.md, then run the same with --upload")
+        say("nothing was uploaded: read and edit each README.md, then run the same with --upload")
         return
     for part in parts:
-        print(f"{upload(part, chosen.version, chosen.private)} holds {part.folder}")
+        say(f"{upload(part, chosen.version, chosen.private)} holds {part.folder}")
 
 
 def _show(part: Part, private: bool) -> None:
     files = {name: path.stat().st_size for name, path in part_files(part.folder).items()}
     state = "" if part.new else ", as it was prepared before"
     kind = f"private {part.kind}" if private else part.kind
-    print(f"{part.folder}{state} → {repository_url(part.kind, part.repo)} ({kind})")
+    say(f"{part.folder}{state} → {repository_url(part.kind, part.repo)} ({kind})")
     width = max(map(len, files))
     for name, size in files.items():
-        print(f"  {name:{width}}  {_size(size):>9}")
-    print(f"  {len(files)} files, {_size(sum(files.values()))}")
+        say(f"  {name:{width}}  {_size(size):>9}")
+    say(f"  {len(files)} files, {_size(sum(files.values()))}")
 
 
 def _size(size: float) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 from vqatune.generation.replies.store import REPLIES, open_existing
 from vqatune.publishing.replies import export_replies, import_replies
 from vqatune.report.terminal.replies import show_replies
+from vqatune.runtime.output import say
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -48,17 +49,17 @@ def run(chosen: argparse.Namespace) -> None:
 def _retry(chosen: argparse.Namespace) -> None:
     with open_existing(REPLIES) as store:
         count = store.forget_set_aside()
-    print(f"{count:,} images are asked about again by `dvc repro -s -f generate`")
+    say(f"{count:,} images are asked about again by `dvc repro -s -f generate`")
 
 
 def _export(chosen: argparse.Namespace) -> None:
     count = export_replies(chosen.file, chosen.provider, chosen.model, chosen.product_type)
-    print(f"{chosen.file} holds {count:,} replies")
+    say(f"{chosen.file} holds {count:,} replies")
 
 
 def _import(chosen: argparse.Namespace) -> None:
     for file, (count, new) in zip(chosen.files, import_replies(chosen.files), strict=True):
-        print(f"{file}: {count:,} replies, {new:,} new")
+        say(f"{file}: {count:,} replies, {new:,} new")
 
 
 def _show(chosen: argparse.Namespace) -> None:

@@ -7,6 +7,7 @@ from vqatune.errors import DataError
 from vqatune.params import load_params
 from vqatune.report.page.page import write_page
 from vqatune.report.page.provenance import how_it_was_made
+from vqatune.runtime.output import say
 from vqatune.tables import read_csv
 
 OUTPUT = Path("metrics/report.html")
@@ -27,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(chosen: argparse.Namespace) -> None:
     """Write the page and print its path."""
-    print(build_report(chosen.out))
+    say(build_report(chosen.out))
 
 
 def build_report(path: Path) -> Path:

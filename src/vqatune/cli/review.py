@@ -14,6 +14,7 @@ from vqatune.loading.archive import read_bytes
 from vqatune.params import Params, load_params
 from vqatune.report.page.examples import thumbnail
 from vqatune.report.terminal.reviews import show_review_figures
+from vqatune.runtime.output import say
 from vqatune.tables import read_json
 
 _SIZE = 480
@@ -89,19 +90,17 @@ def _export(chosen: argparse.Namespace, params: Params) -> None:
         return thumbnail(read_bytes(pair["archive"], int(pair["offset"]), int(pair["length"])), _SIZE)
 
     interface = export_tasks(pairs, picture, chosen.file)
-    print(
-        f"{chosen.file} holds {len(pairs):,} tasks; {interface} is the labelling interface of their project"
-    )
+    say(f"{chosen.file} holds {len(pairs):,} tasks; {interface} is the labelling interface of their project")
 
 
 def _import(chosen: argparse.Namespace, params: Params) -> None:
     new, path = import_annotations(chosen.file), reviews_path(params)
     reviews = add_reviews(read_reviews(path), new) if path.exists() else new
     write_reviews(reviews, path)
-    print(f"{chosen.file}: {len(new):,} verdicts; {path} holds {len(reviews):,}")
+    say(f"{chosen.file}: {len(new):,} verdicts; {path} holds {len(reviews):,}")
     _say_how_to_use(params)
 
 
 def _say_how_to_use(params: Params) -> None:
     if params.generate.reviews is None and REVIEWS.exists():
-        print(f"For `dvc repro` to use {REVIEWS}, set generate.reviews: {REVIEWS}, and commit the file")
+        say(f"For `dvc repro` to use {REVIEWS}, set generate.reviews: {REVIEWS}, and commit the file")

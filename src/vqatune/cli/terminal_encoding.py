@@ -2,6 +2,8 @@
 
 import sys
 
+from vqatune.runtime.output import say
+
 
 def is_unicode() -> bool:
     """Tell whether the standard output can show every character."""
@@ -11,4 +13,4 @@ def is_unicode() -> bool:
 def print_text(text: str) -> None:
     """Print text as it is; characters that the terminal's encoding lacks become question marks."""
     encoding = sys.stdout.encoding or "utf-8"
-    print(text.encode(encoding, "replace").decode(encoding), end="")
+    say(text.encode(encoding, "replace").decode(encoding), end="")

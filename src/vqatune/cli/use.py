@@ -20,6 +20,7 @@ from vqatune.generation.sources.template import template_pairs
 from vqatune.params import load_params
 from vqatune.params.profiles import OWN_SOURCES, SHOWROOM, profile_names, update, without_own_catalogue
 from vqatune.params.setting import changed_params, read_yaml, set_params
+from vqatune.runtime.output import say
 from vqatune.runtime.terminal import Terminal
 
 PARAMS, PROFILES = Path("params.yaml"), Path("profiles")
@@ -75,16 +76,16 @@ def run(chosen: argparse.Namespace) -> None:
         update(changes, _profile(chosen.profile))
     _, changed = changed_params(PARAMS, changes, f"with {chosen.what}", versions)
     if not changed:
-        print(f"params.yaml is set for {chosen.what} already")
+        say(f"params.yaml is set for {chosen.what} already")
         return
-    print("\nparams.yaml would change:")
+    say("\nparams.yaml would change:")
     for line in changed:
-        print(f"  {line}")
+        say(f"  {line}")
     if not chosen.yes and not _agreed():
-        print("nothing was changed")
+        say("nothing was changed")
         return
     set_params(PARAMS, changes, f"with {chosen.what}", versions)
-    print("params.yaml is set: `dvc repro` is all that is left to do")
+    say("params.yaml is set: `dvc repro` is all that is left to do")
 
 
 def _profile(name: str) -> dict[str, Any]:
@@ -154,7 +155,9 @@ def _agreed() -> bool:
 
 def _show(found: Found, language: str | None, covered: float, provider: str, console: Console) -> None:
     if found.table is None or found.extracted is None:
-        console.print(f"{found.path}: a catalogue in ABO's layout")
+        console.print(
+            f"{found.path}: a catalogue in ABO's layout", markup=False, highlight=False, soft_wrap=True
+        )
         return
     roles = _roles(found)
     grid = Grid(

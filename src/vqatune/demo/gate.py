@@ -7,6 +7,7 @@ from urllib.parse import parse_qs, unquote
 
 from starlette.requests import ClientDisconnect
 
+from vqatune.demo.uploads import FULL, Room
 from vqatune.inference.answering import image_input
 from vqatune.runtime.listening import is_from_here, is_token
 
@@ -32,9 +33,13 @@ class Gate:
     """
 
     def __init__(
-        self, application: Callable[[Scope, Receive, Send], Awaitable[None]], token: str | None = None
+        self,
+        application: Callable[[Scope, Receive, Send], Awaitable[None]],
+        token: str | None = None,
+        room: Room | None = None,
     ) -> None:
-        self._application, self._token = application, token
+        """Take the application, the token if there is one, and the room for uploads, None for no limit."""
+        self._application, self._token, self._room = application, token, room
         # Another server of this machine has another cookie, though its name is the same to browsers.
         self._cookie, self._session = f"vqatune-{secrets.token_hex(4)}", secrets.token_urlsafe(32)
 
@@ -54,6 +59,17 @@ class Gate:
                 return
             receive, send = _up_to_the_limit(receive), _in_no_frame(send)
         try:
+            if (
+                self._room is not None
+                and scope["type"] == "http"
+                and scope["path"].rstrip("/").endswith("/upload")
+            ):
+                with self._room.for_one() as there_is:
+                    if there_is:
+                        await self._application(scope, receive, send)
+                    else:
+                        await _refuse(scope, send, 507, FULL)
+                return
             await self._application(scope, receive, send)
         except ClientDisconnect:
             # The page was closed while it sent something, and nobody waits for an answer.

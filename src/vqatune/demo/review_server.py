@@ -10,6 +10,7 @@ from vqatune.demo.review_book import ReviewBook
 from vqatune.errors import MissingExtraError
 from vqatune.runtime.extras import naming_extras
 from vqatune.runtime.listening import LOOPBACK, address_of, listen
+from vqatune.runtime.output import say
 
 PORT = 7861
 SECONDS_TO_CLOSE = 1
@@ -34,7 +35,7 @@ def serve_reviews(book: ReviewBook, reviewer: str, port: int = PORT, open_browse
         with naming_extras("demo"):
             server = _server(book, reviewer)
         address = address_of(LOOPBACK, listening)
-        print(f"{address} shows {len(book):,} pairs to review; Ctrl-C ends it", flush=True)
+        say(f"{address} shows {len(book):,} pairs to review; Ctrl-C ends it", flush=True)
         if open_browser:
             webbrowser.open(address)
         before = signal.signal(signal.SIGTERM, _leave)

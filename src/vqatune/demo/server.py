@@ -4,7 +4,6 @@ import os
 import secrets
 import signal
 import sys
-import tempfile
 import webbrowser
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,10 +12,12 @@ from urllib.parse import quote
 
 from vqatune.demo.examples import pick_examples
 from vqatune.demo.loaded_versions import Versions
+from vqatune.demo.uploads import Room, own_folder
 from vqatune.errors import DataError, MissingExtraError
 from vqatune.inference.answering.settings import own_settings
 from vqatune.runtime.extras import naming_extras
 from vqatune.runtime.listening import LOOPBACK, address_of, is_loopback, listen, read_token
+from vqatune.runtime.output import say
 
 PORT = 7860
 SECONDS_TO_CLOSE = 1
@@ -55,23 +56,24 @@ def serve(
         raise MissingExtraError("the demo needs Gradio, which is not installed: pip install -e '.[demo]'")
     token = read_token(token, share or not is_loopback(host))
     versions = Versions(models, own_settings(quantization=quantization))
-    with listen(host, port) as listening, tempfile.TemporaryDirectory(prefix="vqatune-demo-") as folder:
+    with listen(host, port) as listening, own_folder() as folder:
         # Uploads lie there, and go with it.
-        os.environ["GRADIO_TEMP_DIR"] = str(Path(folder) / "uploads")
-        images = Path(folder) / "examples"
+        uploads = folder / "uploads"
+        os.environ["GRADIO_TEMP_DIR"] = str(uploads)
+        images = folder / "examples"
         images.mkdir()
         examples = pick_examples(data, images)
         # An incomplete version is an error here rather than in the page.
         versions.load(versions.names[-1])
         # What Gradio needs may be missing as well as Gradio.
         with naming_extras("demo"):
-            server = _server(versions, examples, token)
+            server = _server(versions, examples, token, uploads)
         addresses = [address_of(host, listening)]
         if share:
             addresses.insert(0, _public_address(listening.getsockname()[1]))
         query = "" if token is None else f"/?token={quote(token)}"
         shown = " and ".join(f"{address}{query}" for address in addresses)
-        print(f"{shown} shows {', '.join(versions.names)}; Ctrl-C ends it", flush=True)
+        say(f"{shown} shows {', '.join(versions.names)}; Ctrl-C ends it", flush=True)
         if open_browser:
             webbrowser.open(f"{addresses[0]}{query}")
         # A plain kill would leave the folder behind.
@@ -95,7 +97,7 @@ def _public_address(port: int) -> str:
     return address.replace("http://", "https://")
 
 
-def _server(versions: Versions, examples: list, token: str | None):
+def _server(versions: Versions, examples: list, token: str | None, uploads: Path):
     import uvicorn
     from fastapi import FastAPI
 
@@ -126,7 +128,10 @@ def _server(versions: Versions, examples: list, token: str | None):
     # Only in a page that was launched does Gradio look whether a file that a request names was uploaded.
     page.has_launched = True
     settings = uvicorn.Config(
-        Gate(application, token), log_level="error", timeout_graceful_shutdown=SECONDS_TO_CLOSE, ws="none"
+        Gate(application, token, Room(uploads, MOST_BYTES)),
+        log_level="error",
+        timeout_graceful_shutdown=SECONDS_TO_CLOSE,
+        ws="none",
     )
     return uvicorn.Server(settings)
 

@@ -3,7 +3,7 @@
 Member names are never used as paths, and an archive with a name that points out of its folder is an error.
 """
 
-import tarfile
+import os
 from array import array
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -11,6 +11,8 @@ from pathlib import Path
 import pandas as pd
 
 from vqatune.errors import ArchiveError
+from vqatune.loading.tar_headers import tar_members
+from vqatune.runtime.regular_files import open_regular
 
 SYMLINKS = "symlinks"
 """The attribute of a table of members with the number of symbolic links in the tar."""
@@ -21,36 +23,24 @@ def find_members(archive: Path | str) -> pd.DataFrame:
 
     Returns a row per regular file, in the archive's order: name (str, without a leading "./"), offset and length
     (int64, bytes). A hard link is a file with its target's bytes. `attrs[SYMLINKS]` counts symbolic links, which are
-    none. Raises ArchiveError where the archive is missing, not a tar, truncated or damaged (also when
-    truncated exactly at the end of a member), or has a member with an absolute path or one through "..".
+    none. Raises ArchiveError where the archive is missing, no regular file, or not what `tar_headers.tar_members` takes,
+    or a hard link's target is not in it.
     """
     names, offsets, lengths = [], array("q"), array("q")
     links: list[tuple[str, str]] = []
     symlinks = 0
     try:
-        size = Path(archive).stat().st_size
-        # The default encoding depends on the machine.
-        with tarfile.open(archive, "r:", encoding="utf-8", errors="replace") as tar:
-            while (member := tar.next()) is not None:
-                # tarfile keeps every member in memory: half a gigabyte for ABO.
-                tar.members.clear()
-                _check_member(member, archive)
-                if member.isreg() and not member.issparse():
+        with open_regular(archive) as file:
+            for member in tar_members(file, archive, os.fstat(file.fileno()).st_size):
+                if member.isreg():
                     names.append(member.name.removeprefix("./"))
                     offsets.append(member.offset_data)
                     lengths.append(member.size)
                 elif member.islnk():
                     links.append((member.name.removeprefix("./"), member.linkname.removeprefix("./")))
                 symlinks += member.issym()
-            _check_end(tar, archive, size)
     except FileNotFoundError as error:
         raise ArchiveError(f"{archive} does not exist: run the stage raw, or `dvc pull`") from error
-    except tarfile.ReadError as error:
-        if names:
-            raise ArchiveError(_cut(archive, offsets[-1], size)) from error
-        raise ArchiveError(
-            f"{archive} is not a tar ({error}): get the archive again, uncompressed"
-        ) from error
     except OSError as error:
         raise ArchiveError(f"{archive} cannot be read: {error.strerror or error}") from error
     if links:
@@ -62,6 +52,11 @@ def find_members(archive: Path | str) -> pd.DataFrame:
                 names.append(name)
                 offsets.append(offsets[place])
                 lengths.append(lengths[place])
+            elif not symlinks:
+                # With symbolic links in it, it may be a link to one.
+                raise ArchiveError(
+                    f"{archive}: the member {name} is a link to {target}, which is not in the archive: pack both"
+                )
     members = pd.DataFrame({"name": pd.array(names, dtype="str"), "offset": offsets, "length": lengths})
     members.attrs[SYMLINKS] = symlinks
     return members
@@ -73,10 +68,14 @@ def read_spans(archive: Path | str, spans: Iterable[tuple[int, int]]) -> Iterato
     Raises ArchiveError where the archive is missing, cannot be read, or ends before a span does.
     """
     try:
-        with open(archive, "rb") as file:
+        with open_regular(archive) as file:
+            size = os.fstat(file.fileno()).st_size
             for offset, length in spans:
-                file.seek(offset)
-                content = file.read(length)
+                # Compared first, because Python makes room for all that it is asked to read.
+                content = b""
+                if offset + length <= size:
+                    file.seek(offset)
+                    content = file.read(length)
                 if len(content) < length:
                     raise ArchiveError(
                         f"{archive} ends before byte {offset + length}: it is not the archive that was indexed; "
@@ -89,35 +88,11 @@ def read_spans(archive: Path | str, spans: Iterable[tuple[int, int]]) -> Iterato
         ) from error
     except OSError as error:
         raise ArchiveError(
-            f"{archive} cannot be read ({error.strerror or error}): run the stage raw, or `dvc pull`"
+            f"{archive} cannot be read ({error.strerror or error}): correct its permissions; what the stage raw wrote "
+            "comes back with `dvc pull`"
         ) from error
 
 
 def read_bytes(archive: Path | str, offset: int, length: int) -> bytes:
     """Return `length` bytes from `offset`; raises as `read_spans` does."""
     return next(read_spans(archive, [(offset, length)]))
-
-
-def _check_member(member: tarfile.TarInfo, archive: Path | str) -> None:
-    parts = member.name.replace("\\", "/").split("/")
-    if not parts[0] or ".." in parts or parts[0].endswith(":"):
-        raise ArchiveError(
-            f"{archive}: the member {member.name!r} points out of the archive's folder, which no archive of ABO's "
-            "does; nothing was written: get the archive again from a source you trust"
-        )
-    if member.size < 0:
-        # tarfile would seek backwards and loop forever.
-        raise ArchiveError(
-            f"{archive}: the member {member.name!r} has a negative size: get the archive again"
-        )
-
-
-def _check_end(tar: tarfile.TarFile, archive: Path | str, size: int) -> None:
-    # tarfile silently stops at the end of the file and at an unreadable header.
-    tar.fileobj.seek(tar.offset)
-    if tar.fileobj.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
-        raise ArchiveError(_cut(archive, tar.offset, size))
-
-
-def _cut(archive: Path | str, offset: int, size: int) -> str:
-    return f"{archive} is cut or damaged after byte {offset} (it has {size}): get it again"

@@ -17,6 +17,7 @@ from typing import Any, Literal, get_args, get_origin
 import yaml
 from pydantic.fields import FieldInfo
 
+from vqatune.errors import visible
 from vqatune.params import Params, check_params
 from vqatune.params.explain import section_of
 from vqatune.params.section import Section, path_or_none
@@ -250,7 +251,8 @@ def read_values(path: Path) -> Params:
     values["predicted"] = {BASE: {}} | (values.get("versions") or {})
     values["evaluated"] = {BLIND: {}} | values["predicted"]
     for name in sorted(_names(values) - _names(defaults) - {"batch.count"}):
-        print(f"{name} is not a parameter: it is left out", file=sys.stderr)
+        # runtime, which has the way to the screen, is above this package.
+        sys.stderr.write(visible(f"{name} is not a parameter: it is left out") + "\n")
     return check_params(_known(values, defaults), str(path))
 
 

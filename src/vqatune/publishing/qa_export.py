@@ -16,6 +16,7 @@ import pandas as pd
 import pyarrow as pa
 
 from vqatune.errors import DataError
+from vqatune.runtime.formulas import formulas_in, quoted_frame, warn_of_formulas
 from vqatune.runtime.progress import track
 from vqatune.tables import PAIRS, SAMPLED, read_table, replacing_folder, write_csv, write_table
 
@@ -37,7 +38,7 @@ _LONGEST_NAME = 250
 """Bytes of a file's name that every file system admits."""
 
 
-def export_qa(out: Path, form: str, root: Path = Path()) -> tuple[int, int]:
+def export_qa(out: Path, form: str, root: Path = Path(), quote_formulas: bool = False) -> tuple[int, int]:
     """Write the pairs of data/qa.parquet; return how many pairs there are, and of how many images.
 
     Args:
@@ -45,6 +46,8 @@ def export_qa(out: Path, form: str, root: Path = Path()) -> tuple[int, int]:
         form: 'json-per-image' (a folder, `<image_id>.json` each, where a sign that not every file system admits is
             written as %XX), 'csv' (a file that ends in .csv) or 'parquet' (.parquet, with the columns of EXPORTED).
         root: the repository, whose data is read.
+        quote_formulas: whether texts of a CSV that a spreadsheet would run have an apostrophe before them, and read back
+            with it.
 
     Raises:
         DataError: a table is missing, or they do not belong together; `out` is taken or cannot be written.
@@ -67,7 +70,7 @@ def export_qa(out: Path, form: str, root: Path = Path()) -> tuple[int, int]:
         if form == "json-per-image":
             _write_folder(pairs, images, out)
         else:
-            _write_file(pairs.merge(images, on="image_id", validate="many_to_one"), out, form)
+            _write_file(pairs.merge(images, on="image_id", validate="many_to_one"), out, form, quote_formulas)
     return len(pairs), len(images)
 
 
@@ -91,9 +94,12 @@ def _check_free(out: Path, form: str) -> None:
         raise DataError(f"{out} exists: name another file, or remove it")
 
 
-def _write_file(pairs: pd.DataFrame, out: Path, form: str) -> None:
+def _write_file(pairs: pd.DataFrame, out: Path, form: str, quote_formulas: bool) -> None:
     if form == "csv":
-        write_csv(pairs.rename(columns={"generator": "source"})[_CSV], out)
+        table = pairs.rename(columns={"generator": "source"})[_CSV]
+        write_csv(quoted_frame(table) if quote_formulas else table, out)
+        if not quote_formulas:
+            warn_of_formulas(formulas_in(table), out)
     else:
         write_table(pairs, out, EXPORTED)
 

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from vqatune.report.markdown_text import code
+
 
 @dataclass(frozen=True)
 class Rights:
@@ -64,7 +66,8 @@ def model_rights(base: Mapping[str, Any], on_hub: bool) -> Rights:
         return Rights("bsd-3-clause", _BLIP)
     if on_hub:
         return Rights(
-            None, f"What the licence of the base model, `{base['name']}`, asks goes for this adapter, too."
+            None,
+            f"What the licence of the base model, {code(base['name'])}, asks goes for this adapter, too.",
         )
     if base["source"] == "hub":
         return Rights(

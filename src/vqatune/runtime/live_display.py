@@ -10,11 +10,13 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from vqatune.runtime.terminal import Terminal
+
 LINE_EVERY = 60.0
 """Seconds between plain lines."""
 
 
-class _Console(Console):
+class _Console(Terminal):
     """A console that falls silent when its reader is gone, where rich would end the process."""
 
     def on_broken_pipe(self) -> None:

@@ -10,10 +10,10 @@ from multiprocessing.connection import Connection
 from threading import Thread
 from typing import TypeVar
 
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from vqatune.errors import ParameterError
+from vqatune.runtime.terminal import Terminal
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -24,7 +24,7 @@ def bar() -> Progress:
 
     Of several processes on a machine that a launcher has started only the first shows it.
     """
-    console = Console(stderr=True)
+    console = Terminal(stderr=True)
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),

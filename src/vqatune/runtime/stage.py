@@ -17,6 +17,7 @@ from vqatune.runtime.launch import launched, relaunch
 from vqatune.runtime.locks import LOCKS, only_one
 from vqatune.runtime.logs import configure
 from vqatune.runtime.machine_failures import describe_failure
+from vqatune.runtime.output import say
 from vqatune.tables import read_json, write_json
 
 TIMINGS = Path(".work/timings")
@@ -53,19 +54,19 @@ def run(
                     with naming_extras():
                         main(params, *arguments)
     except Stopped as stopped:
-        print(f"{name}: {stopped}", file=sys.stderr)
+        say(f"{name}: {stopped}", error=True)
         sys.exit(stopped.status)
     except VqatuneError as error:
-        print(f"error in {name}: {error}", file=sys.stderr)
+        say(f"error in {name}: {error}", error=True)
         sys.exit(1)
     except KeyboardInterrupt as interrupt:
-        print(f"{name}: stopped; `dvc repro` goes on from here", file=sys.stderr)
+        say(f"{name}: stopped; `dvc repro` goes on from here", error=True)
         sys.exit(interrupt.status if isinstance(interrupt, Signalled) else 130)
     except Exception as error:
         failure = describe_failure(error, name)
         if failure is None:
             raise
-        print(f"error in {name}: {failure}", file=sys.stderr)
+        say(f"error in {name}: {failure}", error=True)
         sys.exit(1)
     if not launched():
         _record(name, time.perf_counter() - start)
@@ -92,7 +93,7 @@ def show_failed_import(
         with naming_extras():
             raise error
     except MissingExtraError as missing:
-        print(f"error in {Path(sys.argv[0]).stem}: {missing}", file=sys.stderr)
+        say(f"error in {Path(sys.argv[0]).stem}: {missing}", error=True)
     except ModuleNotFoundError:
         sys.__excepthook__(kind, error, traceback)
 

@@ -10,6 +10,7 @@ from typing import Any, Self
 from rich.console import Console
 
 from vqatune.runtime.live_display import LINE_EVERY, Display
+from vqatune.runtime.terminal import Terminal
 
 
 class TrainingDisplay:
@@ -29,7 +30,7 @@ class TrainingDisplay:
             console: to show them on; None for standard error.
         """
         if console is None and os.environ.get("LOCAL_RANK", "0") != "0":
-            console = Console(stderr=True, quiet=True)
+            console = Terminal(stderr=True, quiet=True)
         self._display = Display(title, console)
         self._images, self._done, self._before = images, done, done
         self._seen = seen

@@ -253,7 +253,8 @@ def _run_script(request: dict[str, Any]) -> int:
         if isinstance(left.code, int | None):
             status = left.code or 0
         else:
-            print(left.code, file=sys.stderr)
+            # As Python itself does.
+            sys.stderr.write(f"{left.code}\n")
             status = 1
     except BaseException as error:  # noqa: BLE001 - what Python itself would do
         sys.excepthook(*sys.exc_info())

@@ -14,6 +14,7 @@ import uvicorn
 
 from vqatune.inference.answering.settings import Settings, choose_version
 from vqatune.runtime.listening import BACKLOG, LOOPBACK, address_of, is_loopback, listen, read_token
+from vqatune.runtime.output import say
 from vqatune.serving.application import Service, make_application
 from vqatune.serving.batcher import Batcher, Batching
 from vqatune.serving.limits import PORT, Limits
@@ -76,7 +77,7 @@ def serve(
             batcher = Batcher(batching)
             kind = answerer.encoder.model_type
             service = Service(name, kind, batcher, replies, limits, token, int(time.time()))
-            print(f"{address_of(host, listening)} answers with {name}; Ctrl-C ends it", flush=True)
+            say(f"{address_of(host, listening)} answers with {name}; Ctrl-C ends it", flush=True)
             _run(service, listening)
     finally:
         for number, handler in before.items():
@@ -123,9 +124,9 @@ def _run(service: Service, listening: socket.socket) -> None:
     """Answer requests until a signal comes, then those that wait."""
     make_server(service).run(sockets=[listening])
     if service.unanswered:
-        print(
+        say(
             f"error: {service.unanswered} requests were not answered within --grace {service.limits.grace:g}",
-            file=sys.stderr,
+            error=True,
             flush=True,
         )
     if service.unanswered or service.batcher.computing:

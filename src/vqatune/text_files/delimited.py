@@ -14,6 +14,10 @@ _DELIMITERS = ",;\t|"
 _RARE_DELIMITERS = "^~:\x01\x1f"
 
 
+MOST_COLUMNS = 16_384
+"""As many as Excel has; what is made of a column takes far longer than reading it."""
+
+
 class RowError(DataError):
     """A row that cannot be read."""
 
@@ -91,7 +95,11 @@ def _explain(error: csv.Error) -> str:
 
 
 def check_names(path: Path, names: Sequence[str]) -> None:
-    """Raise DataError where two columns have the same name."""
+    """Raise DataError where two columns have the same name, or there are more than any table has."""
+    if len(names) > MOST_COLUMNS:
+        raise DataError(
+            f"{path} has {len(names):,} columns, more than {MOST_COLUMNS:,}: keep those of pictures, questions and answers"
+        )
     for name, times in Counter(names).items():
         if name.strip() and times > 1:
             raise DataError(f"{path} has the column {name!r} more than once: rename one of them")

@@ -18,11 +18,14 @@ import pyarrow.parquet as pq
 from pyarrow import types
 
 from vqatune.errors import DataError
+from vqatune.runtime.regular_files import check_regular
 from vqatune.text_files.cells import DECODER, Table
 from vqatune.text_files.delimited import check_names, find_delimiter, parse_rows
 from vqatune.text_files.workbook import read_sheet
 
 _BOM = b"\xef\xbb\xbf"
+_MOST_EMPTY = 20
+"""The most cells for each that is written."""
 _LISTS = ("annotations", "questions", "data", "predictions", "results", "logs")
 """Names under which JSON files of VQA v2, OK-VQA, TextVQA, DocVQA and lmms-eval have their rows."""
 
@@ -44,6 +47,10 @@ def _read(path: Path) -> Table:
         raise DataError(f"{path} does not exist: check its name")
     if path.is_dir():
         raise DataError(f"{path} is a folder: name a file in it")
+    try:
+        check_regular(path)
+    except OSError as error:
+        raise DataError(f"{path} cannot be read ({error.strerror}): write what it gives to a file") from error
     name = path.name.lower()
     suffix = Path(name.removesuffix(".gz")).suffix
     if name.endswith(".parquet"):
@@ -160,6 +167,7 @@ def _decoded(text: str, path: Path, line: int | None = None) -> Any:
 
 def _objects(path: Path, text: str, rows: list[Any], numbers: Sequence[int], unit: str) -> Table:
     names: dict[str, None] = {}
+    given = 0
     escaped = re.search(r"\\u[dD][89a-fA-F]", text)
     for row, number in zip(rows, numbers, strict=True):
         if not isinstance(row, dict):
@@ -167,6 +175,7 @@ def _objects(path: Path, text: str, rows: list[Any], numbers: Sequence[int], uni
                 f"{path}, {unit} {number} is not an object with the columns' names: write it as one"
             )
         names |= dict.fromkeys(row)
+        given += len(row)
         if escaped:
             try:
                 json.dumps(row, ensure_ascii=False).encode()
@@ -175,6 +184,12 @@ def _objects(path: Path, text: str, rows: list[Any], numbers: Sequence[int], uni
                     f"{path}, {unit} {number} holds half a character ({error.object[error.start]!a}): "
                     "write the whole of it"
                 ) from error
+    check_names(path, list(names))
+    # A row has a cell of each name, and rows of different names would have far more than the file.
+    if len(rows) * len(names) > _MOST_EMPTY * given + 10**7:
+        raise DataError(
+            f"{path}: its {len(rows):,} rows have {len(names):,} names, most of them in few rows: write all with the same names"
+        )
     return Table(
         path, {name: [row.get(name) for row in rows] for name in names if name.strip()}, numbers, unit
     )

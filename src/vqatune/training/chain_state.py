@@ -62,11 +62,19 @@ def read_chain_state(folder: Path) -> ChainState:
         ) from error
 
 
-def load_state(version: Path, model: nn.Module, optimizer: torch.optim.AdamW | None, base: str) -> ChainState:
+def check_base(version: Path, base: str) -> None:
+    """Raise ModelError where a version was tuned from another base model than the one with this fingerprint, or lacks its state."""
+    if read_chain_state(version).base != base:
+        raise ModelError(
+            f"{version} was tuned from another base model than models/base now is: "
+            "run the whole chain again from v1, or restore the base with `dvc checkout`"
+        )
+
+
+def load_state(version: Path, model: nn.Module, optimizer: torch.optim.AdamW | None) -> ChainState:
     """Load the previous version's optimizer state into the optimizer, if there is one, and return its chain state.
 
-    Raises ModelError where a file is missing or damaged, the state does not match the trained parameters, or the
-    previous version was tuned from another base model.
+    Raises ModelError where a file is missing or damaged, or the state does not match the trained parameters.
     """
     again, folder = "run its train stage again", version / "training_state"
     state = read_chain_state(version)
@@ -74,11 +82,6 @@ def load_state(version: Path, model: nn.Module, optimizer: torch.optim.AdamW | N
         tensors = load_file(folder / "optimizer.safetensors")
     except (OSError, SafetensorError) as error:
         raise ModelError(f"{folder} is incomplete ({error}): {again}") from error
-    if state.base != base:
-        raise ModelError(
-            f"{version} was tuned from another base model than models/base now is: "
-            "run the whole chain again from v1, or restore the base with `dvc checkout`"
-        )
     if optimizer is None:
         return state
     parameters = _trainable(model)

@@ -28,7 +28,7 @@ from vqatune.runtime.interrupt import Interrupts
 from vqatune.runtime.tracking import Reports, check_trackers, reporting
 from vqatune.runtime.training_display import TrainingDisplay
 from vqatune.tables import replacing_folder, write_csv
-from vqatune.training.chain_state import ChainState, load_state, save_state
+from vqatune.training.chain_state import ChainState, check_base, load_state, save_state
 from vqatune.training.checkpoints import Checkpoints
 from vqatune.training.optimizer import Optimization
 
@@ -87,6 +87,8 @@ def train_version(
     if previous is None:
         model = lora.new_adapter(model, params.lora)
     else:
+        # First, because to another base the adapter would seem to have other LoRA parameters.
+        check_base(previous, base_print)
         model = lora.continue_adapter(model, previous, params.lora)
     prepare_model(model, device, params.compute.precision)
     train_adapter(model)
@@ -95,7 +97,7 @@ def train_version(
     state = ChainState(version, base_print, step=0, pairs_seen=0)
     if previous is not None:
         optimizer = optimization.optimizer if params.train.carry_optimizer else None
-        state = load_state(previous, model, optimizer, base_print)
+        state = load_state(previous, model, optimizer)
     checkpoints = None
     if work is not None:
         key = _key(params, version, base, previous, plan, device)

@@ -7,7 +7,7 @@ import tarfile
 import pandas as pd
 import pytest
 
-from vqatune.catalogue.sources.abo import extract
+from vqatune.catalogue.sources.abo import _short_lines, extract
 from vqatune.errors import ArchiveError, DataError
 from vqatune.tables import IMAGES, LISTINGS, read_table, write_table
 
@@ -320,6 +320,25 @@ def test_paths_of_no_picture_are_shown_beside_those_that_there_are(archives, fol
     archives.write_tar(folder / "abo-images-small.tar", members)
     with pytest.raises(DataError, match="it has other.jpg; the pictures are 00/a.jpg"):
         extract(folder, max_bad_lines=0)
+
+
+def test_two_columns_of_one_name_are_an_error_that_names_it(archives, folder):
+    members = [
+        ("images/small/00/a.jpg", archives.picture()),
+        archives.images_csv([("a", "00/a.jpg")], header="image_id,path,width,path"),
+    ]
+    archives.write_tar(folder / "abo-images-small.tar", members)
+    with pytest.raises(DataError, match=r"images\.csv\.gz has the column 'path' more than once"):
+        extract(folder, max_bad_lines=0)
+
+
+def test_what_unpacks_to_more_than_it_may_is_an_error(archives, folder, monkeypatch):
+    monkeypatch.setattr("vqatune.catalogue.sources.abo._LARGEST_CSV", 100)
+    with pytest.raises(ArchiveError, match=r"images\.csv\.gz has more than 100 bytes"):
+        extract(folder, max_bad_lines=0)
+    monkeypatch.setattr("vqatune.catalogue.sources.abo._LONGEST_LINE", 100)
+    with pytest.raises(ArchiveError, match="a member has a line of more than 100 bytes"):
+        list(_short_lines(io.BytesIO(bytes(101)), "a member"))
 
 
 def linked(folder, kind, names):

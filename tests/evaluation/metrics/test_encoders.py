@@ -1,5 +1,6 @@
 """Finding scoring models, what is said where there is none, and blocks of one shape."""
 
+import json
 import os
 import random
 import shutil
@@ -63,6 +64,48 @@ def test_a_damaged_model_is_one_clear_line(load, damaged, content, bart, tmp_pat
     with pytest.raises(ModelError, match="the scoring model in .*model cannot be loaded") as raised:
         load(find_model(str(folder), None))
     assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "message"),
+    [
+        ("config.json", {"auto_map": {"AutoModel": "evil.Model"}}, "auto_map"),
+        ("config.json", {"attn_implementation": "someone/kernels"}, "someone/kernels"),
+        (
+            "config.json",
+            {"vocab_size": 2**22},
+            "describes a model of",
+        ),
+        ("config.json", {"model_type": "no such type"}, "cannot be loaded"),
+        ("tokenizer_config.json", {"auto_map": {"AutoTokenizer": ["evil.T", None]}}, "auto_map"),
+        ("modules.json", [{"idx": 0, "name": "0", "path": "", "type": "evil.Module"}], "evil.Module"),
+        (
+            "modules.json",
+            [{"idx": 0, "name": "0", "path": "../..", "type": "sentence_transformers.models.Transformer"}],
+            "no folder beside it",
+        ),
+        ("sentence_bert_config.json", {"model_args": {"attn_implementation": "a/b"}}, "model_args"),
+    ],
+)
+@every_loader
+def test_a_folder_that_brings_code_or_asks_for_more_than_it_has_is_refused(
+    load, name, values, message, bart, tmp_path
+):
+    folder = tmp_path / "model"
+    shutil.copytree(_whole(load, bart), folder)
+    (folder / "evil.py").write_text("raise SystemExit('it ran')")
+    known = json.loads((folder / name).read_text()) if (folder / name).exists() else {}
+    (folder / name).write_text(json.dumps(known | values if isinstance(values, dict) else values))
+    with pytest.raises(ModelError, match=f"cannot be loaded.*{message}|{message}"):
+        load(find_model(str(folder), None))
+
+
+@every_loader
+def test_pickled_weights_are_not_read(load, bart, tmp_path):
+    folder = _spoiled(_whole(load, bart), tmp_path / "model", "model.safetensors", content=None)
+    torch.save({}, folder / "pytorch_model.bin")
+    with pytest.raises(ModelError, match=r"it has no model\.safetensors"):
+        load(find_model(str(folder), None))
 
 
 @every_loader

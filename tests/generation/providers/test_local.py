@@ -262,7 +262,7 @@ def test_a_listing_cannot_speak_in_the_models_control_tokens(ask, llava, asked_t
 def test_a_model_without_a_chat_template_for_pictures_is_refused(ask, tmp_path, template):
     folder = save_llava(tmp_path / "model", template)
     with pytest.raises(ParameterError, match="chat template"):
-        ask(folder, picture("red"))
+        ask(str(folder), picture("red"))
 
 
 def test_a_picture_that_does_not_open_is_refused_and_the_next_is_answered(connect, llava):
@@ -280,14 +280,14 @@ def test_a_picture_that_does_not_open_is_refused_and_the_next_is_answered(connec
 def test_a_question_longer_than_the_models_context_is_refused(ask, tmp_path):
     folder = save_llava(tmp_path / "model", context=64)
     with pytest.raises(PermanentError, match="context of 64") as refused:
-        ask(folder, picture("red"))
+        ask(str(folder), picture("red"))
     assert refused.value.kind == "too large"
 
 
 def test_a_reply_ends_where_the_models_context_does(ask, tmp_path):
     asked = len((PROMPT.text + LISTING).encode()) + 4 + 5
     folder = save_llava(tmp_path / "model", context=asked + 2)
-    (reply,) = ask(folder, picture("red"))
+    (reply,) = ask(str(folder), picture("red"))
     assert reply["usage"] == {"prompt_tokens": asked, "completion_tokens": 2, "total_tokens": asked + 2}
     assert reply["choices"][0]["finish_reason"] == "length"
 
@@ -362,4 +362,36 @@ def test_a_model_with_weights_missing_is_refused(ask, llava, tmp_path):
     del weights[next(name for name in weights if "multi_modal_projector" in name)]
     save_file(weights, folder / "model.safetensors", {"format": "pt"})
     with pytest.raises(ModelError, match="missing keys"):
+        ask(str(folder), picture("red"))
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "message"),
+    [
+        ("config.json", {"auto_map": {"AutoConfig": "evil.C"}, "model_type": "evil"}, "cannot be loaded"),
+        ("config.json", {"text_config": {"vocab_size": 2**40}}, "vocab_size"),
+        ("tokenizer_config.json", {"model_max_length": -1}, "model_max_length"),
+    ],
+)
+def test_a_folder_that_brings_code_or_says_what_no_model_has_is_refused(
+    ask, llava, tmp_path, name, values, message
+):
+    folder = tmp_path / "model"
+    shutil.copytree(llava, folder)
+    (folder / "evil.py").write_text("raise SystemExit('it ran')")
+    (folder / name).write_text(json.dumps(json.loads((folder / name).read_text()) | values))
+    with pytest.raises(ModelError, match=message):
+        ask(str(folder), picture("red"))
+
+
+def test_kernels_that_a_folder_names_and_pickled_weights_are_not_loaded(ask, llava, tmp_path):
+    folder = tmp_path / "model"
+    shutil.copytree(llava, folder)
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"attn_implementation": "someone/kernels"}))
+    same, [before] = ask(str(folder), picture("red")), ask(llava, picture("red"))
+    assert same[0]["choices"] == before["choices"]
+    (folder / "model.safetensors").unlink()
+    (folder / "pytorch_model.bin").write_bytes(b"cos\nsystem\n(S'touch x'\ntR.")
+    with pytest.raises(ModelError, match=r"no model\.safetensors"):
         ask(str(folder), picture("red"))

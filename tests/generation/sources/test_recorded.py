@@ -1,12 +1,14 @@
 import gzip
 import io
 import json
+import os
+import socket
 import tarfile
 
 import pandas as pd
 import pytest
 
-from vqatune.errors import DataError
+from vqatune.errors import ArchiveError, DataError, VqatuneError
 from vqatune.generation.sources.recorded import match_images, read_recorded
 from vqatune.params import PairColumnsParams
 
@@ -159,7 +161,7 @@ def test_a_path_that_fits_two_images_is_an_error():
         ("a.csv", b'image_id,question,answer\na,b,"c\n', "a.csv, line 2: unexpected end"),
         ("a.csv", b"image_id,question,answer\na,b,\xff\n", "a.csv, line 2 is not UTF-8"),
         ("a.csv", b"image_id,question,answer\n,b,c\n", "a.csv, line 2 names no image"),
-        ("a.tar", b"no tar at all", "a.tar is damaged"),
+        ("a.tar", b"no tar at all", "a.tar is not a tar"),
         ("a.xlsx", b"PK", "a.xlsx is not a readable workbook"),
         ("a.pdf", b"%PDF", "a.pdf: its name does not say what it is"),
         ("a.json", b"[1, 2]", "a.json, row 1 is not an object"),
@@ -168,7 +170,7 @@ def test_a_path_that_fits_two_images_is_an_error():
 )
 def test_what_does_not_parse_is_named(tmp_path, name, content, message):
     (tmp_path / name).write_bytes(content)
-    with pytest.raises(DataError, match=message):
+    with pytest.raises((ArchiveError, DataError), match=message):
         read_recorded(tmp_path / name)
 
 
@@ -255,3 +257,75 @@ def test_half_a_character_does_not_get_into_a_table(tmp_path):
     path = tmp_path / "pairs.jsonl"
     path.write_text('{"image_id": "a", "qa_pairs": [{"question": "What?", "answer": "caf\\ud83d"}]}')
     assert read_recorded(path)["answer"].tolist() == ["caf?"]
+
+
+PAIR = '{"image_id": "ab", "qa_pairs": [{"question": "What?", "answer": %s}]}'
+
+
+@pytest.mark.parametrize("depth", [970, 985, 990, 100_000])
+@pytest.mark.parametrize("name", ["x.json", "x.jsonl", "x.jsonl.gz"])
+def test_json_nested_past_what_python_reads_is_one_line_that_names_the_file(tmp_path, name, depth):
+    text = (PAIR % ("[" * depth + "]" * depth)).encode()
+    (tmp_path / name).write_bytes(gzip.compress(text) if name.endswith(".gz") else text)
+    try:
+        pairs = read_recorded(tmp_path / name)
+        assert len(pairs) == 1
+    except DataError as error:
+        assert name in str(error) and len(str(error)) < 500
+
+
+def make_pipe(path):
+    os.mkfifo(path)
+
+
+def make_socket(path):
+    folder = os.getcwd()
+    # A socket's path may be no longer than 100 characters.
+    os.chdir(path.parent)
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(path.name)
+    os.chdir(folder)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (make_pipe, "it is a pipe"),
+        (make_socket, "it is a socket"),
+        (lambda path: path.symlink_to("/dev/zero"), "it is a device"),
+        (lambda path: path.symlink_to("nothing"), "is a link to nothing"),
+        (lambda path: path.symlink_to(path.name), "cannot be read|does not exist"),
+    ],
+    ids=["pipe", "socket", "device", "dangling", "loop"],
+)
+def test_what_is_called_json_and_is_no_file_is_one_line_and_is_not_waited_for(tmp_path, make, message):
+    folder = write_folder(tmp_path / "pairs")
+    make(folder / "deeper/x.json")
+    for path in (folder, folder / "deeper/x.json"):
+        with pytest.raises(DataError, match=rf"x\.json.*({message})"):
+            read_recorded(path)
+    for name in ("x.jsonl", "x.tar", "x.csv", "x.tar.gz"):
+        make(tmp_path / name)
+        with pytest.raises(DataError, match=name):
+            read_recorded(tmp_path / name)
+
+
+def test_a_folder_that_is_called_as_a_file_is_a_folder_like_others(tmp_path):
+    folder = write_folder(tmp_path / "pairs")
+    (folder / "deeper").rename(folder / "x.json")
+    assert rows_of(read_recorded(folder)) == EXPECTED
+
+
+def test_a_tar_of_pairs_that_says_more_than_it_has_is_one_line(tmp_path):
+    content = write_tar(tmp_path / "a.tar").read_bytes()
+    whole = len(content.rstrip(b"\0"))
+    huge = tarfile.TarInfo("x.json")
+    huge.size = 2**40
+    for name, damaged in {
+        "cut": content[: whole - 5],
+        "huge": huge.tobuf(tarfile.GNU_FORMAT) + content,
+    }.items():
+        for path, written in ((f"{name}.tar", damaged), (f"{name}.tar.gz", gzip.compress(damaged))):
+            (tmp_path / path).write_bytes(written)
+            with pytest.raises(VqatuneError, match=path):
+                read_recorded(tmp_path / path)

@@ -106,6 +106,11 @@ def test_answers_are_chosen_from_a_list_or_from_a_list_a_row(answer, models, con
         assert row[3] == best.answer and float(row[4]) == pytest.approx(best.probability, rel=1e-3)
     assert rows[2][3:] == ["", ""] and "line 4: a choice needs two answers or more" in done.err
     _, [_, *rows] = answer(content, "--choices", "sofa,lamp")
+    done, [_, *formulas] = answer(content, "--choices", "=1+1,@lamp")
+    said = "answers.csv: a spreadsheet would run"
+    assert {row[-2] for row in formulas} <= {"=1+1", "@lamp"} and said in done.err
+    done, [_, *formulas] = answer(content, "--choices", "=1+1,@lamp", "--quote-formulas")
+    assert {row[-2] for row in formulas} <= {"'=1+1", "'@lamp"} and said not in done.err
     assert {row[3] for row in rows} <= {"sofa", "lamp"}
 
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from functools import partial
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import IO, Any, NoReturn
 
 import pandas as pd
 import pyarrow as pa
@@ -24,6 +24,7 @@ from vqatune.catalogue.sources.extracted import NAMED, Extracted
 from vqatune.errors import ArchiveError, DataError
 from vqatune.loading.archive import SYMLINKS, find_members, read_bytes
 from vqatune.runtime.progress import map_parts
+from vqatune.text_files.delimited import check_names
 from vqatune.text_files.path_index import PathIndex, SeveralFiles
 
 LISTINGS_ARCHIVE = "abo-listings.tar"
@@ -46,6 +47,9 @@ _LISTINGS = pa.schema(
 _IMAGES_CSV = ("image_id", "path")
 """What images.csv must have; no stage uses height and width, which may be missing."""
 _ROWS_PER_BATCH = 1000
+_LONGEST_LINE = 2**26
+_LARGEST_CSV = 2**30
+"""Bytes; ABO's has 20 million."""
 
 
 def extract(folder: Path, max_bad_lines: int) -> Extracted:
@@ -215,13 +219,23 @@ def _lines(archive: str, name: str, offset: int, length: int) -> Iterator[bytes]
     if name.endswith(".gz"):
         try:
             with gzip.open(io.BytesIO(read_bytes(archive, offset, length))) as file:
-                yield from file
+                yield from _short_lines(file, f"{archive}: the member {name}")
         except (OSError, EOFError, zlib.error) as error:
             raise ArchiveError(
-                f"{archive}: the member {name} is damaged ({error}): get the archive again"
+                f"{archive}: the member {name} is damaged ({error}): put a whole archive in its place"
             ) from error
         return
-    yield from io.BytesIO(read_bytes(archive, offset, length))
+    yield from _short_lines(io.BytesIO(read_bytes(archive, offset, length)), f"{archive}: the member {name}")
+
+
+def _short_lines(file: IO[bytes], where: str) -> Iterator[bytes]:
+    """Yield the lines of a file; raises ArchiveError at one that no listing has, before it takes the memory."""
+    while line := file.readline(_LONGEST_LINE + 1):
+        if len(line) > _LONGEST_LINE:
+            raise ArchiveError(
+                f"{where} has a line of more than {_LONGEST_LINE:,} bytes: a listing a line belongs there"
+            )
+        yield line
 
 
 def _parse(line: bytes) -> tuple[str, str, list[str], list[str], str]:
@@ -266,9 +280,12 @@ def _read_images_csv(archive: Path, name: str, content: bytes) -> pd.DataFrame:
     where = f"{archive}: {name}"
     try:
         if name.endswith(".gz"):
-            content = gzip.decompress(content)
+            with gzip.open(io.BytesIO(content)) as file:
+                content = file.read(_LARGEST_CSV + 1)
     except (OSError, EOFError, zlib.error) as error:
-        raise ArchiveError(f"{where} is damaged ({error}): get the archive again") from error
+        raise ArchiveError(f"{where} is damaged ({error}): put a whole archive in its place") from error
+    if len(content) > _LARGEST_CSV:
+        raise ArchiveError(f"{where} has more than {_LARGEST_CSV:,} bytes: a table of images belongs there")
     try:
         # No value is read as null: an image may be called NA, and an empty height is an error.
         options = csv.ConvertOptions(
@@ -279,7 +296,8 @@ def _read_images_csv(archive: Path, name: str, content: bytes) -> pd.DataFrame:
         table = csv.read_csv(pa.BufferReader(content), convert_options=options)
     except pa.ArrowInvalid as error:
         reason = str(error).splitlines()[0]
-        raise DataError(f"{where} is not a table of images ({reason}): get the archive again") from error
+        raise DataError(f"{where} is not a table of images ({reason}): correct it in the archive") from error
+    check_names(Path(where), table.column_names)
     missing = [column for column in _IMAGES_CSV if column not in table.column_names]
     if missing:
         raise DataError(

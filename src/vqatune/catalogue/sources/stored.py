@@ -13,6 +13,7 @@ from pyarrow import types
 from vqatune.errors import DataError
 from vqatune.params import RawParams
 from vqatune.runtime.extras import naming_extras
+from vqatune.text_files.delimited import check_names
 
 _ROWS = 500
 
@@ -52,6 +53,7 @@ def parquet_rows(path: Path) -> Iterator[dict[str, Any]]:
     """
     try:
         with pq.ParquetFile(path, pre_buffer=False) as file:
+            check_names(path, file.schema_arrow.names)
             classes = _classes(file.schema_arrow.metadata or {})
             for batch in file.iter_batches(_ROWS, use_threads=False):
                 yield from (_with_classes(row, classes) for row in batch.to_pylist())

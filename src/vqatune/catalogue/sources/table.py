@@ -76,7 +76,12 @@ def extract_table(
         else:
             item_id = found[0].image_id if found else ""
         listing = listings.setdefault(item_id or f"row {table.numbers[row]}", _Listing())
-        _add_row(listing, table, columns, row, found, language)
+        try:
+            _add_row(listing, table, columns, row, found, language)
+        except RecursionError as error:
+            raise DataError(
+                f"{table.at(row)} has a cell of lists in too many lists: write it as text"
+            ) from error
     if not shown:
         raise DataError(_no_picture(table, columns, missing, pictures))
     images = {picture.image_id: picture for picture in shown.values()}

@@ -13,6 +13,7 @@ from vqatune.text_files.path_index import EXTENSIONS
 
 KEY = "__key__"
 """The column of the samples' names."""
+_LONGEST_TEXT = 2**26
 _TEXTS = ("txt", "text", "caption", "cls")
 
 
@@ -49,6 +50,10 @@ def tar_rows(path: Path) -> tuple[Table, list[Picture]]:
                 pictures.append(Picture(before + name, before + name, str(tar), int(offset), int(length)))
                 sample.setdefault(PICTURE, []).append(before + name)
             elif ending.lower() in ("json", *_TEXTS):
+                if length > _LONGEST_TEXT:
+                    raise DataError(
+                        f"{tar}: {name} has more than {_LONGEST_TEXT:,} bytes: the text of a sample belongs there"
+                    )
                 read.append((key, ending.lower(), int(offset), int(length)))
         contents = read_spans(tar, [(offset, length) for *_, offset, length in read])
         for (key, ending, *_), content in zip(read, contents, strict=True):

@@ -10,7 +10,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from vqatune.evaluation.metrics.encoders import load_from, precision_on, run_blocks, same_shape_blocks
+from vqatune.evaluation.metrics.encoders import (
+    LOADING,
+    load_from,
+    precision_on,
+    run_blocks,
+    same_shape_blocks,
+)
 from vqatune.evaluation.metrics.model_sources import Source
 
 LONGEST = 1024
@@ -30,7 +36,8 @@ class Bartscore:
         self._device = device
 
         def load(folder: str) -> tuple[torch.nn.Module, Any]:
-            return AutoModelForSeq2SeqLM.from_pretrained(folder), AutoTokenizer.from_pretrained(folder)
+            model = AutoModelForSeq2SeqLM.from_pretrained(folder, **LOADING)
+            return model, AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
 
         model, self._tokenizer = load_from(source, load)
         self._model = model.to(device, precision or precision_on(device))

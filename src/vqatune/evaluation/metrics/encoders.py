@@ -20,6 +20,8 @@ _Result = TypeVar("_Result")
 _Model = TypeVar("_Model", bound=torch.nn.Module)
 LONGEST = 512
 """Tokens of a text that BERTScore reads."""
+LOADING: dict[str, Any] = {"trust_remote_code": False, "use_safetensors": True}
+"""How transformers loads a scoring model."""
 _TEXTS_AT_ONCE = 1024
 _TOKENS = {"cpu": 128, "cuda": 1024}
 _ROWS = 4
@@ -35,12 +37,15 @@ def load_from(source: Source, load: Callable[[str], tuple[_Model, Any]]) -> tupl
 
     logging.set_verbosity_error()
     logging.disable_progress_bar()
+    from vqatune.evaluation.metrics.encoder_files import check_encoder_files
+
     try:
+        check_encoder_files(source.folder)
         model, tokenizer = load(str(source.folder))
         # transformers makes an empty tokenizer where there is none, and every text would be the same to it.
         if set(tokenizer.get_vocab()) <= set(tokenizer.all_special_tokens):
             raise ValueError("its tokenizer is missing")
-    except (OSError, ValueError, KeyError, AttributeError, RuntimeError, SafetensorError) as error:
+    except (OSError, ValueError, KeyError, AttributeError, TypeError, RuntimeError, SafetensorError) as error:
         reason = " ".join(str(error).split())[:200]
         raise ModelError(
             f"the scoring model in {source.folder} cannot be loaded ({reason}): name another, or fetch it again"
@@ -147,7 +152,9 @@ class SentenceEncoder:
         self._device = device
 
         def load(folder: str) -> tuple[SentenceTransformer, Any]:
-            model = SentenceTransformer(folder, device=str(device))
+            model = SentenceTransformer(
+                folder, device=str(device), trust_remote_code=False, local_files_only=True
+            )
             return model, model.tokenizer
 
         model, _ = load_from(source, load)
@@ -179,7 +186,7 @@ def _first_layers(folder: str, count: int) -> tuple[torch.nn.Module, Any]:
     """
     from transformers import AutoModel, AutoTokenizer
 
-    model = AutoModel.from_pretrained(folder)
+    model = AutoModel.from_pretrained(folder, **LOADING)
     if hasattr(model, "encoder") and hasattr(model, "decoder"):
         model = model.encoder
     total = model.config.num_hidden_layers
@@ -191,4 +198,4 @@ def _first_layers(folder: str, count: int) -> tuple[torch.nn.Module, Any]:
             f"eval.bertscore.layer is {count}, but the model in {folder} has {total} layers: set it lower"
         )
     del lists[0][count:]
-    return model, AutoTokenizer.from_pretrained(folder)
+    return model, AutoTokenizer.from_pretrained(folder, trust_remote_code=False)

@@ -18,6 +18,7 @@ from itertools import takewhile
 from pathlib import Path
 
 from vqatune.errors import DataError
+from vqatune.runtime.output import say
 from vqatune.tables import replacing_folder
 
 DEBIAN_FILES = Path("/usr/share/wordnet")
@@ -224,12 +225,12 @@ def main() -> None:
     try:
         source = install(Path(sys.prefix) / "nltk_data")
     except DataError as error:
-        print(f"WordNet: {error}")
+        say(f"WordNet: {error}")
         return
     if source:
-        print(f"WordNet: from {source}")
+        say(f"WordNet: from {source}")
     else:
-        print(
+        say(
             "WordNet: not to be had here, so METEOR and WUPS will be absent; "
             "install Debian's wordnet-base and wordnet-sense-index, or run nltk.download('wordnet')"
         )

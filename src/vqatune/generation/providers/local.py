@@ -16,6 +16,7 @@ import threading
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,12 +32,16 @@ from vqatune.params import ComputeParams, GenerateParams
 if TYPE_CHECKING:
     import torch
     from PIL.Image import Image
-    from transformers import PreTrainedModel, ProcessorMixin
+    from transformers import PretrainedConfig, PreTrainedModel, ProcessorMixin
 
 __all__ = ["INFO", "connect", "parse_reply"]
 
 # One image is answered after the other; a second request waits in line.
 INFO = ProviderInfo(family="local", max_concurrency=2, runs_model_here=True)
+
+_MOST_PIXELS = 2**26
+"""The largest number of a size of pictures: some families count pixels."""
+_MOST_TIMES = 16
 
 # Texts that show what a chat template does with a prompt and a listing.
 _PROBES = ("probe of the prompt", "probe of the listing")
@@ -102,15 +107,20 @@ def _load(params: GenerateParams, compute: ComputeParams) -> _Local:
     device = start(compute, 0, "generate")
     dtype = PRECISIONS[compute.precision]
     try:
-        processor = AutoProcessor.from_pretrained(name, revision=revision)
+        config = _checked_config(name, {} if revision is None else {"revision": revision})
+        processor = AutoProcessor.from_pretrained(name, revision=revision, trust_remote_code=False)
         if not hasattr(processor, "image_processor"):
             raise ValueError("it has no processor of images")
         # Pillow preprocesses images, so that they are the same on every machine.
-        processor.image_processor = AutoImageProcessor.from_pretrained(name, revision=revision, backend="pil")
+        processor.image_processor = AutoImageProcessor.from_pretrained(
+            name, revision=revision, backend="pil", trust_remote_code=False
+        )
         system = _takes_system(processor, name)
         model, loading = AutoModelForImageTextToText.from_pretrained(
             name,
             revision=revision,
+            config=config,
+            trust_remote_code=False,
             dtype=dtype,
             device_map={"": device},
             use_safetensors=True,
@@ -131,6 +141,34 @@ def _load(params: GenerateParams, compute: ComputeParams) -> _Local:
     return _Local(
         params, model.eval(), processor, device, system, f"{device_name(device)} {compute.precision}"
     )
+
+
+def _checked_config(name: str, hub: dict[str, Any]) -> "PretrainedConfig":
+    """Return the configuration of a model whose files were checked, without its choice of code that computes attention.
+
+    Raises ValueError where they are damaged, or say what no model has, and OSError where one is missing.
+    """
+    import torch
+    from transformers import AutoConfig, AutoModelForImageTextToText
+
+    from vqatune.models.folder_files.folder import check_model_files, check_processor_files
+    from vqatune.models.weight_files import find_weights, stored_numbers
+
+    check_model_files(name, any_inner=True, **hub)
+    check_processor_files(name, _MOST_PIXELS, any_inner=True, **hub)
+    files = find_weights(name, **hub)
+    config = AutoConfig.from_pretrained(name, trust_remote_code=False, **hub)
+    # What a file names may be code on the hub.
+    config._attn_implementation = config._experts_implementation = None
+    with torch.device("meta"):
+        empty = AutoModelForImageTextToText.from_config(deepcopy(config), trust_remote_code=False)
+    described, stored = sum(weight.numel() for weight in empty.parameters()), stored_numbers(files)
+    # Packed weights of quantized models are several to a stored number.
+    if described > _MOST_TIMES * stored + 2**20:
+        raise ValueError(
+            f"config.json describes a model of {described:,} weights, and its files hold {stored:,}"
+        )
+    return config
 
 
 def _takes_system(processor: "ProcessorMixin", name: str) -> bool:

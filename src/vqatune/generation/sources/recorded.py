@@ -2,7 +2,6 @@
 
 import gzip
 import json
-import tarfile
 import zlib
 from collections import Counter
 from collections.abc import Iterator
@@ -13,8 +12,10 @@ import pandas as pd
 
 from vqatune.errors import DataError
 from vqatune.generation.checks.checks import DIFFICULTIES, QUESTION_TYPES
+from vqatune.loading.tar_headers import tar_members
 from vqatune.params import PairColumnsParams
 from vqatune.runtime.progress import track
+from vqatune.runtime.regular_files import check_regular, open_regular
 from vqatune.text_files.cells import Table
 from vqatune.text_files.column_names import (
     ANSWER,
@@ -28,7 +29,11 @@ from vqatune.text_files.column_names import (
 from vqatune.text_files.formats import read_cells
 from vqatune.text_files.path_index import PathIndex, SeveralFiles
 
-Row = tuple[str | None, str | None, int, dict[str, Any]]
+Row = tuple[str | None, str | None, int, str, str, int | None, str | None, str | None]
+"""The values of _columns."""
+
+_LARGEST_MEMBER = 2**26
+"""Bytes of the pairs of an image in a tar."""
 
 _columns = {
     "image_id": "str",
@@ -61,16 +66,24 @@ def read_recorded(path: Path | str, columns: PairColumnsParams | None = None) ->
     list, 0 throughout a table), question and answer (str, unchanged), difficulty (Int8, missing where
     none was given, -1 for an invalid one), question_type, attribute and source (str, may be missing).
 
-    Raises DataError where the file is missing, damaged or of another kind, or a part of it does not parse or lacks
+    Raises DataError or ArchiveError where the file is missing, damaged or of another kind, or a part does not parse or lacks
     a column; the message names the file and the line.
     """
     path = Path(path)
-    if not path.exists():
-        raise DataError(f"{path} does not exist: set generate.path to the recorded pairs")
     try:
-        rows = [_row(*row) for row in track(_rows(path, columns), "reading recorded pairs")]
-    except (EOFError, zlib.error, gzip.BadGzipFile, tarfile.TarError) as error:
-        raise DataError(f"{path} is damaged or cut off ({error}): get it again") from error
+        if not path.is_dir():
+            check_regular(path)
+        rows = list(track(_rows(path, columns), "reading recorded pairs"))
+    except FileNotFoundError as error:
+        raise DataError(
+            f"{error.filename} does not exist, or is a link to nothing: set generate.path to the recorded pairs"
+        ) from error
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise DataError(f"{path} is damaged or cut off ({error}): put a whole one in its place") from error
+    except OSError as error:
+        raise DataError(
+            f"{error.filename or path} cannot be read ({error.strerror or error}): mend or remove it"
+        ) from error
     return pd.DataFrame(rows, columns=list(_columns)).astype(_columns)
 
 
@@ -126,7 +139,7 @@ def _lines_rows(path: Path, columns: PairColumnsParams | None) -> Iterator[Row]:
         first = next((line for line in lines if line.strip()), b"")
     try:
         record = json.loads(first)
-    except ValueError:
+    except (ValueError, RecursionError):
         record = None
     if isinstance(record, dict) and _pairs_of(record) is None and find_column(list(record), QUESTION):
         yield from _table_rows(read_cells(path), columns)
@@ -197,7 +210,7 @@ def _table_rows(table: Table, given: PairColumnsParams | None) -> Iterator[Row]:
         ]
         if not any(image):
             raise DataError(f"{table.at(row)} names no image")
-        yield image[0], image[1], 0, cells
+        yield _row(*image, 0, cells, table.at(row))
 
 
 def _path_in(cell: Any) -> Any:
@@ -218,23 +231,35 @@ def _one(cell: Any) -> Any:
 
 
 def _folder_rows(folder: Path) -> Iterator[Row]:
-    paths = sorted(path for path in folder.rglob("*.json") if not path.name.startswith("."))
+    paths = sorted(
+        path for path in folder.rglob("*.json") if not (path.name.startswith(".") or path.is_dir())
+    )
     if not paths:
         raise DataError(f"{folder} holds no .json file")
     for path in paths:
-        yield from _text_rows(path.read_bytes(), str(path))
+        with open_regular(path) as file:
+            content = file.read()
+        yield from _text_rows(content, str(path))
 
 
 def _tar_rows(path: Path) -> Iterator[Row]:
     count = 0
-    with tarfile.open(path) as archive:
-        for member in archive:
+    with _open(path) as archive:
+        size = None if isinstance(archive, gzip.GzipFile) else path.stat().st_size
+        for member in tar_members(archive, path, size):
             name = member.name.rpartition("/")[2]
             if member.isfile() and name.endswith(".json") and not name.startswith("."):
                 count += 1
-                content = archive.extractfile(member)
-                assert content is not None  # a regular file always has one
-                yield from _text_rows(content.read(), f"{path}:{member.name}")
+                where = f"{path}:{member.name}"
+                if member.size > _LARGEST_MEMBER:
+                    raise DataError(
+                        f"{where} has more than {_LARGEST_MEMBER:,} bytes: the pairs of one image belong there"
+                    )
+                archive.seek(member.offset_data)
+                content = archive.read(member.size)
+                if len(content) < member.size:
+                    raise DataError(f"{path} is cut off within {member.name}: put a whole one in its place")
+                yield from _text_rows(content, where)
     if not count:
         raise DataError(f"{path} holds no .json file")
 
@@ -260,7 +285,7 @@ def _record_rows(record: Any, where: str) -> Iterator[Row]:
     for place, pair in enumerate(pairs):
         if not isinstance(pair, dict) or not {"question", "answer"} <= pair.keys():
             raise DataError(f'{where}: pair {place + 1} is not an object with "question" and "answer"')
-        yield image_id, image_path, place, pair
+        yield _row(image_id, image_path, place, pair, f"{where}: pair {place + 1}")
 
 
 def _has_pairs(record: Any) -> bool:
@@ -291,22 +316,27 @@ def _image_of(record: dict[str, Any]) -> tuple[Any, Any]:
 
 
 def _open(path: Path) -> IO[bytes]:
-    return gzip.open(path) if path.name.lower().endswith(".gz") else path.open("rb")
+    return gzip.open(path) if path.name.lower().endswith((".gz", ".tgz")) else path.open("rb")
 
 
-def _row(image_id: Any, image_path: Any, place: int, pair: dict[str, Any]) -> tuple:
+def _row(image_id: Any, image_path: Any, place: int, pair: dict[str, Any], where: str) -> Row:
     kind = pair.get("question_type")
-    return (
-        _text(image_id) or None,
-        _text(image_path) or None,
-        place,
-        _text(pair["question"]),
-        _text(pair["answer"]),
-        _difficulty(pair.get("difficulty")),
-        kind if kind in QUESTION_TYPES else None,
-        _text(pair.get("attribute")).strip().lower() or None,
-        _text(pair.get("source")) or None,
-    )
+    try:
+        return (
+            _text(image_id) or None,
+            _text(image_path) or None,
+            place,
+            _text(pair["question"]),
+            _text(pair["answer"]),
+            _difficulty(pair.get("difficulty")),
+            kind if isinstance(kind, str) and kind in QUESTION_TYPES else None,
+            _text(pair.get("attribute")).strip().lower() or None,
+            _text(pair.get("source")) or None,
+        )
+    except RecursionError as error:
+        raise DataError(
+            f"{where} holds lists in too many lists: write its question and answer as texts"
+        ) from error
 
 
 def _text(value: Any) -> str:

@@ -20,6 +20,7 @@ from vqatune.inference.answering.questions_file import QuestionsFile, write_row
 from vqatune.inference.answering.settings import Settings
 from vqatune.runtime.code import digest_code
 from vqatune.runtime.fingerprints import digest_folder, make_key
+from vqatune.runtime.formulas import is_formula, quoted, warn_of_formulas
 from vqatune.runtime.interrupt import Interrupts
 from vqatune.runtime.locks import LOCKS, only_one
 from vqatune.runtime.progress import bar
@@ -47,6 +48,7 @@ def answer_file(
     out: Path,
     choices: list[str] | None = None,
     strict: bool = False,
+    quote_formulas: bool = False,
 ) -> None:
     """Write the rows of a file of questions with a version's answers and their probabilities.
 
@@ -59,6 +61,7 @@ def answer_file(
         out: written atomically.
         choices: the answers to choose from, for all questions; None for those of the file or the settings, or none.
         strict: whether a row without an answer is an error.
+        quote_formulas: whether all cells that a spreadsheet would run have an apostrophe before them.
 
     Raises:
         DataError: `out` cannot be written, this file is being answered already, it changes meanwhile, or
@@ -86,7 +89,7 @@ def answer_file(
         work.mkdir(parents=True, exist_ok=True)
         with only_one(LOCKS / f"answer-{key}.lock", running):
             names = _answer_chunks(answerer, version, file, images, choices, work, strict)
-            _write(answerer, file, added, [work / name for name in names], out, strict)
+            _write(answerer, file, added, [work / name for name in names], out, strict, quote_formulas)
             shutil.rmtree(work)
     except OSError as error:
         raise DataError(
@@ -185,13 +188,24 @@ def _check_strict(chunk: Chunk, file: QuestionsFile, strict: bool) -> None:
 
 
 def _write(
-    answerer: "Answerer", file: QuestionsFile, added: list[str], parts: list[Path], out: Path, strict: bool
+    answerer: "Answerer",
+    file: QuestionsFile,
+    added: list[str],
+    parts: list[Path],
+    out: Path,
+    strict: bool,
+    quote_formulas: bool,
 ) -> None:
     """Write the rows of the file with their answers, and log which have none."""
     problems, truncated = _LineMessages(), _LineMessages()
+    formulas = 0
+
+    def shown(cells: list[str]) -> list[str]:
+        return list(map(quoted, cells)) if quote_formulas else cells
+
     try:
         with replacing(out) as unfinished, unfinished.open("w", encoding="utf-8", newline="") as target:
-            write_row(target, [*file.header, *added], file.delimiter)
+            write_row(target, shown([*file.header, *added]), file.delimiter)
             rows = file.rows()
             for part in parts:
                 # Saved results come first in zip, which then takes no row beyond this part.
@@ -199,7 +213,9 @@ def _write(
                     read_saved(part), rows, strict=False
                 ):
                     probability = "" if log_probability is None else f"{math.exp(log_probability):.6g}"
-                    write_row(target, [*cells, answer, probability], file.delimiter)
+                    # The other cells are those of the user's own file.
+                    formulas += is_formula(answer)
+                    write_row(target, shown([*cells, answer, probability]), file.delimiter)
                     question = cells[file.question]
                     if problem is not None:
                         if strict:
@@ -215,6 +231,8 @@ def _write(
             file.check_unchanged()
     except OSError as error:
         raise DataError(f"{out} cannot be written: {error.strerror or error}") from error
+    if not quote_formulas:
+        warn_of_formulas(formulas, out)
     problems.log()
     truncated.log()
     if problems.count:

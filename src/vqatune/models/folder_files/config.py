@@ -96,6 +96,7 @@ _REFUSED = {
     "per_layer_config": "all layers are of the same size",
     "distributed_config": "a model is loaded on one device",
 }
+_QUANTIZED = ("quantization_config", "compression_config")
 _INNER = {
     "text_config": (
         "blip_text_model clip_text_model gemma gemma2 gemma3_text llama mistral opt phi phi3 qwen2 qwen2_5_vl "
@@ -109,29 +110,30 @@ _INNER = {
 """The types of the models inside, which transformers looks up among all that it has."""
 
 
-def read_config(path: Path) -> dict[str, Any]:
-    """Return what config.json says.
+def read_config(path: Path, any_inner: bool = False) -> dict[str, Any]:
+    """Return what config.json says; with `any_inner` it may be quantized, and models inside of any type that transformers has.
 
     Raises ValueError where a value is not one of an architecture that is loaded here, and OSError where it cannot be read.
     """
     values = read_object(path)
-    _check(values, f"{path.name} says ")
+    _check(values, any_inner, f"{path.name} says ")
     return values
 
 
-def _check(values: Mapping[str, Any], where: str) -> None:
-    check_names(values, _is_function, _REFUSED, where)
+def _check(values: Mapping[str, Any], any_inner: bool, where: str) -> None:
+    refuse = {name: why for name, why in _REFUSED.items() if not (any_inner and name in _QUANTIZED)}
+    check_names(values, _is_function, refuse, where)
     check_values(values, _KINDS, where)
     for name, value in values.items():
         if not isinstance(value, dict):
             continue
         kind = value.get("model_type")
-        if name in _INNER and kind is not None and kind not in _INNER[name].split():
+        if not any_inner and name in _INNER and kind is not None and kind not in _INNER[name].split():
             known = ", ".join(_INNER[name].split())
             raise refused(f"{where}{name}.", "model_type", kind, f"it is none of {known}")
         # What computes attention is chosen here, whatever is named for models inside.
         if name not in ("id2label", "label2id") and not name.endswith("_implementation"):
-            _check(value, f"{where}{name}.")
+            _check(value, any_inner, f"{where}{name}.")
     _check_heads(values, where)
 
 

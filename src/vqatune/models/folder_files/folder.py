@@ -12,18 +12,19 @@ _VOCABULARIES = ("vocab.json", "vocab.txt", "merges.txt", "spiece.model", "token
 _TEMPLATES = ("chat_template.jinja", "chat_template.json", "additional_chat_templates/*.jinja")
 
 
-def check_model_files(source: str | Path, **hub: Any) -> None:
+def check_model_files(source: str | Path, any_inner: bool = False, **hub: Any) -> None:
     """Check what says how a model is built.
 
     Args:
         source: a folder, or a name on the hub, whose files are fetched where they are not here.
+        any_inner: as in `read_config`.
         hub: `revision`, for a name on the hub.
 
     Raises ValueError where a file is damaged, or says what no model that is loaded here has, and OSError where one cannot be
     read or fetched.
     """
     if path := find_file(source, config.FILE, **hub):
-        config.read_config(path)
+        config.read_config(path, any_inner)
     if path := find_file(source, "generation_config.json", **hub):
         read_object(path)
     if find_file(source, adapter.FILE, **hub):
@@ -35,18 +36,21 @@ def check_model_files(source: str | Path, **hub: Any) -> None:
         check_size(path, VOCABULARY)
 
 
-def check_processor_files(source: str | Path, most: int = config.SIDE, **hub: Any) -> None:
+def check_processor_files(
+    source: str | Path, most: int = config.SIDE, any_inner: bool = False, **hub: Any
+) -> None:
     """Check what says how images and texts are prepared.
 
     Args:
         source: as in `check_model_files`.
         most: as in `read_processor`.
+        any_inner: as in `read_config`.
         hub: `revision`, for a name on the hub.
 
     Raises as `check_model_files`.
     """
     if path := find_file(source, config.FILE, **hub):
-        config.read_config(path)
+        config.read_config(path, any_inner)
     for name in (processor.IMAGES, processor.PROCESSOR):
         if path := find_file(source, name, **hub):
             processor.read_processor(path, most)

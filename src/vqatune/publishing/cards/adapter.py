@@ -22,6 +22,7 @@ from vqatune.publishing.cards.sections import (
 )
 from vqatune.publishing.request import Request
 from vqatune.publishing.rights import model_rights
+from vqatune.report.markdown_text import inline
 from vqatune.tables import read_csv
 
 _WEAKEST = 3
@@ -189,7 +190,7 @@ def _weakest(path: Path) -> str:
         for slice_, name in _SLICES.items():
             rows = by[by["slice"] == slice_].head(_WEAKEST)
             shares = [
-                f"{row.value} ({row.exact_match:.0%} of {row.pairs:,})"
+                f"{inline(row.value)} ({row.exact_match:.0%} of {row.pairs:,})"
                 for row in rows.itertuples(index=False)
             ]
             if shares:

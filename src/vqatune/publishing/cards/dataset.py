@@ -9,10 +9,11 @@ import pandas as pd
 import pyarrow as pa
 
 from vqatune.errors import DataError
-from vqatune.publishing.cards.sections import front_matter, markdown_table, stage_params
+from vqatune.publishing.cards.sections import Markdown, front_matter, markdown_table, stage_params
 from vqatune.publishing.dataset import IMAGES_CONFIG, Split, Written
 from vqatune.publishing.features import feature_list
 from vqatune.publishing.rights import Rights, data_rights
+from vqatune.report.markdown_text import code, inline
 from vqatune.tables import PAIRS
 
 _ANSWERS = 20
@@ -180,7 +181,11 @@ def _size_category(rows: int) -> str:
 def _column_rows(schema: pa.Schema, meanings: dict[str, str]) -> list[list[str]]:
     kinds = {"image": "image", "pairs": "list"}
     return [
-        [f"`{field.name}`", kinds.get(field.name, str(field.type)), meanings.get(field.name, "")]
+        [
+            Markdown(f"`{field.name}`"),
+            kinds.get(field.name, str(field.type)),
+            Markdown(meanings.get(field.name, "")),
+        ]
         for field in schema
     ]
 
@@ -211,23 +216,20 @@ def _splits(written: Written, origin: Origin) -> str:
 def _how(origin: Origin) -> list[str]:
     generate = origin.generate
     chosen = {"tiered": "fewer of the large product types", "random": "at random", "all": "all of them"}
-    source = {
-        "abo": "Amazon Berkeley Objects",
-        "showroom": "a catalogue of drawn products",
-        "path": "a catalogue",
-    }
+    source = {"abo": "Amazon Berkeley Objects", "showroom": "a catalogue of drawn products"}
+    pictures = source.get(origin.raw["source"], "a catalogue")
     text = (
-        f"By vqatune, a pipeline of tracked stages. The pictures are those of {source[origin.raw['source']]} whose listings "
-        f"say something in {', '.join(origin.filter['languages'])}, {chosen[origin.sample['strategy']]}. "
+        f"By vqatune, a pipeline of tracked stages. The pictures are those of {pictures} whose listings "
+        f"say something in {inline(', '.join(origin.filter['languages']))}, {chosen[origin.sample['strategy']]}. "
     )
     if (provider := generate["provider"]) in _PROVIDERS:
         text += f"The questions and answers were {_PROVIDERS[provider]}."
     else:
         text += (
-            f"The questions and answers were written by the model `{generate['model']}`"
-            + (f" (revision `{generate['revision']}`)" if generate.get("revision") else "")
+            f"The questions and answers were written by the model {code(generate['model'])}"
+            + (f" (revision {code(generate['revision'])})" if generate.get("revision") else "")
             + ", which saw each picture and what its listing says, by the prompt "
-            + f"`{Path(generate['prompt']).stem}` (provider `{provider}`)."
+            + f"{code(Path(generate['prompt']).stem)} (provider {code(provider)})."
         )
     if origin.report is None:
         return [text]
@@ -296,6 +298,6 @@ def _writers_rights(origin: Origin) -> str:
     if origin.generate["provider"] in _PROVIDERS:
         return ""
     return (
-        f" The questions and answers were written by `{origin.generate['model']}`; the terms of whoever offers that model "
+        f" The questions and answers were written by {code(origin.generate['model'])}; the terms of whoever offers that model "
         "may say what they may be used for."
     )

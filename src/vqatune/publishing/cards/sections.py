@@ -18,6 +18,7 @@ from vqatune.models.quantization import WHOLE
 from vqatune.params import BASE, BLIND, load_params
 from vqatune.publishing.cards.families import FAMILY_CARDS
 from vqatune.report.history import best_version
+from vqatune.report.markdown_text import code, inline
 from vqatune.tables import BATCH, read_csv, read_table
 from vqatune.training.chain_state import ChainState
 
@@ -120,14 +121,15 @@ def is_on_hub(base: Mapping[str, Any]) -> bool:
     name = base["name"]
     # The name may also be the path of a folder.
     named = re.fullmatch(r"[\w-][\w.-]*/[\w.-]+", name) is not None and not Path(name).exists()
-    return base["source"] == "hub" and base["revision"] is not None and named
+    revision = base["revision"] is not None and re.fullmatch(r"[\w./-]+", base["revision"]) is not None
+    return base["source"] == "hub" and revision and named
 
 
 def base_name(facts: Facts) -> str:
     """Return a description of the base model, as a part of a sentence."""
     base, family = facts.base, FAMILY_CARDS[facts.model_type].name
     if is_on_hub(base):
-        return f"`{base['name']}` at revision `{base['revision']}`"
+        return f"{code(base['name'])} at revision {code(base['revision'])}"
     return {
         "hub": "a checkpoint that is not on the hub",
         "showroom": f"a tiny {family} trained on drawn pictures",
@@ -146,7 +148,9 @@ def describe_data(batches: list[dict[str, Any]]) -> str:
         images = sum(batch["images"] for batch in known)
         return f"{total:,} question-answer pairs about {images:,} images, repeats counted, in {shown}."
     rows = pd.concat([batch["rows"] for batch in known])
-    kinds = {name: ", ".join(sorted(rows[name].dropna().unique())) for name in ("language", "generator")}
+    kinds = {
+        name: inline(", ".join(sorted(rows[name].dropna().unique()))) for name in ("language", "generator")
+    }
     text = (
         f"{rows['qa_id'].nunique():,} question-answer pairs about {rows['image_id'].nunique():,} images of "
         f"{rows['product_type'].nunique():,} product types, in {shown}; language {kinds['language']}, "
@@ -267,12 +271,16 @@ def lineage_section(facts: Facts) -> str:
     header = ["version", "tuned from", "images", "pairs", "pairs seen since v1 began", "steps since v1 began"]
     return (
         f"The base model is {base_name(facts)}; SHA-256 of its configuration and weights: "
-        f"`{facts.chain[-1].base}`.\n\n{markdown_table([*header, 'exact match'], rows)}"
+        f"{code(facts.chain[-1].base)}.\n\n{markdown_table([*header, 'exact match'], rows)}"
     )
 
 
+class Markdown(str):
+    """Text of a table's cell that is Markdown already."""
+
+
 def markdown_table(header: list[str], rows: Iterable[Iterable[Any]]) -> str:
-    """Return a table; a missing value is a dash, a fraction has four digits, a list is joined by commas."""
+    """Return a table; a missing value is a dash, a fraction has four digits, a list is joined by commas, text is text."""
     lines = [header, ["---"] * len(header), *([_cell(value) for value in row] for row in rows)]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
@@ -283,6 +291,6 @@ def _cell(value: Any) -> str:
     if isinstance(value, float):
         # Scores have more digits than they mean; a learning rate of 1e-4 must not become 0.
         return f"{value:.4g}"
-    text = ", ".join(map(str, value)) if isinstance(value, list) else " ".join(str(value).split())
-    # Characters of a model's answer that would break the table.
-    return text.replace("|", "\\|").replace("<", "&lt;")
+    if isinstance(value, Markdown):
+        return value
+    return inline(", ".join(map(str, value)) if isinstance(value, list) else value)

@@ -1,6 +1,5 @@
 """Comparisons of versions as Markdown, such as for the comment on a pull request."""
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -10,9 +9,8 @@ from vqatune.evaluation.comparison.compare import CHANGE, Comparison
 from vqatune.evaluation.comparison.equal_metrics import equal_metrics, equality_sentences
 from vqatune.evaluation.metrics import METRICS
 from vqatune.evaluation.scoring.slices import SMALLEST_SLICE, slice_label
+from vqatune.report.markdown_text import inline
 from vqatune.report.terminal.scores import about_trainings, largest_losses, several_trainings
-
-_SPECIAL = re.compile(r"([\\`*_\[\]<>|#~@])")
 
 
 def comparison_markdown(
@@ -30,9 +28,9 @@ def comparison_markdown(
         if row.metric in groups
     ]
     header = ["metric", first, second, "difference", "95 % interval"]
-    title = f"### {_escape(second)} compared with {_escape(first)}"
+    title = f"### {inline(second)} compared with {inline(first)}"
     parts = [title, *_list(notes), _table(header, metrics)]
-    parts += map(_escape, equality_sentences(groups))
+    parts += map(inline, equality_sentences(groups))
     shown = found.slices if every_slice else largest_losses(found.slices)
     slices = [
         (slice_label(row.slice), row.value, f"{row.pairs:,}", *_difference(row, 3))
@@ -41,14 +39,14 @@ def comparison_markdown(
     if slices:
         name = CHANGE.replace("_", " ")
         title = f"Largest losses of {name}, of slices with {SMALLEST_SLICE} pairs or more:"
-        title = f"{name.capitalize()} by {_escape(slices[0][0])}:" if every_slice else title
+        title = f"{name.capitalize()} by {inline(slices[0][0])}:" if every_slice else title
         columns = ["slice", "value", "pairs", "difference", "95 % interval"]
         parts += [title, _table(columns, slices, left=2)]
     counts = found.changed["change"].value_counts()
     gained, lost = counts.get("gained", 0), counts.get("lost", 0)
     if not several_trainings(found):
-        parts.append(f"{gained:,} questions are answered rightly only by {_escape(second)}, ")
-        parts[-1] += f"{lost:,} only by {_escape(first)}."
+        parts.append(f"{gained:,} questions are answered rightly only by {inline(second)}, ")
+        parts[-1] += f"{lost:,} only by {inline(first)}."
     parts += [f"{line}." for line in about_trainings(found)]
     return "\n\n".join([*parts, *_absent(found.absent)]) + "\n"
 
@@ -70,7 +68,7 @@ def versions_markdown(versions: Mapping[str, pd.DataFrame], notes: Sequence[str]
         rows.append((metric, *(f"**{text}**" if text and text == best else text for text in texts)))
     reasons = [table.loc[table["absent"].notna(), "absent"] for table in tables.values()]
     absent = {metric: reason for column in reasons for metric, reason in column.items()}
-    equal = map(_escape, equality_sentences(groups))
+    equal = map(inline, equality_sentences(groups))
     return "\n\n".join([*_list(notes), _table(["metric", *versions], rows), *equal, *_absent(absent)]) + "\n"
 
 
@@ -82,8 +80,8 @@ def _difference(row: Any, digits: int) -> tuple[str, str]:
 
 def _table(header: Sequence[str], rows: Iterable[Sequence[str]], left: int = 1) -> str:
     """Return a table whose first `left` columns are text and are escaped; the others are aligned to the right."""
-    lines = [map(_escape, header), ["---"] * left + ["---:"] * (len(header) - left)]
-    lines += [[*map(_escape, row[:left]), *row[left:]] for row in rows]
+    lines = [map(inline, header), ["---"] * left + ["---:"] * (len(header) - left)]
+    lines += [[*map(inline, row[:left]), *row[left:]] for row in rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
@@ -93,9 +91,4 @@ def _absent(absent: Mapping[str, str]) -> list[str]:
 
 def _list(lines: Sequence[str]) -> list[str]:
     """Return lines as one list, none where there is no line."""
-    return ["\n".join(f"- {_escape(line)}" for line in lines)] if lines else []
-
-
-def _escape(text: str) -> str:
-    """Return text in one line that Markdown shows as it is."""
-    return _SPECIAL.sub(r"\\\1", " ".join(str(text).split()))
+    return ["\n".join(f"- {inline(line)}" for line in lines)] if lines else []
