@@ -1,4 +1,4 @@
-"""DVC itself, run in copies of the repository that are shrunken to two versions, a tiny model and 150 listings."""
+"""Fixtures of the pipeline: copies of the repository, shrunken to two versions, a tiny model and 150 listings, with DVC."""
 
 import os
 import re
@@ -244,10 +244,12 @@ def _repro(once, start: Checkout, name: str, meanwhile: Callable[[], object] | N
 
 
 @pytest.fixture(scope="session")
-def finished(once, start) -> Checkout:
+def finished(once, start, request) -> Checkout:
     """A clone after `dvc repro`, with dvc.lock and metrics/ committed; not to be written to."""
-    # Two processes that need this at once make both runs side by side.
-    return _repro(once, start, "finished", meanwhile=lambda: _repro(once, start, "again"))
+    # Two processes that need this at once make both runs side by side, where a test needs the other.
+    both = any("again" in getattr(item, "fixturenames", ()) for item in request.session.items)
+    meanwhile = (lambda: _repro(once, start, "again")) if both else None
+    return _repro(once, start, "finished", meanwhile)
 
 
 @pytest.fixture(scope="session")
@@ -277,6 +279,14 @@ def checkout(finished, tmp_path) -> Checkout:
     """A copy of `finished`, with all data and DVC's cache, to do anything with."""
     shutil.copytree(finished.root, tmp_path / "vqatune", symlinks=True)
     return Checkout(tmp_path / "vqatune", finished.environment)
+
+
+@pytest.fixture
+def project(finished, tmp_path) -> Checkout:
+    """A copy of `finished` without DVC's cache, to do anything with."""
+    root = tmp_path / "vqatune"
+    shutil.copytree(finished.root, root, symlinks=True, ignore=shutil.ignore_patterns("cache", "tmp"))
+    return Checkout(root, finished.environment)
 
 
 @pytest.fixture
