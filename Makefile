@@ -2,7 +2,7 @@
 # make zoo     many models, untuned, on the test set, as a table and a page (after make repro; docs/zoo.md)
 # make test    the test suite
 # make check   lint and the tests that were quick here the last time, a minute or two: before every commit
-# make gauntlet  every stage and command killed, on full disks and with strangers' files: twenty minutes, before a release
+# make gauntlet  every stage and command killed, on full disks and with strangers' files, before a release
 # make emulated  all stages on two emulated processors, which must write the same bytes (needs qemu-user)
 # make lint    formatting, lint, types of the packages that others import, layers
 # make lock    requirements.txt and requirements-demo.txt, made anew from pyproject.toml; pins stay where they can

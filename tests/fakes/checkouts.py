@@ -286,7 +286,8 @@ def project(finished, tmp_path) -> Checkout:
     """A copy of `finished` without DVC's cache, to do anything with."""
     root = tmp_path / "vqatune"
     shutil.copytree(finished.root, root, symlinks=True, ignore=shutil.ignore_patterns("cache", "tmp"))
-    return Checkout(root, finished.environment)
+    # Commands, too, run its code.
+    return Checkout(root, finished.environment | {"PYTHONPATH": str(root / "src")})
 
 
 @pytest.fixture

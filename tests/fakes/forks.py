@@ -39,6 +39,8 @@ class Forks:
         environment = environment | {"PYTHONPATH": str(folder / "src")}
         command = [*RUN, __file__, str(folder)]
         self._forking = Warm(server, command, cwd=folder.parent, env=environment, **pipes)
+        # The server may still import the libraries, which is no part of a script's time.
+        assert self._forking.stdout.readline() == "ready\n"
 
     def start(self, command: list[str]) -> None:
         """Start a script; the one before must have ended."""
@@ -105,6 +107,7 @@ def main(folder: Path) -> None:
     """Run what is asked for, until the input ends."""
     out, err = (folder.parent / f"{name}.txt" for name in ("out", "err"))
     answers = os.dup(1)
+    os.write(answers, b"ready\n")
     for line in iter(sys.stdin.readline, ""):
         process = os.fork()
         if not process:

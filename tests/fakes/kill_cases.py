@@ -141,7 +141,7 @@ STAGES = {
         "predict base", of_predict("base"), MANY_PARTS, resumes=r"\.work/predictions/", events=24
     ),
     "predict v1": Case("predict v1", of_predict("v1"), MANY_PARTS, resumes=r"\.work/predictions/", events=24),
-    "eval base": Case("eval base", of_eval("base"), work=SCORES),
+    "eval base": Case("eval base", of_eval("base"), work=SCORES, events=6, moments=2),
     "eval v1": Case("eval v1", of_eval("v1")),
     "report": Case(
         "report",
