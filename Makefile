@@ -2,6 +2,7 @@
 # make zoo     many models, untuned, on the test set, as a table and a page (after make repro; docs/zoo.md)
 # make test    the test suite
 # make check   lint and the tests that were quick here the last time, a minute or two: before every commit
+# make gauntlet  every stage and command killed, on full disks and with strangers' files, before a release
 # make emulated  all stages on two emulated processors, which must write the same bytes (needs qemu-user)
 # make lint    formatting, lint, types of the packages that others import, layers
 # make lock    requirements.txt and requirements-demo.txt, made anew from pyproject.toml; pins stay where they can
@@ -13,7 +14,7 @@ READY := $(VENV)/.ready
 DEMO := $(VENV)/.ready-demo
 export PATH := $(abspath $(VENV))/bin:$(PATH)
 
-.PHONY: repro zoo test check emulated browser lint lock setup clean
+.PHONY: repro zoo test check gauntlet emulated browser lint lock setup clean
 
 repro: setup
 	@python -m vqatune.params
@@ -34,6 +35,10 @@ test: $(DEMO) browser
 
 check: lint
 	python -m pytest -n 2 --dist worksteal --quick -m "not slow and not browser and not emulated" --ignore tests/pipeline
+
+# What docs/reliability.md promises, tried some thousand times; writes .work/gauntlet.json.
+gauntlet: $(DEMO)
+	python -m pytest tests/gauntlet -n 2 --dist worksteal
 
 # Whether other makes of x86-64 processor compute the same bytes; needs qemu-user.
 emulated: setup

@@ -13,6 +13,7 @@ from typing import Any
 
 import psutil
 
+from vqatune.runtime.arithmetic import choose_arithmetic
 from vqatune.runtime.warm_start import SOCKET, hand_over
 
 RUN = [sys.executable, str(Path(__file__).resolve())]
@@ -89,6 +90,8 @@ class Warm(subprocess.Popen):
 
 
 if __name__ == "__main__":
+    # The environment of a test may not say which it is, and the warm process is of one.
+    choose_arithmetic()
     hand_over()
     if CHILDREN in os.environ:
         os.environ[SOCKET] = os.environ.pop(CHILDREN)
@@ -97,4 +100,7 @@ if __name__ == "__main__":
     # As Python does when it starts, which the warm process did long before.
     added = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
     sys.path[:1] = [str(script.parent), *(path for path in added if path not in sys.path)]
+    # The script's own checkout may have other code.
+    for name in [name for name in sys.modules if f"{name}.".startswith("vqatune.")]:
+        del sys.modules[name]
     runpy.run_path(str(script), run_name="__main__")

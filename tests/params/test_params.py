@@ -118,6 +118,13 @@ def test_a_wrong_parameter_of_asking_a_model_is_named(make_params, changes, said
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(("name", "value"), [("seed", "x" * 10**6), ("raw.columns.fields", ["x" * 10**6])])
+def test_a_value_that_is_longer_than_a_line_is_cut(make_params, name, value):
+    with pytest.raises(ParameterError, match=name) as caught:
+        make_params({name: value})
+    assert len(str(caught.value)) < 1200
+
+
 def test_a_key_that_is_put_where_no_key_belongs_is_not_repeated(make_params):
     with pytest.raises(ParameterError, match="generate.key is not a parameter") as caught:
         make_params({"generate.key": "AIza-secret"})

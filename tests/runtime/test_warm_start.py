@@ -173,3 +173,26 @@ def test_without_a_warm_process_a_script_runs_by_itself(script, environment, tmp
     gone = environment | {"VQATUNE_WARM_START": str(tmp_path / "gone")}
     other = subprocess.run(command, cwd=tmp_path, env=gone, capture_output=True, text=True, check=True)
     assert done.stdout == other.stdout == "by itself\n"
+
+
+def test_what_a_killed_server_left_goes_when_the_next_begins(tmp_path, environment):
+    environment = environment | {"TMPDIR": str(tmp_path)}
+    command = [sys.executable, "-c", SERVER, "sh", "-c"]
+    # Not the server's own, nor one without a socket.
+    (tmp_path / "vqatune-other").mkdir()
+    killed = subprocess.Popen(
+        [*command, "echo ready; sleep 60"],
+        env=environment,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    with killed:
+        assert killed.stdout.readline() == "ready\n"
+        subprocess.run([*command, "true"], env=environment, check=True)
+        # The folder of a server that runs stays.
+        assert len(list(tmp_path.iterdir())) == 2
+        os.killpg(killed.pid, signal.SIGKILL)
+    assert len(list(tmp_path.iterdir())) == 2
+    subprocess.run([*command, "true"], env=environment, check=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["vqatune-other"]

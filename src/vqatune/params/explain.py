@@ -8,12 +8,21 @@ from pydantic import BaseModel
 
 from vqatune.params.section import Section
 
+_LONGEST = 1000
+"""Characters of a line."""
+
 
 def explain(problem: Mapping[str, Any], model: type[BaseModel]) -> str:
     """Return a line about one of the problems that a ValidationError of `model` lists in its errors().
 
-    An unknown key comes with the known key that is most similar, or with all known keys of its section.
+    An unknown key comes with the known key that is most similar, or with all known keys of its section. Of a value that is
+    longer than a line should be, the middle is left out.
     """
+    line = _explain(problem, model)
+    return line if len(line) <= _LONGEST else f"{line[: _LONGEST // 2]} … {line[-_LONGEST // 2 :]}"
+
+
+def _explain(problem: Mapping[str, Any], model: type[BaseModel]) -> str:
     name = ".".join(str(part) for part in problem["loc"])
     if problem["type"] == "extra_forbidden":
         siblings = list(_section_at(model, problem["loc"][:-1]).model_fields)

@@ -40,6 +40,8 @@ LIBRARIES = (
     *("transformers.models.bert.tokenization_bert", "peft", "accelerate", "dvclive"),
 )
 """Imported before the fork, while the command starts."""
+_FOLDER = "vqatune-"
+"""What the name of the folder with the socket begins with."""
 _OF_TERMINAL = (signal.SIGINT, signal.SIGHUP)
 _PASSED_ON = (*_OF_TERMINAL, signal.SIGTERM)
 _STANDARD_STREAMS = 3
@@ -107,7 +109,11 @@ def run_command(command: list[str]) -> int:
     before = {number: signal.getsignal(number) for number in _PASSED_ON}
     stages: dict[int, socket.socket] = {}
     # No TemporaryDirectory, which a stage would clean up when it exits.
-    folder = Path(tempfile.mkdtemp(prefix="vqatune-"))
+    folder = Path(tempfile.mkdtemp(prefix=_FOLDER))
+    # As long as this process lives, or a stage that was forked from it.
+    descriptor = os.open(folder, os.O_RDONLY)
+    _lock(descriptor)
+    _remove_leftovers(folder.parent)
     try:
         with socket.socket(socket.AF_UNIX) as listener:
             listener.bind(str(folder / arithmetic_in_use()))
@@ -137,6 +143,33 @@ def run_command(command: list[str]) -> int:
             return main.returncode if main.returncode >= 0 else 128 - main.returncode
     finally:
         shutil.rmtree(folder)
+        os.close(descriptor)
+
+
+def _lock(descriptor: int) -> bool:
+    """Lock a folder until its descriptor is closed; False where another process has."""
+    # Another system, where this does not run, has no such module.
+    import fcntl
+
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def _remove_leftovers(temporary: Path) -> None:
+    """Remove the folders with sockets of servers that were killed."""
+    for leftover in temporary.glob(f"{_FOLDER}*"):
+        with contextlib.suppress(OSError):
+            # Whoever made a socket in it had locked it before.
+            inside = list(leftover.iterdir())
+            if not inside or not all(each.is_socket() for each in inside):
+                continue
+            descriptor = os.open(leftover, os.O_RDONLY)
+            if leftover.stat().st_uid == os.getuid() and _lock(descriptor):
+                shutil.rmtree(leftover, ignore_errors=True)
+            os.close(descriptor)
 
 
 def _restore(before: dict[signal.Signals, Any]) -> None:

@@ -1,0 +1,94 @@
+"""`dvc repro` killed with all that it has started, again and again, and repeated to its end: as if it had not been."""
+
+import os
+import random
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+from kill_rounds import APART, HIDDEN, processes_in
+
+pytestmark = pytest.mark.slow
+
+KILLS = 10
+"""In each of the tests."""
+SECONDS = (1.0, 10.0)
+"""Between which a moment is drawn; the first stage begins after some three."""
+GONE = 20
+WARM = (sys.executable, "-m", "vqatune.runtime.warm_start")
+
+
+def unfinished(root) -> list[str]:
+    """Return the hidden files and folders that a stage has not finished."""
+    return [
+        str(path)
+        for path in root.rglob("*")
+        if HIDDEN.search(path.name) and not {".git", ".dvc", *APART} & set(path.relative_to(root).parts)
+    ]
+
+
+@pytest.mark.parametrize("started_by", [(), WARM], ids=["dvc", "make"])
+def test_killed_again_and_again_dvc_repro_ends_as_if_it_had_not_been(
+    started_by, start, finished, tmp_path, counted
+):
+    draw, counts, number = random.Random(f"{started_by}"), Counter(), 0
+    (tmp_path / "temporary").mkdir()
+    while counts["killed at moment"] < KILLS:
+        number += 1
+        root = tmp_path / f"clone-{number}"
+        start.run("git", "clone", "--quiet", start.root, root)
+        clone = replace(
+            start, root=root, environment=start.environment | {"TMPDIR": str(tmp_path / "temporary")}
+        )
+        while counts["killed at moment"] < KILLS and killed(
+            clone, started_by, draw.uniform(*SECONDS), counts
+        ):
+            expected = finished.outputs()
+            for name, content in clone.outputs().items():
+                assert content == expected.get(name) or HIDDEN.search(name), f"{name} is half-written"
+        clone.run(*started_by, "dvc", "repro")
+        assert clone.outputs() == finished.outputs() and clone.stages() == finished.stages()
+        assert clone.gitignores() == finished.gitignores() and unfinished(root) == []
+        assert "up to date" in clone.run("dvc", "status").stdout
+        assert not list(processes_in(root))
+        counts["compared"] += 1
+        shutil.rmtree(root)
+    left = list((tmp_path / "temporary").iterdir())
+    assert not left, left
+    counted("dvc repro", "make" if started_by else "dvc", counts)
+
+
+def killed(clone, started_by, seconds: float, counts: Counter) -> bool:
+    """Start `dvc repro` and kill its process group after so many seconds; False where it had ended before."""
+    process = subprocess.Popen(
+        [*started_by, "dvc", "repro"],
+        cwd=clone.root,
+        env=clone.environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        said = process.communicate(timeout=seconds)[0]
+        assert process.returncode == 0, said
+        return False
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+    said = process.communicate()[0]
+    assert process.returncode == -signal.SIGKILL
+    counts["killed at moment"] += 1
+    counts["stages begun before a kill"] += len(re.findall(r"^Running stage", said, re.MULTILINE))
+    deadline = time.monotonic() + GONE
+    while running := list(processes_in(clone.root)):
+        assert time.monotonic() < deadline, running
+        time.sleep(0.02)
+    counts["looked for processes"] += 1
+    return True
