@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 STAGES = (
-    *("raw", "extract", "filter", "sample", "generate", "split", "batch", "base"),
+    *("raw", "extract", "filter", "sample", "generate", "split", "tasks", "batch", "base"),
     *("train v1 base 01", "predict base", "predict v1", "eval base", "eval v1"),
 )
 

@@ -96,14 +96,17 @@ def zoo_until(*stages: str) -> Callable[[Path, Run], None]:
 def of_eval(name: str) -> tuple[str, ...]:
     """Return the outputs of the stage eval."""
     return (
-        *(f"metrics/{folder}{name}.json" for folder in ("", "validation/")),
-        *(f"metrics/{folder}/{name}.csv" for folder in ("intervals", "by", "confusion")),
+        *(f"metrics/{folder}{name}.json" for folder in ("", "validation/", "tasks/")),
+        *(
+            f"metrics/{folder}/{name}.csv"
+            for folder in ("intervals", "by", "confusion", "tasks", "tasks/curves")
+        ),
     )
 
 
 def of_predict(name: str) -> tuple[str, ...]:
     """Return the outputs of the stage predict."""
-    return f"data/predictions/{name}.parquet", f"data/predictions/validation/{name}.parquet"
+    return tuple(f"data/predictions/{folder}{name}.parquet" for folder in ("", "validation/", "tasks/"))
 
 
 PAIRS = ("data/qa.parquet", "data/dropped.parquet", "metrics/data/generate.json", "metrics/data/checks.csv")
@@ -128,6 +131,7 @@ STAGES = {
         "split",
         (*(f"data/{name}.parquet" for name in ("train", "validation", "test")), "metrics/data/split.json"),
     ),
+    "tasks": Case("tasks", ("data/tasks.parquet", "metrics/data/tasks.json")),
     "batch": Case("batch", ("data/batches", "metrics/data/batches.csv")),
     "base": Case("base", ("models/base",), events=16),
     "train v1": Case(
@@ -151,14 +155,18 @@ STAGES = {
     "zoo_load": Case("zoo_load tiny", ("zoo/models/tiny",), ZOO),
     "zoo_predict": Case(
         "zoo_predict tiny",
-        ("zoo/predictions/tiny.parquet", "metrics/zoo/measured/tiny.json"),
+        (
+            "zoo/predictions/tiny.parquet",
+            "zoo/predictions/tasks/tiny.parquet",
+            "metrics/zoo/measured/tiny.json",
+        ),
         ZOO,
         zoo_until("zoo_load"),
         varying=("metrics/zoo/measured/tiny.json",),
     ),
     "zoo_eval": Case(
         "zoo_eval tiny",
-        ("metrics/zoo/intervals/tiny.csv", "metrics/zoo/by/tiny.csv"),
+        tuple(f"metrics/zoo/{folder}/tiny.csv" for folder in ("intervals", "by", "tasks")),
         ZOO,
         zoo_until("zoo_load", "zoo_predict"),
     ),

@@ -13,7 +13,19 @@ from warm import RUN, VQATUNE
 
 LIMITED = [*RUN, limited.__file__, "300"]
 STAGES = [
-    *["raw", "extract", "filter", "sample", "generate", "split", "batch", "base", "train@v2", "blind"],
+    *[
+        "raw",
+        "extract",
+        "filter",
+        "sample",
+        "generate",
+        "split",
+        "tasks",
+        "batch",
+        "base",
+        "train@v2",
+        "blind",
+    ],
     *["predict@base", "eval@blind", "report"],
 ]
 """One of each that runs for several versions."""

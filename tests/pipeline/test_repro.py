@@ -3,7 +3,19 @@ import json
 import pandas as pd
 
 WHOLE = [
-    *["raw", "extract", "filter", "sample", "generate", "split", "batch", "base", "train@v1", "train@v2"],
+    *[
+        "raw",
+        "extract",
+        "filter",
+        "sample",
+        "generate",
+        "split",
+        "tasks",
+        "batch",
+        "base",
+        "train@v1",
+        "train@v2",
+    ],
     *["blind", "predict@base", "predict@v1", "predict@v2"],
     *["eval@blind", "eval@base", "eval@v1", "eval@v2", "report"],
 ]

@@ -126,7 +126,7 @@ for stage in sys.argv[1:]:
     if "torch" in sys.modules:
         sys.exit(f"{stage} imports torch")
 """
-    stages = ["raw", "extract", "filter", "sample", "generate", "split", "batch", "eval", "report"]
+    stages = ["raw", "extract", "filter", "sample", "generate", "split", "tasks", "batch", "eval", "report"]
     done = subprocess.run(
         [sys.executable, "-c", script, *stages], cwd=repository, capture_output=True, text=True, check=False
     )
