@@ -26,6 +26,13 @@ _NOTES = {
     "multiple_choice": "The share of questions whose right answer is the most probable of four (chance: 0.25), and the grounding "
     "of the same pairs of the test set.",
 }
+_TITLES = {
+    "category_wise": "category_wise: by what is asked for",
+    "multi_angle": "multi_angle: all views of a listing",
+    "unanswerable": "unanswerable: what only the text says",
+    "multi_language": "multi_language: the same question in every language",
+    "multiple_choice": "multiple_choice: four answers to choose from",
+}
 _METRICS = {
     "multi_angle": ("exact_match", "pooled_match", "view_consistency"),
     "unanswerable": ("answerable_auroc", "accuracy_at_80", "aurc", "ece"),
@@ -95,7 +102,7 @@ def _lines(task: str, own: pd.DataFrame, names: Sequence[str], versions: Sequenc
     table = texts.reindex(index=[name for name in versions if name in texts.index]).rename_axis(columns=None)
     return Figure(
         f"task_{task}",
-        task,
+        _TITLES[task],
         f"Scores of {task} over the versions; {versions[-1]} has {said}.",
         {"All": spec},
         _NOTES[task],
@@ -117,7 +124,7 @@ def _attributes(root: Path, scores: pd.DataFrame, versions: Sequence[str]) -> Fi
     best = cells[cells["version"] == versions[-1]].sort_values("exact_match").iloc[-1]
     return Figure(
         "task_category_wise",
-        "category_wise",
+        _TITLES["category_wise"],
         f"Exact match by what is asked for; {versions[-1]} is best at {best['value']} ({best['exact_match']:.1%}).",
         {"Heat map": share_map(cells, max(0.1, float(cells["exact_match"].max())))},
         f"The pairs of the test set by attribute, what of the object is asked for. The table has the scores of {versions[-1]}.",
@@ -170,7 +177,7 @@ def _curve(curves: pd.DataFrame, names: Sequence[str], x: str, y: str) -> dict:
     colours = alt.Scale(domain=list(names), range=palette.colours(len(names)))
     line = alt.Chart(inline(rows(curves[["version", "x", "y"]]))).mark_line(point=True)
     line = line.encode(
-        x=alt.X(field="x", type="quantitative", title=x, scale=scale),
+        x=alt.X(field="x", type="quantitative", title=x, scale=scale, axis=alt.Axis(tickCount=10)),
         y=alt.Y(field="y", type="quantitative", title=y, scale=scale),
         color=alt.Color(field="version", type="nominal", sort=None, scale=colours, legend=legend()),
     )
