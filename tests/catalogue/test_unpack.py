@@ -14,7 +14,8 @@ from vqatune.catalogue.pack import pack_pictures
 from vqatune.catalogue.raw import prepare_raw
 from vqatune.catalogue.sources.pictures import packed_pictures
 from vqatune.errors import ArchiveError, DataError
-from vqatune.generation.sources.recorded import match_images, read_recorded
+from vqatune.generation.sources.pairs_of_images import match_images
+from vqatune.generation.sources.recorded import read_recorded
 from vqatune.loading.archive import read_bytes
 
 

@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 
 from vqatune.errors import ArchiveError, DataError, VqatuneError
-from vqatune.generation.sources.recorded import match_images, read_recorded
+from vqatune.generation.sources.pairs_of_images import match_images
+from vqatune.generation.sources.recorded import read_recorded
 from vqatune.params import PairColumnsParams
 
 RECORDS = [

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pandas as pd
 
-from vqatune.generation.sources.recorded import match_images
+from vqatune.errors import DataError
 from vqatune.text_files.path_index import EXTENSIONS, PathIndex, SeveralFiles
 
 _SEPARATORS = ("|", ";", ",", "\n", " ")
@@ -25,6 +25,40 @@ def pairs_of_images(recorded: pd.DataFrame, images: pd.DataFrame) -> tuple[pd.Da
     single = _single_pictures(recorded, images)
     found = single.assign(image_id=match_images(single, images)).dropna(subset="image_id")
     return found, len(single) - len(found)
+
+
+def match_images(pairs: pd.DataFrame, images: pd.DataFrame) -> pd.Series:
+    r"""Return the image_id of each recorded pair's image among `images`, missing where it is not among them.
+
+    An image is matched by its image_id, or else by its path, or its last parts (text_files.path_index), so that
+    `images/small/00/ab.jpg`, `C:\abo\00\ab.jpg` and, where it is the only one, `ab.jpg` are the same. `pairs` has
+    image_id and path, as read_recorded returns them; `images` has both, complete. The result has the index of `pairs`.
+
+    Raises DataError where no pair's image is among them, or a path matches two of them.
+    """
+    found = pairs["image_id"].where(pairs["image_id"].isin(images["image_id"]))
+    names = pairs["path"].fillna(pairs["image_id"]).where(found.isna())
+    index = PathIndex(images["path"])
+    known = dict(zip(images["path"], images["image_id"], strict=True))
+    by_name: dict[str, str] = {}
+    for name in names.dropna().unique():
+        try:
+            path = index.find(name)
+        except SeveralFiles as error:
+            raise DataError(
+                f"the path {name} fits several images, such as {' and '.join(error.files)}: give the recorded pairs an "
+                "image_id, or longer paths"
+            ) from error
+        if path is not None:
+            by_name[name] = known[path]
+    found = found.fillna(names.map(by_name).astype("str"))
+    if found.isna().all():
+        raise DataError(
+            f"none of the {len(pairs)} recorded pairs is about an image of the sample: they speak of "
+            f"{_examples(pairs['image_id'].fillna(pairs['path']))}; the sample has {_examples(images['image_id'])}, "
+            f"at {_examples(images['path'])}"
+        )
+    return found.astype("str")
 
 
 def _single_pictures(recorded: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:
@@ -84,3 +118,8 @@ def _finder(images: pd.DataFrame) -> Callable[[str], bool]:
             return True
 
     return is_there
+
+
+def _examples(values: pd.Series) -> str:
+    distinct = sorted(values.dropna().unique())
+    return ", ".join(distinct[:3]) + (", …" if len(distinct) > 3 else "")

@@ -27,9 +27,8 @@ from vqatune.text_files.column_names import (
     find_column,
 )
 from vqatune.text_files.formats import read_cells
-from vqatune.text_files.path_index import PathIndex, SeveralFiles
 
-Row = tuple[str | None, str | None, int, str, str, int | None, str | None, str | None]
+Row = tuple[str | None, str | None, int, str, str, int | None, str | None, str | None, str | None]
 """The values of _columns."""
 
 _LARGEST_MEMBER = 2**26
@@ -85,40 +84,6 @@ def read_recorded(path: Path | str, columns: PairColumnsParams | None = None) ->
             f"{error.filename or path} cannot be read ({error.strerror or error}): mend or remove it"
         ) from error
     return pd.DataFrame(rows, columns=list(_columns)).astype(_columns)
-
-
-def match_images(pairs: pd.DataFrame, images: pd.DataFrame) -> pd.Series:
-    r"""Return the image_id of each recorded pair's image among `images`, missing where it is not among them.
-
-    An image is matched by its image_id, or else by its path, or its last parts (text_files.path_index), so that
-    `images/small/00/ab.jpg`, `C:\abo\00\ab.jpg` and, where it is the only one, `ab.jpg` are the same. `pairs` has
-    image_id and path, as read_recorded returns them; `images` has both, complete. The result has the index of `pairs`.
-
-    Raises DataError where no pair's image is among them, or a path matches two of them.
-    """
-    found = pairs["image_id"].where(pairs["image_id"].isin(images["image_id"]))
-    names = pairs["path"].fillna(pairs["image_id"]).where(found.isna())
-    index = PathIndex(images["path"])
-    known = dict(zip(images["path"], images["image_id"], strict=True))
-    by_name: dict[str, str] = {}
-    for name in names.dropna().unique():
-        try:
-            path = index.find(name)
-        except SeveralFiles as error:
-            raise DataError(
-                f"the path {name} fits several images, such as {' and '.join(error.files)}: give the recorded pairs an "
-                "image_id, or longer paths"
-            ) from error
-        if path is not None:
-            by_name[name] = known[path]
-    found = found.fillna(names.map(by_name).astype("str"))
-    if found.isna().all():
-        raise DataError(
-            f"none of the {len(pairs)} recorded pairs is about an image of the sample: they speak of "
-            f"{_examples(pairs['image_id'].fillna(pairs['path']))}; the sample has {_examples(images['image_id'])}, "
-            f"at {_examples(images['path'])}"
-        )
-    return found.astype("str")
 
 
 def _rows(path: Path, columns: PairColumnsParams | None) -> Iterator[Row]:
@@ -352,8 +317,3 @@ def _difficulty(value: Any) -> int | None:
         return None
     text = str(value).strip().removesuffix(".0")
     return int(text) if text in map(str, DIFFICULTIES) else -1
-
-
-def _examples(values: pd.Series) -> str:
-    distinct = sorted(values.dropna().unique())
-    return ", ".join(distinct[:3]) + (", …" if len(distinct) > 3 else "")
