@@ -16,6 +16,7 @@ from vqatune.report.page.document import FOLDER, write_document
 from vqatune.report.page.examples import example_data
 from vqatune.report.page.provenance import Made, changed_parameters
 from vqatune.report.page.summary import summarize
+from vqatune.report.page.views import view_data
 
 SCRIPTS = ("common", "charts", "comparison", "examples")
 """The page's own scripts, in their order."""
@@ -52,6 +53,7 @@ def write_page(
         versions=in_chain(versions),
         charts=charts,
         comparison=comparison,
+        views=view_data(root, versions, params.seed) if "multi_angle" in params.tasks.use else [],
         examples=example_data(root, answers, params.seed),
         parameters=changed_parameters(params),
         made=made,
