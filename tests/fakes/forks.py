@@ -13,7 +13,6 @@ import signal
 import subprocess
 import sys
 import threading
-import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -90,7 +89,7 @@ def run_script(
         except SystemExit as left:
             status = left.code if isinstance(left.code, int) else int(left.code is not None)
         except BaseException:  # noqa: BLE001 - what Python itself would do
-            traceback.print_exc()
+            sys.excepthook(*sys.exc_info())
         threading._shutdown()
         sys.stdout.flush()
         sys.stderr.flush()

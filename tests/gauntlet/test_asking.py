@@ -7,6 +7,7 @@ import pytest
 from kill_cases import ABSENT, PAIRS, Case
 from kill_rounds import Rounds
 from model_server import ModelServer, default_answer
+from model_server_quotas import Quota
 
 pytestmark = pytest.mark.slow
 
@@ -35,7 +36,7 @@ CASES = {
 def test_killed_while_it_asks_only_what_was_under_way_is_asked_again(name, project, warm_server, counted):
     case, asked = CASES[name], Counter()
     with ModelServer(
-        answer=lambda image: default_answer(image, 3), latency=(0.002, 0.02), quotas={KEY: None}
+        answer=lambda image: default_answer(image, 3), latency=(0.002, 0.02), quotas={KEY: Quota()}
     ) as server:
         own = replace(
             project, environment=project.environment | {"GEMINI_API_KEY": KEY, "NO_PROXY": "127.0.0.1"}

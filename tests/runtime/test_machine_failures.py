@@ -94,6 +94,22 @@ def test_too_little_memory_names_what_to_lower(allocate):
     assert "the memory is not enough" in describe_failure(thread, "extract")
 
 
+def test_a_stage_without_the_memory_for_its_imports_is_one_line(repository, tmp_path):
+    script = f"""
+import resource, sys
+from pathlib import Path
+sys.argv[0], sys.path[:1] = "split.py", [{str(repository / "stages")!r}]
+import common
+size = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (size + (24 << 20),) * 2)
+import torch
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert done.returncode == 1 and done.stderr.splitlines()[-1].startswith(
+        "error in split: the memory is not enough"
+    ), done.stderr
+
+
 @pytest.mark.parametrize(
     "error", [KeyError("a"), RuntimeError("a bug"), FileNotFoundError(errno.ENOENT, "no", "a")]
 )

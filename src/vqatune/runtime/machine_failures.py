@@ -31,10 +31,11 @@ _NUMBER = re.compile(r"errno[: ]+(\d+)", re.IGNORECASE)
 _NUMBER_IN_RUST = re.compile(r"\(os error (\d+)\)")
 """So do those of safetensors and tokenizers, which have types of their own or none."""
 _NO_MEMORY = re.compile(
-    r"allocate memory|not enough memory|out of memory|bad_alloc|launch worker thread|start new thread",
+    r"allocate memory|not enough memory|out of memory|bad_alloc|launch worker thread|start new thread|map segment"
+    r"|without exception set",
     re.IGNORECASE,
 )
-"""Errors of torch, Arrow and Python where memory is short, that for a thread's stack included."""
+"""Errors of torch, Arrow, the system's linker and Python where memory is short, that for a thread's stack included."""
 _HIDDEN = re.compile(r"\.([^/]+)\.[0-9a-f]{8}(?=/|$)")
 """The hidden folder in which a file or folder is written (tables.atomic)."""
 _LOWER = {
@@ -68,7 +69,9 @@ def _is_out_of_memory(error: BaseException) -> bool:
         return True
     if isinstance(error, OSError):
         return error.errno == errno.ENOMEM
-    of_a_library = isinstance(error, RuntimeError) or type(error).__module__.startswith("pyarrow")
+    of_a_library = isinstance(error, RuntimeError | ImportError | SystemError) or type(
+        error
+    ).__module__.startswith("pyarrow")
     return of_a_library and bool(_NO_MEMORY.search(str(error)))
 
 

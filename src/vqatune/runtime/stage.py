@@ -85,7 +85,10 @@ def _record(name: str, seconds: float) -> None:
 def show_failed_import(
     kind: type[BaseException], error: BaseException, traceback: TracebackType | None
 ) -> None:
-    """Print one line for a stage whose imports need an extra that is not installed; a hook for sys.excepthook."""
+    """Print one line where imports need an extra that is not installed, or the machine fails; a hook for sys.excepthook."""
+    if failure := describe_failure(error, Path(sys.argv[0]).stem):
+        say(f"error in {Path(sys.argv[0]).stem}: {failure}", error=True)
+        return
     if not isinstance(error, ModuleNotFoundError):
         sys.__excepthook__(kind, error, traceback)
         return
