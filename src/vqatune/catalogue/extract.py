@@ -23,7 +23,7 @@ def extract_catalogue(raw: RawParams, folder: Path, max_bad_lines: int) -> Extra
     Raises DataError or ArchiveError where it cannot be read, or is not what `raw` says.
     """
     folder = Path(folder)
-    if raw.source in ("showroom", "abo", "path"):
+    if raw.source in ("showroom", "drawn_museum", "abo", "path"):
         return abo.extract(folder, max_bad_lines)
     if raw.source == "folder":
         table, files = folder_rows(Path(raw.pictures or ""))

@@ -93,9 +93,9 @@ class FetchParams(Section):
 class RawParams(Section):
     """The source of the catalogue. `vqatune use` sets what follows from a file or folder of yours."""
 
-    source: Literal["showroom", "abo", "path", "table", "folder", "tars", "hub"] = Field(
+    source: Literal["showroom", "drawn_museum", "abo", "path", "table", "folder", "tars", "hub"] = Field(
         "showroom",
-        description="showroom: a sample catalogue, drawn here; abo: Amazon Berkeley Objects, downloaded from its "
+        description="showroom: a sample catalogue, drawn here; drawn_museum: a sample museum, drawn here; abo: Amazon Berkeley Objects, downloaded from its "
         "public bucket; path: a folder in ABO's layout; table: a table of pictures; folder: a folder of pictures; "
         "tars: WebDataset's; hub: a dataset of Hugging Face, on the Hub or saved. `vqatune use` finds it out.",
     )
@@ -129,6 +129,7 @@ class RawParams(Section):
         False, description="Fetch from this machine and its network, too (loopback, 10.…, 192.168.…)."
     )
     showroom_listings: Count = Field(1300, description="Number of listings in the showroom.")
+    museum_objects: Count = Field(900, description="Number of objects in the drawn museum.")
     abo_listings: ArchiveParams = Field(
         ArchiveParams(url=f"{_ABO}abo-listings.tar"),
         description="Where source abo downloads the listings and the images. Length and SHA-256 are checked where "

@@ -102,7 +102,7 @@ def dataset_card(written: Written, origin: Origin, repo: str, data_license: str 
             pairs=len(everything),
             images=everything["image_id"].nunique(),
             types=everything["product_type"].nunique(),
-            sample=_SAMPLE if origin.raw["source"] == "showroom" else "",
+            sample=_SAMPLE if origin.raw["source"] in ("showroom", "drawn_museum") else "",
         ),
         "## Load it",
         _LOAD.format(repo=repo),
@@ -214,6 +214,7 @@ def _how(origin: Origin) -> list[str]:
     source = {
         "abo": "Amazon Berkeley Objects",
         "showroom": "a catalogue of drawn products",
+        "drawn_museum": "a museum of drawn objects",
         "path": "a catalogue",
     }
     text = (
