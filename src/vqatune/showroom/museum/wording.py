@@ -4,7 +4,7 @@ from typing import Any
 
 from vqatune.showroom.museum.objects import MuseumObject
 
-_LANGUAGES = ("en", "de", "fr", "es")
+LANGUAGES = ("en", "de", "fr", "es")
 INSTITUTION = "Drawn Museum"
 RIGHTS = "CC0 1.0"
 
@@ -75,9 +75,14 @@ _TITLE = ("{kind} with {subject}", "{kind} mit {subject}", "{kind}, {subject}", 
 _COLLECTION = ("{name} Collection", "Sammlung {name}", "Collection {name}", "Colección {name}")
 
 
+def every_word() -> list[str]:
+    """Return the values of all attributes in all languages."""
+    return [value for values in _WORDS.values() for value in values]
+
+
 def say(word: str, language: str) -> str:
     """Return an attribute's value in one of the four languages."""
-    return _WORDS[word][_LANGUAGES.index(language)]
+    return _WORDS[word][LANGUAGES.index(language)]
 
 
 def object_record(thing: MuseumObject, languages: tuple[str, ...], item_id: str) -> dict[str, Any]:
@@ -94,7 +99,7 @@ def object_record(thing: MuseumObject, languages: tuple[str, ...], item_id: str)
         return [
             {
                 "language_tag": tag,
-                "value": forms[_LANGUAGES.index(tag)].format(
+                "value": forms[LANGUAGES.index(tag)].format(
                     **{name: say(word, tag) if word in _WORDS else word for name, word in words.items()}
                 ),
             }
