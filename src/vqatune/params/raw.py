@@ -131,7 +131,7 @@ class RawParams(Section):
         False, description="Fetch from this machine and its network, too (loopback, 10.…, 192.168.…)."
     )
     showroom_listings: Count = Field(1300, description="Number of listings in the showroom.")
-    museum_objects: Count = Field(900, description="Number of objects in the drawn museum.")
+    museum_objects: Count = Field(700, description="Number of objects in the drawn museum.")
     abo_listings: ArchiveParams = Field(
         ArchiveParams(url=f"{_ABO}abo-listings.tar"),
         description="Where source abo downloads the listings and the images. Length and SHA-256 are checked where "
