@@ -23,6 +23,8 @@ from vqatune.models.family_lookup import image_states_of
 from vqatune.models.packing import pack_batch
 from vqatune.params import TinyParams
 from vqatune.showroom.catalogue import draw_catalogue
+from vqatune.showroom.museum.catalogue import plan_museum
+from vqatune.showroom.museum.objects import random_object
 from vqatune.showroom.products import COLORS, KINDS
 
 WORDS = st.lists(st.text(alphabet="abcdefg hij", max_size=12), max_size=30)
@@ -159,3 +161,14 @@ def test_a_model_that_ranks_learns_what_it_is_taught(kind, tiny, monkeypatch):
     right = [colors[best] == own[0][1] for best, own in zip(scores.argmax(1), pairs, strict=True)]
     # By chance it would be one in ten.
     assert np.mean(right) > 0.3
+
+
+def test_a_museums_base_sees_objects_of_no_museum_and_names_what_their_pictures_show():
+    lessons = draw_examples(list(range(120)), 13, 16, "museum")
+    named = {question for _, pairs in lessons for question, _ in pairs}
+    fields = ("type", "material", "shape", "pattern", "subject", "period", "place")
+    assert named == {f"{language} {field}" for language in ("en", "de", "fr", "es") for field in fields}
+    labels = answer_labels("museum")
+    assert {answer for _, pairs in lessons for _, answer in pairs} <= set(labels)
+    taught = {random_object(13, "base", number) for number in range(2000)}
+    assert not taught & {entry.thing for entry in plan_museum(900, 13)}

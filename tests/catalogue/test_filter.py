@@ -98,6 +98,21 @@ def test_the_language_is_the_one_of_most_values_then_the_first(archives, run):
     assert filtered["language"].tolist() == ["en_GB", "en_IN"]
 
 
+def test_of_a_listing_in_several_languages_one_can_be_kept(archives, run):
+    record = archives.listing("B1", "a")
+    record["item_name"] = said("Vase", tag="en") + said("Krug", tag="de")
+    record["style"] = said("alt", tag="de")
+    record["brand"] = [{"value": "Solna"}]
+    picture = {"a": archives.picture()}
+    several, _ = run([record], picture, languages=["en", "de"], fields=["item_name", "style", "brand"])
+    assert said_of(several, "a")["item_name"] == ["Vase", "Krug"]
+    one, _ = run(
+        [record], picture, languages=["en", "de"], fields=["item_name", "style", "brand"], one_language=True
+    )
+    assert one["language"].tolist() == ["de"]
+    assert said_of(one, "a") == {"item_name": ["Krug"], "style": ["alt"], "brand": ["Solna"]}
+
+
 def test_fields_not_asked_for_are_left_out(archives, run):
     record = archives.listing("B1", "a", brand=said("Stone & Beam"), style=said("modern"))
     filtered, _ = run([record], {"a": archives.picture()}, fields=["style", "brand"])

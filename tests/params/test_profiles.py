@@ -58,7 +58,7 @@ def test_a_profile_with_a_wrong_parameter_leaves_the_file_alone(params_file, tmp
 
 
 def test_an_unknown_profile_is_answered_with_the_known_ones(params_file, repository):
-    with pytest.raises(ParameterError, match="there are: abo, blip, showroom"):
+    with pytest.raises(ParameterError, match="there are: abo, blip, museum, showroom"):
         apply_profile("moon", repository / "profiles", params_file)
 
 

@@ -11,8 +11,6 @@ from vqatune.runtime.code import imported_files
 MORE_CODE = {
     # The page names the parameters that differ from their defaults.
     "report": ["src/vqatune/params"],
-    # Within the folder that it depends on as a whole; the tasks ask by it.
-    "generate": ["src/vqatune/generation/sources/attribute_templates.py"],
 }
 """What a stage depends on beside its imports, and why."""
 

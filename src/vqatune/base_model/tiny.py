@@ -23,6 +23,10 @@ from vqatune.models.packing import PackedBatch, pack_batch, to_device
 from vqatune.params import TinyParams
 from vqatune.runtime.progress import map_parts, track
 from vqatune.showroom.drawing import draw, random_view
+from vqatune.showroom.museum.drawing import draw as draw_object
+from vqatune.showroom.museum.drawing import framing
+from vqatune.showroom.museum.objects import VIEWS, MuseumObject, random_object, shown
+from vqatune.showroom.museum.wording import LANGUAGES, every_word, say
 from vqatune.showroom.products import (
     COLORS,
     COUNTS,
@@ -62,15 +66,17 @@ def make_tiny(
     made = family_named(family)
     reseed(seed, "base")
     if isinstance(made, LabelledFamily):
-        model, processor = made.make_untrained(texts, tiny.vocabulary, tiny, answer_labels())
+        model, processor = made.make_untrained(texts, tiny.vocabulary, tiny, answer_labels(tiny.pictures))
     else:
         model, processor = made.make_untrained(texts, tiny.vocabulary, tiny)
     train_tiny(model.to(device), Encoder(family, processor), tiny, seed, device)
     return model.cpu(), processor
 
 
-def answer_labels() -> list[str]:
+def answer_labels(pictures: str = "showroom") -> list[str]:
     """Return what a model of labels can answer: yes, no, numbers to ten, and every answer of a drawn example."""
+    if pictures == "museum":
+        return list(dict.fromkeys(["yes", "no", *map(str, range(11)), *every_word()]))
     outlines = [shape for kind in KINDS.values() for shape in kind.shapes]
     drawn = [*COLORS, *PATTERNS, *STYLES, *FINISHES, *outlines, *MOTIFS, *map(str, COUNTS), *INKS, *POSITIONS]
     return list(dict.fromkeys(["yes", "no", *map(str, range(11)), *drawn]))
@@ -120,7 +126,9 @@ def _batches(pack: Callable[..., Any], params: TinyParams, seed: int) -> Iterato
     """Yield the batch of each step; worker processes draw the images of later ones meanwhile."""
     numbers = list(range(params.steps * params.images_per_step))
     parts = [numbers[start : start + IMAGES_PER_PART] for start in range(0, len(numbers), IMAGES_PER_PART)]
-    drawn = map_parts(partial(draw_examples, seed=seed, size=params.image_size), parts)
+    drawn = map_parts(
+        partial(draw_examples, seed=seed, size=params.image_size, pictures=params.pictures), parts
+    )
     examples = (example for part in drawn for example in part)
     while own := list(islice(examples, params.images_per_step)):
         yield pack(*zip(*own, strict=True))
@@ -135,8 +143,12 @@ def _prefetched(batches: Iterator[Any]) -> Iterator[Any]:
             yield batch
 
 
-def draw_examples(numbers: list[int], seed: int, size: int) -> list[tuple[np.ndarray, list[tuple[str, str]]]]:
+def draw_examples(
+    numbers: list[int], seed: int, size: int, pictures: str = "showroom"
+) -> list[tuple[np.ndarray, list[tuple[str, str]]]]:
     """Draw a training example for each number: an image, uint8 (size, size, 3), and (question, answer) pairs."""
+    if pictures == "museum":
+        return [_museum_example(number, seed, size) for number in numbers]
     examples = []
     for number in numbers:
         # Prints are the hardest to learn, so two of three examples are of kinds that can have one.
@@ -165,6 +177,30 @@ def _example_pairs(product: Product) -> list[tuple[str, str]]:
             ("name the place of the marks", product.position),
         ]
     return pairs
+
+
+def _museum_example(number: int, seed: int, size: int) -> tuple[np.ndarray, list[tuple[str, str]]]:
+    """Draw an object that is in no museum, and name what its picture shows in one of the four languages."""
+    thing = random_object(seed, "base", number)
+    view = choose(VIEWS, seed, "base view", number)
+    # Of another purpose than the museum's, whose objects are framed by their index.
+    frame = framing(view, seed + 1, number)
+    language = choose(LANGUAGES, seed, "base language", number)
+    return np.asarray(draw_object(thing, frame, (size, size))), _object_pairs(thing, view, language)
+
+
+def _object_pairs(thing: MuseumObject, view: str, language: str) -> list[tuple[str, str]]:
+    seen = shown(thing, view)
+    words = {
+        "type": thing.kind,
+        "material": thing.material,
+        "shape": thing.shape,
+        "pattern": thing.pattern,
+        "subject": thing.subject,
+        "period": thing.period,
+        "place": thing.place,
+    }
+    return [(f"{language} {name}", say(word, language)) for name, word in words.items() if name in seen]
 
 
 def pack_examples(encoder: Encoder, images: tuple, pairs: tuple) -> PackedBatch:

@@ -162,16 +162,22 @@ def _cleaned(metadata: pd.Series, selected: np.ndarray, params: FilterParams) ->
     columns = {"metadata": pa.array(metadata, type=pa.large_string()), "selected": pa.array(selected)}
     batches = pa.table(columns).to_batches(max_chunksize=_LISTINGS_PER_PART)
     fields, languages = (each if each == ALL else tuple(each) for each in (params.fields, params.languages))
-    clean_part = partial(_clean_part, fields=fields, languages=languages)
+    clean_part = partial(_clean_part, fields=fields, languages=languages, one_language=params.one_language)
     parts = map_parts(clean_part, [_Texts(*batch.columns) for batch in batches], "reading metadata")
     return pa.Table.from_batches(parts, schema=_CLEANED).to_pandas()
 
 
 def _clean_part(
-    part: _Texts, fields: tuple[str, ...] | str, languages: tuple[str, ...] | str
+    part: _Texts, fields: tuple[str, ...] | str, languages: tuple[str, ...] | str, one_language: bool
 ) -> pa.RecordBatch:
     is_selected = _selects(languages)
-    rows = [_clean_record(json.loads(text), fields, is_selected) for text in part.read()]
+    rows = []
+    for text in part.read():
+        record = json.loads(text)
+        row = _clean_record(record, fields, is_selected)
+        if one_language and row[0] is not None:
+            row = _clean_record(record, fields, row[0].__eq__)
+        rows.append(row)
     columns = [pa.array(column, type=pa.large_string()) for column in zip(*rows, strict=True)]
     return pa.record_batch(columns or [[], []], schema=_CLEANED)
 

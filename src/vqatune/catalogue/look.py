@@ -18,6 +18,7 @@ from vqatune.catalogue.sources.abo import IMAGES_ARCHIVE, LISTINGS_ARCHIVE
 from vqatune.catalogue.sources.extracted import Extracted
 from vqatune.catalogue.sources.folder import PICTURE, folder_rows
 from vqatune.catalogue.sources.guess import guess_columns, guess_pairs, is_picture_url, nested_pairs
+from vqatune.catalogue.sources.museum import COLUMNS, museum_form, museum_rows
 from vqatune.catalogue.sources.pictures import Picture, Pictures, picture_files
 from vqatune.catalogue.sources.stored import (
     byte_columns,
@@ -59,6 +60,8 @@ class Found:
     nested: int = 0
     """Pairs in lists, a list an image, rather than a row a pair."""
     extracted: Extracted | None = None
+    form: str | None = None
+    """Whose form the records of a museum have."""
     urls: int = 0
     """Distinct URLs of pictures."""
     private: str | None = None
@@ -95,6 +98,8 @@ def look_at(what: str, pictures: str | None, given: dict[str, str]) -> Found:
             raise DataError(
                 f"{what} lies in, or around, {emptied}, which the pipeline empties: move your files elsewhere"
             )
+    if (form := museum_form(path)) is not None:
+        return _look_at_museum(what, form, pictures)
     if path.is_dir():
         if any((path / name).exists() for name in _SAVED):
             return _look_at_dataset(None, what, given)
@@ -111,7 +116,7 @@ def look_at(what: str, pictures: str | None, given: dict[str, str]) -> Found:
         return _look_at_table(what, pictures, given)
     raise DataError(
         f"{what} is nothing that a catalogue is made of: name a table ({', '.join(SUFFIXES)}), a folder of pictures, "
-        "tars of WebDataset, a folder in ABO's layout, or a saved dataset"
+        "tars of WebDataset, records of a museum, a folder in ABO's layout, or a saved dataset"
     )
 
 
@@ -181,6 +186,23 @@ def _look_at_table(what: str, pictures: str | None, given: dict[str, str]) -> Fo
     else:
         there = Pictures([])
     return _counted(found, Pictures(there.files.values(), urls))
+
+
+def _look_at_museum(what: str, form: str, pictures: str | None) -> Found:
+    path = Path(what)
+    table = museum_rows(path)
+    root = Path(pictures) if pictures else path if path.is_dir() else path.parent
+    there = Pictures(picture_files(root))
+    named = dict.fromkeys(
+        name for row in range(len(table.numbers)) for name in row_pictures(table, COLUMNS, row)
+    )
+    files = {name for name in named if there.find(name) is not None}
+    urls = {
+        name: Picture(name, name, "", 0, 0) for name in named if name not in files and is_picture_url(name)
+    }
+    found = Found("museum", path=what, table=table, columns=COLUMNS, urls=len(urls), form=form)
+    found.pictures = str(root) if files else None
+    return _counted(found, Pictures(there.files.values() if files else [], urls))
 
 
 def _look_at_dataset(name: str | None, path: str | None, given: dict[str, str]) -> Found:

@@ -19,7 +19,7 @@ _CHUNK = 2**22
 def prepare_raw(params: RawParams, seed: int, folder: Path) -> None:
     """Put into `folder` what of the catalogue is drawn, downloaded or unpacked, each file whole or not at all.
 
-    That is `abo-listings.tar` and `abo-images-small.tar` of the sources showroom, abo and path. Of the others it is
+    That is `abo-listings.tar` and `abo-images-small.tar` of the sources showroom, drawn_museum, abo and path. Of the others it is
     pictures.csv (sources.pictures.PACKED), `pictures-0000.tar`, … with the pictures that are given by URL or lie
     within a table, and rows.parquet, such a table without them. Pictures in files and tars stay where they are.
 
@@ -31,6 +31,10 @@ def prepare_raw(params: RawParams, seed: int, folder: Path) -> None:
         from vqatune.showroom.catalogue import draw_catalogue
 
         draw_catalogue(listings=params.showroom_listings, seed=seed, folder=folder)
+    elif params.source == "drawn_museum":
+        from vqatune.showroom.museum.catalogue import draw_museum
+
+        draw_museum(objects=params.museum_objects, seed=seed, folder=folder)
     elif params.source == "path":
         _copy(Path(params.path or ""), folder)
     elif params.source == "abo":

@@ -4,6 +4,7 @@ from fractions import Fraction
 from typing import Any
 
 from vqatune.catalogue.look import Found, images_by_type
+from vqatune.catalogue.sources.museum import says
 from vqatune.catalogue.sources.pictures import ROWS
 from vqatune.params import Params
 from vqatune.params.section import UNSET
@@ -29,6 +30,9 @@ def settings_for(found: Found, params: Params, language: str | None) -> tuple[di
     if found.extracted is None:
         return changes, None
     raw |= {"columns": found.columns.model_dump(), "language": language}
+    if found.source == "museum":
+        # Its columns are always the same.
+        del raw["columns"]
     counts = list(images_by_type(found.extracted).values())
     images = sum(counts)
     changes["filter"] = {"languages": "all", "fields": "all"}
@@ -47,6 +51,11 @@ def settings_for(found: Found, params: Params, language: str | None) -> tuple[di
             # What people bring themselves is kept, whatever its length.
             "answer_words": None,
         }
+        changes["predict"] = {"max_answer_tokens": _TOKENS_OF_ANY_ANSWER}
+    elif found.source == "museum" and found.table:
+        changes["filter"]["one_language"] = True
+        general = says(found.table, ("type", "subject", "material", "period", "place", "title"))
+        changes["generate"] = {"attributes": general, "answer_words": None}
         changes["predict"] = {"max_answer_tokens": _TOKENS_OF_ANY_ANSWER}
     elif params.generate.provider == "recorded":
         changes["generate"] = {

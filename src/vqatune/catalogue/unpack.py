@@ -14,12 +14,13 @@ import pyarrow.parquet as pq
 
 from vqatune.catalogue.fetch_pictures import digest_of, fetch_pictures, picture_format, store_path
 from vqatune.catalogue.pack import pack_pictures
-from vqatune.catalogue.sources.pictures import ROWS
+from vqatune.catalogue.sources.museum import COLUMNS, museum_rows
+from vqatune.catalogue.sources.pictures import ROWS, Pictures, picture_files
 from vqatune.catalogue.sources.stored import dataset_rows, holds_pictures, parquet_rows, picture_in
 from vqatune.catalogue.sources.table import row_pictures
 from vqatune.catalogue.sources.tars import tar_rows
 from vqatune.errors import ArchiveError, DataError
-from vqatune.params import RawParams
+from vqatune.params import ColumnsParams, RawParams
 from vqatune.tables import replacing
 from vqatune.text_files.cells import Table
 from vqatune.text_files.formats import read_cells
@@ -31,7 +32,7 @@ _URL = re.compile(r"https?://", re.IGNORECASE)
 
 
 def unpack(params: RawParams, folder: Path) -> None:
-    """Write what `params.source` (table, folder, tars or hub) needs beside the user's own files into `folder`.
+    """Write what `params.source` (table, folder, tars, hub or museum) needs beside the user's own files into `folder`.
 
     Raises DataError or ArchiveError where something cannot be read, or too large a share of the pictures be fetched.
     """
@@ -40,7 +41,9 @@ def unpack(params: RawParams, folder: Path) -> None:
     elif params.source == "table" and holds_pictures(Path(params.path or ""), params.columns.pictures):
         _write_rows(parquet_rows(Path(params.path or "")), params.columns.pictures, folder)
     elif params.source == "table":
-        _fetch(read_cells(Path(params.path or "")), params, folder)
+        _fetch(read_cells(Path(params.path or "")), params.columns, params, folder)
+    elif params.source == "museum":
+        _fetch(museum_rows(Path(params.path or "")), COLUMNS, params, folder)
     else:
         if params.source == "tars":
             # Where pairs can be read from.
@@ -49,16 +52,20 @@ def unpack(params: RawParams, folder: Path) -> None:
         pack_pictures([], {}, folder)
 
 
-def _fetch(table: Table, params: RawParams, folder: Path) -> None:
-    lacking = [name for name in params.columns.pictures if name not in table.columns]
+def _fetch(table: Table, columns: ColumnsParams, params: RawParams, folder: Path) -> None:
+    lacking = [name for name in columns.pictures if name not in table.columns]
     if lacking:
         raise DataError(
             f"{table.path} has no column {', '.join(map(repr, lacking))} (raw.columns.pictures): run `vqatune use` again"
         )
     named = dict.fromkeys(
-        name for row in range(len(table.numbers)) for name in row_pictures(table, params.columns, row)
+        name for row in range(len(table.numbers)) for name in row_pictures(table, columns, row)
     )
     urls = [name for name in named if _URL.match(name)]
+    if params.source == "museum" and params.pictures:
+        # What lies there is not fetched.
+        there = Pictures(picture_files(Path(params.pictures)))
+        urls = [url for url in urls if there.find(url) is None]
     dead = fetch_pictures(urls, params.fetch, FETCHED, params.allow_private_addresses)
     if urls and len(dead) > params.max_dead * len(urls) + 1e-9:
         examples = {reason: url for url, reason in reversed(dead.items())}

@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "what",
         metavar="WHAT",
-        help="a table of pictures (CSV, TSV, JSON Lines, JSON, Parquet, .xlsx), a folder of pictures, tars of WebDataset, a "
+        help="a table of pictures (CSV, TSV, JSON Lines, JSON, Parquet, .xlsx), a folder of pictures, tars of WebDataset, records of a museum (Europeana, DPLA, Smithsonian), a "
         "folder in ABO's layout, or a dataset of Hugging Face (its id on the Hub, or a saved one)",
     )
     parser.add_argument(
@@ -65,7 +65,8 @@ def run(chosen: argparse.Namespace) -> None:
     """Look, show, ask, and set the parameters."""
     params = load_params(PARAMS)
     found = look_at(chosen.what, chosen.pictures, corrections(chosen.set))
-    language = chosen.language or _language(found)
+    # A museum's names and numbers have no language, whatever that of its texts is.
+    language = chosen.language or (None if found.form else _language(found))
     covered = _covered_by_templates(found, language)
     _show(found, language, covered, params.generate.provider, Terminal())
     changes, versions = settings_for(found, params, language)
@@ -246,6 +247,8 @@ def _language_line(found: Found, language: str | None) -> str:
 
 
 def _pairs_line(found: Found, covered: float, provider: str) -> str:
+    if found.form and provider == "template":
+        return f"pairs:    templates ask for the fields of {found.form}'s records (generate.attributes)"
     if found.pairs and found.table:
         return f"pairs:    {found.nested or len(found.table.numbers):,} questions with their answers"
     if provider not in ("template", "recorded"):

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from vqatune.errors import DataError
 from vqatune.generation.checks.checks import clean_and_check
 from vqatune.generation.checks.reviews import Reviews, read_reviews, settle
 from vqatune.generation.checks.tally import CheckTally
+from vqatune.generation.sources.attribute_templates import attribute_pairs
 from vqatune.generation.sources.language_files import code_of
 from vqatune.generation.sources.pairs_of_images import pairs_of_images
 from vqatune.generation.sources.recorded import read_recorded
@@ -133,7 +134,7 @@ class _Source:
 
     def chunks(self) -> Chunks:
         if self._params.provider == "template":
-            return _template_chunks(self._images, self._seed)
+            return _template_chunks(self._images, self._seed, self._params.attributes)
         if self._params.provider == "recorded":
             return self._recorded_chunks()
         # Imported here because a stage without a model starts faster without it.
@@ -191,26 +192,27 @@ def _in_chunks(images: pd.DataFrame) -> list[pd.DataFrame]:
     return [images.iloc[start : start + IMAGES_PER_CHUNK] for start in starts]
 
 
-def _template_chunks(images: pd.DataFrame, seed: int) -> Chunks:
+def _template_chunks(images: pd.DataFrame, seed: int, attributes: list[str]) -> Chunks:
     chunks = _in_chunks(images)
     columns = [chunk[["image_id", "product_type", "language", "metadata"]] for chunk in chunks]
-    made = map_parts(partial(_template_chunk, seed=seed), columns, "making questions")
+    made = map_parts(partial(_template_chunk, seed=seed, attributes=attributes), columns, "making questions")
     yield from zip(chunks, made, strict=True)
 
 
-def _template_chunk(images: pd.DataFrame, seed: int) -> pd.DataFrame:
-    rows = [
-        (image_id, place, pair.question, pair.answer, pair.difficulty, pair.question_type)
-        for image_id, product_type, language, metadata in images.itertuples(index=False)
-        if (code := code_of(language)) is not None
-        for place, pair in enumerate(
-            template_pairs(json.loads(metadata), product_type, image_id=image_id, seed=seed, code=code)
-        )
-    ]
-    texts = ["image_id", "question", "answer", "question_type"]
-    names = ["image_id", "place", "question", "answer", "difficulty", "question_type"]
-    pairs = pd.DataFrame(rows, columns=names).assign(source="template")
-    return pairs.astype({"place": "int32", "difficulty": "Int8"} | dict.fromkeys(texts, "str"))
+def _template_chunk(images: pd.DataFrame, seed: int, attributes: list[str]) -> pd.DataFrame:
+    rows = []
+    for image_id, product_type, language, metadata in images.itertuples(index=False):
+        if (code := code_of(language)) is None:
+            continue
+        if attributes:
+            pairs = attribute_pairs(json.loads(metadata), attributes, image_id, seed, code)
+        else:
+            pairs = template_pairs(json.loads(metadata), product_type, image_id, seed, code)
+        rows += [(image_id, place, *astuple(pair)) for place, pair in enumerate(pairs)]
+    texts = ["image_id", "question", "answer", "question_type", "attribute"]
+    names = ["image_id", "place", "question", "answer", "difficulty", "question_type", "attribute"]
+    made = pd.DataFrame(rows, columns=names).assign(source="template")
+    return made.astype({"place": "int32", "difficulty": "Int8"} | dict.fromkeys(texts, "str"))
 
 
 def _without_templates(images: pd.DataFrame) -> dict[str, int]:

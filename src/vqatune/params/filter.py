@@ -15,6 +15,11 @@ class FilterParams(Section):
         description="Language tags of the values to keep; a prefix such as en takes en_US, en_GB, en_IN, …; "
         "en-US is en_US. all: every value, and listings without any text, too.",
     )
+    one_language: bool = Field(
+        False,
+        description="Of a listing in several languages, keep the values in the most frequent one, and those without a "
+        "language, alone. false: those in all selected languages, together.",
+    )
     fields: Literal["all"] | Annotated[list[str], Field(min_length=1)] = Field(
         [
             "bullet_point",

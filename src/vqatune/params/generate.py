@@ -66,6 +66,12 @@ class GenerateParams(Section):
         PairColumnsParams(),
         description="With provider recorded and a table: the columns. null: the first of common names.",
     )
+    attributes: list[str] = Field(
+        [],
+        description="With provider template: the fields of the metadata that are asked for by their names, their first value "
+        "being the answer, as for a museum: type, subject, material, place, … (docs/museum.md lists them). []: what "
+        "can be seen of a product, by its words for colours, patterns, materials and the like.",
+    )
     model: str | None = Field(
         "gemini-3.5-flash-lite",
         description="The model to ask. This and all that follows is for providers that ask a model. Another model, "

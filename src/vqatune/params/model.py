@@ -10,6 +10,11 @@ from vqatune.params.section import Count, Positive, Section
 class TinyParams(Section):
     """The tiny model that `model.source: showroom` trains."""
 
+    pictures: Literal["showroom", "museum"] = Field(
+        "showroom",
+        description="What is drawn for its training: products, or a museum's objects, named in English, German, French and "
+        "Spanish.",
+    )
     image_size: Count = 64
     patch_size: Count = 8
     hidden_size: Count = 96

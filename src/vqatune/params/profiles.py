@@ -10,16 +10,17 @@ from vqatune.params.setting import as_rendered, read_yaml, set_params
 SHOWROOM = "showroom"
 """The profile without a file: the defaults of all parameters that another profile sets."""
 
-OWN_SOURCES = ("table", "folder", "tars", "hub")
+OWN_SOURCES = ("table", "folder", "tars", "hub", "museum")
 """The sources that `vqatune use` sets (and ABO's layout, which the parameters' defaults are for)."""
 
 SET_BY_USE = (
     *("raw.source", "raw.path", "raw.pictures", "raw.columns", "raw.language", "raw.dataset"),
-    *("filter.languages", "filter.fields", "sample.strategy", "split.minimum_images"),
+    *("filter.languages", "filter.one_language", "filter.fields", "sample.strategy", "split.minimum_images"),
     *(
         "generate.provider",
         "generate.path",
         "generate.columns",
+        "generate.attributes",
         "generate.answer_words",
         "predict.max_answer_tokens",
     ),

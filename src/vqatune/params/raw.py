@@ -93,21 +93,23 @@ class FetchParams(Section):
 class RawParams(Section):
     """The source of the catalogue. `vqatune use` sets what follows from a file or folder of yours."""
 
-    source: Literal["showroom", "abo", "path", "table", "folder", "tars", "hub"] = Field(
-        "showroom",
-        description="showroom: a sample catalogue, drawn here; abo: Amazon Berkeley Objects, downloaded from its "
-        "public bucket; path: a folder in ABO's layout; table: a table of pictures; folder: a folder of pictures; "
-        "tars: WebDataset's; hub: a dataset of Hugging Face, on the Hub or saved. `vqatune use` finds it out.",
+    source: Literal["showroom", "drawn_museum", "abo", "path", "table", "folder", "tars", "hub", "museum"] = (
+        Field(
+            "showroom",
+            description="showroom: a sample catalogue, drawn here; drawn_museum: a sample museum, drawn here; abo: Amazon Berkeley Objects, downloaded from its "
+            "public bucket; path: a folder in ABO's layout; table: a table of pictures; folder: a folder of pictures; "
+            "tars: WebDataset's; hub: a dataset of Hugging Face, on the Hub or saved; museum: records of Europeana, DPLA or the Smithsonian. `vqatune use` finds it out.",
+        )
     )
     path: WatchedPath = Field(
         "data/unset/raw.path",
         description="With source path: the folder that holds abo-listings.tar and abo-images-small.tar; with table: "
-        "the table; with hub: the folder of a saved dataset. DVC watches it; not data/raw, which DVC empties. "
+        "the table; with hub: the folder of a saved dataset; with museum: the file or folder with records. DVC watches it; not data/raw, which DVC empties. "
         "data/unset/raw.path: not set (DVC fails on null).",
     )
     pictures: WatchedPath = Field(
         "data/unset/raw.pictures",
-        description="With source table: the folder below which its pictures lie, where these are files; with folder: "
+        description="With source table or museum: the folder below which its pictures lie, where these are files; with folder: "
         "it; with tars: a tar, or a folder of tars. They are read in place, never changed, and DVC watches them. "
         "data/unset/raw.pictures: not set.",
     )
@@ -129,6 +131,7 @@ class RawParams(Section):
         False, description="Fetch from this machine and its network, too (loopback, 10.…, 192.168.…)."
     )
     showroom_listings: Count = Field(1300, description="Number of listings in the showroom.")
+    museum_objects: Count = Field(700, description="Number of objects in the drawn museum.")
     abo_listings: ArchiveParams = Field(
         ArchiveParams(url=f"{_ABO}abo-listings.tar"),
         description="Where source abo downloads the listings and the images. Length and SHA-256 are checked where "
@@ -142,6 +145,8 @@ class RawParams(Section):
             raise ValueError("source is 'path', so path must name the folder that holds the two archives")
         if self.source == "table" and not self.path:
             raise ValueError("source is 'table', so path must name the table")
+        if self.source == "museum" and not self.path:
+            raise ValueError("source is 'museum', so path must name the file or folder with records")
         if self.source in ("folder", "tars") and not self.pictures:
             raise ValueError(f"source is {self.source!r}, so pictures must name the folder with them")
         if self.source == "hub" and not self.path and not self.dataset.name:

@@ -30,6 +30,7 @@ _SHOWROOM = (
     "The pictures were drawn, and what the listings say was made up, by a program; they show no product of anybody. No "
     "licence is given with them."
 )
+_MUSEUM = _SHOWROOM.replace("no product of anybody", "no museum's objects").replace("listings", "records")
 _BLIP = (
     "The base model is BLIP by Salesforce, under the [BSD-3-Clause licence]"
     "(https://opensource.org/license/bsd-3-clause); its copyright notice and terms go with it, and with this adapter."
@@ -45,11 +46,10 @@ def data_rights(source: str, given: str | None) -> Rights:
     """
     if source == "abo":
         return Rights(given or "cc-by-4.0", _ABO)
-    if source == "showroom":
+    if source in ("showroom", "drawn_museum"):
+        drawn = _SHOWROOM if source == "showroom" else _MUSEUM
         text = (
-            _SHOWROOM
-            if given is None
-            else _SHOWROOM.replace("No licence is given", f"The licence {given} is given")
+            drawn if given is None else drawn.replace("No licence is given", f"The licence {given} is given")
         )
         return Rights(given, text)
     text = "The pictures come from a catalogue of whoever published this dataset"

@@ -3,10 +3,8 @@
 A listing is a function of the seed and its index, so a larger catalogue begins with the listings of a smaller one.
 """
 
-import gzip
 import io
 import json
-import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -16,21 +14,17 @@ from typing import Any, TypeVar
 from PIL import Image
 
 from vqatune.runtime.progress import track
+from vqatune.showroom.archives import write_archives
 from vqatune.showroom.drawing import draw, random_view
 from vqatune.showroom.products import KINDS, Product, choose, random_product
 from vqatune.showroom.wording import item_record
-from vqatune.tables import replacing
 from vqatune.tables.hash_ranks import hash_rank, unit
 
 Option = TypeVar("Option")
 
-LISTINGS_ARCHIVE = "abo-listings.tar"
-IMAGES_ARCHIVE = "abo-images-small.tar"
-
 _LONGEST_SIDE = 256
 _JPEG_QUALITY = 85
 _MEMBERS = "0123456789abcdef"
-_MODIFIED = 1_600_000_000
 
 _MAIN_KIND, *_OTHER_KINDS = KINDS
 _MAIN_SHARE = 0.47
@@ -96,30 +90,7 @@ def draw_catalogue(listings: int, seed: int, folder: Path) -> None:
     The same arguments give the same bytes. An existing file is replaced once the new one is complete.
     """
     items = plan_catalogue(listings, seed)
-    with (
-        replacing(folder / LISTINGS_ARCHIVE) as listings_path,
-        replacing(folder / IMAGES_ARCHIVE) as images_path,
-    ):
-        with tarfile.open(listings_path, "w", format=tarfile.USTAR_FORMAT) as archive:
-            for name, lines in _members(items, seed).items():
-                text = "".join(line + "\n" for line in lines)
-                _add(archive, f"listings/metadata/listings_{name}.json.gz", _gzip(text))
-        with tarfile.open(images_path, "w", format=tarfile.USTAR_FORMAT) as archive:
-            table = ["image_id,height,width,path"]
-            for image_id, path, (width, height), content in _drawn_images(items, seed):
-                _add(archive, f"images/small/{path}", content)
-                table.append(f"{image_id},{height},{width},{path}")
-            _add(archive, "images/metadata/images.csv.gz", _gzip("\n".join(table) + "\n"))
-
-
-def _add(archive: tarfile.TarFile, name: str, content: bytes) -> None:
-    member = tarfile.TarInfo(name)
-    member.size, member.mtime, member.mode = len(content), _MODIFIED, 0o644
-    archive.addfile(member, io.BytesIO(content))
-
-
-def _gzip(text: str) -> bytes:
-    return gzip.compress(text.encode(), mtime=0)
+    write_archives(folder, _members(items, seed), _drawn_images(items, seed))
 
 
 def plan_catalogue(listings: int, seed: int) -> list[Listing]:

@@ -14,7 +14,7 @@ from vqatune.tasks.listing_values import languages_of, metadata_in, values_in
 
 ASKED = ("object", "color", "pattern", "shape", "material", "style", "finish", "function")
 """The slots of the templates that ask for a word."""
-FIELDS = ("type", "subject", "material", "technique", "shape", "pattern", "color", "period", "place")
+FIELDS = ("type", "subject", "material", "technique", "shape", "pattern", "color", "period", "place", "title")
 """What a museum's object is asked for."""
 
 

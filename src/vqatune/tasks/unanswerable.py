@@ -14,7 +14,7 @@ from vqatune.tasks.inputs import TaskInputs, task_pairs
 from vqatune.tasks.listing_values import values_in
 
 UNSEEN = (
-    *("creator", "date", "collection", "institution", "accession_number", "dimensions"),
+    *("creator", "date", "collection", "institution", "accession_number", "dimensions", "language", "rights"),
     *("brand", "manufacturer", "model_name", "model_number", "model_year", "item_weight", "price"),
 )
 """The fields of a listing that no picture shows."""

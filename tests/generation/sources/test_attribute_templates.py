@@ -4,7 +4,7 @@ import pytest
 
 from vqatune.generation.checks.cleaning import fold
 from vqatune.generation.checks.language import in_another_language, is_question
-from vqatune.generation.sources.attribute_templates import attribute_question
+from vqatune.generation.sources.attribute_templates import attribute_pairs, attribute_question
 from vqatune.generation.sources.language_files import language_codes, load_language
 from vqatune.generation.sources.slots import ATTRIBUTES
 
@@ -35,3 +35,11 @@ def test_what_abo_calls_a_field_is_known_and_other_names_are_not():
     assert attribute_question("item_shape", "de", "a", 1) == attribute_question("shape", "de", "a", 1)
     assert attribute_question("bullet_point", "en", "a", 1) is None
     assert attribute_question("creator", "xx", "a", 1) is None
+
+
+def test_a_pair_asks_for_each_attribute_that_the_metadata_has_and_keeps_its_words():
+    metadata = {"material": ["Öl auf Leinwand", "Holz"], "creator": ["Greta Novak"], "place": []}
+    pairs = attribute_pairs(metadata, ["type", "material", "place"], "image", 1, "de")
+    [pair] = pairs
+    assert (pair.answer, pair.attribute, pair.question_type) == ("Öl auf Leinwand", "material", "material")
+    assert pair.question in load_language("de").attributes["material"]

@@ -1,7 +1,10 @@
 """Questions for a field of the metadata by its name, in the languages of the files in `languages/`."""
 
+from collections.abc import Iterable
+
 from vqatune.generation.sources.language_files import language_codes, load_language
 from vqatune.generation.sources.slots import ATTRIBUTES
+from vqatune.generation.sources.template import TemplatePair
 from vqatune.tables.hash_ranks import hash_rank
 
 _OTHER_NAMES = {
@@ -12,6 +15,41 @@ _OTHER_NAMES = {
     "product_type": "type",
 }
 """The fields that ABO calls otherwise."""
+
+
+GENERAL_ATTRIBUTES = (
+    "type",
+    "subject",
+    "material",
+    "shape",
+    "pattern",
+    "color",
+    "style",
+    "period",
+    "place",
+    "title",
+)
+"""The fields of a museum's metadata whose value a picture can show to some degree, which is what is asked by default.
+
+Creator, collection, institution, language, rights, numbers and measures are not among them.
+"""
+
+
+def attribute_pairs(
+    metadata: dict[str, list[str]], attributes: Iterable[str], image_id: str, seed: int, code: str
+) -> list[TemplatePair]:
+    """Return a pair for each of the attributes that the metadata has; its first value is the answer, as it stands.
+
+    `metadata` maps fields to plain text values in the language of the code (one of `language_codes()`).
+    """
+    pairs = []
+    for attribute in attributes:
+        values = metadata.get(attribute)
+        question = attribute_question(attribute, code, image_id, seed) if values else None
+        if values and question:
+            asked = ATTRIBUTES[_OTHER_NAMES.get(attribute, attribute)]
+            pairs.append(TemplatePair(question, values[0], asked.difficulty, asked.question_type, attribute))
+    return pairs
 
 
 def attribute_question(attribute: str, language_code: str, key: str, seed: int) -> str | None:

@@ -18,12 +18,16 @@ from vqatune.tables.hash_ranks import hash_rank
 
 @dataclass(frozen=True, slots=True)
 class TemplatePair:
-    """A question with its one-word answer; difficulty is 0, 1, 2, 3 or 5."""
+    """A question with its answer, of one word where it is about a product; difficulty is 0, 1, 2, 3 or 5.
+
+    `attribute` is the field that it asks for; None: what its question type says.
+    """
 
     question: str
     answer: str
     difficulty: int
     question_type: str
+    attribute: str | None = None
 
 
 def template_pairs(

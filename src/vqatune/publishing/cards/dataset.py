@@ -103,7 +103,7 @@ def dataset_card(written: Written, origin: Origin, repo: str, data_license: str 
             pairs=len(everything),
             images=everything["image_id"].nunique(),
             types=everything["product_type"].nunique(),
-            sample=_SAMPLE if origin.raw["source"] == "showroom" else "",
+            sample=_SAMPLE if origin.raw["source"] in ("showroom", "drawn_museum") else "",
         ),
         "## Load it",
         _LOAD.format(repo=repo),
@@ -216,7 +216,12 @@ def _splits(written: Written, origin: Origin) -> str:
 def _how(origin: Origin) -> list[str]:
     generate = origin.generate
     chosen = {"tiered": "fewer of the large product types", "random": "at random", "all": "all of them"}
-    source = {"abo": "Amazon Berkeley Objects", "showroom": "a catalogue of drawn products"}
+    source = {
+        "abo": "Amazon Berkeley Objects",
+        "showroom": "a catalogue of drawn products",
+        "drawn_museum": "a museum of drawn objects",
+        "museum": "a museum's objects",
+    }
     pictures = source.get(origin.raw["source"], "a catalogue")
     text = (
         f"By vqatune, a pipeline of tracked stages. The pictures are those of {pictures} whose listings "
