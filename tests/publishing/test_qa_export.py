@@ -12,7 +12,7 @@ from vqatune.generation.generate import generate_pairs
 from vqatune.generation.sources.recorded import read_recorded
 from vqatune.params import GenerateParams
 from vqatune.publishing.qa_export import export_qa
-from vqatune.tables import PAIRS, SAMPLED, read_table, write_table
+from vqatune.tables import PAIRS, SAMPLED, TASKS, read_table, write_table
 
 METADATA = {"color": ["Røt"], "style": ["Modern", "Old"]}
 IMAGE_IDS = ["71+aB-c_d", "71+ab-c_e", "lamp", "unasked"]
@@ -264,3 +264,28 @@ def test_formulas_are_quoted_where_that_is_asked_for_and_said_where_not(vqatune,
     assert said.err == ""
     written = pd.read_csv(repository / "quoted.csv", dtype=str)
     assert set(written["answer"]) == {"'=1+1"} and set(written["question"]) == {"-5"}
+
+
+def test_multiple_choice_questions_are_json_lines(repository, vqatune):
+    export = ("export-qa", "--format", "multiple-choice", "choices.jsonl")
+    assert "run `dvc repro tasks` with multiple_choice in tasks.use" in vqatune(*export).error
+    choices = ["木", "blue", "red", "none"]
+    tasks = qa().assign(task="multiple_choice", group="g", choices=[choices] * len(ASKED))
+    tasks.loc[1:2, "task"] = "multi_angle"
+    write_table(tasks[tasks["task"] == "multi_angle"], repository / "data/tasks.parquet", TASKS)
+    assert "has no multiple-choice questions: run `dvc repro tasks`" in vqatune(*export).error
+    write_table(tasks, repository / "data/tasks.parquet", TASKS)
+    assert vqatune(*export).out == "choices.jsonl holds 3 pairs about 2 images\n"
+    rows = [json.loads(line) for line in (repository / "choices.jsonl").read_text("utf-8").splitlines()]
+    assert rows[0] == {
+        "qa_id": f"{0:016x}",
+        "image_id": "71+aB-c_d",
+        "image_path": "images/small/00/0.jpg",
+        "question": "What color is it?",
+        "choices": choices,
+        "answer": "red",
+        "answer_index": 2,
+    }
+    assert [row["choices"][row["answer_index"]] for row in rows] == ["red", "木", "none"]
+    assert "must be called .jsonl" in vqatune(*export[:-1], "choices.json").error
+    assert "choices.jsonl exists" in vqatune(*export).error

@@ -17,6 +17,7 @@ pytest.importorskip("uvicorn", reason="the extra serve is not installed: pip ins
 
 import torch
 
+from vqatune.inference.answering.abstaining import Abstaining
 from vqatune.inference.answering.answerer import Answerer
 from vqatune.loading.loader import ImageReader
 from vqatune.models import lora
@@ -95,7 +96,11 @@ Serving = Callable[..., AbstractContextManager[Running]]
 
 @contextmanager
 def run_server(
-    answerer: Answerer, limits: Limits = LIMITS, token: str | None = None, held: bool = False
+    answerer: Answerer,
+    limits: Limits = LIMITS,
+    token: str | None = None,
+    held: bool = False,
+    abstaining: Abstaining | None = None,
 ) -> Iterator[Running]:
     def prepare(picture: bytes):
         running.prepared.append(picture)
@@ -110,7 +115,7 @@ def run_server(
         replies = Replies()
         batcher = Batcher(Batching(prepare, answer, replies.deliver, limits.queue, 32, 1280))
         kind = answerer.encoder.model_type
-        service = Service("v1", kind, batcher, replies, limits, token, int(time.time()))
+        service = Service("v1", kind, batcher, replies, limits, token, int(time.time()), abstaining)
         running = Running(f"http://{LOOPBACK}:{listening.getsockname()[1]}", service)
         if not held:
             running.open.set()

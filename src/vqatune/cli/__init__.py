@@ -32,6 +32,7 @@ COMMANDS = {
     "report": "build the report page with this run's commit, machine, time and packages",
     "score": "score a file of predictions and references",
     "compare": "compare versions, of this checkout or of others, or files of predictions",
+    "calibrate": "fit the temperature that makes a version's probabilities shares of right answers, for --abstain-below",
     "export-qa": "write the checked question-answer pairs for use elsewhere",
     "replies": "models' replies: move them between machines, count them",
     "ask": "ask a version about an image",

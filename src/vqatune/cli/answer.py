@@ -4,6 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from vqatune.cli.abstain_argument import add_abstain_argument, chosen_abstaining
 from vqatune.cli.formula_arguments import add_formula_argument
 from vqatune.cli.model_arguments import add_model_arguments, add_version_argument
 from vqatune.errors import DataError, Stopped
@@ -48,6 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     closed.add_argument(
         "--choices-column", metavar="NAME", help="the column with the choices of each row, in the same format"
     )
+    add_abstain_argument(parser)
     parser.add_argument(
         "--strict",
         action="store_true",
@@ -65,10 +67,20 @@ def run(chosen: argparse.Namespace) -> None:
     images = ImageFolder(chosen.images)
     choices = None if chosen.choices is None else parse_choices(chosen.choices)
     version, folder = choose_version(chosen.models, chosen.version)
+    abstaining = chosen_abstaining(chosen.abstain_below, version, chosen.models)
     settings = own_settings(chosen.device, chosen.quantization)
     try:
         answer_file(
-            file, images, version, folder, settings, chosen.out, choices, chosen.strict, chosen.quote_formulas
+            file,
+            images,
+            version,
+            folder,
+            settings,
+            chosen.out,
+            choices,
+            chosen.strict,
+            chosen.quote_formulas,
+            abstaining,
         )
         say(chosen.out)
     except Stopped as stopped:

@@ -3,11 +3,13 @@
 import argparse
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PIL import Image
 
+from vqatune.cli.abstain_argument import add_abstain_argument, chosen_abstaining
 from vqatune.cli.model_arguments import add_model_arguments, add_version_argument
 from vqatune.cli.terminal_encoding import is_unicode
 from vqatune.errors import DataError, ImageError
@@ -61,6 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     which.add_argument("--versions", metavar="NAMES", help="side by side: v1,v7,v13, or all")
     add_model_arguments(parser)
     parser.add_argument("--choices", metavar="LIST", help='rank these answers: "red,blue,green"')
+    add_abstain_argument(parser)
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
 
 
@@ -76,6 +79,7 @@ def run(chosen: argparse.Namespace) -> None:
         versions = dict([choose_version(chosen.models, chosen.version)])
     else:
         versions = choose_versions(chosen.models, parse_names(chosen.versions))
+    abstaining = {name: chosen_abstaining(chosen.abstain_below, name, chosen.models) for name in versions}
     images = _open_images(chosen.picture)
     settings = own_settings(chosen.device, chosen.quantization)
     answer_rows: list[AnswerRow] = []
@@ -88,7 +92,9 @@ def run(chosen: argparse.Namespace) -> None:
                     f"only its first {answerer.encoder.tokens_read(question)} tokens are read",
                     error=True,
                 )
-        answer_rows += _ask(answerer, name, images, questions, choices, settings)
+        for row in _ask(answerer, name, images, questions, choices, settings):
+            rule = abstaining[name]
+            answer_rows.append(row if rule is None else replace(row, abstained=rule.abstains(row.best)))
     if not answer_rows:
         raise DataError(f"{chosen.picture} holds no picture that opens: name a folder that does")
     if chosen.json:
@@ -147,10 +153,12 @@ def _print_json(answer_rows: Sequence[AnswerRow], ranked: bool) -> None:
         best = answer_row.best
         row = {"picture": answer_row.image, "question": best.question, "version": answer_row.version}
         row |= {
-            "answer": best.answer,
+            "answer": None if answer_row.abstained else best.answer,
             "probability": best.probability,
             "log_probability": best.log_probability,
         }
+        if answer_row.abstained is not None:
+            row["abstained"] = answer_row.abstained
         if ranked:
             row["choices"] = [
                 {"answer": answer.answer, "share": answer.share, "probability": answer.probability}

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from vqatune.cli.compare_files import compare_files, is_predictions_file
+from vqatune.cli.compare_tasks import add_task_argument, compare_by_task
 from vqatune.cli.formula_arguments import add_formula_argument
 from vqatune.cli.output_arguments import add_output_arguments
 from vqatune.cli.prediction_arguments import FILE_OPTIONS, FORMATS, add_prediction_arguments
@@ -45,6 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="compare versions on the validation set, by which one chooses, not on the test set",
     )
+    add_task_argument(parser)
     add_output_arguments(parser)
     parser.add_argument(
         "--markdown", action="store_true", help="print Markdown, such as for the comment on a pull request"
@@ -76,6 +78,9 @@ def run(chosen: argparse.Namespace) -> None:
             raise DataError(f"{option} goes with two {what}s; these are {len(names)}")
     if chosen.json and chosen.markdown:
         raise DataError("--json and --markdown exclude each other: choose one")
+    if chosen.task is not None:
+        compare_by_task(names, chosen)
+        return
     if files:
         if chosen.validation:
             raise DataError(

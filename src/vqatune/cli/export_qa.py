@@ -16,8 +16,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--format",
         required=True,
-        choices=("json-per-image", "csv", "parquet"),
-        help="json-per-image: a folder with a JSON file an image; csv, parquet: one file",
+        choices=("json-per-image", "csv", "parquet", "multiple-choice"),
+        help="json-per-image: a folder with a JSON file an image; csv, parquet: one file; multiple-choice: JSON lines of the "
+        "questions with four choices that are a benchmark task",
     )
     add_formula_argument(parser, default=False)
 

@@ -3,9 +3,10 @@
 import argparse
 from importlib import import_module
 
+from vqatune.cli.abstain_argument import add_abstain_argument, chosen_abstaining
 from vqatune.cli.model_arguments import add_model_arguments, add_version_argument
 from vqatune.cli.server_arguments import add_listening_arguments, count, seconds
-from vqatune.inference.answering.settings import own_settings
+from vqatune.inference.answering.settings import choose_version, own_settings
 from vqatune.runtime.extras import naming_extras
 from vqatune.serving.limits import PORT, Limits
 
@@ -15,6 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     limits = Limits()
     add_version_argument(parser)
     add_model_arguments(parser)
+    add_abstain_argument(parser)
     add_listening_arguments(parser, PORT)
     parser.add_argument(
         "--timeout",
@@ -54,4 +56,8 @@ def run(chosen: argparse.Namespace) -> None:
         from vqatune.serving.server import serve
     limits = Limits(chosen.timeout, chosen.queue, chosen.questions, chosen.grace)
     settings = own_settings(chosen.device, chosen.quantization)
-    serve(chosen.models, chosen.version, settings, limits, chosen.host, chosen.port, chosen.token)
+    abstaining = None
+    if chosen.abstain_below is not None:
+        version, _ = choose_version(chosen.models, chosen.version)
+        abstaining = chosen_abstaining(chosen.abstain_below, version, chosen.models)
+    serve(chosen.models, chosen.version, settings, limits, chosen.host, chosen.port, chosen.token, abstaining)

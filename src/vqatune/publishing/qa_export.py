@@ -1,4 +1,4 @@
-"""The checked pairs for use elsewhere: one JSON file an image (the published form), CSV or Parquet.
+"""The checked pairs for use elsewhere: one JSON file an image (the published form), CSV or Parquet; multiple-choice questions.
 
 `generate.provider: recorded` reads the first two back.
 """
@@ -16,9 +16,19 @@ import pandas as pd
 import pyarrow as pa
 
 from vqatune.errors import DataError
+from vqatune.evaluation.metrics.text import plain
 from vqatune.runtime.formulas import formulas_in, quoted_frame, warn_of_formulas
 from vqatune.runtime.progress import track
-from vqatune.tables import PAIRS, SAMPLED, read_table, replacing_folder, write_csv, write_table
+from vqatune.tables import (
+    PAIRS,
+    SAMPLED,
+    TASKS,
+    read_table,
+    replacing,
+    replacing_folder,
+    write_csv,
+    write_table,
+)
 
 EXPORTED = pa.schema([*PAIRS, pa.field("image_path", pa.string())])
 """A pair and the path of its image among the catalogue's images."""
@@ -34,17 +44,19 @@ _CSV = [
     "attribute",
     "source",
 ]
+_SUFFIXES = {"csv": ".csv", "parquet": ".parquet", "multiple-choice": ".jsonl"}
 _LONGEST_NAME = 250
 """Bytes of a file's name that every file system admits."""
 
 
 def export_qa(out: Path, form: str, root: Path = Path(), quote_formulas: bool = False) -> tuple[int, int]:
-    """Write the pairs of data/qa.parquet; return how many pairs there are, and of how many images.
+    """Write the pairs of data/qa.parquet, or the multiple-choice questions of data/tasks.parquet; return how many pairs there are, and of how many images.
 
     Args:
         out: new (a folder may be empty); is there whole or not at all.
         form: 'json-per-image' (a folder, `<image_id>.json` each, where a sign that not every file system admits is
-            written as %XX), 'csv' (a file that ends in .csv) or 'parquet' (.parquet, with the columns of EXPORTED).
+            written as %XX), 'csv' (a file that ends in .csv), 'parquet' (.parquet, with the columns of EXPORTED) or
+            'multiple-choice' (.jsonl, a question a line).
         root: the repository, whose data is read.
         quote_formulas: whether texts of a CSV that a spreadsheet would run have an apostrophe before them, and read back
             with it.
@@ -54,21 +66,24 @@ def export_qa(out: Path, form: str, root: Path = Path(), quote_formulas: bool = 
     """
     with _writing(out):
         _check_free(out, form)
-    pairs = read_table(root / "data" / "qa.parquet", PAIRS)
+    choices = form == "multiple-choice"
+    pairs = _multiple_choice(root) if choices else read_table(root / "data" / "qa.parquet", PAIRS)
     columns = ["image_id", "path"] + ["product_type", "language", "metadata"] * (form == "json-per-image")
     images = read_table(root / "data" / "sampled.parquet", SAMPLED, columns)
     images = images.rename(columns={"path": "image_path"})
     unknown = pairs.loc[~pairs["image_id"].isin(images["image_id"]), "image_id"].unique()
     if len(unknown):
         raise DataError(
-            f"data/qa.parquet has pairs about images that are not in data/sampled.parquet ({len(unknown)}, such as "
-            f"{min(unknown)}): run `dvc repro generate`"
+            f"data/{'tasks' if choices else 'qa'}.parquet has pairs about images that are not in data/sampled.parquet "
+            f"({len(unknown)}, such as {min(unknown)}): run `dvc repro {'tasks' if choices else 'generate'}`"
         )
     pairs = pairs.sort_values("image_id", kind="stable", ignore_index=True)
     images = images[images["image_id"].isin(pairs["image_id"])]
     with _writing(out):
         if form == "json-per-image":
             _write_folder(pairs, images, out)
+        elif choices:
+            _write_choices(pairs.merge(images, on="image_id", validate="many_to_one"), out)
         else:
             _write_file(pairs.merge(images, on="image_id", validate="many_to_one"), out, form, quote_formulas)
     return len(pairs), len(images)
@@ -88,10 +103,40 @@ def _check_free(out: Path, form: str) -> None:
         if out.exists() and (not out.is_dir() or any(out.iterdir())):
             raise DataError(f"{out} exists and is not an empty folder: name another one")
         return
-    if out.suffix != f".{form}":
-        raise DataError(f"{out}: as {form} it must be called .{form}")
+    if out.suffix != _SUFFIXES[form]:
+        raise DataError(f"{out}: as {form} it must be called {_SUFFIXES[form]}")
     if out.exists():
         raise DataError(f"{out} exists: name another file, or remove it")
+
+
+def _multiple_choice(root: Path) -> pd.DataFrame:
+    """Return the pairs (tables.TASKS) of the task multiple_choice."""
+    path = root / "data" / "tasks.parquet"
+    make = "run `dvc repro tasks` with multiple_choice in tasks.use"
+    if not path.exists():
+        raise DataError(f"{path} does not exist: {make}, or `dvc pull`")
+    pairs = read_table(path, TASKS)
+    pairs = pairs[pairs["task"] == "multiple_choice"]
+    if pairs.empty:
+        raise DataError(f"{path} has no multiple-choice questions: {make}")
+    return pairs
+
+
+def _write_choices(pairs: pd.DataFrame, out: Path) -> None:
+    with replacing(out) as unfinished, unfinished.open("w", encoding="utf-8", newline="\n") as file:
+        for pair in pairs.itertuples(index=False):
+            choices = list(pair.choices)
+            index = choices.index(plain(pair.answer))
+            record = {
+                "qa_id": pair.qa_id,
+                "image_id": pair.image_id,
+                "image_path": pair.image_path,
+                "question": pair.question,
+                "choices": choices,
+                "answer": choices[index],
+                "answer_index": index,
+            }
+            file.write(json.dumps(record, ensure_ascii=False) + "\n")
 
 
 def _write_file(pairs: pd.DataFrame, out: Path, form: str, quote_formulas: bool) -> None:

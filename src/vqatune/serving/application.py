@@ -13,6 +13,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from vqatune.errors import DataError, ParameterError, VqatuneError
+from vqatune.inference.answering.abstaining import Abstaining
 from vqatune.runtime.listening import is_from_here, is_token
 from vqatune.serving import ask_form, chat_form
 from vqatune.serving.batcher import Batcher, Full
@@ -43,6 +44,8 @@ class Service:
     """What requests need; None where only this machine can ask."""
     started: int
     """Seconds since the epoch."""
+    abstaining: Abstaining | None = None
+    """Which answers are not given; None for none."""
     held: Held = field(default_factory=Held)
     ending: bool = False
     """Whether the server ends, and takes no more."""
@@ -106,7 +109,7 @@ async def _ask(service: Service, request: Request) -> Response:
             job = await ask_form.parse_form(request.headers, body, service.limits)
         del body
         reply = await _answered(service, request, job)
-    return json_response(ask_form.render(job, reply, service.version))
+    return json_response(ask_form.render(job, reply, service.version, service.abstaining))
 
 
 async def _complete(service: Service, request: Request) -> Response:
@@ -120,11 +123,11 @@ async def _complete(service: Service, request: Request) -> Response:
         reply = await _answered(service, request, job)
     if asked.stream:
         return StreamingResponse(
-            iter(list(chat_form.render_stream(asked, reply, service.version))),
+            iter(list(chat_form.render_stream(asked, reply, service.version, service.abstaining))),
             media_type="text/event-stream",
             headers={"Cache-Control": "no-cache"},
         )
-    return json_response(chat_form.render(asked, reply, service.version))
+    return json_response(chat_form.render(asked, reply, service.version, service.abstaining))
 
 
 def _content_type(request: Request) -> str:

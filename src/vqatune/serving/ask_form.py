@@ -9,6 +9,7 @@ from starlette.datastructures import FormData, Headers, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
 from vqatune.errors import DataError
+from vqatune.inference.answering.abstaining import Abstaining
 from vqatune.inference.answering.answer import Answer, parse_choices
 from vqatune.serving.asked import as_questions, decode_picture
 from vqatune.serving.errors import RequestError
@@ -80,11 +81,18 @@ async def parse_form(headers: Headers, body: bytes, limits: Limits) -> Job:
     return _job(image, questions, choices, count, limits)
 
 
-def render(job: Job, reply: Reply, version: str) -> dict[str, Any]:
-    """Return what a request gets: the answers with their probabilities, in the order of the questions."""
+def render(job: Job, reply: Reply, version: str, abstaining: Abstaining | None = None) -> dict[str, Any]:
+    """Return what a request gets: the answers with their probabilities, in the order of the questions.
+
+    An answer that is not given is null; what `best` lists is all there.
+    """
     answers = []
     for asked, found in zip(job.questions, reply.answers, strict=True):
         row: dict[str, Any] = {"question": asked.question, **_answer(found[0])}
+        if abstaining is not None:
+            row["abstained"] = abstaining.abstains(found[0])
+            if row["abstained"]:
+                row["answer"] = None
         if asked.choices is not None or asked.count > 1:
             row["best"] = [_answer(answer) for answer in found]
         if asked.question in reply.truncated:

@@ -9,16 +9,21 @@ import math
 import time
 import uuid
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, StrictStr
 
+from vqatune.inference.answering.abstaining import Abstaining
 from vqatune.inference.answering.answer import Answer
 from vqatune.serving.ask_form import validated
 from vqatune.serving.asked import as_questions, decode_picture
 from vqatune.serving.errors import RequestError
 from vqatune.serving.jobs import Job, Reply
 from vqatune.serving.limits import MOST_BEST, Limits
+
+NOT_SURE = "I am not sure."
+"""Said in place of an answer that is not given."""
 
 
 class ImageUrl(BaseModel):
@@ -129,24 +134,31 @@ def _question_and_picture(messages: list[Message]) -> tuple[str, bytes]:
     return "\n".join(texts), decode_picture(*found)
 
 
-def render(request: ChatRequest, reply: Reply, version: str) -> dict[str, Any]:
-    """Return the completion: a choice an answer, the most probable first."""
-    answers = reply.answers[0][: request.n or 1]
+def render(
+    request: ChatRequest, reply: Reply, version: str, abstaining: Abstaining | None = None
+) -> dict[str, Any]:
+    """Return the completion: a choice an answer, the most probable first.
+
+    NOT_SURE takes the place of an answer that is not given, in the message and as the token of its `logprobs`.
+    """
+    answers = _given(request, reply, abstaining)
     choices = [
         {
             "index": number,
             "message": {"role": "assistant", "content": answer.answer, "refusal": None},
             "logprobs": _logprobs(request, answer, reply.answers[0]),
-            "finish_reason": "length" if reply.cut[0][number] else "stop",
+            "finish_reason": "length" if cut else "stop",
         }
-        for number, answer in enumerate(answers)
+        for number, (answer, cut) in enumerate(answers)
     ]
     usage = _usage(reply, len(answers))
     return _head("chat.completion", version) | {"choices": choices, "usage": usage}
 
 
-def render_stream(request: ChatRequest, reply: Reply, version: str) -> Iterator[str]:
-    """Yield the completion as server-sent events; an answer is one chunk."""
+def render_stream(
+    request: ChatRequest, reply: Reply, version: str, abstaining: Abstaining | None = None
+) -> Iterator[str]:
+    """Yield the completion of `render` as server-sent events; an answer is one chunk."""
     head = _head("chat.completion.chunk", version)
     counted = request.stream_options is not None and request.stream_options.include_usage
     no_usage = {"usage": None} if counted else {}
@@ -155,14 +167,25 @@ def render_stream(request: ChatRequest, reply: Reply, version: str) -> Iterator[
         choice = {"index": number, "delta": delta, "logprobs": logprobs, "finish_reason": reason}
         return _event(head | {"choices": [choice]} | no_usage)
 
-    answers = reply.answers[0][: request.n or 1]
-    for number, answer in enumerate(answers):
+    answers = _given(request, reply, abstaining)
+    for number, (answer, cut) in enumerate(answers):
         logprobs = _logprobs(request, answer, reply.answers[0])
         yield chunk(number, {"role": "assistant", "content": answer.answer}, None, logprobs)
-        yield chunk(number, {}, "length" if reply.cut[0][number] else "stop")
+        yield chunk(number, {}, "length" if cut else "stop")
     if counted:
         yield _event(head | {"choices": [], "usage": _usage(reply, len(answers))})
     yield "data: [DONE]\n\n"
+
+
+def _given(request: ChatRequest, reply: Reply, abstaining: Abstaining | None) -> list[tuple[Answer, bool]]:
+    """Return the answers that a request gets, NOT_SURE for those that are not given, and whether each was cut."""
+    answers = list(zip(reply.answers[0], reply.cut[0], strict=True))[: request.n or 1]
+    if abstaining is None:
+        return answers
+    return [
+        (replace(answer, answer=NOT_SURE), False) if abstaining.abstains(answer) else (answer, cut)
+        for answer, cut in answers
+    ]
 
 
 def _event(content: dict) -> str:

@@ -12,6 +12,7 @@ from types import FrameType
 
 import uvicorn
 
+from vqatune.inference.answering.abstaining import Abstaining
 from vqatune.inference.answering.settings import Settings, choose_version
 from vqatune.runtime.listening import BACKLOG, LOOPBACK, address_of, is_loopback, listen, read_token
 from vqatune.runtime.output import say
@@ -33,6 +34,7 @@ def serve(
     host: str = LOOPBACK,
     port: int = PORT,
     token: str | None = None,
+    abstaining: Abstaining | None = None,
 ) -> None:
     """Load a version and answer requests until SIGTERM or Ctrl-C; then answer what waits, and return.
 
@@ -46,6 +48,7 @@ def serve(
         host: the address to listen at.
         port: 0 for any that is free.
         token: that requests need; None for the one of VQATUNE_TOKEN.
+        abstaining: which answers are not given; None for none.
 
     Raises:
         ModelError: the version is missing or incomplete.
@@ -76,7 +79,8 @@ def serve(
             )
             batcher = Batcher(batching)
             kind = answerer.encoder.model_type
-            service = Service(name, kind, batcher, replies, limits, token, int(time.time()))
+            started = int(time.time())
+            service = Service(name, kind, batcher, replies, limits, token, started, abstaining=abstaining)
             say(f"{address_of(host, listening)} answers with {name}; Ctrl-C ends it", flush=True)
             _run(service, listening)
     finally:

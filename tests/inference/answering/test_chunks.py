@@ -13,6 +13,6 @@ def test_a_chunk_is_saved_once_every_row_has_a_result(tmp_path):
     chunk.save(tmp_path)
     assert chunk.is_saved(tmp_path)
     assert read_saved(tmp_path / chunk.name) == [
-        ("", None, "the image does not open"),
-        ("red", -0.693, None),
+        ("", None, None, "the image does not open"),
+        ("red", -0.693, None, None),
     ]

@@ -33,6 +33,16 @@ def knowing(general: pd.DataFrame, unanswerable: pd.DataFrame, params: Params) -
     The last three are of the test set. Pairs without a probability are left out; where none has one, as of a blind guess, or
     where a metric has no value, there is no row. Args: image_id, prediction, answer and log_probability.
     """
+    for name, pairs, column, value in measures(general, unanswerable):
+        found = _with_interval(pairs, column, value, params)
+        if found is not None:
+            yield "unanswerable", "", "", name, *found, len(pairs), int(pairs["image_id"].nunique())
+
+
+def measures(
+    general: pd.DataFrame, unanswerable: pd.DataFrame
+) -> Iterator[tuple[str, pd.DataFrame, str, Value]]:
+    """Yield each metric of `knowing`: its name, its pairs, the column of them that says what is positive, and its function."""
     seen, unseen = _answers(general), _answers(unanswerable)
     both = pd.concat([seen.assign(of=1.0), unseen.assign(of=0.0)], ignore_index=True)
 
@@ -42,15 +52,12 @@ def knowing(general: pd.DataFrame, unanswerable: pd.DataFrame, params: Params) -
     def at_coverage(probability: np.ndarray, right: np.ndarray, weights: np.ndarray) -> np.ndarray:
         return accuracy_at(COVERAGE, probability, right, weights)
 
-    for name, pairs, column, value in (
+    yield from (
         ("answerable_auroc", both, "of", answerable),
         ("aurc", seen, "right", aurc),
         ("accuracy_at_80", seen, "right", at_coverage),
         ("ece", seen, "right", expected_calibration_error),
-    ):
-        found = _with_interval(pairs, column, value, params)
-        if found is not None:
-            yield "unanswerable", "", "", name, *found, len(pairs), int(pairs["image_id"].nunique())
+    )
 
 
 def knowing_curves(general: pd.DataFrame) -> pd.DataFrame:
@@ -70,11 +77,12 @@ def knowing_curves(general: pd.DataFrame) -> pd.DataFrame:
 
 
 def _answers(pairs: pd.DataFrame) -> pd.DataFrame:
-    """Return image_id, probability and right of the pairs that have a probability, sorted by qa_id."""
+    """Return qa_id, image_id, probability and right of the pairs that have a probability, sorted by qa_id."""
     known = pairs.dropna(subset="log_probability").sort_values("qa_id", ignore_index=True)
     right = known["prediction"].map(plain) == known["answer"].map(plain)
     return pd.DataFrame(
         {
+            "qa_id": known["qa_id"],
             "image_id": known["image_id"],
             "probability": np.exp(known["log_probability"].astype("float64")),
             "right": right.astype("float64"),
@@ -86,14 +94,22 @@ def _with_interval(
     pairs: pd.DataFrame, column: str, value: Value, params: Params
 ) -> tuple[float, float, float] | None:
     """Return a metric's value over all pairs and the ends of its interval over images; None where it has no value."""
-    if pairs.empty:
+    found, values = resampled(pairs, column, value, params)
+    if np.isnan(found):
         return None
+    low, high = interval(values[:, None])
+    return found, float(low[0]), float(high[0])
+
+
+def resampled(pairs: pd.DataFrame, column: str, value: Value, params: Params) -> tuple[float, np.ndarray]:
+    """Return a metric's value over all pairs, and in each resample of their images (float64); NaN and none where it has none."""
+    nothing = np.nan, np.empty(0)
+    if pairs.empty:
+        return nothing
     probability, of = pairs["probability"].to_numpy(), pairs[column].to_numpy()
     [found] = value(probability, of, np.ones((1, len(pairs))))
     if np.isnan(found):
-        return None
+        return nothing
     images, _ = pd.factorize(pairs["image_id"], sort=True)
     drawn = draws(int(images.max()) + 1, params.eval.resamples, params.seed)
-    values = np.concatenate([value(probability, of, counts[:, images]) for counts in drawn])
-    low, high = interval(values[:, None])
-    return float(found), float(low[0]), float(high[0])
+    return float(found), np.concatenate([value(probability, of, counts[:, images]) for counts in drawn])

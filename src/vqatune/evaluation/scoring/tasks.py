@@ -11,7 +11,7 @@ from vqatune.errors import DataError
 from vqatune.evaluation.metrics.text import plain
 from vqatune.evaluation.scoring.bootstrap import image_sums, interval, resampled_means
 from vqatune.evaluation.scoring.knowing import knowing
-from vqatune.evaluation.scoring.score import score
+from vqatune.evaluation.scoring.score import Scores, score
 from vqatune.params import Params, TaskName
 from vqatune.tables import PAIRS, PREDICTIONS, TASKS, read_table
 
@@ -81,15 +81,14 @@ def _category_wise(answered: Answered, params: Params, store: Path | None) -> Ro
 
 
 def _unanswerable(answered: Answered, params: Params, store: Path | None) -> Rows:
-    pairs = _of(answered, "unanswerable")
+    pairs = of_task(answered, "unanswerable")
     yield from _whole("unanswerable", pairs, params, store)
     yield from _by("unanswerable", pairs, "attribute", params, store)
     yield from knowing(answered.general, pairs, params)
 
 
 def _multi_language(answered: Answered, params: Params, store: Path | None) -> Rows:
-    pairs = _of(answered, "multi_language")
-    pairs = pairs.assign(code=pairs["language"].str.split("[_-]", n=1).str[0].str.lower())
+    pairs = with_code(of_task(answered, "multi_language"))
     yield from _whole("multi_language", pairs, params, store)
     yield from _by("multi_language", pairs, "code", params, store, "language")
     for code in sorted(set(pairs["code"]) - {"en"}):
@@ -100,18 +99,28 @@ def _multi_language(answered: Answered, params: Params, store: Path | None) -> R
 
 
 def _multi_angle(answered: Answered, params: Params, store: Path | None) -> Rows:
-    pairs = _of(answered, "multi_angle")
+    pairs = of_task(answered, "multi_angle")
     yield from _whole("multi_angle", pairs, params, store)
     if pairs.empty:
         return
-    groups = pd.DataFrame(
-        [(own["item_id"].iloc[0], *_agreement(own)) for _, own in pairs.groupby("group", sort=True)],
-        columns=["item_id", "view_consistency", "pooled_match"],
-    )
+    groups = agreement(pairs)
     for metric in ("view_consistency", "pooled_match"):
         low, high = _interval(groups["item_id"], groups[metric], params)
         images = int(pairs["image_id"].nunique())
         yield "multi_angle", "", "", metric, float(groups[metric].mean()), low, high, len(groups), images
+
+
+def with_code(pairs: pd.DataFrame) -> pd.DataFrame:
+    """Return pairs with `code`, the language of their `language` tag: en of en_US."""
+    return pairs.assign(code=pairs["language"].str.split("[_-]", n=1).str[0].str.lower())
+
+
+def agreement(pairs: pd.DataFrame) -> pd.DataFrame:
+    """Return a row a group of views of multi_angle, sorted by group: item_id, view_consistency and pooled_match."""
+    return pd.DataFrame(
+        [(own["item_id"].iloc[0], *_agreement(own)) for _, own in pairs.groupby("group", sort=True)],
+        columns=["item_id", "view_consistency", "pooled_match"],
+    )
 
 
 def _agreement(views: pd.DataFrame) -> tuple[float, float]:
@@ -126,15 +135,20 @@ def _agreement(views: pd.DataFrame) -> tuple[float, float]:
 
 
 def _multiple_choice(answered: Answered, params: Params, store: Path | None) -> Rows:
-    pairs = _of(answered, "multiple_choice")
-    right = pairs["prediction"].map(plain) == pairs["answer"].map(plain)
-    scored = pairs.assign(right=right.astype(float))
-    grounding = answered.general.set_index("qa_id")["grounding"].astype("float64")
-    grounded = scored.assign(grounding=scored["group"].map(grounding)).dropna(subset="grounding")
+    scored = chosen(answered)
+    grounded = scored.dropna(subset="grounding")
     for metric, column, own in (("choice_accuracy", "right", scored), ("grounding", "grounding", grounded)):
         yield "multiple_choice", "", "", metric, *_mean(own, column, params)
     for kind, own in scored.groupby("question_type"):
         yield "multiple_choice", "question_type", kind, "choice_accuracy", *_mean(own, "right", params)
+
+
+def chosen(answered: Answered) -> pd.DataFrame:
+    """Return the pairs of multiple_choice with `right` (0 or 1), and `grounding` of the pair that each was made from."""
+    pairs = of_task(answered, "multiple_choice")
+    right = pairs["prediction"].map(plain) == pairs["answer"].map(plain)
+    grounding = answered.general.set_index("qa_id")["grounding"].astype("float64")
+    return pairs.assign(right=right.astype(float), grounding=pairs["group"].map(grounding))
 
 
 SCORED: dict[TaskName, Callable[[Answered, Params, Path | None], Rows]] = {
@@ -147,7 +161,8 @@ SCORED: dict[TaskName, Callable[[Answered, Params, Path | None], Rows]] = {
 """Task → the rows of its scores."""
 
 
-def _of(answered: Answered, task: str) -> pd.DataFrame:
+def of_task(answered: Answered, task: str) -> pd.DataFrame:
+    """Return the pairs of one task that has pairs of its own."""
     return answered.tasks[answered.tasks["task"] == task].reset_index(drop=True)
 
 
@@ -163,13 +178,18 @@ def _by(
         yield from _scored(task, name or column, str(value), own, params, store)
 
 
+def score_pairs(pairs: pd.DataFrame, params: Params, store: Path | None) -> Scores:
+    """Return the METRICS of pairs with their predictions, by image_id; raises as `score` does."""
+    frame = pairs[["qa_id", "image_id", "prediction"]].assign(references=pairs["answer"])
+    return score(frame, METRICS, params=params.eval, compute=params.compute, store=store, seed=params.seed)
+
+
 def _scored(
     task: str, slice_: str, value: str, pairs: pd.DataFrame, params: Params, store: Path | None
 ) -> Rows:
     if pairs.empty:
         return
-    frame = pairs[["qa_id", "image_id", "prediction"]].assign(references=pairs["answer"])
-    scores = score(frame, METRICS, params=params.eval, compute=params.compute, store=store, seed=params.seed)
+    scores = score_pairs(pairs, params, store)
     images = int(pairs["image_id"].nunique())
     for row in scores.totals.itertuples(index=False):
         yield task, slice_, value, row.metric, row.value, row.low, row.high, row.pairs, images

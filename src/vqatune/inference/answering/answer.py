@@ -35,9 +35,9 @@ class AskedQuestion:
     """The most answers."""
 
 
-def make_answer(question: str, text: str, log_probability: float) -> Answer:
-    """Make an answer without a share."""
-    return Answer(question, text, math.exp(log_probability), log_probability)
+def make_answer(question: str, text: str, log_probability: float, share: float | None = None) -> Answer:
+    """Make an answer, with the probability that its logarithm says."""
+    return Answer(question, text, math.exp(log_probability), log_probability, share)
 
 
 def by_share(answers: Sequence[Answer]) -> list[Answer]:

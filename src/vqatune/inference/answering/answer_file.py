@@ -5,7 +5,6 @@ are the fastest. Each chunk's results are saved in one file; when all are there,
 """
 
 import logging
-import math
 import shutil
 from collections import Counter, deque
 from collections.abc import Iterator
@@ -14,6 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vqatune.errors import DataError
+from vqatune.inference.answering.abstaining import Abstaining
+from vqatune.inference.answering.answer import make_answer
 from vqatune.inference.answering.chunks import Chunk, read_chunks, read_saved
 from vqatune.inference.answering.image_folder import ImageFolder
 from vqatune.inference.answering.questions_file import QuestionsFile, write_row
@@ -49,6 +50,7 @@ def answer_file(
     choices: list[str] | None = None,
     strict: bool = False,
     quote_formulas: bool = False,
+    abstaining: Abstaining | None = None,
 ) -> None:
     """Write the rows of a file of questions with a version's answers and their probabilities.
 
@@ -62,6 +64,7 @@ def answer_file(
         choices: the answers to choose from, for all questions; None for those of the file or the settings, or none.
         strict: whether a row without an answer is an error.
         quote_formulas: whether all cells that a spreadsheet would run have an apostrophe before them.
+        abstaining: which answers are left empty; None for none. With `choices` all of them are then scored, for the share.
 
     Raises:
         DataError: `out` cannot be written, this file is being answered already, it changes meanwhile, or
@@ -80,16 +83,19 @@ def answer_file(
         ", ".join(added),
     )
     answerer = settings.open(folder)
+    # Of choices that were asked for, not of the settings' list, which may be long.
+    shares = abstaining is not None and choices is not None
     if choices is None and settings.choices is not None and file.choices is None:
         choices = answerer.distinct(settings.choices)
-    key = _key(answerer, folder, file, choices)
+    key = _key(answerer, folder, file, choices, shares)
     work = WORK / key
     running = f"{file.path} is being answered already: wait for it, or stop that process"
     try:
         work.mkdir(parents=True, exist_ok=True)
         with only_one(LOCKS / f"answer-{key}.lock", running):
-            names = _answer_chunks(answerer, version, file, images, choices, work, strict)
-            _write(answerer, file, added, [work / name for name in names], out, strict, quote_formulas)
+            names = _answer_chunks(answerer, version, file, images, choices, shares, work, strict)
+            parts = [work / name for name in names]
+            _write(answerer, file, added, parts, out, strict, quote_formulas, abstaining)
             shutil.rmtree(work)
     except OSError as error:
         raise DataError(
@@ -98,7 +104,9 @@ def answer_file(
         ) from error
 
 
-def _key(answerer: "Answerer", folder: Path, file: QuestionsFile, choices: list[str] | None) -> str:
+def _key(
+    answerer: "Answerer", folder: Path, file: QuestionsFile, choices: list[str] | None, shares: bool
+) -> str:
     """Return a key of everything that determines the answers but the images, which are in the chunks' names."""
     from vqatune.models.device import device_name
 
@@ -110,6 +118,7 @@ def _key(answerer: "Answerer", folder: Path, file: QuestionsFile, choices: list[
         questions=file.digest,
         columns=[file.image, file.question, file.choices],
         choices=choices,
+        shares=shares,
         compute=answerer.compute.model_dump(exclude={"loader_processes"}),
         device=device_name(answerer.device),
         predict=[
@@ -128,10 +137,14 @@ def _answer_chunks(
     file: QuestionsFile,
     images: ImageFolder,
     choices: list[str] | None,
+    shares: bool,
     work: Path,
     strict: bool,
 ) -> list[str]:
-    """Answer the chunks that are not yet saved in `work`; return the names of all, in order."""
+    """Answer the chunks that are not yet saved in `work`; return the names of all, in order.
+
+    shares: whether answers have their share of `choices`.
+    """
     names: list[str] = []
     pending: deque[Chunk] = deque()
     done = 0
@@ -148,9 +161,14 @@ def _answer_chunks(
                     continue
                 _check_strict(chunk, file, strict)
                 pending.append(chunk)
-                yield chunk.images
+                if shares:
+                    yield [(path, [(one, choices) for one in questions]) for path, questions in chunk.images]
+                else:
+                    yield chunk.images
 
-        if file.choices is None:
+        if shares and choices is not None:
+            answerer.candidates(choices)
+        if file.choices is None and not shares:
             results = answerer.ask_groups(groups(), choices)
         else:
             results = answerer.choose_groups(groups())
@@ -195,10 +213,11 @@ def _write(
     out: Path,
     strict: bool,
     quote_formulas: bool,
+    abstaining: Abstaining | None,
 ) -> None:
     """Write the rows of the file with their answers, and log which have none."""
     problems, truncated = _LineMessages(), _LineMessages()
-    formulas = 0
+    formulas = abstained = 0
 
     def shown(cells: list[str]) -> list[str]:
         return list(map(quoted, cells)) if quote_formulas else cells
@@ -209,10 +228,15 @@ def _write(
             rows = file.rows()
             for part in parts:
                 # Saved results come first in zip, which then takes no row beyond this part.
-                for (answer, log_probability, problem), (line, cells) in zip(
+                for (answer, log_probability, share, problem), (line, cells) in zip(
                     read_saved(part), rows, strict=False
                 ):
-                    probability = "" if log_probability is None else f"{math.exp(log_probability):.6g}"
+                    probability = ""
+                    if log_probability is not None:
+                        given = make_answer("", answer, log_probability, share)
+                        probability = f"{given.probability:.6g}"
+                        if abstaining is not None and abstaining.abstains(given):
+                            answer, abstained = "", abstained + 1
                     # The other cells are those of the user's own file.
                     formulas += is_formula(answer)
                     write_row(target, shown([*cells, answer, probability]), file.delimiter)
@@ -237,6 +261,13 @@ def _write(
     truncated.log()
     if problems.count:
         _logger.warning("%s of %s questions have no answer", f"{problems.count:,}", f"{file.count:,}")
+    if abstaining is not None:
+        _logger.info(
+            "%s of %s answers are below %g and left empty",
+            f"{abstained:,}",
+            f"{file.count - problems.count:,}",
+            abstaining.below,
+        )
 
 
 class _LineMessages:

@@ -16,8 +16,19 @@ from vqatune.runtime.fingerprints import digest_contents
 from vqatune.tables import read_table, write_table
 
 ROWS_AT_ONCE = 512
-ANSWERED = pa.schema({"answer": pa.string(), "log_probability": pa.float64(), "problem": pa.string()})
-"""The result of a row: an answer with its log-probability, or the problem that prevented one."""
+ANSWERED = pa.schema(
+    {
+        "answer": pa.string(),
+        "log_probability": pa.float64(),
+        "share": pa.float64(),
+        "problem": pa.string(),
+    }
+)
+"""The result of a row: an answer with its log-probability and, where all choices were scored, its share; or the problem that
+prevented one."""
+
+SavedRow = tuple[str, float | None, float | None, str | None]
+"""ANSWERED of a row."""
 
 
 @dataclass
@@ -45,14 +56,14 @@ class Chunk:
 
     def save(self, folder: Path) -> None:
         """Write all results; raises ValueError while a row has none."""
-        rows: list[tuple[str, float | None, str | None]] = []
+        rows: list[SavedRow] = []
         for line, result in zip(self.lines, self.results, strict=True):
             if result is None:
                 raise ValueError(f"line {line} is not answered yet")
             if isinstance(result, str):
-                rows.append(("", None, result))
+                rows.append(("", None, None, result))
             else:
-                rows.append((result.answer, result.log_probability, None))
+                rows.append((result.answer, result.log_probability, result.share, None))
         frame = pd.DataFrame(rows, columns=ANSWERED.names, dtype=object)
         write_table(frame, folder / self.name, ANSWERED)
 
@@ -64,8 +75,8 @@ class Chunk:
             return False
 
 
-def read_saved(path: Path) -> list[tuple[str, float | None, str | None]]:
-    """Return answer, log-probability and problem of each saved row; raises DataError where the file is damaged."""
+def read_saved(path: Path) -> list[SavedRow]:
+    """Return each saved row; raises DataError where the file is damaged."""
     frame = read_table(path, ANSWERED).astype(object)
     return list(frame.where(frame.notna(), None).itertuples(index=False, name=None))
 

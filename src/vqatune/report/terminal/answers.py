@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from vqatune.inference.answering.abstaining import NOT_SURE
 from vqatune.inference.answering.answer import Answer
 from vqatune.report.terminal.tables import in_parts
 
@@ -23,11 +24,18 @@ class AnswerRow:
     image: str
     version: str
     answers: list[Answer]
+    abstained: bool | None = None
+    """Whether the answer is not probable enough to be given; None where every answer is."""
 
     @property
     def best(self) -> Answer:
         """The most probable answer."""
         return self.answers[0]
+
+    @property
+    def shown(self) -> str:
+        """What a table has as the answer."""
+        return NOT_SURE if self.abstained else self.best.answer or EMPTY
 
 
 def show_answers(rows: Sequence[AnswerRow], console: Console) -> None:
@@ -45,9 +53,9 @@ def show_answers(rows: Sequence[AnswerRow], console: Console) -> None:
 
     def cell(row: AnswerRow) -> str:
         best = row.best
-        mark = f"{differs} " if best.answer != last[row.image, best.question].best.answer else ""
+        mark = f"{differs} " if _given(row) != _given(last[row.image, best.question]) else ""
         number = best.probability if best.share is None else best.share
-        return mark + f"{shortened(best.answer or EMPTY, _LONGEST_ANSWER)} {shown_number(number)}"
+        return mark + f"{shortened(row.shown, _LONGEST_ANSWER)} {shown_number(number)}"
 
     cells = {(row.version, row.image, row.best.question): escape(cell(row)) for row in rows}
     beside = in_parts(lambda some: _side_by_side(rows, some, cells), versions, console)
@@ -73,11 +81,14 @@ def show_ranking(rows: Sequence[AnswerRow], console: Console) -> None:
     for row in rows:
         shown = row.answers[:SHOWN_CHOICES]
         more = len(row.answers) - len(shown)
+        if row.abstained:
+            first = [_image(row.image)] * several + [_question(row.best.question)]
+            table.add_row(*first, NOT_SURE, "", "")
         for place, answer in enumerate(shown):
             first = [_image(row.image)] * several + [_question(answer.question)]
             numbers = (shown_number(answer.share), shown_number(answer.probability))
             table.add_row(
-                *(first if place == 0 else [""] * len(first)),
+                *(first if place == 0 and not row.abstained else [""] * len(first)),
                 escape(shortened(answer.answer, _LONGEST_ANSWER)),
                 *numbers,
                 end_section=place == len(shown) - 1 and not more,
@@ -98,8 +109,12 @@ def _plain_table(rows: Sequence[AnswerRow]) -> Table:
     for row in rows:
         best = row.best
         first = [_image(row.image)] * several + [_question(best.question)]
-        table.add_row(*first, escape(best.answer or EMPTY), shown_number(best.probability))
+        table.add_row(*first, escape(row.shown), shown_number(best.probability))
     return table
+
+
+def _given(row: AnswerRow) -> str | None:
+    return None if row.abstained else row.best.answer
 
 
 def _side_by_side(

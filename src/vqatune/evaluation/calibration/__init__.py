@@ -1,0 +1,1 @@
+"""Temperature scaling of versions: probabilities that are shares of right answers."""
