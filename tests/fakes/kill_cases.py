@@ -201,7 +201,9 @@ COMMANDS = {
         "vqatune export-qa --format csv pairs.csv", ("pairs.csv",), before=(ABSENT,), only_new=True
     ),
     "publish": Case(
-        "vqatune publish v2 --repo someone/something --folder published", ("published",), before=(ABSENT,)
+        "vqatune publish v2 --repo someone/something --folder published",
+        ("published/model", "published/dataset"),
+        before=(ABSENT,),
     ),
     "report --out": Case("vqatune report --out page.html", ("page.html",), varying=("page.html",)),
     "pairs --page": Case("vqatune pairs --page --no-open --out pairs.html", ("pairs.html",)),

@@ -220,11 +220,11 @@ class Rounds:
                 allowed += [self.done.get(name), None]
             whole = left.get(name) in allowed
             if name in self.case.varying and name in left:
-                # Of which the end is no other.
-                whole = whole or left[name].endswith(self.done[name][-6:])
+                # Of which the last line is no other.
+                whole = whole or left[name].split()[-1:] == self.done[name].split()[-1:]
             assert whole, (name, before, "is half-written")
         for folder in self.case.outputs:
-            if folder.startswith(("models/", "zoo/models", "merged", "published")):
+            if folder.startswith(("models/", "zoo/models", "merged", "published/")):
                 states = [
                     {name: content for name, content in each.items() if name.startswith(f"{folder}/")}
                     for each in (left, old, self.done)

@@ -55,7 +55,7 @@ def test_killed_again_and_again_dvc_repro_ends_as_if_it_had_not_been(
         clone.run(*started_by, "dvc", "repro")
         assert clone.outputs() == finished.outputs() and clone.stages() == finished.stages()
         assert clone.gitignores() == finished.gitignores() and unfinished(root) == []
-        assert "up to date" in clone.run("dvc", "status").stdout
+        assert "up to date" in clone.run("dvc", "status", "dvc.yaml").stdout
         assert not list(processes_in(root))
         counts["compared"] += 1
         shutil.rmtree(root)

@@ -22,6 +22,7 @@ from vqatune.params.profiles import OWN_SOURCES, SHOWROOM, profile_names, update
 from vqatune.params.setting import changed_params, read_yaml, set_params
 from vqatune.runtime.output import say
 from vqatune.runtime.terminal import Terminal
+from vqatune.tables.atomic import remove_leftovers
 
 PARAMS, PROFILES = Path("params.yaml"), Path("profiles")
 _SHOWN = 30
@@ -77,6 +78,7 @@ def run(chosen: argparse.Namespace) -> None:
         update(changes, _profile(chosen.profile))
     _, changed = changed_params(PARAMS, changes, f"with {chosen.what}", versions)
     if not changed:
+        remove_leftovers(PARAMS)
         say(f"params.yaml is set for {chosen.what} already")
         return
     say("\nparams.yaml would change:")

@@ -65,7 +65,7 @@ def replacing_folder(path: Path | str) -> Iterator[Path]:
 def _hidden_folder(path: Path) -> Iterator[Path]:
     """Give a new folder beside `path`, locked, and remove it at the end."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    _remove_leftovers(path)
+    remove_leftovers(path)
     hidden, descriptor = _make_folder(path)
     try:
         yield hidden
@@ -95,8 +95,8 @@ def _make_folder(path: Path) -> tuple[Path, int | None]:
             os.close(descriptor)
 
 
-def _remove_leftovers(path: Path) -> None:
-    """Remove the folders that killed processes left behind of `path`."""
+def remove_leftovers(path: Path) -> None:
+    """Remove the hidden folders that killed processes left behind of `path`, which whoever writes it does anyway."""
     if fcntl is None:
         return
     for leftover in path.parent.glob(f".{escape(path.name)}.{'[0-9a-f]' * 8}"):
