@@ -58,7 +58,9 @@ def full(root: str) -> Path:
             copy = shutil.copytree if path.is_dir() else shutil.copy
             copy(path, f"{aside}/{path.name}")
     Path(aside, "temporary").mkdir()
-    _mount(aside, root, None, _BIND)
+    Path(aside, ".git").mkdir()
+    _mount(f"{root}/.git", f"{aside}/.git", None, _BIND)
+    _mount(aside, root, None, _BIND | _RECURSIVE)
     os.chdir(root)
     filling = Path(root, "temporary/filling")
     with filling.open("wb", buffering=0) as file:

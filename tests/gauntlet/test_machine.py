@@ -16,8 +16,10 @@ CASES = {name: case for name, case in (STAGES | COMMANDS).items() if case.worker
 MEMORY = ("memory 12", "memory 48", "memory 192")
 """MB that the address space may grow by: for some of the imports, for some of the work, for much of it."""
 ONE_LINE = re.compile(r"error(?: in [\w@]+)?: .+")
-GIVEN_UP = re.compile(r"ABORT$|bad_alloc|^$", re.MULTILINE)
+GIVEN_UP = re.compile(r"ABORT$|bad_alloc|Fatal process out of memory", re.MULTILINE)
 """What is said where the C library or a library in C++ ends the process itself."""
+OF_THE_CHECKOUT = {"published/model/README.md", "published/model/.prepared.json"}
+"""They depend on git and on the times of archives, which are others in a copy."""
 GOES_ON = {"score"}
 """What only keeps what it would compute again, and says that it goes on without."""
 
@@ -39,7 +41,7 @@ def with_fault(rounds: Rounds, kind: str) -> dict:
     said, lines = told["said"], told["said"].splitlines()
     assert "Traceback" not in said, said
     if told["status"]:
-        given_up = kind.startswith("memory") and GIVEN_UP.search(lines[-1] if lines else "")
+        given_up = kind.startswith("memory") and (not said or GIVEN_UP.search(said))
         told["given up"] = bool(given_up)
         if not given_up:
             assert ONE_LINE.fullmatch(lines[-1]) and sum(line.startswith("error") for line in lines) == 1, (
@@ -54,12 +56,16 @@ def with_fault(rounds: Rounds, kind: str) -> dict:
         changed = [name for name in told["changed"] if not name.startswith(WORK) and name not in whole]
         assert not changed, (said, changed)
         assert told["status again"] == 0, result.with_suffix(".txt").read_text()
+    if kind.startswith("memory") and "cannot run here" in said:
+        # What the zoo says of a model that is too large.
+        return told
     expected, files = (
         {name: digest for name, digest in each.items() if not name.startswith(WORK)}
         for each in (broken_machine.digests(rounds.done), told["files"])
     )
     assert expected.keys() == files.keys(), (said, sorted(expected.keys() ^ files.keys()))
-    different = [name for name in expected if rounds.compared(name) and files[name] != expected[name]]
+    compared = [name for name in expected if rounds.compared(name) and name not in OF_THE_CHECKOUT]
+    different = [name for name in compared if files[name] != expected[name]]
     assert not different, (said, different)
     return told
 
