@@ -196,3 +196,13 @@ def test_what_a_killed_server_left_goes_when_the_next_begins(tmp_path, environme
     assert len(list(tmp_path.iterdir())) == 2
     subprocess.run([*command, "true"], env=environment, check=True)
     assert [path.name for path in tmp_path.iterdir()] == ["vqatune-other"]
+
+
+def test_a_long_path_of_the_temporary_folder_is_no_reason_to_fail(tmp_path, environment):
+    long = tmp_path / ("long" * 25)
+    long.mkdir()
+    command = [sys.executable, "-c", SERVER, "sh", "-c", "echo $VQATUNE_WARM_START"]
+    done = subprocess.run(
+        command, env=environment | {"TMPDIR": str(long)}, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.startswith("/tmp/vqatune-") and not any(long.iterdir())

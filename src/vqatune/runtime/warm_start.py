@@ -42,6 +42,8 @@ LIBRARIES = (
 """Imported before the fork, while the command starts."""
 _FOLDER = "vqatune-"
 """What the name of the folder with the socket begins with."""
+_LONGEST_FOLDER = 76
+"""Bytes of the path of its folder: a socket's path has at most 107 on Linux."""
 _OF_TERMINAL = (signal.SIGINT, signal.SIGHUP)
 _PASSED_ON = (*_OF_TERMINAL, signal.SIGTERM)
 _STANDARD_STREAMS = 3
@@ -109,7 +111,7 @@ def run_command(command: list[str]) -> int:
     before = {number: signal.getsignal(number) for number in _PASSED_ON}
     stages: dict[int, socket.socket] = {}
     # No TemporaryDirectory, which a stage would clean up when it exits.
-    folder = Path(tempfile.mkdtemp(prefix=_FOLDER))
+    folder = Path(tempfile.mkdtemp(prefix=_FOLDER, dir=_temporary()))
     # As long as this process lives, or a stage that was forked from it.
     descriptor = os.open(folder, os.O_RDONLY)
     _lock(descriptor)
@@ -144,6 +146,12 @@ def run_command(command: list[str]) -> int:
     finally:
         shutil.rmtree(folder)
         os.close(descriptor)
+
+
+def _temporary() -> str:
+    """Return the folder for temporary files, or /tmp where the path of a socket in it would be too long."""
+    usual = tempfile.gettempdir()
+    return usual if len(os.fsencode(usual)) < _LONGEST_FOLDER else "/tmp"
 
 
 def _lock(descriptor: int) -> bool:
