@@ -63,5 +63,8 @@ def test_killed_while_it_asks_only_what_was_under_way_is_asked_again(name, proje
         assert len(images) >= 20
         rounds.ends = ends
         counts = rounds.all()
-    assert 0 < asked["requests sent twice"] < asked["requests"]
+    # A pilot asks so few that no kill may have met a request.
+    assert (name == "pilot" or asked["requests sent twice"] > 0) and asked["requests sent twice"] < asked[
+        "requests"
+    ]
     counted("asking", name, counts + asked)
