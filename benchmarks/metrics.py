@@ -30,7 +30,7 @@ from vqatune.evaluation.metrics import METRICS, wordnet
 from vqatune.evaluation.metrics.text import plain
 from vqatune.evaluation.scoring.scorers import Scorer, make_scorer
 from vqatune.params import Params, load_params
-from vqatune.tables import PAIRS, PREDICTIONS, SAMPLED, write_json, write_table
+from vqatune.tables import PAIRS, PREDICTIONS, SAMPLED, TASKS, write_json, write_table
 
 ROOT = Path(__file__).resolve().parent.parent
 SEED = 13
@@ -94,6 +94,7 @@ def write_versions(recorded: pd.DataFrame, pairs: int, versions: int, folder: Pa
     write_table(test, folder / "data/test.parquet", PAIRS)
     # What is measured is the scoring of the test set alone.
     write_table(test.head(0), folder / "data/validation.parquet", PAIRS)
+    write_table(test.head(0).assign(group="", choices=None), folder / "data/tasks.parquet", TASKS)
     write_table(test.sample(frac=0.5, random_state=SEED), folder / "data/train.parquet", PAIRS)
     types = pd.DataFrame({name: "" for name in SAMPLED.names}, index=range(500))
     types = types.assign(product_type=[f"TYPE_{number}" for number in range(500)], tier=0, repeats=1)
@@ -112,7 +113,8 @@ def write_versions(recorded: pd.DataFrame, pairs: int, versions: int, folder: Pa
         name = f"v{version}" if version else "base"
         table = test[["qa_id"]].assign(prediction=said, log_probability=-1.0, grounding=np.nan)
         write_table(table, folder / f"data/predictions/{name}.parquet", PREDICTIONS)
-        write_table(table.head(0), folder / f"data/predictions/validation/{name}.parquet", PREDICTIONS)
+        for other in ("validation", "tasks"):
+            write_table(table.head(0), folder / f"data/predictions/{other}/{name}.parquet", PREDICTIONS)
         predictions[name] = said
     return predictions | {"reference": test["answer"].tolist()}
 

@@ -94,13 +94,13 @@ def _read(image, kept: Path) -> list[tuple]:
         qa_id = blake2b(f"{image.image_id}\x1f{folded}".encode(), digest_size=8).hexdigest()
         kind = pair["question_type"] or question_type_of(question)
         about = (qa_id, image.image_id, image.item_id, image.product_type, question, answer)
-        rows.append((*about, pair["difficulty"], kind, image.language, "general", MODEL, check))
+        rows.append((*about, pair["difficulty"], kind, kind, image.language, "general", MODEL, check))
     return rows
 
 
 def _count(row: tuple, counts: dict[str, Counter]) -> None:
     """Count what the stage reports of a pair."""
-    _, image_id, _, product_type, question, answer, difficulty, kind, _, _, generator, check = row
+    _, image_id, _, product_type, question, answer, difficulty, kind, _, _, _, generator, check = row
     for by in ("all", generator, "prompt", product_type):
         counts[by][check or "kept"] += 1
     counts["images"][image_id] += not check

@@ -54,17 +54,19 @@ def test_a_reader_that_has_seen_enough_is_no_error(tmp_path, repository):
 
 
 def test_an_interrupt_is_one_line(tmp_path, repository):
-    os.mkfifo(tmp_path / "a.csv")
+    # Where it waits while it imports what it needs: a module that waits for somebody to read what it says.
+    os.mkfifo(tmp_path / "ready")
+    (tmp_path / "rapidfuzz.py").write_text("open('ready', 'wb').close()\nimport time\ntime.sleep(60)\n")
     process = subprocess.Popen(
         [*COMMAND, "score", "a.csv", *EXACT],
         cwd=tmp_path,
-        env=os.environ | {"PYTHONPATH": str(repository / "src")},
+        env=os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path), str(repository / "src")])},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
-    # This waits until the other side reads the file, and then it waits for content.
-    with (tmp_path / "a.csv").open("wb"):
-        process.send_signal(signal.SIGINT)
-        said = process.communicate(timeout=60)
+    # This waits until the other side opens it.
+    (tmp_path / "ready").open("rb").close()
+    process.send_signal(signal.SIGINT)
+    said = process.communicate(timeout=60)
     assert said == ("", "stopped\n") and process.returncode == 130

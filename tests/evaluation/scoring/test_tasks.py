@@ -4,8 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from vqatune.evaluation.scoring.tasks import COLUMNS, Answered, headline, score_tasks
+from vqatune.evaluation.scoring.tasks import COLUMNS, Answered, headline, read_answered, score_tasks
 from vqatune.params import Params, TasksParams
+from vqatune.tables import PAIRS, PREDICTIONS, TASKS, write_table
 
 VIEWS = [
     # A listing of three views, of which two are answered alike, and wrong.
@@ -148,6 +149,18 @@ def test_only_the_tasks_that_are_wanted_are_scored():
     assert set(found["task"]) == {"multi_angle"}
     none = score_tasks(Answered(general_table(), tasks_table()[:0]), Params())
     assert set(none["task"]) == {"category_wise", "unanswerable", "multiple_choice"}
+
+
+def test_where_no_task_is_used_there_is_nothing_to_read(tmp_path):
+    general = general_table().assign(**{name: "" for name in PAIRS.names if name not in general_table()})
+    general["difficulty"] = 1
+    write_table(general, tmp_path / "data/test.parquet", PAIRS)
+    write_table(general, tmp_path / "data/predictions/v1.parquet", PREDICTIONS)
+    empty = general.head(0).assign(group="", choices=None)
+    write_table(empty, tmp_path / "data/tasks.parquet", TASKS)
+    write_table(empty, tmp_path / "data/predictions/tasks/v1.parquet", PREDICTIONS)
+    answered = read_answered(tmp_path, "v1")
+    assert answered.tasks.empty and answered.general["prediction"].tolist() == ["red", "blue", "round", "red"]
 
 
 def test_the_order_of_rows_makes_no_difference(scores):

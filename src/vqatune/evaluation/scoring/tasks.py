@@ -48,7 +48,8 @@ def read_answered(root: Path, version: str, predictions: str = "data/predictions
             raise DataError(
                 f"{path} does not have the answers to these questions: run the stage that writes it, predict of {version}"
             )
-        joined.append(pairs.join(answers, on="qa_id"))
+        # Column by column, as pandas cannot join a table without rows, which that of no task is.
+        joined.append(pairs.assign(**{name: pairs["qa_id"].map(answers[name]) for name in answers}))
     return Answered(*joined)
 
 
