@@ -17,7 +17,7 @@ export PATH := $(abspath $(VENV))/bin:$(PATH)
 .PHONY: repro zoo test check gauntlet emulated browser lint lock setup clean
 
 repro: setup
-	@python -m vqatune.params
+	@python -m vqatune.params && python -m vqatune.runtime.dvc_files dvc.lock
 	python -m vqatune.runtime.warm_start dvc repro
 	vqatune table
 	@git diff --quiet HEAD -- dvc.lock metrics || echo 'dvc.lock and metrics/ differ from the last commit: you changed' \
@@ -25,7 +25,7 @@ repro: setup
 	    '(git commit -am "My run"): `git restore` and `dvc checkout` then come back to files that are here.'
 
 zoo: setup
-	@python -m vqatune.params
+	@python -m vqatune.params && python -m vqatune.runtime.dvc_files dvc.lock zoo/dvc.lock
 	python -m vqatune.runtime.warm_start dvc repro zoo/dvc.yaml
 	vqatune zoo
 

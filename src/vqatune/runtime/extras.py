@@ -16,6 +16,7 @@ EXTRAS = {
     "vl_convert": "report",
     "dvc": "pipeline",
     "dvclive": "pipeline",
+    "voluptuous": "pipeline",
     "fastapi": "demo",
     "gradio": "demo",
     "python_multipart": "serve",
