@@ -13,10 +13,11 @@ def show_calibration(found: Calibration, version: str, console: Console) -> None
     names = ("cross_entropy", "cross_entropy_calibrated", "ece", "ece_calibrated")
     for name in (
         "answers",
-        "cross-entropy\nbefore",
-        "cross-entropy\nafter",
-        "calibration\nerror before",
-        "calibration\nerror after",
+        # Five columns of numbers fit into 80.
+        "cross-\nentropy\nbefore",
+        "cross-\nentropy\nafter",
+        "ece\nbefore",
+        "ece\nafter",
     ):
         table.add_column(name, justify="right", no_wrap=True)
     for row in found.measured.to_dict("records"):
