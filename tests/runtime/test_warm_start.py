@@ -132,7 +132,7 @@ def test_what_the_server_ignores_its_stages_ignore(tmp_path, script, environment
 def test_a_script_of_another_checkout_runs_its_own_code(warm, tmp_path, repository):
     package = tmp_path / "other/vqatune"
     (package / "runtime").mkdir(parents=True)
-    for name in ("warm_start.py", "arithmetic.py"):
+    for name in ("warm_start.py", "arithmetic.py", "locked_folders.py"):
         (package / "runtime" / name).write_bytes((repository / "src/vqatune/runtime" / name).read_bytes())
     (package / "__init__.py").write_text("value = 'another checkout'\n")
     (tmp_path / "stage.py").write_text(

@@ -8,11 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-try:
-    import fcntl
-except ImportError:
-    # Windows.
-    fcntl = None  # type: ignore[assignment]
+from vqatune.runtime.locked_folders import make_locked_folder, remove_unlocked_folders
 
 PREFIX = "vqatune-demo-"
 MOST_FILES = 2000
@@ -25,55 +21,15 @@ FULL = b"The demo has no room for more pictures now. Try again in an hour, or st
 
 @contextmanager
 def own_folder() -> Iterator[Path]:
-    """Give a temporary folder that goes at the end; first remove those of servers that were killed.
-
-    A folder is locked as long as its process lives, so that another can tell.
-    """
-    remove_leftovers(Path(tempfile.gettempdir()))
-    folder, descriptor = _make_folder()
+    """Give a temporary folder that goes at the end; first remove those of servers that were killed."""
+    remove_unlocked_folders(Path(tempfile.gettempdir()).glob(f"{PREFIX}*"))
+    folder, descriptor = make_locked_folder(lambda: Path(tempfile.mkdtemp(prefix=PREFIX)))
     try:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
         if descriptor is not None:
             os.close(descriptor)
-
-
-def remove_leftovers(parent: Path) -> None:
-    """Remove this user's folders in `parent` whose process is gone."""
-    if fcntl is None:
-        return
-    for leftover in parent.glob(f"{PREFIX}*"):
-        with suppress(OSError):
-            # Others may put links into the folder of all temporary files.
-            descriptor = os.open(leftover, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-            try:
-                if os.fstat(descriptor).st_uid == os.getuid() and _lock(descriptor):
-                    shutil.rmtree(leftover, ignore_errors=True)
-            finally:
-                os.close(descriptor)
-
-
-def _make_folder() -> tuple[Path, int | None]:
-    while True:
-        folder = Path(tempfile.mkdtemp(prefix=PREFIX))
-        if fcntl is None:
-            return folder, None
-        with suppress(FileNotFoundError):
-            descriptor = os.open(folder, os.O_RDONLY)
-            _lock(descriptor)
-            # Before it was locked, another process may have taken it for a leftover.
-            if folder.exists():
-                return folder, descriptor
-            os.close(descriptor)
-
-
-def _lock(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
 
 
 class Room:

@@ -25,11 +25,13 @@ import subprocess
 import sys
 import tempfile
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 from vqatune.runtime.arithmetic import arithmetic_in_use, choose_arithmetic
+from vqatune.runtime.locked_folders import make_locked_folder, remove_unlocked_folders
 
 SOCKET = "VQATUNE_WARM_START"
 """The environment variable with the socket's path, whose name is the arithmetic of the libraries."""
@@ -110,12 +112,9 @@ def run_command(command: list[str]) -> int:
     """Run a command whose stages start warm; return its exit status."""
     before = {number: signal.getsignal(number) for number in _PASSED_ON}
     stages: dict[int, socket.socket] = {}
-    # No TemporaryDirectory, which a stage would clean up when it exits.
-    folder = Path(tempfile.mkdtemp(prefix=_FOLDER, dir=_temporary()))
-    # As long as this process lives, or a stage that was forked from it.
-    descriptor = os.open(folder, os.O_RDONLY)
-    _lock(descriptor)
-    _remove_leftovers(folder.parent)
+    # No TemporaryDirectory, which a stage would clean up when it exits. Stages hold its lock, too.
+    folder, descriptor = make_locked_folder(lambda: Path(tempfile.mkdtemp(prefix=_FOLDER, dir=_temporary())))
+    remove_unlocked_folders(_with_sockets_alone(folder.parent))
     try:
         with socket.socket(socket.AF_UNIX) as listener:
             listener.bind(str(folder / arithmetic_in_use()))
@@ -145,7 +144,8 @@ def run_command(command: list[str]) -> int:
             return main.returncode if main.returncode >= 0 else 128 - main.returncode
     finally:
         shutil.rmtree(folder)
-        os.close(descriptor)
+        if descriptor is not None:
+            os.close(descriptor)
 
 
 def _temporary() -> str:
@@ -154,30 +154,13 @@ def _temporary() -> str:
     return usual if len(os.fsencode(usual)) < _LONGEST_FOLDER else "/tmp"
 
 
-def _lock(descriptor: int) -> bool:
-    """Lock a folder until its descriptor is closed; False where another process has."""
-    # Another system, where this does not run, has no such module.
-    import fcntl
-
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
-
-
-def _remove_leftovers(temporary: Path) -> None:
-    """Remove the folders with sockets of servers that were killed."""
-    for leftover in temporary.glob(f"{_FOLDER}*"):
+def _with_sockets_alone(temporary: Path) -> Iterator[Path]:
+    """Yield the folders of servers: whoever made a socket in one had locked it before."""
+    for folder in temporary.glob(f"{_FOLDER}*"):
         with contextlib.suppress(OSError):
-            # Whoever made a socket in it had locked it before.
-            inside = list(leftover.iterdir())
-            if not inside or not all(each.is_socket() for each in inside):
-                continue
-            descriptor = os.open(leftover, os.O_RDONLY)
-            if leftover.stat().st_uid == os.getuid() and _lock(descriptor):
-                shutil.rmtree(leftover, ignore_errors=True)
-            os.close(descriptor)
+            inside = list(folder.iterdir())
+            if inside and all(each.is_socket() for each in inside):
+                yield folder
 
 
 def _restore(before: dict[signal.Signals, Any]) -> None:

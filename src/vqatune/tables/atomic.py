@@ -10,15 +10,11 @@ import secrets
 import shutil
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from glob import escape
 from pathlib import Path
 
-try:
-    import fcntl
-except ImportError:
-    # Windows, where what a killed process left behind stays.
-    fcntl = None  # type: ignore[assignment]
+from vqatune.runtime.locked_folders import make_locked_folder, remove_unlocked_folders
 
 _AT_FDCWD = -100
 _EXCHANGE = 2
@@ -66,7 +62,13 @@ def _hidden_folder(path: Path) -> Iterator[Path]:
     """Give a new folder beside `path`, locked, and remove it at the end."""
     path.parent.mkdir(parents=True, exist_ok=True)
     remove_leftovers(path)
-    hidden, descriptor = _make_folder(path)
+
+    def make() -> Path:
+        made = path.parent / f".{path.name}.{secrets.token_hex(4)}"
+        made.mkdir()
+        return made
+
+    hidden, descriptor = make_locked_folder(make)
     try:
         yield hidden
     except OSError as error:
@@ -80,40 +82,9 @@ def _hidden_folder(path: Path) -> Iterator[Path]:
             os.close(descriptor)
 
 
-def _make_folder(path: Path) -> tuple[Path, int | None]:
-    while True:
-        hidden = path.parent / f".{path.name}.{secrets.token_hex(4)}"
-        hidden.mkdir()
-        if fcntl is None:
-            return hidden, None
-        with suppress(FileNotFoundError):
-            descriptor = os.open(hidden, os.O_RDONLY)
-            _lock(descriptor)
-            # Before it was locked, another process may have taken it for a leftover.
-            if hidden.exists():
-                return hidden, descriptor
-            os.close(descriptor)
-
-
 def remove_leftovers(path: Path) -> None:
     """Remove the hidden folders that killed processes left behind of `path`, which whoever writes it does anyway."""
-    if fcntl is None:
-        return
-    for leftover in path.parent.glob(f".{escape(path.name)}.{'[0-9a-f]' * 8}"):
-        with suppress(OSError):
-            descriptor = os.open(leftover, os.O_RDONLY)
-            if _lock(descriptor):
-                shutil.rmtree(leftover, ignore_errors=True)
-            os.close(descriptor)
-
-
-def _lock(descriptor: int) -> bool:
-    """Lock a folder until its descriptor is closed; False where another process has, or where folders have no locks."""
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
+    remove_unlocked_folders(path.parent.glob(f".{escape(path.name)}.{'[0-9a-f]' * 8}"))
 
 
 def _exchange(one: Path, other: Path) -> bool:
