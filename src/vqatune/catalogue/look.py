@@ -17,7 +17,8 @@ from vqatune.catalogue.filter import digests_of_images
 from vqatune.catalogue.sources.abo import IMAGES_ARCHIVE, LISTINGS_ARCHIVE
 from vqatune.catalogue.sources.extracted import Extracted
 from vqatune.catalogue.sources.folder import PICTURE, folder_rows
-from vqatune.catalogue.sources.guess import guess_columns, guess_pairs, is_picture_url, nested_pairs
+from vqatune.catalogue.sources.guess import guess_columns, guess_pairs, nested_pairs
+from vqatune.catalogue.sources.guess_pictures import is_picture_url
 from vqatune.catalogue.sources.museum import COLUMNS, museum_form, museum_rows
 from vqatune.catalogue.sources.pictures import Picture, Pictures, picture_files
 from vqatune.catalogue.sources.stored import (

@@ -10,7 +10,8 @@ import yaml
 from vqatune.catalogue.extract import extract_catalogue
 from vqatune.catalogue.filter import filter_images
 from vqatune.catalogue.raw import prepare_raw
-from vqatune.catalogue.sources.museum import FIELDS, museum_form, museum_rows
+from vqatune.catalogue.sources.museum import museum_form, museum_rows
+from vqatune.catalogue.sources.museum_records import FIELDS
 from vqatune.cli import main
 from vqatune.errors import DataError
 from vqatune.generation.generate import generate_pairs
