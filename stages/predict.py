@@ -7,7 +7,8 @@ from pathlib import Path
 
 from common import run
 
-from vqatune.inference.prediction.predict import predict, read_candidates, remove_partial_results
+from vqatune.inference.prediction.candidates import read_candidates
+from vqatune.inference.prediction.predict import predict, remove_partial_results
 from vqatune.params import Params
 from vqatune.tables import IMAGES, PAIRS, PLACE, PREDICTIONS, TASKS, read_table, write_table
 

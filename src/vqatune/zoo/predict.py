@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pandas as pd
 
+from vqatune.inference.prediction.candidates import read_candidates
 from vqatune.inference.prediction.measurement import Measurement
-from vqatune.inference.prediction.predict import predict, read_candidates
+from vqatune.inference.prediction.predict import predict
 from vqatune.models.checkpoint import fingerprinted_files
 from vqatune.models.device import PRECISIONS, device_name, start
 from vqatune.models.family_lookup import family_named, model_type

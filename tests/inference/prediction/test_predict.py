@@ -9,8 +9,7 @@ from safetensors.torch import load_file, save_file
 from stored_checkpoints import store
 
 from vqatune.errors import DataError, ModelError
-from vqatune.inference.prediction.predict import predict, read_candidates, remove_partial_results
-from vqatune.tables import PAIRS, write_table
+from vqatune.inference.prediction.predict import predict, remove_partial_results
 from vqatune.training.loop import train_version
 
 
@@ -65,21 +64,6 @@ def test_references_that_no_answer_can_be_as_long_as_are_counted(tiny_with, tiny
     assert f"1 of {len(pairs)} references have more than predict.max_answer_tokens (3) tokens" in said
     predict(tiny_with({}), "base", tiny_base, None, pairs, places)
     assert "max_answer_tokens" not in capfd.readouterr().err
-
-
-def test_the_closed_list_is_the_training_answers_the_frequent_first_or_a_file(tiny_with, pairs, tmp_path):
-    write_table(pairs, tmp_path / "train.parquet", PAIRS)
-    params = tiny_with({"predict.mode": "rank"}).predict
-    assert read_candidates(params, tmp_path / "train.parquet") == ["red", "3", "yes"]
-    assert read_candidates(tiny_with({}).predict, tmp_path / "train.parquet") is None
-    (tmp_path / "answers.txt").write_text("blue\n\n red \nblue\n")
-    own = params.model_copy(update={"candidates": str(tmp_path / "answers.txt")})
-    assert read_candidates(own, tmp_path / "train.parquet") == ["blue", "red"]
-    (tmp_path / "answers.txt").write_text("\n")
-    with pytest.raises(DataError, match="holds no answer; write one a line"):
-        read_candidates(own, tmp_path / "train.parquet")
-    with pytest.raises(DataError, match="cannot be read"):
-        read_candidates(own.model_copy(update={"candidates": "nowhere.txt"}), tmp_path / "train.parquet")
 
 
 def test_a_picture_that_does_not_open_has_empty_answers_without_a_probability(

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 import pytest
 import torch
+from task_pairs import task_pairs
 from tiny_rankers import RANKERS, STOCK, tiny_ranker
 
 from vqatune.demo.loaded_versions import Versions
@@ -48,6 +49,23 @@ def rank_params(tiny_with):
 def predictions(base, rank_params, pairs, places) -> pd.DataFrame:
     found = predict(rank_params, "base", base, None, pairs, places, CANDIDATES)
     return found.set_index("qa_id")
+
+
+def test_choices_of_which_none_is_a_label_get_no_answer(kind, base, rank_params, pairs, places):
+    questions = task_pairs(pairs)
+    questions = questions[questions["choices"].notna()].reset_index(drop=True)
+    unknown = ["zebra crossing", "aubergine"]
+    mixed = [unknown if number % 2 else [*unknown, "red", "two"] for number in range(len(questions))]
+    labels_alone = bool(load_encoder(base).without_label(unknown))
+    for choices, answered in ((mixed, range(0, len(questions), 2)), ([unknown] * len(questions), ())):
+        tasks = questions.assign(choices=choices)
+        found = predict(rank_params, "base", base, None, pairs, places, CANDIDATES, tasks=tasks)
+        found = found.set_index("qa_id").loc[tasks["qa_id"]]
+        if labels_alone:
+            assert (found["prediction"] != "").to_numpy().nonzero()[0].tolist() == list(answered)
+        else:
+            assert (found["prediction"] != "").all()
+        assert (found["log_probability"].notna() == (found["prediction"] != "")).all()
 
 
 @cache

@@ -60,7 +60,7 @@ def own_settings(device: str | None = None, quantization: str | None = None) -> 
     params = load_params()
     predict, choices = params.predict, None
     if predict.mode == "rank":
-        from vqatune.inference.prediction.predict import read_candidates
+        from vqatune.inference.prediction.candidates import read_candidates
 
         choices = read_candidates(predict, Path("data/train.parquet"))
     return Settings(

@@ -2,7 +2,6 @@
 
 import logging
 import shutil
-from collections import Counter
 from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
@@ -10,11 +9,13 @@ from pathlib import Path
 import pandas as pd
 import pyarrow as pa
 import torch
-from accelerate import PartialState
+from torch import nn
 
 from vqatune.errors import DataError, ImageError
+from vqatune.inference.prediction.candidates import candidate_ids
 from vqatune.inference.prediction.decoding import beam_answers, greedy_answers, ranked_answers
 from vqatune.inference.prediction.grounding import choose_items, measure_grounding
+from vqatune.inference.prediction.keys import grounding_key, prediction_key, tasks_key, vision_key
 from vqatune.inference.prediction.measurement import Measurement
 from vqatune.inference.prediction.micro_batches import InferenceModel, run_inference
 from vqatune.inference.prediction.ranking import Candidates
@@ -23,17 +24,14 @@ from vqatune.loading.loader import ImageReader
 from vqatune.models import lora
 from vqatune.models.adapter_precision import merge
 from vqatune.models.checkpoint import load_model
-from vqatune.models.device import PRECISIONS, device_name, start
+from vqatune.models.device import PRECISIONS, start
 from vqatune.models.encoder import Encoder, in_words, load_encoder
 from vqatune.models.family_lookup import generating_family
 from vqatune.models.packing import PackedBatch
 from vqatune.models.prepare import autocast, prepare_model
 from vqatune.models.quantization import WHOLE, check_quantization
 from vqatune.models.text_vectors import TextVectors
-from vqatune.params import Params, PredictParams
-from vqatune.runtime.code import digest_code
-from vqatune.runtime.fingerprints import digest_contents, digest_folder, digest_table, make_key
-from vqatune.tables import PAIRS, read_table
+from vqatune.params import Params
 
 _logger = logging.getLogger(__name__)
 
@@ -93,19 +91,7 @@ def predict(
     if candidates is None:
         # Before the weights are loaded, which may take minutes.
         generating_family(encoder.model_type)
-    same_vision = True
-    if adapter is None:
-        model = load_model(base, dtype, quantization)
-    elif quantization != WHOLE:
-        adapted = lora.load_adapter(load_model(base, dtype, quantization), adapter)
-        same_vision = not lora.tunes_vision(adapted)
-        # The adapter's layers stay in it.
-        model = adapted.get_base_model()
-    else:
-        # As it is stored: what the adapter is merged into must not be rounded before.
-        adapted = lora.load_adapter(load_model(base, None), adapter)
-        same_vision = not lora.tunes_vision(adapted)
-        model = merge(adapted, dtype)
+    model, same_vision = _load(base, adapter, dtype, quantization)
     prepare_model(model.requires_grad_(False), device, params.compute.precision)
     model.eval()
     measurement.loaded(model)
@@ -119,41 +105,55 @@ def predict(
     folder: Path | None = None
     if work is not None and params.predict.keep_vision_states and same_vision:
         # By micro-batch, so that cached states have the same bits as computed ones.
-        states = work / "vision" / _vision_key(params, base, device)
+        states = work / "vision" / vision_key(params, base, device)
         states.mkdir(parents=True, exist_ok=True)
     if work is not None:
-        key = _key(params, base, adapter, pairs, reader, candidates, device, prompt)
+        key = prediction_key(params, base, adapter, pairs, reader, candidates, device, prompt)
         folder = work / "predictions" / version / key
-    candidate_ids = _candidate_ids(encoder, candidates) if candidates else {}
-    if not candidate_ids:
+    ids_of = candidate_ids(encoder, candidates) if candidates else {}
+    if not ids_of:
         _warn_of_longer_answers(encoder, pairs["answer"], params.predict.max_answer_tokens)
     inference = InferenceModel(model, encoder, reader, params, device, states)
     kept = TextVectors()
     measurement.before_answering()
     asks_tasks = tasks is not None and not tasks.empty
-    infer = partial(_answer, inference, candidate_ids, measurement, kept)
+    infer = partial(_answer, inference, ids_of, measurement, kept)
     more = asks_tasks or not items.empty
     predictions = _answer_all(inference, infer, pairs, folder, f"predict {version}", more)
     measurement.after_answering()
     of_tasks = pd.DataFrame()
     if tasks is not None and asks_tasks:
         # Tasks are not measured.
-        infer = partial(_answer, inference, candidate_ids, Measurement(), kept)
-        own = folder and folder.parent / "tasks" / _tasks_key(folder.name, tasks)
+        infer = partial(_answer, inference, ids_of, Measurement(), kept)
+        own = folder and folder.parent / "tasks" / tasks_key(folder.name, tasks)
         of_tasks = _answer_tasks(inference, infer, tasks, own, version, not items.empty)
     grounding = measure_grounding(
         inference,
         items,
         pairs,
         predictions,
-        candidate_ids,
-        folder and folder.parent / "grounding" / _grounding_key(folder.name, items, predictions),
+        ids_of,
+        folder and folder.parent / "grounding" / grounding_key(folder.name, items, predictions),
         f"grounding {version}",
         # In float32 grounding changes no weight.
         kept if params.compute.precision == "float32" else TextVectors(),
     )
     predictions = pd.concat([predictions, of_tasks], ignore_index=True)
     return predictions.assign(grounding=predictions["qa_id"].map(grounding).astype(float))
+
+
+def _load(base: Path, adapter: Path | None, dtype: torch.dtype, quantization: str) -> tuple[nn.Module, bool]:
+    """Return the model of a version, and whether it sees as the base does."""
+    if adapter is None:
+        return load_model(base, dtype, quantization), True
+    if quantization != WHOLE:
+        adapted = lora.load_adapter(load_model(base, dtype, quantization), adapter)
+        # The adapter's layers stay in it.
+        return adapted.get_base_model(), not lora.tunes_vision(adapted)
+    # As it is stored: what the adapter is merged into must not be rounded before.
+    adapted = lora.load_adapter(load_model(base, None), adapter)
+    same_vision = not lora.tunes_vision(adapted)
+    return merge(adapted, dtype), same_vision
 
 
 def _answer_all(
@@ -199,31 +199,6 @@ def remove_partial_results(version: str, work: Path) -> None:
     shutil.rmtree(work / "predictions" / version, ignore_errors=True)
 
 
-def read_candidates(params: PredictParams, training: Path) -> list[str] | None:
-    """Return the candidates of predict.mode rank, the most frequent first; None with another mode.
-
-    Args:
-        params: uses mode and candidates, a file with an answer per line.
-        training: the table of training pairs, whose answers are the candidates where there is no file.
-
-    Raises:
-        DataError: the file is missing or holds no answer.
-    """
-    if params.mode != "rank":
-        return None
-    if params.candidates is None:
-        counts = Counter(read_table(training, PAIRS, ["answer"])["answer"])
-        return sorted(counts, key=lambda answer: (-counts[answer], answer))
-    try:
-        lines = Path(params.candidates).read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"predict.candidates: {params.candidates} cannot be read: {error}") from error
-    answers = list(dict.fromkeys(line.strip() for line in lines if line.strip()))
-    if not answers:
-        raise DataError(f"predict.candidates: {params.candidates} holds no answer; write one a line")
-    return answers
-
-
 def _warn_of_longer_answers(encoder: Encoder, answers: pd.Series, most: int) -> None:
     """Warn where references have more tokens than an answer may have, so that none could be right."""
     distinct = answers.unique().tolist()
@@ -240,26 +215,6 @@ def _warn_of_longer_answers(encoder: Encoder, answers: pd.Series, most: int) -> 
             most,
             min(longer),
         )
-
-
-def _candidate_ids(encoder: Encoder, candidates: list[str]) -> Candidates:
-    """Return the candidates by their ids; raises DataError where the model can give none of them."""
-    unlabelled = encoder.without_label(candidates)
-    if unlabelled:
-        _logger.warning(
-            "%s of %s candidates are no label of the model and cannot be its answer, such as %r",
-            f"{len(unlabelled):,}",
-            f"{len(candidates):,}",
-            unlabelled[0],
-        )
-        candidates = [text for text in candidates if text not in set(unlabelled)]
-    if not candidates:
-        raise DataError("no candidate is a label of the model: take other predict.candidates")
-    ids_of: dict[tuple[int, ...], str] = {}
-    for ids, text in zip(encoder.answers(candidates), candidates, strict=True):
-        # Of candidates with the same ids the first, the most frequent, is taken.
-        ids_of.setdefault(tuple(ids), text)
-    return ids_of
 
 
 def _answer(
@@ -289,60 +244,3 @@ def _answer(
 def _no_answer(rows: list[int], error: ImageError) -> list[tuple[int, str, None]]:
     _logger.warning("%s; its questions get no answer", error)
     return [(row, "", None) for row in rows]
-
-
-def _vision_key(params: Params, base: Path, device: torch.device) -> str:
-    """Return a key of everything but the images that determines image states."""
-    return make_key(
-        base=digest_folder(base),
-        compute=params.compute.model_dump(exclude={"loader_processes"}),
-        device=device_name(device),
-        code=digest_code("vqatune.models.family_lookup", "vqatune.models.prepare", "vqatune.loading.loader"),
-    )
-
-
-def _key(
-    params: Params,
-    base: Path,
-    adapter: Path | None,
-    pairs: pd.DataFrame,
-    reader: ImageReader,
-    candidates: list[str] | None,
-    device: torch.device,
-    prompt: str | None,
-) -> str:
-    """Return a key of everything that determines the predictions."""
-    return make_key(
-        base=digest_folder(base),
-        adapter=None if adapter is None else digest_folder(adapter),
-        pairs=digest_table(pairs, ["qa_id", "image_id", "question"]),
-        pictures=digest_contents(map(reader.content, dict.fromkeys(pairs["image_id"]))),
-        candidates=candidates,
-        prompt=prompt,
-        predict=params.predict.model_dump(
-            exclude={"checkpoint_every", "launcher", "keep_vision_states", "grounding_questions"}
-        ),
-        compute=params.compute.model_dump(exclude={"loader_processes"}),
-        device=device_name(device),
-        processes=PartialState().num_processes,
-        code=digest_code(__name__),
-    )
-
-
-def _tasks_key(answers: str, tasks: pd.DataFrame) -> str:
-    """Return a key of everything that determines the answers to tasks; `answers` is the key of the predictions."""
-    return make_key(
-        answers=answers,
-        tasks=digest_table(tasks.assign(choices=tasks["choices"].map(str)), ["qa_id", "question", "choices"]),
-        code=digest_code("vqatune.inference.prediction.task_answers"),
-    )
-
-
-def _grounding_key(answers: str, items: pd.DataFrame, predictions: pd.DataFrame) -> str:
-    """Return a key of everything that determines grounding; `answers` is the key of the predictions."""
-    return make_key(
-        answers=answers,
-        items=digest_table(items, ["qa_id", "image_id", "true"]),
-        predictions=digest_table(predictions, ["qa_id", "prediction"]),
-        code=digest_code("vqatune.inference.prediction.grounding"),
-    )

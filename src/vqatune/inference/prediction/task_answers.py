@@ -48,6 +48,8 @@ def choose_answers(
     given = pairs.assign(choice=[_possible(inference, list(choices)) for choices in pairs["choices"]])
     expanded = given[["qa_id", "image_id", "question", "choice"]].explode("choice").dropna(subset="choice")
     expanded = expanded.rename(columns={"choice": "prediction"}).reset_index(drop=True)
+    if expanded.empty:
+        return pairs[["qa_id"]].assign(prediction="", log_probability=float("nan"))
     if ranking := ranking_family_of(inference.model):
         questions = expanded.drop_duplicates("qa_id")[["qa_id", "image_id", "question"]].reset_index(
             drop=True
