@@ -6,15 +6,13 @@ Run by `dvc repro sample`.
 from common import run
 
 from vqatune.catalogue.distribution import draw_distribution
-from vqatune.catalogue.sample import sample_images
+from vqatune.catalogue.sample import sample_table
 from vqatune.params import Params
-from vqatune.tables import FILTERED, SAMPLED, read_table, write_csv, write_table
+from vqatune.tables import write_csv
 
 
 def main(params: Params) -> None:
-    filtered = read_table("data/filtered.parquet", FILTERED)
-    sampled, types = sample_images(filtered, params.sample, params.seed)
-    write_table(sampled, "data/sampled.parquet", SAMPLED)
+    types = sample_table("data/filtered.parquet", "data/sampled.parquet", params.sample, params.seed)
     write_csv(types, "metrics/data/sample.csv")
     draw_distribution(types, "metrics/data/distribution.png")
 

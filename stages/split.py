@@ -3,20 +3,20 @@
 Run by `dvc repro split`.
 """
 
+from pathlib import Path
+
 from common import run
 
-from vqatune.dataset.split import describe_split, split_pairs
+from vqatune.dataset.split import split_table
 from vqatune.params import Params
 from vqatune.runtime.output import say
-from vqatune.tables import PAIRS, read_table, write_json, write_table
+from vqatune.tables import write_json
 
 
 def main(params: Params) -> None:
-    sets = split_pairs(read_table("data/qa.parquet", PAIRS), params.split, params.seed)
-    for name, pairs in sets._asdict().items():
-        write_table(pairs, f"data/{name}.parquet", PAIRS)
-    write_json(describe_split(sets), "metrics/data/split.json")
-    if sets.validation.empty:
+    counts = split_table("data/qa.parquet", Path("data"), params.split, params.seed)
+    write_json(counts, "metrics/data/split.json")
+    if not counts["validation"]["pairs"]:
         say("the validation set is empty: no version will be chosen as the best", error=True)
 
 

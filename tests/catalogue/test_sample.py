@@ -5,11 +5,12 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from plain_picks import plain_sample
 
-from vqatune.catalogue.sample import sample_images, target_of
+from vqatune.catalogue.sample import sample_images, sample_table, target_of
 from vqatune.errors import DataError
 from vqatune.params import SampleParams
-from vqatune.tables import SAMPLED, write_table
+from vqatune.tables import FILTERED, SAMPLED, groups, write_table
 
 TIERS = [
     {"at_least": 100_000, "ratio": 0.05},
@@ -144,6 +145,8 @@ def test_every_sample_keeps_the_bounds_and_does_not_depend_on_the_order_of_rows(
         log_scale=log_scale,
     )
     sampled, table = sample_images(filtered, params, seed)
+    expected = plain_sample(filtered, params, seed)[SAMPLED.names]
+    pd.testing.assert_frame_equal(sampled, expected, check_dtype=False)
     shuffled = filtered.sample(frac=1, random_state=seed)
     sampled_again, table_again = sample_images(shuffled, params, seed)
     pd.testing.assert_frame_equal(sampled, sampled_again)
@@ -174,6 +177,31 @@ def test_another_seed_draws_other_images():
 def test_the_sample_fits_its_table(tmp_path):
     sampled, _ = sample_images(make_filtered({"A": 3}), make_params(), seed=1)
     write_table(sampled, tmp_path / "sampled.parquet", SAMPLED)
+
+
+def test_a_table_is_sampled_a_few_rows_at_a_time_into_the_same_bytes(tmp_path, monkeypatch):
+    # Several groups, of which one has no sampled image.
+    monkeypatch.setattr(groups, "_ROWS", 7)
+    filtered = make_filtered({"A": 60, "B": 41, "C": 3})
+    write_table(filtered, tmp_path / "filtered.parquet", FILTERED)
+    for strategy in ("tiered", "random", "all"):
+        params = make_params(tiers=SMALL_TIERS, strategy=strategy, small_type_minimum=5)
+        sampled, types = sample_images(filtered, params, seed=2)
+        write_table(sampled, tmp_path / "whole.parquet", SAMPLED)
+        found = sample_table(tmp_path / "filtered.parquet", tmp_path / "sampled.parquet", params, seed=2)
+        assert (tmp_path / "sampled.parquet").read_bytes() == (tmp_path / "whole.parquet").read_bytes()
+        pd.testing.assert_frame_equal(found, types)
+
+
+def test_a_table_that_is_not_sorted_is_no_sample(tmp_path):
+    filtered = make_filtered({"A": 6})
+    for wrong in (filtered[::-1], filtered.iloc[[0, 1, 1]]):
+        write_table(wrong, tmp_path / "filtered.parquet", FILTERED)
+        with pytest.raises(
+            DataError, match=r"filtered.parquet is not sorted by image_id, or has \('00000.',\) twice"
+        ):
+            sample_table(tmp_path / "filtered.parquet", tmp_path / "sampled.parquet", make_params(), seed=1)
+        assert [path.name for path in tmp_path.iterdir()] == ["filtered.parquet"]
 
 
 def test_unusable_images_are_named():

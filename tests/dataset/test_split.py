@@ -2,10 +2,12 @@ import pandas as pd
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from plain_picks import plain_split
 
-from vqatune.dataset.split import describe_split, split_pairs
+from vqatune.dataset.split import describe_split, split_pairs, split_table
 from vqatune.errors import DataError
 from vqatune.params import SplitParams
+from vqatune.tables import PAIRS, groups, write_table
 
 
 def make_params(**changes) -> SplitParams:
@@ -87,6 +89,27 @@ def test_another_seed_tests_on_other_images():
     assert tested[0] != tested[1]
 
 
+def test_a_table_is_split_a_few_rows_at_a_time_into_the_same_bytes(tmp_path, monkeypatch):
+    # Pairs of an image lie in two groups.
+    monkeypatch.setattr(groups, "_ROWS", 7)
+    pairs = make_pairs(
+        [(f"A{number}", "AB"[number % 2], number % 4 + 1) for number in range(60)], questions=3
+    )
+    others = {name: "same" for name in PAIRS.names if name not in pairs}
+    difficulty = pd.array([None, 2, 3] * (len(pairs) // 3), "Int8")
+    pairs = pairs.assign(**others | {"difficulty": difficulty})
+    write_table(pairs, tmp_path / "qa.parquet", PAIRS)
+    for params in (make_params(), make_params(by="image", validation_fraction=0.0)):
+        sets = split_pairs(pairs, params, seed=2)
+        assert split_table(tmp_path / "qa.parquet", tmp_path, params, seed=2) == describe_split(sets)
+        for name, side in sets._asdict().items():
+            write_table(side, tmp_path / "whole.parquet", PAIRS)
+            assert (tmp_path / f"{name}.parquet").read_bytes() == (tmp_path / "whole.parquet").read_bytes()
+    write_table(pairs[::-1], tmp_path / "qa.parquet", PAIRS)
+    with pytest.raises(DataError, match="qa.parquet is not sorted by image_id and qa_id"):
+        split_table(tmp_path / "qa.parquet", tmp_path, make_params(), seed=2)
+
+
 @pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(
@@ -113,6 +136,10 @@ def test_every_split_is_disjoint_within_its_shares_and_the_same_in_any_order(
     for side, other in zip(sets, shuffled, strict=True):
         pd.testing.assert_frame_equal(side, other)
 
+    expected = plain_split(pairs, params, seed)
+    assert {
+        name: side["image_id"].drop_duplicates().tolist() for name, side in sets._asdict().items()
+    } == expected
     assert sorted(pd.concat(sets)["qa_id"]) == sorted(pairs["qa_id"])
     for unit in ["image_id", "item_id"][: 1 + (by == "listing")]:
         sides = [set(side[unit]) for side in sets]

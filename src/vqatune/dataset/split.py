@@ -1,14 +1,20 @@
 """Splits the pairs into training, validation and test set, by hash rank, without leakage between them."""
 
 from collections.abc import Iterable
+from contextlib import ExitStack
 from fractions import Fraction
+from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from vqatune.errors import DataError
 from vqatune.params import SplitParams
+from vqatune.tables import PAIRS, read_groups, sorted_groups, writing_table
 from vqatune.tables.hash_ranks import hash_ranks
+
+_IMAGE = ["image_id", "item_id", "product_type"]
 
 
 class SplitPairs(NamedTuple):
@@ -18,6 +24,42 @@ class SplitPairs(NamedTuple):
     validation: pd.DataFrame
     """The best version is chosen by it; empty where no product type has a unit that fits, or none is wanted."""
     test: pd.DataFrame
+
+
+Counts = dict[str, dict[str, int]]
+"""The number of product types, listings, images and pairs of each set."""
+
+
+def split_table(source: Path | str, folder: Path, params: SplitParams, seed: int) -> Counts:
+    """Split the pairs of a table (tables.PAIRS, sorted by image_id and qa_id) into tables of a folder, one a set.
+
+    As `split_pairs` does, with memory for the images, not for their pairs. Returns the counts of `describe_split`.
+
+    Raises DataError as it does, and where the table is not sorted.
+    """
+    columns = ["image_id", "qa_id", "item_id", "product_type"]
+    images, pairs = [], []
+    for group in sorted_groups(source, PAIRS, ["image_id", "qa_id"], columns):
+        images.append(group.drop_duplicates(_IMAGE)[_IMAGE])
+        pairs.append(group.groupby("image_id", sort=False).size())
+    images = (
+        pd.concat(images, ignore_index=True).drop_duplicates() if images else pd.DataFrame(columns=_IMAGE)
+    )
+    images["set"] = choose_sets(images, params, seed)
+    set_of = images.set_index("image_id")["set"]
+    with ExitStack() as stack:
+        files = [
+            stack.enter_context(writing_table(folder / f"{name}.parquet", PAIRS))
+            for name in SplitPairs._fields
+        ]
+        for group in read_groups(source, PAIRS):
+            own = group["image_id"].map(set_of)
+            for number, write in enumerate(files):
+                write(group[own == number])
+    images["pairs"] = images["image_id"].map(pd.concat(pairs).groupby(level=0).sum())
+    return {
+        name: _describe(images[images["set"] == number]) for number, name in enumerate(SplitPairs._fields)
+    }
 
 
 def split_pairs(pairs: pd.DataFrame, params: SplitParams, seed: int) -> SplitPairs:
@@ -31,7 +73,20 @@ def split_pairs(pairs: pd.DataFrame, params: SplitParams, seed: int) -> SplitPai
 
     Raises DataError where an image belongs to two listings or types, or where the test set would be empty.
     """
-    images = pairs[["image_id", "item_id", "product_type"]].drop_duplicates()
+    images = pairs[_IMAGE].drop_duplicates()
+    set_of = pd.Series(choose_sets(images, params, seed), index=images["image_id"])
+    ordered = pairs.sort_values(["image_id", "qa_id"], ignore_index=True)
+    own = ordered["image_id"].map(set_of)
+    return SplitPairs(
+        *(ordered[own == number].reset_index(drop=True) for number in range(len(SplitPairs._fields)))
+    )
+
+
+def choose_sets(images: pd.DataFrame, params: SplitParams, seed: int) -> np.ndarray:
+    """Return the set of each image as `split_pairs` describes it: its place in SplitPairs, as int8.
+
+    `images` has image_id, item_id and product_type, a row an image.
+    """
     shared = images.loc[images["image_id"].duplicated(), "image_id"]
     if len(shared):
         raise DataError(
@@ -54,20 +109,17 @@ def split_pairs(pairs: pd.DataFrame, params: SplitParams, seed: int) -> SplitPai
         )
     others = ((name, types) for name, types in units.items() if name not in test_units)
     validation_units = _select(others, counts, left, params.validation_fraction)
-
-    ordered = pairs.sort_values(["image_id", "qa_id"], ignore_index=True)
-    in_test, in_validation = (ordered[unit].isin(chosen) for chosen in (test_units, validation_units))
-    return SplitPairs(
-        *(
-            ordered[rows].reset_index(drop=True)
-            for rows in (~(in_test | in_validation), in_validation, in_test)
-        )
-    )
+    sets = [SplitPairs._fields.index(name) for name in ("test", "validation", "train")]
+    in_test, in_validation = (images[unit].isin(chosen) for chosen in (test_units, validation_units))
+    return np.select([in_test, in_validation], sets[:2], sets[2]).astype(np.int8)
 
 
-def describe_split(sets: SplitPairs) -> dict[str, dict[str, int]]:
+def describe_split(sets: SplitPairs) -> Counts:
     """Return the number of product types, listings, images and pairs of each set."""
-    return {name: _describe(side) for name, side in sets._asdict().items()}
+    return {
+        name: _describe(side.groupby(_IMAGE, as_index=False).size().rename(columns={"size": "pairs"}))
+        for name, side in sets._asdict().items()
+    }
 
 
 def _select(
@@ -96,6 +148,7 @@ def _grouped(units: pd.Series, types: pd.Series, sizes: pd.Series) -> dict[str, 
     return grouped
 
 
-def _describe(side: pd.DataFrame) -> dict[str, int]:
+def _describe(images: pd.DataFrame) -> dict[str, int]:
     columns = {"types": "product_type", "listings": "item_id", "images": "image_id"}
-    return {name: int(side[column].nunique()) for name, column in columns.items()} | {"pairs": len(side)}
+    found = {name: int(images[column].nunique()) for name, column in columns.items()}
+    return found | {"pairs": int(images["pairs"].sum())}

@@ -11,6 +11,7 @@ from vqatune.tables.files import (
     write_table,
     writing_table,
 )
+from vqatune.tables.groups import read_groups, sorted_groups
 from vqatune.tables.schemas import (
     BATCH,
     CHECKED,
@@ -36,10 +37,12 @@ __all__ = [
     "SAMPLED",
     "TASKS",
     "read_csv",
+    "read_groups",
     "read_json",
     "read_table",
     "replacing",
     "replacing_folder",
+    "sorted_groups",
     "table_columns",
     "write_csv",
     "write_json",

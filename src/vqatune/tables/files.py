@@ -85,15 +85,26 @@ def read_table(path: Path | str, schema: pa.Schema, columns: list[str] | None = 
 
     Raises DataError where the file is missing, is not Parquet, or lacks a column.
     """
-    path = Path(path)
     wanted = columns or schema.names
+    tables = [_read_part(part, wanted) for part in table_parts(path)]
+    empty = pa.schema([schema.field(name) for name in wanted]).empty_table()
+    return to_frame((pa.concat_tables(tables) if tables else empty).select(wanted))
+
+
+def table_parts(path: Path | str) -> list[Path]:
+    """Return the files of a table: itself, or the parts of a folder in the order of their names.
+
+    Raises DataError where there is none.
+    """
+    path = Path(path)
     if not path.exists():
         raise DataError(f"{path} does not exist: run the stage that writes it, or `dvc pull`")
-    parts = sorted(path.glob("*.parquet")) if path.is_dir() else [path]
-    tables = [_read_part(part, wanted) for part in parts]
-    empty = pa.schema([schema.field(name) for name in wanted]).empty_table()
-    table = pa.concat_tables(tables) if tables else empty
-    return table.select(wanted).to_pandas(types_mapper=_nullable.get)
+    return sorted(path.glob("*.parquet")) if path.is_dir() else [path]
+
+
+def to_frame(table: pa.Table) -> pd.DataFrame:
+    """Return Arrow's rows as pandas'; small integers stay such where some are missing."""
+    return table.to_pandas(types_mapper=_nullable.get)
 
 
 def table_columns(path: Path | str) -> list[str]:
@@ -101,19 +112,29 @@ def table_columns(path: Path | str) -> list[str]:
     try:
         return pq.read_schema(path).names
     except (pa.ArrowInvalid, OSError) as error:
-        raise DataError(f"{path} is not a readable Parquet table ({error}): run its stage again") from error
+        raise unreadable(path, error) from error
 
 
 def _read_part(path: Path, columns: list[str]) -> pa.Table:
     try:
         # Column by column and with a small buffer: half the memory, and hardly more time.
         with pq.ParquetFile(path, pre_buffer=False, buffer_size=1 << 20) as file:
-            missing = [name for name in columns if name not in file.schema_arrow.names]
-            if not missing:
-                return file.read(columns, use_threads=False)
+            check_columns(path, columns, file.schema_arrow.names)
+            return file.read(columns, use_threads=False)
     except (pa.ArrowInvalid, OSError) as error:
-        raise DataError(f"{path} is not a readable Parquet table ({error}): run its stage again") from error
-    raise DataError(f"{path} lacks the column(s) {', '.join(missing)}: it is not the table expected here")
+        raise unreadable(path, error) from error
+
+
+def check_columns(path: Path, columns: Sequence[str], there: Container[str]) -> None:
+    """Raise DataError where a file lacks a column."""
+    missing = [name for name in columns if name not in there]
+    if missing:
+        raise DataError(f"{path} lacks the column(s) {', '.join(missing)}: it is not the table expected here")
+
+
+def unreadable(path: Path | str, error: Exception) -> DataError:
+    """Return what is said of a file that is no Parquet."""
+    return DataError(f"{path} is not a readable Parquet table ({error}): run its stage again")
 
 
 def write_json(value: Any, path: Path | str) -> None:
