@@ -43,14 +43,21 @@ def test_the_zoo_measures_every_model_and_says_why_one_cannot_run(zoo):
     assert table.loc[("tuned", "whole"), "exact_match"] == scores["exact_match"]
     blind = json.loads((zoo.root / "metrics/blind.json").read_text())
     assert table.loc[("blind", "short"), "bleu"] == blind["bleu"]
+    guessed = json.loads((zoo.root / "metrics/tasks/blind.json").read_text())["multi_angle"][
+        "view_consistency"
+    ]
+    of_tasks = table["multi_angle_view_consistency"]
+    assert of_tasks["blind", "short"] == guessed
+    assert 0 <= of_tasks["tuned", "short"] <= 1 and pd.isna(of_tasks["tuned", "whole"])
     measured = table.loc[[("tiny-blip", "whole"), ("tuned", "whole")]]
     assert (measured[["parameters", "weight_bytes", "peak_bytes", "answers_per_second"]] > 0).all(axis=None)
     by_kind = [name for name in table if name.startswith("exact_match_answer_kind_")]
     assert by_kind and answered[by_kind].notna().any(axis=None)
     page = (zoo.root / "metrics/zoo.html").read_text()
     assert "Models that could not run here" in page and "nobody/has-this" in page
+    assert '<section id="tasks"' in page
     shown = zoo.run("vqatune", "zoo").stdout
-    assert "tiny-blip" in shown and "absent could not run here" in shown
+    assert "benchmark tasks" in shown and "tiny-blip" in shown and "absent could not run here" in shown
     # A second time there is nothing to do, and the main pipeline has nothing to do with it.
     assert zoo.run("dvc", "repro", "zoo/dvc.yaml").ran == []
     assert zoo.run("dvc", "repro").ran == []

@@ -10,6 +10,7 @@ import pandas as pd
 
 from vqatune.errors import DataError
 from vqatune.evaluation.metrics import METRICS
+from vqatune.evaluation.task_metrics import MAIN_METRICS
 from vqatune.params import BLIND
 from vqatune.tables import PREDICTIONS, read_csv, read_table
 from vqatune.zoo.run import ZooRun
@@ -17,8 +18,13 @@ from vqatune.zoo.short_answers import SHORT, WHOLE, with_short_answers
 
 PREDICTED, MEASURED = Path("zoo/predictions"), Path("metrics/zoo/measured")
 INTERVALS, BY = Path("metrics/zoo/intervals"), Path("metrics/zoo/by")
+TASKS, BLIND_TASKS = Path("metrics/zoo/tasks"), Path("metrics/tasks/blind.csv")
 SLICED = ("difficulty", "answer_kind")
 """The slices that have columns of exact match."""
+TASK_COLUMNS = {
+    f"{task}_{metric}": (task, metric) for task, metrics in MAIN_METRICS.items() for metric in metrics
+}
+"""A column of the table → the benchmark task and its metric that it holds."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +38,8 @@ class ZooModel:
     intervals: pd.DataFrame
     """As `score_zoo_model` returns them; so are the slices."""
     slices: pd.DataFrame
+    tasks: pd.DataFrame
+    """As `score_zoo_tasks` returns them, of short answers alone; slice and value are text."""
     cut: float | None
     """The share of answers that `short_answer` changes."""
 
@@ -46,6 +54,13 @@ class ZooModel:
         found = table[(table["metric"] == metric) & (table["answers"] == answers) & table["value"].notna()]
         return None if found.empty else found.iloc[0]
 
+    def task_score(self, task: str, metric: str) -> pd.Series | None:
+        """Return the row of a metric of a whole benchmark task: score, low, high, …; None where it is absent."""
+        table = self.tasks
+        own = (table["task"] == task) & (table["slice"] == "") & (table["metric"] == metric)
+        found = table[own & table["score"].notna()]
+        return None if found.empty else found.iloc[0]
+
 
 def read_zoo(root: Path, names: Sequence[str]) -> list[ZooModel]:
     """Read the blind guess and the models of a finished zoo, in this order.
@@ -58,6 +73,7 @@ def read_zoo(root: Path, names: Sequence[str]) -> list[ZooModel]:
         _predictions(root / "data/predictions/blind.parquet"),
         _of_both(_table(root / "metrics/intervals/blind.csv", "eval@blind")),
         _of_both(_table(root / "metrics/by/blind.csv", "eval@blind")),
+        _task_scores(root / BLIND_TASKS),
         None,
     )
     return [blind, *(_read_model(root, name) for name in names)]
@@ -69,7 +85,8 @@ def zoo_table(models: Sequence[ZooModel]) -> pd.DataFrame:
     Columns: model, answers, kind, family, precision, quantization, mode, device, parameters, weight_bytes, peak_bytes,
     answers_per_second, cut (the share of answers that differ between whole and short), pairs, then for every metric its
     value and the ends of its 95 % interval (<metric>, <metric>_low, <metric>_high), then the exact match by difficulty
-    and answer kind (exact_match_difficulty_0, exact_match_answer_kind_number, …), and reason.
+    and answer kind (exact_match_difficulty_0, exact_match_answer_kind_number, …), then TASK_COLUMNS with the ends of their
+    intervals (multi_angle_exact_match, multi_angle_exact_match_low, …), in rows of short answers alone, and reason.
     """
     rows = [row for model in models for row in _rows(model)]
     table = pd.DataFrame(rows)
@@ -85,7 +102,8 @@ def zoo_table(models: Sequence[ZooModel]) -> pd.DataFrame:
         "parameters",
     ]
     first += ["weight_bytes", "peak_bytes", "answers_per_second", "cut", "pairs"]
-    last = ["reason"]
+    of_tasks = [f"{name}{end}" for name in TASK_COLUMNS for end in ("", "_low", "_high")]
+    last = [*(name for name in of_tasks if name in table.columns), "reason"]
     rest = [name for name in table.columns if name not in (*first, *last)]
     table = table.reindex(columns=[*first, *rest, *last])
     counts = ["parameters", "weight_bytes", "peak_bytes", "pairs"]
@@ -118,6 +136,16 @@ def _scores(model: ZooModel, answers: str) -> dict[str, object]:
     for slice_ in SLICED:
         for each in table[table["slice"] == slice_].to_dict("records"):
             values[f"exact_match_{slice_}_{each['value']}"] = each["exact_match"]
+    # Tasks are scored by short answers.
+    return values | _main_task_scores(model) if answers == SHORT else values
+
+
+def _main_task_scores(model: ZooModel) -> dict[str, object]:
+    values: dict[str, object] = {}
+    for name, (task, metric) in TASK_COLUMNS.items():
+        found = model.task_score(task, metric)
+        if found is not None:
+            values |= {name: found["score"], f"{name}_low": found["low"], f"{name}_high": found["high"]}
     return values
 
 
@@ -140,7 +168,9 @@ def _read_model(root: Path, name: str) -> ZooModel:
     intervals, slices = (
         _table(root / each / f"{name}.csv", f"zoo/dvc.yaml:eval@{name}") for each in (INTERVALS, BY)
     )
-    return ZooModel(name, run, predictions, intervals, slices, cut)
+    return ZooModel(
+        name, run, predictions, intervals, slices, _task_scores(root / TASKS / f"{name}.csv"), cut
+    )
 
 
 def _predictions(path: Path) -> pd.DataFrame:
@@ -156,3 +186,13 @@ def _table(path: Path, stage: str) -> pd.DataFrame:
     if not path.exists():
         raise DataError(f"{path} is missing: {remedy}")
     return read_csv(path, remedy=remedy)
+
+
+def _task_scores(path: Path) -> pd.DataFrame:
+    # Scores of before there were tasks lack this file: what it is made from may be missing, too.
+    remedy = "run `dvc repro zoo/dvc.yaml`"
+    if not path.exists():
+        raise DataError(f"{path} is missing: {remedy}")
+    table = read_csv(path, "task", "slice", "value", "metric", "score", "low", "high", "pairs", remedy=remedy)
+    # A column without a value is read as numbers.
+    return table.astype({"slice": object, "value": object}).fillna({"slice": "", "value": ""})

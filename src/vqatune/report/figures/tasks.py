@@ -6,38 +6,18 @@ from pathlib import Path
 import altair as alt
 import pandas as pd
 
+from vqatune.evaluation.task_metrics import MAIN_METRICS
+from vqatune.params import TaskName
 from vqatune.report.charts import palette
 from vqatune.report.charts.common import inline, legend, page_spec, rows
 from vqatune.report.charts.lines import Axes, score_lines, with_hover
 from vqatune.report.figures.figure import Figure, Section
 from vqatune.report.figures.slices import share_map
+from vqatune.report.figures.task_texts import NOTES, TEXT, TITLES
 from vqatune.report.history import in_chain, version_numbers
 from vqatune.report.stage_outputs import read_rows
 
 _HEIGHT = 280
-_TEXT = "More questions about the listings of the test set, on which nothing is trained; docs/tasks.md defines them."
-_NOTES = {
-    "multi_angle": "A question whose answer no view decides, asked about every picture of its listing. view_consistency is the "
-    "share of pairs of views with the same answer, pooled_match the exact match of the answer that most views give.",
-    "unanswerable": "answerable_auroc is how often an answer that can be seen is more probable than one that only the text of "
-    "the listing holds (0.5: no difference). aurc (lower is better), accuracy_at_80 and ece (lower is better) are of the test "
-    "set: how well an answer's probability says whether it is right.",
-    "multi_language": "The exact match of the same questions in each language of the listing, to be answered in it.",
-    "multiple_choice": "The share of questions whose right answer is the most probable of four (chance: 0.25), and the grounding "
-    "of the same pairs of the test set.",
-}
-_TITLES = {
-    "category_wise": "category_wise: by what is asked for",
-    "multi_angle": "multi_angle: all views of a listing",
-    "unanswerable": "unanswerable: what only the text says",
-    "multi_language": "multi_language: the same question in every language",
-    "multiple_choice": "multiple_choice: four answers to choose from",
-}
-_METRICS = {
-    "multi_angle": ("exact_match", "pooled_match", "view_consistency"),
-    "unanswerable": ("answerable_auroc", "accuracy_at_80", "aurc", "ece"),
-    "multiple_choice": ("choice_accuracy", "grounding"),
-}
 _CURVES = ("risk_coverage", "reliability")
 
 
@@ -54,20 +34,21 @@ def task_section(root: Path, versions: Sequence[str]) -> Section | None:
     ]
     scores = pd.concat(tables, ignore_index=True).astype({"number": "Int64", "value": "str"})
     figures = [figure for make in _FIGURES if (figure := make(root, scores, versions))]
-    return Section("tasks", "Benchmark tasks", _TEXT, figures) if figures else None
+    return Section("tasks", "Benchmark tasks", TEXT, figures) if figures else None
 
 
 def _read(path: Path, version: str) -> pd.DataFrame:
     names = ["task", "slice", "value", "metric", "score", "low", "high", "pairs", "images"]
     table = read_rows(path, f"eval@{version}", *names)
-    return table.fillna({"slice": "", "value": ""})
+    # A column without a value is read as numbers.
+    return table.astype({"slice": object, "value": object}).fillna({"slice": "", "value": ""})
 
 
-def _of_task(task: str) -> Callable[[Path, pd.DataFrame, Sequence[str]], Figure | None]:
+def _of_task(task: TaskName) -> Callable[[Path, pd.DataFrame, Sequence[str]], Figure | None]:
     def figure(root: Path, scores: pd.DataFrame, versions: Sequence[str]) -> Figure | None:
         own = scores[(scores["task"] == task) & (scores["slice"] == "")]
-        own = own[own["metric"].isin(_METRICS[task])].assign(line=own["metric"])
-        return _lines(task, own, _METRICS[task], versions)
+        own = own[own["metric"].isin(MAIN_METRICS[task])].assign(line=own["metric"])
+        return _lines(task, own, MAIN_METRICS[task], versions)
 
     return figure
 
@@ -102,10 +83,10 @@ def _lines(task: str, own: pd.DataFrame, names: Sequence[str], versions: Sequenc
     table = texts.reindex(index=[name for name in versions if name in texts.index]).rename_axis(columns=None)
     return Figure(
         f"task_{task}",
-        _TITLES[task],
+        TITLES[task],
         f"Scores of {task} over the versions; {versions[-1]} has {said}.",
         {"All": spec},
-        _NOTES[task],
+        NOTES[task],
         table.rename_axis("version").reset_index(),
     )
 
@@ -124,10 +105,10 @@ def _attributes(root: Path, scores: pd.DataFrame, versions: Sequence[str]) -> Fi
     best = cells[cells["version"] == versions[-1]].sort_values("exact_match").iloc[-1]
     return Figure(
         "task_category_wise",
-        _TITLES["category_wise"],
+        TITLES["category_wise"],
         f"Exact match by what is asked for; {versions[-1]} is best at {best['value']} ({best['exact_match']:.1%}).",
         {"Heat map": share_map(cells, max(0.1, float(cells["exact_match"].max())))},
-        f"The pairs of the test set by attribute, what of the object is asked for. The table has the scores of {versions[-1]}.",
+        f"{NOTES['category_wise']} The table has the scores of {versions[-1]}.",
         table.map(lambda score: "" if pd.isna(score) else f"{score:.3f}")
         .rename_axis(columns=None)
         .reset_index(),

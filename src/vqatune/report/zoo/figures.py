@@ -8,6 +8,7 @@ from vqatune.evaluation.metrics import METRICS, ranked
 from vqatune.params import BLIND
 from vqatune.report.charts.common import page_spec, rows
 from vqatune.report.figures.figure import Figure, Section
+from vqatune.report.zoo.cells import ABSENT, score_cell
 from vqatune.report.zoo.scatter import score_points
 from vqatune.zoo.results import SLICED, ZooModel, answers_per_second
 from vqatune.zoo.short_answers import SHORT, WHOLE
@@ -67,11 +68,11 @@ def score_table(models: Sequence[ZooModel]) -> pd.DataFrame:
     for model in scored:
         row = {"model": model.name, "exact match": _with_interval(model, "exact_match", SHORT)}
         given = _value(model, "exact_match", WHOLE)
-        row["as it was given"] = "–" if pd.isna(given) else f"{given:.3f}"
+        row["as it was given"] = ABSENT if pd.isna(given) else f"{given:.3f}"
         for name in names[:_MOST]:
             if name != "exact_match":
                 value = _value(model, name)
-                row[name.replace("_", " ")] = "–" if pd.isna(value) else f"{value:.3f}"
+                row[name.replace("_", " ")] = ABSENT if pd.isna(value) else f"{value:.3f}"
         table.append(row)
     return pd.DataFrame(table)
 
@@ -132,10 +133,7 @@ def _totals(scored: Sequence[ZooModel], answers: str) -> Figure:
 
 def _with_interval(model: ZooModel, name: str, answers: str) -> str:
     found = model.score(name, answers)
-    if found is None:
-        return "–"
-    interval = "" if pd.isna(found["low"]) else f" ({found['low']:.3f} to {found['high']:.3f})"
-    return f"{found['value']:.3f}{interval}"
+    return ABSENT if found is None else score_cell(found["value"], found["low"], found["high"])
 
 
 def _value(model: ZooModel, metric: str, answers: str = SHORT) -> float:
@@ -210,7 +208,7 @@ def _by_slice(scored: Sequence[ZooModel]) -> list[Figure]:
         columns = list(dict.fromkeys(cells["column"]))
         wide = cells.pivot(index="model", columns="column", values="exact_match")
         wide = wide.reindex(index=[model.name for model in scored], columns=columns)
-        texts = wide.map(lambda value: "–" if pd.isna(value) else f"{value:.3f}").reset_index()
+        texts = wide.map(lambda value: ABSENT if pd.isna(value) else f"{value:.3f}").reset_index()
         label = slice_.replace("_", " ")
         said = "; ".join(
             f"{column}: best {wide[column].idxmax()}" for column in columns if wide[column].notna().any()

@@ -12,6 +12,7 @@ from vqatune.report.page.answers import join_answers, read_pairs
 from vqatune.report.page.comparison import compare_all
 from vqatune.report.page.document import write_document
 from vqatune.report.zoo.figures import cost_table, score_table, zoo_sections
+from vqatune.report.zoo.tasks import task_section
 from vqatune.zoo.results import ZooModel
 from vqatune.zoo.short_answers import SHORT, with_short_answers
 
@@ -52,6 +53,7 @@ def write_zoo_page(root: Path, models: Sequence[ZooModel], params: Params, path:
         pairs=len(pairs),
         images=pairs["image_id"].nunique(),
         charts=charts,
+        tasks=task_section(models),
         costs=cost_table([model for model in models if model.can_run or model.run is None]),
         scores=score_table(models),
         failed=pd.DataFrame(failed, columns=["model", "reason"]),
