@@ -46,10 +46,13 @@ def score_zoo_model(
 def score_zoo_tasks(root: Path, name: str, params: Params, store: Path | None = None) -> pd.DataFrame:
     """Return the scores by task of a model's short answers, as tasks.score_tasks; none where it cannot run here.
 
+    A choice of a question is nobody's sentence, and stays whole.
+
     Raises as `score_tasks` does.
     """
     if read_table(root / PREDICTED / f"{name}.parquet", PREDICTIONS, ["qa_id"]).empty:
         return pd.DataFrame(columns=COLUMNS)
     answered = read_answered(root, name, PREDICTED)
-    short = Answered(with_short_answers(answered.general), with_short_answers(answered.tasks))
-    return score_tasks(short, params, store)
+    tasks = with_short_answers(answered.tasks)
+    tasks["prediction"] = tasks["prediction"].where(tasks["choices"].isna(), answered.tasks["prediction"])
+    return score_tasks(Answered(with_short_answers(answered.general), tasks), params, store)
