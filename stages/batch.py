@@ -5,20 +5,20 @@ Without versions, where only the base is measured, there is one batch that none 
 Run by `dvc repro batch`.
 """
 
+from pathlib import Path
+
 from common import run
 
-from vqatune.dataset.master_batches import make_master_batches
+from vqatune.dataset.dealing import deal_table
 from vqatune.params import Params
-from vqatune.tables import BATCH, PAIRS, SAMPLED, read_table, write_csv, write_table
+from vqatune.tables import write_csv
 
 
 def main(params: Params) -> None:
-    train = read_table("data/train.parquet", PAIRS)
-    repeats = read_table("data/sampled.parquet", SAMPLED, ["image_id", "repeats"])
     count = max(1, len(params.versions))
-    batches, table = make_master_batches(train, repeats, params.batch, count, params.seed)
-    for number, batch in enumerate(batches, start=1):
-        write_table(batch, f"data/batches/{number:02d}.parquet", BATCH)
+    table = deal_table(
+        "data/train.parquet", "data/sampled.parquet", Path("data/batches"), params.batch, count, params.seed
+    )
     write_csv(table, "metrics/data/batches.csv")
 
 

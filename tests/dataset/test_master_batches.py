@@ -4,26 +4,12 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from plain_picks import training_pairs
 
 from vqatune.dataset.master_batches import make_master_batches
 from vqatune.errors import DataError
 from vqatune.params import BatchParams
-from vqatune.tables import BATCH, PAIRS, write_table
-
-
-def make_train(images: dict[str, int], repeats: int = 1) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Images per type; the n-th image of a type has n % 3 + 1 pairs."""
-    rows = []
-    for product_type, count in images.items():
-        for number in range(count):
-            image_id = f"{product_type}{number:03d}"
-            for pair in range(number % 3 + 1):
-                rows.append((f"{9 - pair}{image_id}", image_id, product_type))
-    train = pd.DataFrame(rows, columns=["qa_id", "image_id", "product_type"])
-    constants = {name: "text" for name in PAIRS.names if name not in train} | {"difficulty": 0}
-    train = train.assign(**constants)[PAIRS.names]
-    image_ids = train["image_id"].unique()
-    return train, pd.DataFrame({"image_id": image_ids, "repeats": repeats})
+from vqatune.tables import BATCH, write_table
 
 
 def instances(batch: pd.DataFrame) -> pd.DataFrame:
@@ -31,7 +17,7 @@ def instances(batch: pd.DataFrame) -> pd.DataFrame:
 
 
 def test_an_image_brings_all_its_pairs_once_for_each_repeat():
-    train, repeats = make_train({"A": 30}, repeats=2)
+    train, repeats = training_pairs({"A": 30}, repeats=2)
     batches, _ = make_master_batches(train, repeats, BatchParams(strategy="stratified"), 4, seed=1)
     everything = pd.concat(batches)
     assert Counter(everything["qa_id"]) == Counter(dict.fromkeys(train["qa_id"], 2))
@@ -44,7 +30,7 @@ def test_an_image_brings_all_its_pairs_once_for_each_repeat():
 
 
 def test_rotation_takes_one_image_of_each_type_in_turn_until_small_types_run_out():
-    train, repeats = make_train({"A": 7, "B": 2, "C": 1})
+    train, repeats = training_pairs({"A": 7, "B": 2, "C": 1})
     batches, table = make_master_batches(train, repeats, BatchParams(strategy="rotation"), 4, seed=1)
     # In turn: ABC AB A A A A A.
     assert ["".join(sorted(instances(batch)["product_type"])) for batch in batches] == [
@@ -58,7 +44,7 @@ def test_rotation_takes_one_image_of_each_type_in_turn_until_small_types_run_out
 
 
 def test_stratified_batches_are_nearer_to_the_whole_than_rotated_ones():
-    train, repeats = make_train({"A": 100, "B": 30, "C": 12, "D": 5})
+    train, repeats = training_pairs({"A": 100, "B": 30, "C": 12, "D": 5})
     distance = {
         strategy: make_master_batches(train, repeats, BatchParams(strategy=strategy), 5, seed=1)[1][
             "total_variation"
@@ -70,20 +56,20 @@ def test_stratified_batches_are_nearer_to_the_whole_than_rotated_ones():
 
 
 def test_the_images_of_a_batch_are_not_in_the_order_of_their_types():
-    train, repeats = make_train({"A": 50, "B": 50})
+    train, repeats = training_pairs({"A": 50, "B": 50})
     batches, _ = make_master_batches(train, repeats, BatchParams(strategy="stratified"), 2, seed=1)
     types = instances(batches[0])["product_type"]
     assert (types != types.shift()).sum() > 10
 
 
 def test_batches_fit_their_table(tmp_path):
-    train, repeats = make_train({"A": 4})
+    train, repeats = training_pairs({"A": 4})
     batches, _ = make_master_batches(train, repeats, BatchParams(strategy="stratified"), 2, seed=1)
     write_table(batches[0], tmp_path / "01.parquet", BATCH)
 
 
 def test_fewer_images_than_batches_is_an_error_with_both_numbers():
-    train, repeats = make_train({"A": 12}, repeats=9)
+    train, repeats = training_pairs({"A": 12}, repeats=9)
     with pytest.raises(
         DataError, match="12 training images are too few for 13 batches: cut the list versions"
     ):
@@ -91,7 +77,7 @@ def test_fewer_images_than_batches_is_an_error_with_both_numbers():
 
 
 def test_an_image_that_was_not_sampled_is_named():
-    train, repeats = make_train({"A": 12})
+    train, repeats = training_pairs({"A": 12})
     with pytest.raises(DataError, match="training image A003 is not among the sampled"):
         make_master_batches(train, repeats.drop(index=3), BatchParams(strategy="stratified"), 3, seed=1)
 
@@ -106,7 +92,7 @@ def test_an_image_that_was_not_sampled_is_named():
     seed=st.integers(0, 3),
 )
 def test_every_deal_is_complete_even_and_the_same_in_any_order(counts, times, count, strategy, seed):
-    train, repeats = make_train(counts)
+    train, repeats = training_pairs(counts)
     repeats["repeats"] = [times[place % len(times)] for place in range(len(repeats))]
     params, count = BatchParams(strategy=strategy), min(count, len(repeats))
     batches, table = make_master_batches(train, repeats, params, count, seed)

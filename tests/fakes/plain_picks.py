@@ -1,9 +1,10 @@
-"""What sampling and splitting pick, computed over whole tables with pandas alone."""
+"""What sampling and splitting pick, computed over whole tables with pandas alone, and pairs to deal."""
 
 import pandas as pd
 
 from vqatune.catalogue.sample import target_of, tier_of
 from vqatune.params import SampleParams, SplitParams
+from vqatune.tables import PAIRS
 from vqatune.tables.hash_ranks import hash_rank
 
 
@@ -54,3 +55,18 @@ def plain_split(pairs: pd.DataFrame, params: SplitParams, seed: int) -> dict[str
                     spare[kind] -= size
     sets["train"] = images[images[unit].isin(order)]["image_id"].tolist()
     return {name: sorted(each) for name, each in sets.items()}
+
+
+def training_pairs(images: dict[str, int], repeats: int = 1) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return pairs of so many images of each type, the n-th with n % 3 + 1 of them, and the images' repeats."""
+    rows = []
+    for product_type, count in images.items():
+        for number in range(count):
+            image_id = f"{product_type}{number:03d}"
+            for pair in range(number % 3 + 1):
+                rows.append((f"{9 - pair}{image_id}", image_id, product_type))
+    train = pd.DataFrame(rows, columns=["qa_id", "image_id", "product_type"])
+    constants = {name: "text" for name in PAIRS.names if name not in train} | {"difficulty": 0}
+    train = train.assign(**constants)[PAIRS.names]
+    image_ids = train["image_id"].unique()
+    return train, pd.DataFrame({"image_id": image_ids, "repeats": repeats})

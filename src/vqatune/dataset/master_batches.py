@@ -1,4 +1,10 @@
-"""Divides the training set into master batches, one per version; an image keeps all its pairs together."""
+"""Divides the training images into master batches, one per version; an image keeps all its pairs together.
+
+Images are seen by keys alone: type, hashes, repeats and number of pairs. dataset/dealing.py deals the pairs.
+"""
+
+from collections.abc import Iterable
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -7,6 +13,38 @@ from vqatune.errors import DataError
 from vqatune.params import BatchParams
 from vqatune.tables import BATCH
 from vqatune.tables.hash_ranks import hash_ranks
+
+
+class TrainingImages(NamedTuple):
+    """The training images in the order of their ids, and their copies: an image with repeats k has k of them."""
+
+    names: list[str]
+    """The product types, sorted."""
+    type_ranks: np.ndarray
+    """uint64: the hash rank of each type."""
+    types: np.ndarray
+    """int32: the place of each image's type in `names`."""
+    ranks: np.ndarray
+    """uint64: the hash rank of each image."""
+    pairs: np.ndarray
+    """int64: the number of pairs of each image."""
+    repeats: np.ndarray
+    """int64: the number of copies of each image."""
+    order_ranks: np.ndarray
+    """uint64: the hash rank of each copy, by image and number, by which a batch is ordered."""
+
+
+class Deal(NamedTuple):
+    """Where each copy goes, in the order of images and of their copies."""
+
+    images: np.ndarray
+    """int64: its image."""
+    copies: np.ndarray
+    """int32: its number among the copies of the image, from 0."""
+    batches: np.ndarray
+    """int64: its batch, from 0."""
+    places: np.ndarray
+    """int64: its place among the copies of the batch, from 0."""
 
 
 def make_master_batches(
@@ -28,82 +66,119 @@ def make_master_batches(
 
     Raises DataError where there are fewer images than batches, or an image without repeats.
     """
-    images = train[["image_id", "product_type"]].drop_duplicates("image_id").sort_values("image_id")
-    if len(images) < count:
+    pairs = train.sort_values(["image_id", "qa_id"], ignore_index=True)
+    rows = (
+        pairs.groupby(["image_id", "product_type"], as_index=False).size().rename(columns={"size": "pairs"})
+    )
+    rows["repeats"] = rows["image_id"].map(repeats.set_index("image_id")["repeats"])
+    images = training_images([rows], seed)
+    deal, table = deal_images(images, params, count)
+    first = np.cumsum(images.pairs) - images.pairs
+    batches = []
+    for batch in range(count):
+        own = np.flatnonzero(deal.batches == batch)
+        own = own[np.argsort(deal.places[own])]
+        times = images.pairs[deal.images[own]]
+        found = pairs.iloc[np.repeat(first[deal.images[own]], times) + counted(times)]
+        batches.append(
+            found.assign(copy=np.repeat(deal.copies[own], times))[BATCH.names].reset_index(drop=True)
+        )
+    return batches, table
+
+
+def counted(times: np.ndarray) -> np.ndarray:
+    """Return 0, 1, … up to each number in turn: [2, 3] → [0, 1, 0, 1, 2]."""
+    return np.arange(times.sum()) - np.repeat(np.cumsum(times) - times, times)
+
+
+def training_images(groups: Iterable[pd.DataFrame], seed: int) -> TrainingImages:
+    """Return the keys of images; each group has image_id, product_type, pairs and repeats, sorted by image_id.
+
+    Raises DataError where repeats is missing: the image was not sampled.
+    """
+    seen: dict[str, int] = {}
+    types, ranks, pairs, repeats, order = [], [], [], [], []
+    for group in groups:
+        missing = group.loc[group["repeats"].isna(), "image_id"]
+        if len(missing):
+            raise DataError(
+                f"training image {missing.min()} is not among the sampled images: run the stages from sample again"
+            )
+        times = group["repeats"].to_numpy(np.int64)
+        types.append(np.array([seen.setdefault(name, len(seen)) for name in group["product_type"]], np.int32))
+        ranks.append(hash_ranks(seed, "batch", group["image_id"]))
+        pairs.append(group["pairs"].to_numpy(np.int64))
+        repeats.append(times)
+        keys = zip(np.repeat(group["image_id"].to_numpy(object), times), counted(times).tolist(), strict=True)
+        order.append(hash_ranks(seed, "batch order", (f"{image}\x1f{number}" for image, number in keys)))
+    names = sorted(seen)
+    # Numbered as they came; now by name.
+    numbers = np.empty(len(names), np.int32)
+    numbers[[seen[name] for name in names]] = np.arange(len(names))
+    return TrainingImages(
+        names,
+        hash_ranks(seed, "batch type", names),
+        numbers[np.concatenate(types)] if types else np.empty(0, np.int32),
+        *(
+            np.concatenate(each) if each else np.empty(0, kind)
+            for each, kind in ((ranks, np.uint64), (pairs, np.int64), (repeats, np.int64), (order, np.uint64))
+        ),
+    )
+
+
+def deal_images(images: TrainingImages, params: BatchParams, count: int) -> tuple[Deal, pd.DataFrame]:
+    """Return where each copy goes, and the table of the batches, as `make_master_batches` describes them."""
+    if len(images.types) < count:
         raise DataError(
-            f"{len(images)} training images are too few for {count} batches: cut the list versions in "
+            f"{len(images.types)} training images are too few for {count} batches: cut the list versions in "
             "params.yaml, or have more images sampled (sample.*, raw.*)"
         )
-    copies = _copies(images, repeats)
-    assign = _assign_stratified if params.strategy == "stratified" else _assign_rotation
-    copies["batch"] = assign(copies, count, seed)
-    keys = copies["image_id"] + "\x1f" + copies["copy"].astype("str")
-    copies["order"] = hash_ranks(seed, "batch order", keys)
-    copies = copies.sort_values(["batch", "order", "image_id", "copy"])
-
-    pairs = train.sort_values(["image_id", "qa_id"])
-    batches = [
-        copies.loc[copies["batch"] == batch, ["image_id", "copy"]]
-        .merge(pairs, on="image_id", how="left")
-        .astype({"copy": "int32"})[BATCH.names]
-        for batch in range(count)
-    ]
-    return batches, _describe(copies, batches)
+    of_copy = np.repeat(np.arange(len(images.types)), images.repeats)
+    copies = counted(images.repeats).astype(np.int32)
+    assign = _stratified if params.strategy == "stratified" else _rotation
+    batches = assign(images, of_copy, copies, count)
+    # Of equal ranks the first by image and number, as they lie.
+    order = np.lexsort((images.order_ranks, batches))
+    sizes = np.bincount(batches, minlength=count)
+    places = np.empty(len(order), np.int64)
+    places[order] = counted(sizes)
+    return Deal(of_copy, copies, batches, places), _describe(images, of_copy, batches, count)
 
 
-def _copies(images: pd.DataFrame, repeats: pd.DataFrame) -> pd.DataFrame:
-    """Return image_id, product_type and copy, a row a copy, sorted by image_id and copy."""
-    times = images["image_id"].map(repeats.set_index("image_id")["repeats"])
-    if times.isna().any():
-        image = images.loc[times.isna(), "image_id"].min()
-        raise DataError(
-            f"training image {image} is not among the sampled images: run the stages from sample again"
-        )
-    copies = images.loc[images.index.repeat(times.astype("int64"))].reset_index(drop=True)
-    return copies.assign(copy=copies.groupby("image_id").cumcount())
-
-
-def _assign_stratified(copies: pd.DataFrame, count: int, seed: int) -> np.ndarray:
+def _stratified(images: TrainingImages, of_copy: np.ndarray, copies: np.ndarray, count: int) -> np.ndarray:
     # In a sequence in which the copies of a type, and those of an image, are adjacent, every count-th element goes to
     # the same batch: each type and each image is spread evenly, and so is the whole.
-    keyed = copies.assign(
-        type_hash_rank=copies["product_type"].map(_hash_ranks_of(copies["product_type"], "batch type", seed)),
-        image_hash_rank=copies["image_id"].map(_hash_ranks_of(copies["image_id"], "batch", seed)),
+    types = images.types[of_copy]
+    order = np.lexsort((images.ranks[of_copy], types, images.type_ranks[types]))
+    batches = np.empty(len(of_copy), np.int64)
+    batches[order] = np.arange(len(of_copy)) % count
+    return batches
+
+
+def _rotation(images: TrainingImages, of_copy: np.ndarray, copies: np.ndarray, count: int) -> np.ndarray:
+    types = images.types[of_copy]
+    order = np.lexsort((images.ranks[of_copy], copies, types))
+    turns = np.empty(len(of_copy), np.int64)
+    turns[order] = counted(np.bincount(types, minlength=len(images.names)))
+    batches = np.empty(len(of_copy), np.int64)
+    for number, part in enumerate(np.array_split(np.lexsort((types, turns)), count)):
+        batches[part] = number
+    return batches
+
+
+def _describe(images: TrainingImages, of_copy: np.ndarray, batches: np.ndarray, count: int) -> pd.DataFrame:
+    kinds = len(images.names)
+    counts = np.bincount(batches * kinds + images.types[of_copy], minlength=count * kinds).reshape(
+        count, kinds
     )
-    order = keyed.sort_values(["type_hash_rank", "product_type", "image_hash_rank", "image_id", "copy"]).index
-    batch = np.empty(len(copies), dtype=np.int64)
-    batch[order] = np.arange(len(copies)) % count
-    return batch
-
-
-def _assign_rotation(copies: pd.DataFrame, count: int, seed: int) -> np.ndarray:
-    keyed = copies.assign(
-        image_hash_rank=copies["image_id"].map(_hash_ranks_of(copies["image_id"], "batch", seed))
-    )
-    keyed = keyed.sort_values(["product_type", "copy", "image_hash_rank", "image_id"])
-    keyed["turn"] = keyed.groupby("product_type").cumcount()
-    order = keyed.sort_values(["turn", "product_type"]).index
-    batch = np.empty(len(copies), dtype=np.int64)
-    for number, part in enumerate(np.array_split(order.to_numpy(), count)):
-        batch[part] = number
-    return batch
-
-
-def _hash_ranks_of(values: pd.Series, purpose: str, seed: int) -> pd.Series:
-    distinct = values.unique()
-    return pd.Series(hash_ranks(seed, purpose, distinct), index=distinct)
-
-
-def _describe(copies: pd.DataFrame, batches: list[pd.DataFrame]) -> pd.DataFrame:
-    counts = copies.groupby(["batch", "product_type"]).size().unstack(fill_value=0).sort_index(axis="columns")
-    shares = counts.to_numpy() / counts.to_numpy().sum(axis=1, keepdims=True)
-    whole = counts.to_numpy().sum(axis=0) / len(copies)
+    shares = counts / counts.sum(axis=1, keepdims=True)
+    whole = counts.sum(axis=0) / len(of_copy)
     return pd.DataFrame(
         {
-            "batch": counts.index + 1,
-            "images": counts.to_numpy().sum(axis=1),
-            "pairs": [len(batch) for batch in batches],
-            "types": (counts.to_numpy() > 0).sum(axis=1),
+            "batch": np.arange(1, count + 1),
+            "images": counts.sum(axis=1),
+            "pairs": np.bincount(batches, images.pairs[of_copy], minlength=count).astype(np.int64),
+            "types": (counts > 0).sum(axis=1),
             "total_variation": np.abs(shares - whole).sum(axis=1) / 2,
         }
     )

@@ -1,14 +1,13 @@
 """The folder of a page's uploads: gone with its server, whatever ends that, and never more than a disk can spare."""
 
 import os
-import shutil
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
-from vqatune.runtime.locked_folders import make_locked_folder, remove_unlocked_folders
+from vqatune.runtime.locked_folders import temporary_folder
 
 PREFIX = "vqatune-demo-"
 MOST_FILES = 2000
@@ -19,17 +18,9 @@ SECONDS_KEPT = 3600
 FULL = b"The demo has no room for more pictures now. Try again in an hour, or start it anew.\n"
 
 
-@contextmanager
-def own_folder() -> Iterator[Path]:
-    """Give a temporary folder that goes at the end; first remove those of servers that were killed."""
-    remove_unlocked_folders(Path(tempfile.gettempdir()).glob(f"{PREFIX}*"))
-    folder, descriptor = make_locked_folder(lambda: Path(tempfile.mkdtemp(prefix=PREFIX)))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-        if descriptor is not None:
-            os.close(descriptor)
+def own_folder() -> AbstractContextManager[Path]:
+    """Return a temporary folder that goes at the end of its block, as those of servers that were killed do before."""
+    return temporary_folder(Path(tempfile.gettempdir()), PREFIX)
 
 
 class Room:

@@ -4,9 +4,11 @@ Windows has no locks of folders: what is left behind there stays.
 """
 
 import os
+import secrets
 import shutil
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from glob import escape
 from pathlib import Path
 
 try:
@@ -30,6 +32,26 @@ def make_locked_folder(make: Callable[[], Path]) -> tuple[Path, int | None]:
             # Before it was locked, another process may have taken it for a leftover.
             if folder.exists():
                 return folder, descriptor
+            os.close(descriptor)
+
+
+@contextmanager
+def temporary_folder(parent: Path, prefix: str) -> Iterator[Path]:
+    """Give a folder in `parent` that goes at the end; first remove those of processes that were killed."""
+    parent.mkdir(parents=True, exist_ok=True)
+    remove_unlocked_folders(parent.glob(f"{escape(prefix)}*"))
+
+    def make() -> Path:
+        made = parent / f"{prefix}{secrets.token_hex(4)}"
+        made.mkdir(mode=0o700)
+        return made
+
+    folder, descriptor = make_locked_folder(make)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        if descriptor is not None:
             os.close(descriptor)
 
 
