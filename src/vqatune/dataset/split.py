@@ -1,8 +1,10 @@
 """Splits the pairs into training, validation and test set, by hash rank, without leakage between them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from fractions import Fraction
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,40 +28,44 @@ class SplitPairs(NamedTuple):
     test: pd.DataFrame
 
 
+SETS = SplitPairs._fields
 Counts = dict[str, dict[str, int]]
 """The number of product types, listings, images and pairs of each set."""
+
+
+class SplitImages(NamedTuple):
+    """What splitting sees of the images, in the order of their ids."""
+
+    names: list[str]
+    """The product types."""
+    types: np.ndarray
+    """int32: the place of each image's type in `names`."""
+    listings: np.ndarray
+    """uint64: a hash of each image's listing."""
+    ranks: np.ndarray
+    """uint64: the hash rank of what is not parted, its listing or itself."""
+    pairs: np.ndarray
+    """int64: the number of pairs of each image."""
 
 
 def split_table(source: Path | str, folder: Path, params: SplitParams, seed: int) -> Counts:
     """Split the pairs of a table (tables.PAIRS, sorted by image_id and qa_id) into tables of a folder, one a set.
 
-    As `split_pairs` does, with memory for the images, not for their pairs. Returns the counts of `describe_split`.
+    As `split_pairs` does, with some 100 bytes of memory an image. Returns the counts of each set.
 
     Raises DataError as it does, and where the table is not sorted.
     """
     columns = ["image_id", "qa_id", "item_id", "product_type"]
-    images, pairs = [], []
-    for group in sorted_groups(source, PAIRS, ["image_id", "qa_id"], columns):
-        images.append(group.drop_duplicates(_IMAGE)[_IMAGE])
-        pairs.append(group.groupby("image_id", sort=False).size())
-    images = (
-        pd.concat(images, ignore_index=True).drop_duplicates() if images else pd.DataFrame(columns=_IMAGE)
-    )
-    images["set"] = choose_sets(images, params, seed)
-    set_of = images.set_index("image_id")["set"]
+    groups = sorted_groups(source, PAIRS, ["image_id", "qa_id"], columns)
+    images = split_images(groups, params.by, seed)
+    sets = choose_sets(images, params)
     with ExitStack() as stack:
-        files = [
-            stack.enter_context(writing_table(folder / f"{name}.parquet", PAIRS))
-            for name in SplitPairs._fields
-        ]
-        for group in read_groups(source, PAIRS):
-            own = group["image_id"].map(set_of)
+        files = [stack.enter_context(writing_table(folder / f"{name}.parquet", PAIRS)) for name in SETS]
+        for group, numbers in numbered(read_groups(source, PAIRS)):
+            own = sets[numbers]
             for number, write in enumerate(files):
                 write(group[own == number])
-    images["pairs"] = images["image_id"].map(pd.concat(pairs).groupby(level=0).sum())
-    return {
-        name: _describe(images[images["set"] == number]) for number, name in enumerate(SplitPairs._fields)
-    }
+    return count_sets(images, sets)
 
 
 def split_pairs(pairs: pd.DataFrame, params: SplitParams, seed: int) -> SplitPairs:
@@ -73,82 +79,136 @@ def split_pairs(pairs: pd.DataFrame, params: SplitParams, seed: int) -> SplitPai
 
     Raises DataError where an image belongs to two listings or types, or where the test set would be empty.
     """
-    images = pairs[_IMAGE].drop_duplicates()
-    set_of = pd.Series(choose_sets(images, params, seed), index=images["image_id"])
     ordered = pairs.sort_values(["image_id", "qa_id"], ignore_index=True)
-    own = ordered["image_id"].map(set_of)
-    return SplitPairs(
-        *(ordered[own == number].reset_index(drop=True) for number in range(len(SplitPairs._fields)))
-    )
-
-
-def choose_sets(images: pd.DataFrame, params: SplitParams, seed: int) -> np.ndarray:
-    """Return the set of each image as `split_pairs` describes it: its place in SplitPairs, as int8.
-
-    `images` has image_id, item_id and product_type, a row an image.
-    """
-    shared = images.loc[images["image_id"].duplicated(), "image_id"]
-    if len(shared):
-        raise DataError(
-            f"image {shared.min()} has pairs under two listings or types: run the generate stage again"
-        )
-    unit = "item_id" if params.by == "listing" else "image_id"
-    sizes = images.groupby([unit, "product_type"], as_index=False).size()
-    sizes["hash_rank"] = hash_ranks(seed, "split", sizes[unit])
-    sizes = sizes.sort_values(["hash_rank", unit, "product_type"])
-    units = _grouped(sizes[unit], sizes["product_type"], sizes["size"])
-
-    # Images of each type that another set may still take: one stays in the training set.
-    counts = images["product_type"].value_counts().to_dict()
-    left = {name: count - 1 if count > params.minimum_images else 0 for name, count in counts.items()}
-    test_units = _select(units.items(), counts, left, params.test_fraction)
-    if not test_units:
-        raise DataError(
-            f"the test set is empty: no type of more than {params.minimum_images} images has a {params.by} that fits "
-            f"into a share of {params.test_fraction}; lower split.minimum_images or raise split.test_fraction"
-        )
-    others = ((name, types) for name, types in units.items() if name not in test_units)
-    validation_units = _select(others, counts, left, params.validation_fraction)
-    sets = [SplitPairs._fields.index(name) for name in ("test", "validation", "train")]
-    in_test, in_validation = (images[unit].isin(chosen) for chosen in (test_units, validation_units))
-    return np.select([in_test, in_validation], sets[:2], sets[2]).astype(np.int8)
+    sets = choose_sets(split_images([ordered], params.by, seed), params)
+    own = sets[next(numbered([ordered]))[1]] if len(ordered) else sets
+    return SplitPairs(*(ordered[own == number].reset_index(drop=True) for number in range(len(SETS))))
 
 
 def describe_split(sets: SplitPairs) -> Counts:
     """Return the number of product types, listings, images and pairs of each set."""
+    columns = {"types": "product_type", "listings": "item_id", "images": "image_id"}
     return {
-        name: _describe(side.groupby(_IMAGE, as_index=False).size().rename(columns={"size": "pairs"}))
+        name: {key: int(side[column].nunique()) for key, column in columns.items()} | {"pairs": len(side)}
         for name, side in sets._asdict().items()
     }
 
 
+def numbered(groups: Iterable[pd.DataFrame]) -> Iterator[tuple[pd.DataFrame, np.ndarray]]:
+    """Yield each group of pairs with the number of each one's image, from 0; an image's pairs are adjacent."""
+    last, number = None, -1
+    for group in groups:
+        if group.empty:
+            continue
+        names = group["image_id"]
+        is_new = (names != names.shift()).to_numpy(copy=True)
+        is_new[0] = names.iloc[0] != last
+        numbers = number + np.cumsum(is_new)
+        yield group, numbers
+        last, number = names.iloc[-1], int(numbers[-1])
+
+
+def split_images(groups: Iterable[pd.DataFrame], by: str, seed: int) -> SplitImages:
+    """Return the keys of the images of some pairs (image_id, item_id, product_type), an image's adjacent.
+
+    by: listing or image, as split.by. Raises DataError where an image belongs to two listings or types.
+    """
+    seen: dict[str, int] = {}
+    types, listings, ranks, pairs = [], [], [], []
+    before = pd.DataFrame(columns=_IMAGE)
+    for group, numbers in numbered(groups):
+        distinct = group[_IMAGE].drop_duplicates()
+        goes_on = len(before) and before["image_id"].iloc[0] == distinct["image_id"].iloc[0]
+        known = pd.concat([before, distinct]).drop_duplicates() if goes_on else distinct
+        shared = known.loc[known["image_id"].duplicated(), "image_id"]
+        if len(shared):
+            raise DataError(
+                f"image {shared.min()} has pairs under two listings or types: run the generate stage again"
+            )
+        counts = np.bincount(numbers - numbers[0])
+        if goes_on:
+            pairs[-1][-1] += counts[0]
+        new = distinct.iloc[int(goes_on) :]
+        pairs.append(counts[int(goes_on) :])
+        types.append(np.array([seen.setdefault(name, len(seen)) for name in new["product_type"]], np.int32))
+        listings.append(hash_ranks(seed, "listing", new["item_id"]))
+        ranks.append(hash_ranks(seed, "split", new["item_id" if by == "listing" else "image_id"]))
+        before = distinct.iloc[-1:]
+    joined = (
+        np.concatenate([np.empty(0, kind), *parts])
+        for parts, kind in (
+            (types, np.int32), (listings, np.uint64), (ranks, np.uint64), (pairs, np.int64)
+        )
+    )  # fmt: skip
+    return SplitImages(list(seen), *joined)
+
+
+def choose_sets(images: SplitImages, params: SplitParams) -> np.ndarray:
+    """Return the set of each image as `split_pairs` describes it: its place in SETS, as int8."""
+    kinds = len(images.names)
+    # Of units with the same rank the listing's other hash, or an image's place, tells which is which.
+    other = images.listings if params.by == "listing" else np.arange(len(images.types))
+    order = np.lexsort((images.types, other, images.ranks))
+    ranks, other, types = images.ranks[order], other[order], images.types[order]
+    is_new = np.append(True, (ranks[1:] != ranks[:-1]) | (other[1:] != other[:-1]))[: len(order)]
+    units = np.cumsum(is_new) - 1
+    # A unit's images of a type are adjacent: its parts.
+    keys, sizes = np.unique(units * kinds + types, return_counts=True)
+    parts = list(
+        zip((keys // max(kinds, 1)).tolist(), (keys % max(kinds, 1)).tolist(), sizes.tolist(), strict=True)
+    )
+    counts = np.bincount(images.types, minlength=kinds).tolist()
+    # Images of each type that another set may still take: one stays in the training set.
+    left = [count - 1 if count > params.minimum_images else 0 for count in counts]
+    sets = np.full(int(units[-1]) + 1 if len(units) else 0, SETS.index("train"), np.int8)
+    for name, fraction in (("test", params.test_fraction), ("validation", params.validation_fraction)):
+        _select(parts, counts, left, fraction, sets, SETS.index(name))
+        if name == "test" and not (sets == SETS.index("test")).any():
+            raise DataError(
+                f"the test set is empty: no type of more than {params.minimum_images} images has a {params.by} that fits "
+                f"into a share of {params.test_fraction}; lower split.minimum_images or raise split.test_fraction"
+            )
+    of_image = np.empty(len(order), np.int8)
+    of_image[order] = sets[units]
+    return of_image
+
+
 def _select(
-    units: Iterable[tuple[str, dict[str, int]]], counts: dict[str, int], left: dict[str, int], fraction: float
-) -> set[str]:
-    """Return the units that fit, in their order, into a share of each type's images; takes their images off `left`."""
-    quotas = {
-        product_type: min(round(Fraction(str(fraction)) * count), left[product_type])
-        for product_type, count in counts.items()
-    }
-    chosen = set()
-    for name, sizes in units:
-        if all(size <= quotas[product_type] for product_type, size in sizes.items()):
-            chosen.add(name)
-            for product_type, size in sizes.items():
+    parts: list[tuple[int, int, int]],
+    counts: list[int],
+    left: list[int],
+    fraction: float,
+    sets: np.ndarray,
+    chosen: int,
+) -> None:
+    """Put the units that fit, in their order, into a share of each type's images; take their images off `left`.
+
+    parts: unit, type and number of images, those of a unit adjacent. Units that another set has are passed over.
+    """
+    quotas = [
+        min(round(Fraction(str(fraction)) * count), spare) for count, spare in zip(counts, left, strict=True)
+    ]
+    train = SETS.index("train")
+    for unit, own in groupby(parts, key=itemgetter(0)):
+        if sets[unit] != train:
+            continue
+        sizes = [(product_type, size) for _, product_type, size in own]
+        if all(size <= quotas[product_type] for product_type, size in sizes):
+            sets[unit] = chosen
+            for product_type, size in sizes:
                 quotas[product_type] -= size
                 left[product_type] -= size
-    return chosen
 
 
-def _grouped(units: pd.Series, types: pd.Series, sizes: pd.Series) -> dict[str, dict[str, int]]:
-    """Return each unit, in order, with its number of images by type; the rows of a unit are adjacent."""
-    grouped: dict[str, dict[str, int]] = {}
-    for unit, product_type, size in zip(units, types, sizes, strict=True):
-        grouped.setdefault(unit, {})[product_type] = size
-    return grouped
-
-
-def _describe(images: pd.DataFrame) -> dict[str, int]:
-    columns = {"types": "product_type", "listings": "item_id", "images": "image_id"}
-    found = {name: int(images[column].nunique()) for name, column in columns.items()}
-    return found | {"pairs": int(images["pairs"].sum())}
+def count_sets(images: SplitImages, sets: np.ndarray) -> Counts:
+    """Return the number of product types, listings, images and pairs of each set."""
+    found = {}
+    for number, name in enumerate(SETS):
+        own = sets == number
+        found[name] = {
+            "types": len(np.unique(images.types[own])),
+            "listings": len(np.unique(images.listings[own])),
+            "images": int(own.sum()),
+            "pairs": int(images.pairs[own].sum()),
+        }
+    return found
