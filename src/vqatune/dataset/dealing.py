@@ -95,20 +95,21 @@ class _Piles:
 
     def __init__(self, images: TrainingImages, deal: Deal, count: int, folder: Path) -> None:
         self._images, self._deal, self._count, self._folder = images, deal, count, folder
-        self._first_copy = np.cumsum(images.repeats) - images.repeats
-        self._pile = np.empty(len(deal.images), np.int64)
+        self._first_copy = np.cumsum(images.repeats, dtype=np.int64) - images.repeats
+        self._pile = np.empty(len(deal.images), np.int32)
         self._last = np.empty(count, np.int64)
         begin = 0
         for batch in range(count):
             own = np.flatnonzero(deal.batches == batch)
             own = own[np.argsort(deal.places[own])]
-            before = np.cumsum(images.pairs[deal.images[own]]) - images.pairs[deal.images[own]]
+            pairs = images.pairs[deal.images[own]]
+            before = np.cumsum(pairs, dtype=np.int64) - pairs
             self._pile[own] = begin + before // _PILE
             begin = self._last[batch] = int(self._pile[own].max()) + 1
         self._waiting: dict[int, list[pd.DataFrame]] = {pile: [] for pile in range(begin)}
         self._files: dict[int, int] = dict.fromkeys(self._waiting, 0)
         self._rows = 0
-        self._ends = np.cumsum(images.pairs)
+        self._ends = np.cumsum(images.pairs, dtype=np.int64)
 
     def add(self, group: pd.DataFrame, first: int) -> int:
         """Put a group of pairs, of which the first is number `first` of all, onto their piles; return what follows."""

@@ -27,9 +27,9 @@ class TrainingImages(NamedTuple):
     ranks: np.ndarray
     """uint64: the hash rank of each image."""
     pairs: np.ndarray
-    """int64: the number of pairs of each image."""
+    """int32: the number of pairs of each image."""
     repeats: np.ndarray
-    """int64: the number of copies of each image."""
+    """int32: the number of copies of each image."""
     order_ranks: np.ndarray
     """uint64: the hash rank of each copy, by image and number, by which a batch is ordered."""
 
@@ -38,13 +38,13 @@ class Deal(NamedTuple):
     """Where each copy goes, in the order of images and of their copies."""
 
     images: np.ndarray
-    """int64: its image."""
+    """int32: its image."""
     copies: np.ndarray
     """int32: its number among the copies of the image, from 0."""
     batches: np.ndarray
-    """int64: its batch, from 0."""
+    """int32: its batch, from 0."""
     places: np.ndarray
-    """int64: its place among the copies of the batch, from 0."""
+    """int32: its place among the copies of the batch, from 0."""
 
 
 def make_master_batches(
@@ -73,7 +73,7 @@ def make_master_batches(
     rows["repeats"] = rows["image_id"].map(repeats.set_index("image_id")["repeats"])
     images = training_images([rows], seed)
     deal, table = deal_images(images, params, count)
-    first = np.cumsum(images.pairs) - images.pairs
+    first = np.cumsum(images.pairs, dtype=np.int64) - images.pairs
     batches = []
     for batch in range(count):
         own = np.flatnonzero(deal.batches == batch)
@@ -88,7 +88,7 @@ def make_master_batches(
 
 def counted(times: np.ndarray) -> np.ndarray:
     """Return 0, 1, … up to each number in turn: [2, 3] → [0, 1, 0, 1, 2]."""
-    return np.arange(times.sum()) - np.repeat(np.cumsum(times) - times, times)
+    return np.arange(times.sum()) - np.repeat(np.cumsum(times, dtype=np.int64) - times, times)
 
 
 def training_images(groups: Iterable[pd.DataFrame], seed: int) -> TrainingImages:
@@ -104,10 +104,10 @@ def training_images(groups: Iterable[pd.DataFrame], seed: int) -> TrainingImages
             raise DataError(
                 f"training image {missing.min()} is not among the sampled images: run the stages from sample again"
             )
-        times = group["repeats"].to_numpy(np.int64)
+        times = group["repeats"].to_numpy(np.int32)
         types.append(np.array([seen.setdefault(name, len(seen)) for name in group["product_type"]], np.int32))
         ranks.append(hash_ranks(seed, "batch", group["image_id"]))
-        pairs.append(group["pairs"].to_numpy(np.int64))
+        pairs.append(group["pairs"].to_numpy(np.int32))
         repeats.append(times)
         keys = zip(np.repeat(group["image_id"].to_numpy(object), times), counted(times).tolist(), strict=True)
         order.append(hash_ranks(seed, "batch order", (f"{image}\x1f{number}" for image, number in keys)))
@@ -121,7 +121,7 @@ def training_images(groups: Iterable[pd.DataFrame], seed: int) -> TrainingImages
         numbers[np.concatenate(types)] if types else np.empty(0, np.int32),
         *(
             np.concatenate(each) if each else np.empty(0, kind)
-            for each, kind in ((ranks, np.uint64), (pairs, np.int64), (repeats, np.int64), (order, np.uint64))
+            for each, kind in ((ranks, np.uint64), (pairs, np.int32), (repeats, np.int32), (order, np.uint64))
         ),
     )
 
@@ -133,14 +133,14 @@ def deal_images(images: TrainingImages, params: BatchParams, count: int) -> tupl
             f"{len(images.types)} training images are too few for {count} batches: cut the list versions in "
             "params.yaml, or have more images sampled (sample.*, raw.*)"
         )
-    of_copy = np.repeat(np.arange(len(images.types)), images.repeats)
+    of_copy = np.repeat(np.arange(len(images.types), dtype=np.int32), images.repeats)
     copies = counted(images.repeats).astype(np.int32)
     assign = _stratified if params.strategy == "stratified" else _rotation
     batches = assign(images, of_copy, copies, count)
     # Of equal ranks the first by image and number, as they lie.
     order = np.lexsort((images.order_ranks, batches))
     sizes = np.bincount(batches, minlength=count)
-    places = np.empty(len(order), np.int64)
+    places = np.empty(len(order), np.int32)
     places[order] = counted(sizes)
     return Deal(of_copy, copies, batches, places), _describe(images, of_copy, batches, count)
 
@@ -150,7 +150,7 @@ def _stratified(images: TrainingImages, of_copy: np.ndarray, copies: np.ndarray,
     # the same batch: each type and each image is spread evenly, and so is the whole.
     types = images.types[of_copy]
     order = np.lexsort((images.ranks[of_copy], types, images.type_ranks[types]))
-    batches = np.empty(len(of_copy), np.int64)
+    batches = np.empty(len(of_copy), np.int32)
     batches[order] = np.arange(len(of_copy)) % count
     return batches
 
@@ -158,9 +158,9 @@ def _stratified(images: TrainingImages, of_copy: np.ndarray, copies: np.ndarray,
 def _rotation(images: TrainingImages, of_copy: np.ndarray, copies: np.ndarray, count: int) -> np.ndarray:
     types = images.types[of_copy]
     order = np.lexsort((images.ranks[of_copy], copies, types))
-    turns = np.empty(len(of_copy), np.int64)
+    turns = np.empty(len(of_copy), np.int32)
     turns[order] = counted(np.bincount(types, minlength=len(images.names)))
-    batches = np.empty(len(of_copy), np.int64)
+    batches = np.empty(len(of_copy), np.int32)
     for number, part in enumerate(np.array_split(np.lexsort((types, turns)), count)):
         batches[part] = number
     return batches
@@ -168,9 +168,9 @@ def _rotation(images: TrainingImages, of_copy: np.ndarray, copies: np.ndarray, c
 
 def _describe(images: TrainingImages, of_copy: np.ndarray, batches: np.ndarray, count: int) -> pd.DataFrame:
     kinds = len(images.names)
-    counts = np.bincount(batches * kinds + images.types[of_copy], minlength=count * kinds).reshape(
-        count, kinds
-    )
+    counts = np.bincount(
+        batches.astype(np.int64) * kinds + images.types[of_copy], minlength=count * kinds
+    ).reshape(count, kinds)
     shares = counts / counts.sum(axis=1, keepdims=True)
     whole = counts.sum(axis=0) / len(of_copy)
     return pd.DataFrame(
