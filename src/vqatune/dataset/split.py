@@ -45,7 +45,7 @@ class SplitImages(NamedTuple):
     ranks: np.ndarray
     """uint64: the hash rank of what is not parted, its listing or itself."""
     pairs: np.ndarray
-    """int64: the number of pairs of each image."""
+    """int32: the number of pairs of each image."""
 
 
 def split_table(source: Path | str, folder: Path, params: SplitParams, seed: int) -> Counts:
@@ -125,7 +125,7 @@ def split_images(groups: Iterable[pd.DataFrame], by: str, seed: int) -> SplitIma
             raise DataError(
                 f"image {shared.min()} has pairs under two listings or types: run the generate stage again"
             )
-        counts = np.bincount(numbers - numbers[0])
+        counts = np.bincount(numbers - numbers[0]).astype(np.int32)
         if goes_on:
             pairs[-1][-1] += counts[0]
         new = distinct.iloc[int(goes_on) :]
@@ -137,7 +137,7 @@ def split_images(groups: Iterable[pd.DataFrame], by: str, seed: int) -> SplitIma
     joined = (
         np.concatenate([np.empty(0, kind), *parts])
         for parts, kind in (
-            (types, np.int32), (listings, np.uint64), (ranks, np.uint64), (pairs, np.int64)
+            (types, np.int32), (listings, np.uint64), (ranks, np.uint64), (pairs, np.int32)
         )
     )  # fmt: skip
     return SplitImages(list(seen), *joined)
@@ -145,19 +145,8 @@ def split_images(groups: Iterable[pd.DataFrame], by: str, seed: int) -> SplitIma
 
 def choose_sets(images: SplitImages, params: SplitParams) -> np.ndarray:
     """Return the set of each image as `split_pairs` describes it: its place in SETS, as int8."""
-    kinds = len(images.names)
-    # Of units with the same rank the listing's other hash, or an image's place, tells which is which.
-    other = images.listings if params.by == "listing" else np.arange(len(images.types))
-    order = np.lexsort((images.types, other, images.ranks))
-    ranks, other, types = images.ranks[order], other[order], images.types[order]
-    is_new = np.append(True, (ranks[1:] != ranks[:-1]) | (other[1:] != other[:-1]))[: len(order)]
-    units = np.cumsum(is_new) - 1
-    # A unit's images of a type are adjacent: its parts.
-    keys, sizes = np.unique(units * kinds + types, return_counts=True)
-    parts = list(
-        zip((keys // max(kinds, 1)).tolist(), (keys % max(kinds, 1)).tolist(), sizes.tolist(), strict=True)
-    )
-    counts = np.bincount(images.types, minlength=kinds).tolist()
+    order, units, parts = _units(images, params.by)
+    counts = np.bincount(images.types, minlength=len(images.names)).tolist()
     # Images of each type that another set may still take: one stays in the training set.
     left = [count - 1 if count > params.minimum_images else 0 for count in counts]
     sets = np.full(int(units[-1]) + 1 if len(units) else 0, SETS.index("train"), np.int8)
@@ -173,23 +162,48 @@ def choose_sets(images: SplitImages, params: SplitParams) -> np.ndarray:
     return of_image
 
 
+class _Parts(NamedTuple):
+    """How many images of a type a unit has, the parts of a unit adjacent, units in the order of their hash ranks."""
+
+    units: np.ndarray
+    types: np.ndarray
+    sizes: np.ndarray
+
+    def each(self) -> Iterator[tuple[int, int, int]]:
+        """Yield them as numbers, of which a hundred thousand are in memory at once."""
+        for first in range(0, len(self.units), 100_000):
+            yield from zip(*(column[first : first + 100_000].tolist() for column in self), strict=True)
+
+
+def _units(images: SplitImages, by: str) -> tuple[np.ndarray, np.ndarray, _Parts]:
+    """Return the images in the order of units and types, the unit of each in that order, and the units' parts."""
+    # Of units with the same rank the listing's other hash, or an image's place, tells which is which.
+    others = (images.listings,) if by == "listing" else ()
+    order = np.lexsort((images.types, *others, images.ranks))
+    is_new = np.ones(len(order), bool)
+    is_new[1:] = by == "image"
+    for keys in (*others, images.ranks):
+        own = keys[order]
+        is_new[1:] |= own[1:] != own[:-1]
+    units = np.cumsum(is_new, dtype=np.int32) - np.int32(1)
+    types = images.types[order]
+    is_new[1:] |= types[1:] != types[:-1]
+    first = np.flatnonzero(is_new)
+    sizes = np.diff(first, append=len(order))
+    return order, units, _Parts(units[first], types[first], sizes)
+
+
 def _select(
-    parts: list[tuple[int, int, int]],
-    counts: list[int],
-    left: list[int],
-    fraction: float,
-    sets: np.ndarray,
-    chosen: int,
+    parts: _Parts, counts: list[int], left: list[int], fraction: float, sets: np.ndarray, chosen: int
 ) -> None:
     """Put the units that fit, in their order, into a share of each type's images; take their images off `left`.
 
-    parts: unit, type and number of images, those of a unit adjacent. Units that another set has are passed over.
+    Units that another set has are passed over.
     """
-    quotas = [
-        min(round(Fraction(str(fraction)) * count), spare) for count, spare in zip(counts, left, strict=True)
-    ]
+    shares = [round(Fraction(str(fraction)) * count) for count in counts]
+    quotas = [min(share, spare) for share, spare in zip(shares, left, strict=True)]
     train = SETS.index("train")
-    for unit, own in groupby(parts, key=itemgetter(0)):
+    for unit, own in groupby(parts.each(), key=itemgetter(0)):
         if sets[unit] != train:
             continue
         sizes = [(product_type, size) for _, product_type, size in own]
