@@ -88,3 +88,10 @@ def test_the_benchmark_of_making_questions_runs_and_writes_its_figures(run):
     assert figures["first"]["phases"].keys() == {"looking", "asking", "reading"}
     assert figures["again"]["phases"].keys() == {"all"} and figures["plain"]["pairs"] > 1000
     assert all(ratio > 0 for ratio in figures["ratio"].values())
+
+
+def test_the_benchmark_of_millions_of_images_runs_and_writes_its_figures(run):
+    figures = run("benchmarks/scale.py", "--images", 500)
+    assert figures["benchmark"] == "scale"
+    assert [row["stage"] for row in figures["stages"]] == ["sample", "split", "batch"]
+    assert all(row["megabytes"] > 50 for row in figures["stages"])

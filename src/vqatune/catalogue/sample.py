@@ -39,7 +39,7 @@ class Chosen(NamedTuple):
 def sample_table(source: Path | str, target: Path | str, params: SampleParams, seed: int) -> pd.DataFrame:
     """Sample the images of a table (tables.FILTERED, sorted by image_id) into another (tables.SAMPLED); return the types.
 
-    As `sample_images` does, with 20 bytes of memory an image.
+    As `sample_images` does, with some 50 bytes of memory an image.
 
     Raises DataError as it does, and where the table is not sorted.
     """

@@ -51,7 +51,7 @@ class SplitImages(NamedTuple):
 def split_table(source: Path | str, folder: Path, params: SplitParams, seed: int) -> Counts:
     """Split the pairs of a table (tables.PAIRS, sorted by image_id and qa_id) into tables of a folder, one a set.
 
-    As `split_pairs` does, with some 100 bytes of memory an image. Returns the counts of each set.
+    As `split_pairs` does, with some 70 bytes of memory an image. Returns the counts of each set.
 
     Raises DataError as it does, and where the table is not sorted.
     """
