@@ -21,7 +21,7 @@ def make_pairs(listings: list[tuple[str, str, int]], questions: int = 2) -> pd.D
         for _ in range(images):
             image_id = f"image {len(rows):05d}"
             rows += [
-                (f"{image_id} q{number}", image_id, item_id, product_type) for number in range(questions)
+                (f"{image_id} q{number:02d}", image_id, item_id, product_type) for number in range(questions)
             ]
     return pd.DataFrame(rows, columns=["qa_id", "image_id", "item_id", "product_type"])
 
@@ -89,12 +89,11 @@ def test_another_seed_tests_on_other_images():
     assert tested[0] != tested[1]
 
 
-def test_a_table_is_split_a_few_rows_at_a_time_into_the_same_bytes(tmp_path, monkeypatch):
-    # Pairs of an image lie in two groups.
+@pytest.mark.parametrize("questions", [3, 18])
+def test_a_table_is_split_a_few_rows_at_a_time_into_the_same_bytes(tmp_path, monkeypatch, questions):
+    # Pairs of an image lie in two groups, or fill some.
     monkeypatch.setattr(groups, "_ROWS", 7)
-    pairs = make_pairs(
-        [(f"A{number}", "AB"[number % 2], number % 4 + 1) for number in range(60)], questions=3
-    )
+    pairs = make_pairs([(f"A{number}", "AB"[number % 2], number % 4 + 1) for number in range(60)], questions)
     others = {name: "same" for name in PAIRS.names if name not in pairs}
     difficulty = pd.array([None, 2, 3] * (len(pairs) // 3), "Int8")
     pairs = pairs.assign(**others | {"difficulty": difficulty})

@@ -128,12 +128,15 @@ def split_images(groups: Iterable[pd.DataFrame], by: str, seed: int) -> SplitIma
         counts = np.bincount(numbers - numbers[0]).astype(np.int32)
         if goes_on:
             pairs[-1][-1] += counts[0]
+        before = distinct.iloc[-1:]
         new = distinct.iloc[int(goes_on) :]
+        if new.empty:
+            # A group of one image, which the group before began.
+            continue
         pairs.append(counts[int(goes_on) :])
         types.append(np.array([seen.setdefault(name, len(seen)) for name in new["product_type"]], np.int32))
         listings.append(hash_ranks(seed, "listing", new["item_id"]))
         ranks.append(hash_ranks(seed, "split", new["item_id" if by == "listing" else "image_id"]))
-        before = distinct.iloc[-1:]
     joined = (
         np.concatenate([np.empty(0, kind), *parts])
         for parts, kind in (
