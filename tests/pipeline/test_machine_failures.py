@@ -1,6 +1,6 @@
 """Stages and commands of each kind where files may not grow: one line, nothing half-written, nothing left behind.
 
-`make gauntlet` tries every one on a full disk, on a read-only one and with too little memory.
+`make gauntlet` tries every stage, and the other commands, on a full disk, on a read-only one and with too little memory.
 """
 
 import re
@@ -20,6 +20,8 @@ COMMANDS = {
     "export-qa": "export-qa --format parquet pairs.parquet",
     "publish": "publish v2 --repo someone/something --folder published",
     "answer": "answer questions.csv --images pictures --version v2 --out answers.csv",
+    # Not in the gauntlet.
+    "profile": "profile abo",
 }
 SCORE = "score data/predictions/v2.parquet --references data/test.parquet --on qa_id --metric exact_match"
 
