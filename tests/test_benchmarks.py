@@ -2,10 +2,11 @@
 
 import json
 import os
+import shlex
 import subprocess
 
 import pytest
-from warm import CHILDREN, RUN
+from warm import CHILDREN, EXECUTABLE, RUN
 
 from vqatune.runtime.warm_start import SOCKET
 
@@ -55,8 +56,14 @@ def test_the_benchmark_of_the_families_runs_and_writes_its_figures(run):
 
 
 @pytest.mark.slow
-def test_the_benchmark_of_quantization_runs_and_writes_its_figures(run):
-    figures = run("benchmarks/quantization.py", "blip", "--small", "--questions", 4, "--device", "cpu")
+def test_the_benchmark_of_quantization_runs_and_writes_its_figures(run, tmp_path, warm_server):
+    # The processes that measure a case each start warm, too.
+    warm = tmp_path / "python"
+    warm.write_text(f'#!/bin/sh\n{SOCKET}=$WARM_AGAIN exec {shlex.join(RUN)} "$@"\n')
+    warm.chmod(0o755)
+    children = {EXECUTABLE: str(warm), "WARM_AGAIN": warm_server.variables[SOCKET]}
+    little = ["--small", "--questions", 4, "--device", "cpu"]
+    figures = run("benchmarks/quantization.py", "blip", *little, **children)
     assert figures["benchmark"] == "quantization" and figures["machine"]["torch"]
     rows = figures["models"]["blip"]
     assert [row["quantization"] for row in rows] == ["none", "nf4"]

@@ -22,7 +22,9 @@ VQATUNE = [*RUN, str(Path(sys.executable).parent / "vqatune")]
 """The command vqatune, starting warm."""
 CHILDREN = "WARM_CHILDREN"
 """The environment variable with the socket for stages that the script starts, which has handed over its own."""
-LIBRARIES = ("conversions", "nltk", "sentence_transformers", "matplotlib.pyplot", "altair", "dvc.repo")
+EXECUTABLE = "WARM_EXECUTABLE"
+"""The environment variable with what sys.executable is to be, for a script that starts itself."""
+LIBRARIES = ("nltk", "sentence_transformers", "matplotlib.pyplot", "altair", "dvc.repo", "kept")
 """What stages import later than the libraries of warm_start, and would here import again in every test."""
 _SERVE = f"""
 import sys
@@ -95,6 +97,7 @@ if __name__ == "__main__":
     hand_over()
     if CHILDREN in os.environ:
         os.environ[SOCKET] = os.environ.pop(CHILDREN)
+    sys.executable = os.environ.get(EXECUTABLE, sys.executable)
     del sys.argv[0]
     script = Path(sys.argv[0]).absolute()
     # As Python does when it starts, which the warm process did long before.

@@ -9,7 +9,8 @@ def test_another_rank_retrains_the_chain_and_the_first_one_comes_back_from_the_c
     assert json.loads(adapter.read_text())["r"] == 16
     _check_metrics_commands(shortened)
 
-    outcome = shortened.run("dvc", "exp", "run", "-S", "lora.r=8")
+    shortened.set_params({"lora.r": 8})
+    outcome = shortened.run("dvc", "repro")
     assert outcome.cached == ["train@v1", "predict@v1"]
     assert outcome.ran == ["eval@v1", "report"]
     assert [path for path in shortened.changed_files() if path != "params.yaml"] == []

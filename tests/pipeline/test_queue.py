@@ -13,7 +13,7 @@ def queued(shortened):
 
 
 def test_the_queue_runs_another_rank_and_shows_it_beside_what_is_there(queued):
-    queued.run("dvc", "exp", "run", "--queue", "-S", "lora.r=16")
+    queued.run("dvc", "exp", "run", "--queue", "-S", "lora.r=16", "eval@v1")
     queued.run("dvc", "queue", "start")
     _wait_for_queue(queued, experiments=1)
     assert queued.changed_files() == []

@@ -1,4 +1,4 @@
-"""Training that is stopped, by every means, and started again."""
+"""Training that is stopped, by every means, and started again; `make gauntlet` kills it at every write."""
 
 import hashlib
 import random
@@ -22,19 +22,14 @@ def _checkpoints(root: Path) -> list[Path]:
     return sorted(root.glob(".work/training/v1/*/[0-9]*"))
 
 
-def _stop_after(stages, step: int, number: int, pause: float = 0.0, writing: bool = False) -> tuple[int, str]:
-    """Start the stage, send it a signal once it has taken so many steps, and return its status and words.
-
-    With `writing`, not before it is about to write the next checkpoint.
-    """
+def _stop_after(stages, step: int, number: int, pause: float = 0.0) -> tuple[int, str]:
+    """Start the stage, send it a signal once it has taken so many steps, and return its status and words."""
     process = stages.start("train", "v1", "base", "01")
     deadline = time.monotonic() + 120
     while not any(int(path.name) >= step for path in _checkpoints(stages.root)):
         assert process.poll() is None, process.stderr.read()
         assert time.monotonic() < deadline
-        time.sleep(0.002)
-    while writing and not list(stages.root.glob(".work/training/v1/*/.[0-9]*/*/state.safetensors")):
-        assert process.poll() is None
+        time.sleep(0.01)
     time.sleep(pause)
     process.send_signal(number)
     said = process.communicate(timeout=60)[1]
@@ -55,9 +50,6 @@ def test_stopped_in_every_way_and_started_again_it_ends_with_the_same_bytes(stag
     status, _ = _stop_after(stages, 3, signal.SIGKILL, pause=random.Random(7).uniform(0, 0.1))
     assert status == -signal.SIGKILL
     assert not (stages.root / "models/v1").exists()
-
-    status, _ = _stop_after(stages, 6, signal.SIGKILL, writing=True)
-    assert status == -signal.SIGKILL
 
     status, said = _stop_after(stages, 10, signal.SIGTERM)
     assert status == 128 + signal.SIGTERM

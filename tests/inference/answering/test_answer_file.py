@@ -1,7 +1,6 @@
-"""`vqatune answer`: whole files, odd files, and being stopped in every way."""
+"""`vqatune answer`: whole files, odd files, and being stopped; `make gauntlet` kills it at every write."""
 
 import csv
-import random
 import shutil
 import signal
 import subprocess
@@ -215,29 +214,23 @@ def start(tmp_path, warm_server):
 
 
 @pytest.mark.slow
-def test_stopped_in_every_way_and_started_again_it_ends_with_the_same_bytes(models, folder, tmp_path, start):
+def test_stopped_and_started_again_it_ends_with_the_same_bytes(models, folder, tmp_path, start):
     (tmp_path / "models").symlink_to(models)
-    rows = [(f"image{number % 12:02d}", f"what is {number} of it?") for number in range(2_900)]
+    rows = [(f"image{number % 12:02d}", f"what is {number} of it?") for number in range(1_900)]
     pd.DataFrame(rows, columns=["image", "question"]).to_csv(tmp_path / "questions.csv", index=False)
     undisturbed = start("whole.csv")
     said = undisturbed.communicate(timeout=120)
     assert undisturbed.returncode == 0 and said[0] == "whole.csv\n", said
-    moments = random.Random(5)
-    for parts, number in ((1, signal.SIGKILL), (3, signal.SIGINT)):
-        process = start()
-        deadline = time.monotonic() + 60
-        while len(list(tmp_path.glob(".work/answers/*/0*.parquet"))) < parts:
-            assert process.poll() is None, process.communicate()
-            assert time.monotonic() < deadline
-            time.sleep(0.002)
-        time.sleep(moments.uniform(0, 0.05))
-        process.send_signal(number)
-        out, err = process.communicate(timeout=60)
-        assert not (tmp_path / "answers.csv").exists() and out == "" and "Traceback" not in err
-        if number == signal.SIGKILL:
-            assert process.returncode == -number
-        else:
-            assert process.returncode == 128 + number and "started again it goes on from there" in err
+    process = start()
+    deadline = time.monotonic() + 60
+    while len(list(tmp_path.glob(".work/answers/*/0*.parquet"))) < 2:
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert not (tmp_path / "answers.csv").exists() and out == "" and "Traceback" not in err
+    assert process.returncode == 128 + signal.SIGINT and "started again it goes on from there" in err
     process = start()
     out, err = process.communicate(timeout=60)
     assert process.returncode == 0 and out == "answers.csv\n", err

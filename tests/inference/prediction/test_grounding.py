@@ -274,7 +274,7 @@ def test_stopped_while_it_is_measured_and_started_again_it_ends_with_the_same(st
     process = stages.start("predict", "base")
     while len(_kept(stages, "grounding/*")) < 3:
         assert process.poll() is None, process.stderr.read()
-        time.sleep(0.002)
+        time.sleep(0.01)
     process.send_signal(signal.SIGTERM)
     said = process.communicate(timeout=60)[1]
     assert process.returncode == 128 + signal.SIGTERM

@@ -99,7 +99,7 @@ def test_stopped_in_every_way_and_started_again_it_ends_with_the_same_bytes(stag
         process = stages.start("predict", "base")
         while len(list(stages.root.glob(".work/predictions/base/*/0/[0-9]*"))) < parts:
             assert process.poll() is None, process.stderr.read()
-            time.sleep(0.002)
+            time.sleep(0.01)
         process.send_signal(number)
         said = process.communicate(timeout=60)[1]
         assert not (stages.root / "data/predictions/base.parquet").exists()
