@@ -32,10 +32,12 @@ _NUMBER_IN_RUST = re.compile(r"\(os error (\d+)\)")
 """So do those of safetensors and tokenizers, which have types of their own or none."""
 _NO_MEMORY = re.compile(
     r"allocate memory|not enough memory|out of memory|bad_alloc|launch worker thread|start new thread|map segment"
-    r"|without exception set",
+    r"|without exception set|could not create a primitive$",
     re.IGNORECASE,
 )
-"""Errors of torch, Arrow, the system's linker and Python where memory is short, that for a thread's stack included."""
+"""Errors of torch, oneDNN, Arrow, the system's linker and Python where memory is short, that for a thread's stack included."""
+_NO_PICTURE = "when writing image file"
+"""Pillow's error, which has no number; pictures are written into memory."""
 _HIDDEN = re.compile(r"\.([^/]+)\.[0-9a-f]{8}(?=/|$)")
 """The hidden folder in which a file or folder is written (tables.atomic)."""
 _LOWER = {
@@ -68,7 +70,7 @@ def _is_out_of_memory(error: BaseException) -> bool:
         # A worker process that ends by itself was killed, mostly by the system when memory is short.
         return True
     if isinstance(error, OSError):
-        return error.errno == errno.ENOMEM
+        return error.errno == errno.ENOMEM or (error.errno is None and _NO_PICTURE in str(error))
     of_a_library = isinstance(error, RuntimeError | ImportError | SystemError) or type(
         error
     ).__module__.startswith("pyarrow")
