@@ -5,7 +5,7 @@
 writes data/filtered.parquet and data/qa.parquet with so many images, of ABO's product types and with listings of four images,
 runs the three stages, each in its own process, and prints seconds, peak memory and what both come to at 65 million images, by the
 slope between the smallest and the largest. `--whole` also runs what computes over a whole table in memory (sample_images,
-split_pairs, make_master_batches), for the ratio. Needs Linux, and some 1.5 GB of disk for a million images.
+split_pairs, make_master_batches), for the ratio. Needs Linux.
 """
 
 import argparse

@@ -48,7 +48,7 @@ def _check_lock(root: Path, name: str) -> None:
     except ValueError as error:
         raise _unreadable(name, error) from error
     try:
-        # Without hashes of its own an empty file is no lock.
+        # An empty file is no lock to DVC either.
         COMPILED_LOCKFILE_SCHEMA(yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
     except (yaml.YAMLError, Invalid) as error:
         raise _unreadable(name, error) from error
