@@ -52,6 +52,10 @@ class WorkerKilledError(VqatuneError):
     """Worker processes were killed each time that they tried the same work."""
 
 
+class ClusterError(VqatuneError):
+    """A cluster that cannot be reached, that loses what it does, or whose machines differ."""
+
+
 class Stopped(VqatuneError):
     """The work ended before its end, by a signal or as one job of several; what was done is kept."""
 

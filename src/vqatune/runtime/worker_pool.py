@@ -7,10 +7,10 @@ import signal
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from functools import cache
+from functools import cache, partial
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
-from multiprocessing.pool import ExceptionWithTraceback
+from multiprocessing.pool import ExceptionWithTraceback  # type: ignore[attr-defined]
 from queue import SimpleQueue
 from threading import Thread
 from typing import Any, NamedTuple, Self
@@ -24,7 +24,7 @@ _AT_A_WORKER = 2
 _END = b""
 """The message after which a worker ends."""
 # Fresh interpreters, because a fork copies the locks of pyarrow's threads.
-_CONTEXT = get_context("spawn")
+SPAWN = get_context("spawn")
 
 
 class Outcome(NamedTuple):
@@ -52,9 +52,9 @@ class _Worker:
     def __init__(self) -> None:
         self.tasks: deque[_Task] = deque()
         self.is_ready = False
-        self.connection, other = _CONTEXT.Pipe()
-        self.process = _CONTEXT.Process(target=_work, args=(other,))
-        with _terminal_signals_blocked():
+        self.connection, other = SPAWN.Pipe()
+        self.process = SPAWN.Process(target=_work, args=(other,))
+        with terminal_signals_blocked():
             self.process.start()
         other.close()
 
@@ -180,16 +180,16 @@ def _describe(status: int, times: int) -> str:
 def _work(connection: Connection) -> None:
     """Answer each chunk; the first message is the function."""
     messages: SimpleQueue[bytes] = SimpleQueue()
-    Thread(target=_receive, args=(connection, messages), daemon=True).start()
+    Thread(target=receive_or_end, args=(connection, messages), daemon=True).start()
     # The other end has gone: so will this process.
     with suppress(OSError):
         connection.send_bytes(b"ready")
         function = messages.get()
         while chunk := messages.get():
-            connection.send_bytes(_answer(function, chunk))
+            connection.send_bytes(pickled_outcome(partial(_apply, function, chunk)))
 
 
-def _receive(connection: Connection, messages: "SimpleQueue[bytes]") -> None:
+def receive_or_end(connection: Connection, messages: "SimpleQueue[bytes]") -> None:
     """Receive messages, and end this process when the other end closes, by whatever ends the process that has it."""
     message = None
     while message != _END:
@@ -200,24 +200,29 @@ def _receive(connection: Connection, messages: "SimpleQueue[bytes]") -> None:
         messages.put(message)
 
 
-def _answer(function: bytes, chunk: bytes) -> bytes:
+def pickled_outcome(work: Callable[[], Any]) -> bytes:
+    """Return the Outcome of some work, pickled."""
     try:
-        return pickle.dumps((False, _load(function)(pickle.loads(chunk))))
+        return pickle.dumps((False, work()))
     except BaseException as error:  # noqa: BLE001 - raised where the result is asked for
         raised = error
     try:
-        answer = pickle.dumps((True, ExceptionWithTraceback(raised, raised.__traceback__)))
-        pickle.loads(answer)
+        outcome = pickle.dumps((True, ExceptionWithTraceback(raised, raised.__traceback__)))
+        pickle.loads(outcome)
     except Exception:  # noqa: BLE001 - an error of any library, whose type cannot be pickled
         return pickle.dumps((True, RuntimeError(f"{type(raised).__name__}: {raised}")))
-    return answer
+    return outcome
+
+
+def _apply(function: bytes, chunk: bytes) -> Any:
+    return _load(function)(pickle.loads(chunk))
 
 
 _load = cache(pickle.loads)
 
 
 @contextmanager
-def _terminal_signals_blocked() -> Iterator[None]:
+def terminal_signals_blocked() -> Iterator[None]:
     """Start processes within the block that the terminal's signals do not reach: they end with this one."""
     # Windows has no such mask.
     if not hasattr(signal, "pthread_sigmask"):
