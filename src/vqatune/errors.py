@@ -48,10 +48,18 @@ class ImageError(DataError):
     """An image cannot be decoded; its questions are skipped."""
 
 
+class WorkerKilledError(VqatuneError):
+    """Worker processes were killed each time that they tried the same work."""
+
+
+class ClusterError(VqatuneError):
+    """A cluster that cannot be reached, that loses what it does, or whose machines differ."""
+
+
 class Stopped(VqatuneError):
-    """A signal ended the work; what was done is kept."""
+    """The work ended before its end, by a signal or as one job of several; what was done is kept."""
 
     def __init__(self, message: str, status: int) -> None:
         super().__init__(message)
         self.status = status
-        """The exit status: 128 and the signal's number."""
+        """The exit status: of a signal, 128 and its number."""

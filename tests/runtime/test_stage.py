@@ -13,7 +13,7 @@ from vqatune.runtime.stage import timings
 STAGE = """
 from common import run
 from vqatune.errors import DataError
-from vqatune.runtime.progress import map_parts, track
+from vqatune.runtime.progress import map_chunks, track
 
 
 def double(number):
@@ -25,7 +25,7 @@ def main(params, kind="well"):
         raise DataError("the table is empty: run the stage before")
     if kind == "stopped":
         raise KeyboardInterrupt
-    print(list(track(map_parts(double, [1, 2, 3], "doubling"), "tracking", 3)))
+    print(list(track(map_chunks(double, [1, 2, 3], "doubling"), "tracking", 3)))
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from vqatune.models.family import ContrastiveFamily, LabelledFamily
 from vqatune.models.family_lookup import family_named, tunable_family
 from vqatune.models.packing import PackedBatch, pack_batch, to_device
 from vqatune.params import TinyParams
-from vqatune.runtime.progress import map_parts, track
+from vqatune.runtime.progress import map_chunks, track
 from vqatune.showroom.drawing import draw, random_view
 from vqatune.showroom.museum.drawing import draw as draw_object
 from vqatune.showroom.museum.drawing import framing
@@ -126,7 +126,7 @@ def _batches(pack: Callable[..., Any], params: TinyParams, seed: int) -> Iterato
     """Yield the batch of each step; worker processes draw the images of later ones meanwhile."""
     numbers = list(range(params.steps * params.images_per_step))
     parts = [numbers[start : start + IMAGES_PER_PART] for start in range(0, len(numbers), IMAGES_PER_PART)]
-    drawn = map_parts(
+    drawn = map_chunks(
         partial(draw_examples, seed=seed, size=params.image_size, pictures=params.pictures), parts
     )
     examples = (example for part in drawn for example in part)

@@ -21,7 +21,7 @@ from vqatune.loading.archive import read_spans
 from vqatune.loading.pictures import DECODE_ERRORS, FORMATS
 from vqatune.params import FilterParams
 from vqatune.runtime.dropped import dropped_line
-from vqatune.runtime.progress import map_parts
+from vqatune.runtime.progress import map_chunks
 from vqatune.tables import FILTERED
 
 ALL = "all"
@@ -163,7 +163,7 @@ def _cleaned(metadata: pd.Series, selected: np.ndarray, params: FilterParams) ->
     batches = pa.table(columns).to_batches(max_chunksize=_LISTINGS_PER_PART)
     fields, languages = (each if each == ALL else tuple(each) for each in (params.fields, params.languages))
     clean_part = partial(_clean_part, fields=fields, languages=languages, one_language=params.one_language)
-    parts = map_parts(clean_part, [_Texts(*batch.columns) for batch in batches], "reading metadata")
+    parts = map_chunks(clean_part, [_Texts(*batch.columns) for batch in batches], "reading metadata")
     return pa.Table.from_batches(parts, schema=_CLEANED).to_pandas()
 
 
@@ -278,7 +278,7 @@ def digests_of_images(images: pd.DataFrame) -> pd.Series:
     # Loose files are archives of one image, so a part may go over several.
     starts = range(0, len(places), _IMAGES_PER_PART)
     parts = [places[start : start + _IMAGES_PER_PART] for start in starts]
-    digests = [digest for part in map_parts(_digests, parts, "opening images") for digest in part]
+    digests = [digest for part in map_chunks(_digests, parts, "opening images") for digest in part]
     return pd.Series(digests, index=ordered.index, dtype=object).reindex(images.index)
 
 

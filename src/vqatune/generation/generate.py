@@ -19,7 +19,7 @@ from vqatune.generation.sources.pairs_of_images import pairs_of_images
 from vqatune.generation.sources.recorded import read_recorded
 from vqatune.generation.sources.template import template_pairs
 from vqatune.params import ComputeParams, GenerateParams
-from vqatune.runtime.progress import map_parts
+from vqatune.runtime.progress import map_chunks
 from vqatune.tables import CHECKED, PAIRS
 
 IMAGES_PER_CHUNK = 4000
@@ -195,7 +195,7 @@ def _in_chunks(images: pd.DataFrame) -> list[pd.DataFrame]:
 def _template_chunks(images: pd.DataFrame, seed: int, attributes: list[str]) -> Chunks:
     chunks = _in_chunks(images)
     columns = [chunk[["image_id", "product_type", "language", "metadata"]] for chunk in chunks]
-    made = map_parts(partial(_template_chunk, seed=seed, attributes=attributes), columns, "making questions")
+    made = map_chunks(partial(_template_chunk, seed=seed, attributes=attributes), columns, "making questions")
     yield from zip(chunks, made, strict=True)
 
 

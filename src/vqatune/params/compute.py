@@ -41,3 +41,8 @@ class ComputeParams(Section):
         "step; on a CPU arithmetic must be native.",
     )
     loader_processes: Amount = Field(0, description="Processes that read and prepare images; 0: a thread.")
+    executor: Literal["local", "ray"] = Field(
+        "local",
+        description="What runs the parts of tables: local, processes of this machine, or ray, a cluster, whose address "
+        "is in the environment variable RAY_ADDRESS. It changes no result. Needs the extra cluster.",
+    )

@@ -76,6 +76,14 @@ def digest_code(*modules: str, libraries: Iterable[str] = ("torch", "transformer
     return digest.hexdigest()
 
 
+def digest_package() -> str:
+    """Return a digest of all Python files of this package."""
+    digest = hashlib.sha256()
+    for path in sorted(PACKAGE.rglob("*.py")):
+        digest.update(f"{path.relative_to(PACKAGE)}\n".encode() + hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
+
+
 def _name_of(path: Path) -> str:
     parts = path.relative_to(PACKAGE).with_suffix("").parts
     return ".".join(["vqatune", *(parts[:-1] if parts[-1] == "__init__" else parts)])

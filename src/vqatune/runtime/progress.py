@@ -1,37 +1,52 @@
-"""Progress bars (rich) and the worker processes whose work they show."""
+"""Progress bars (rich), and chunks of work whose progress they show."""
 
+import itertools
+import multiprocessing
 import os
-import signal
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager, suppress
-from multiprocessing import get_context
-from multiprocessing.connection import Connection
-from threading import Thread
+from collections.abc import Callable, Generator, Iterable, Iterator, Sized
+from contextlib import closing
 from typing import TypeVar
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
 
-from vqatune.errors import ParameterError
+from vqatune.errors import ParameterError, WorkerKilledError
 from vqatune.runtime.terminal import Terminal
+from vqatune.runtime.worker_pool import WorkerPool
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
+_AHEAD = 2
+"""Chunks for each worker that are under way while a result is used."""
+_AHEAD_OF_A_SLOW_CHUNK = 16
+"""The same while the next result is waited for, as others come before it."""
 
-def bar() -> Progress:
+
+def bar(*more: ProgressColumn, seconds: float = 30) -> Progress:
     """Return a progress display on standard error, silent where that is no terminal.
 
-    Of several processes on a machine that a launcher has started only the first shows it.
+    Columns may come after the usual ones; the time left is taken from the speed of the last `seconds`.
+
+    Of several processes on a machine that a launcher has started only the first shows it, and no worker process does.
     """
     console = Terminal(stderr=True)
+    is_the_first = os.environ.get("LOCAL_RANK", "0") == "0" and multiprocessing.parent_process() is None
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(),
+        *more,
+        speed_estimate_period=seconds,
         console=console,
-        disable=not console.is_terminal or os.environ.get("LOCAL_RANK", "0") != "0",
+        disable=not console.is_terminal or not is_the_first,
     )
 
 
@@ -52,54 +67,53 @@ def workers() -> int:
     return int(wanted)
 
 
-def map_parts(
-    function: Callable[[Item], Result], parts: Sequence[Item], description: str | None = None
+def map_chunks(
+    function: Callable[[Item], Result],
+    chunks: Iterable[Item],
+    description: str | None = None,
+    total: int | None = None,
 ) -> Iterator[Result]:
-    """Yield `function(part)` for every part, in order, computed in worker processes, under a bar if it is described.
+    """Yield `function(chunk)` for every chunk, in order, computed in worker processes, under a bar if it is described.
 
-    The function and the parts are pickled: a module-level function, or a partial of one.
+    The function and the chunks are pickled: a module-level function, or a partial of one. Chunks are taken from the
+    iterable as workers need them, and few results wait; `total` is their number where the iterable has no length. A
+    worker that is killed is replaced and its chunk repeated.
+
+    Raises:
+        WorkerKilledError: the workers of a chunk were killed each time.
     """
-    count = min(workers(), len(parts))
-    if count <= 1:
-        results = map(function, parts)
-        yield from results if description is None else track(results, description, total=len(parts))
+    if total is None and isinstance(chunks, Sized):
+        total = len(chunks)
+    processes = workers() if total is None else min(workers(), total)
+    if processes <= 1:
+        yield from _shown(map(function, chunks), description, total)
         return
-    # Fresh interpreters, because a fork copies the locks of pyarrow's threads.
-    context = get_context("spawn")
-    reader, writer = context.Pipe(duplex=False)
-    pool = ProcessPoolExecutor(count, context, _end_with, (reader,))
-    try:
-        with _terminal_signals_blocked():
-            results = pool.map(function, parts)
-        yield from results if description is None else track(results, description, total=len(parts))
-        pool.shutdown()
-    finally:
-        # Ends the workers that still compute, as the end of this process does.
-        writer.close()
-        pool.shutdown(cancel_futures=True)
-        reader.close()
+    # A caller that stops earlier ends the workers, too.
+    with closing(_in_workers(function, chunks, processes, description or "the work", total)) as results:
+        yield from _shown(results, description, total)
 
 
-def _end_with(pipe: Connection) -> None:
-    """End this worker process when the other end of the pipe is closed, by whatever ends the process that has it."""
-
-    def wait() -> None:
-        with suppress(EOFError, OSError):
-            pipe.recv()
-        os._exit(1)
-
-    Thread(target=wait, daemon=True).start()
+def _shown(results: Iterator[Result], description: str | None, total: int | None) -> Iterable[Result]:
+    return results if description is None else track(results, description, total=total)
 
 
-@contextmanager
-def _terminal_signals_blocked() -> Iterator[None]:
-    """Start processes within the block that the terminal's signals do not reach: they end with this one."""
-    # Windows has no such mask.
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGHUP))
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+def _in_workers(
+    function: Callable[[Item], Result],
+    chunks: Iterable[Item],
+    processes: int,
+    description: str,
+    total: int | None,
+) -> Generator[Result, None, None]:
+    with WorkerPool(function, chunks, processes) as pool:
+        for number in itertools.count():
+            pool.feed(_AHEAD * processes)
+            while number not in pool.outcomes and not pool.is_done:
+                pool.receive()
+                pool.feed(_AHEAD_OF_A_SLOW_CHUNK * processes)
+            if number not in pool.outcomes:
+                return
+            outcome = pool.outcomes.pop(number)
+            if isinstance(outcome.value, WorkerKilledError):
+                place = f"{number + 1}" if total is None else f"{number + 1} of {total}"
+                outcome.value.add_context(f"chunk {place} of {description}")
+            yield outcome.get()

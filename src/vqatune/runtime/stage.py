@@ -9,7 +9,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from types import TracebackType
 
-from vqatune.errors import MissingExtraError, Stopped, VqatuneError
+from vqatune.errors import MissingExtraError, ParameterError, Stopped, VqatuneError
 from vqatune.params import Params, load_params
 from vqatune.runtime.extras import naming_extras
 from vqatune.runtime.interrupt import Signalled, handling_signals, unwind
@@ -18,6 +18,7 @@ from vqatune.runtime.locks import LOCKS, only_one
 from vqatune.runtime.logs import configure
 from vqatune.runtime.machine_failures import describe_failure
 from vqatune.runtime.output import say
+from vqatune.runtime.parts import parse_share, set_share
 from vqatune.tables import read_json, write_json
 
 TIMINGS = Path(".work/timings")
@@ -28,16 +29,18 @@ def run(
     main: Callable[..., None],
     for_each: bool = False,
     launcher: Callable[[Params], str | None] = lambda params: None,
+    parts: bool = False,
 ) -> None:
     """Call `main(params, *command-line arguments)` as the stage named after its script.
 
     With `for_each` the name includes the first argument: train@v7. Where `launcher` returns a command, that command
-    starts this script again in several processes.
+    starts this script again in several processes. With `parts`, whose work all goes through `map_parts`, the script
+    may be one job of an array: `--part 7/64` does the seventh of 64 shares and writes no outputs.
 
     A VqatuneError and a failure of the machine are printed as one line and exit with 1. `.work/timings/<stage>.json` gets the seconds and the
     peak memory (MB; the maximum over this process and its workers).
     """
-    arguments = sys.argv[1:]
+    part, arguments = _take_part(sys.argv[1:])
     name = "@".join([Path(sys.argv[0]).stem, *arguments[: 1 if for_each else 0]])
     start = time.perf_counter()
     configure()
@@ -45,16 +48,22 @@ def run(
         with handling_signals(unwind):
             params = load_params()
             command = launcher(params)
+            if part is not None and not parts:
+                raise ParameterError("this stage has no parts that jobs could share: leave --part out")
+            share = None if part is None else parse_share(name, part)
+            set_share(share)
             # A killed `dvc repro` may have left the stage running.
             running = "it is already running in this folder: wait for it, or stop that process"
-            with nullcontext() if launched() else only_one(LOCKS / f"{name}.lock", running):
+            # Jobs of an array run beside each other.
+            lock = f"{name}.lock" if share is None else f"{name}.part-{share.job}-of-{share.jobs}.lock"
+            with nullcontext() if launched() else only_one(LOCKS / lock, running):
                 if command and not launched():
                     relaunch(command)
                 else:
                     with naming_extras():
                         main(params, *arguments)
     except Stopped as stopped:
-        say(f"{name}: {stopped}", error=True)
+        say(f"{name}: {stopped}", error=stopped.status != 0)
         sys.exit(stopped.status)
     except VqatuneError as error:
         say(f"error in {name}: {error}", error=True)
@@ -70,6 +79,14 @@ def run(
         sys.exit(1)
     if not launched():
         _record(name, time.perf_counter() - start)
+
+
+def _take_part(arguments: list[str]) -> tuple[str | None, list[str]]:
+    """Return the value of `--part`, None without one, and the other arguments."""
+    if "--part" not in arguments:
+        return None, arguments
+    place = arguments.index("--part")
+    return " ".join(arguments[place + 1 : place + 2]), arguments[:place] + arguments[place + 2 :]
 
 
 def _record(name: str, seconds: float) -> None:

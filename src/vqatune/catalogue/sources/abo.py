@@ -23,7 +23,7 @@ from pyarrow import csv
 from vqatune.catalogue.sources.extracted import NAMED, Extracted
 from vqatune.errors import ArchiveError, DataError
 from vqatune.loading.archive import SYMLINKS, find_members, read_bytes
-from vqatune.runtime.progress import map_parts
+from vqatune.runtime.progress import map_chunks
 from vqatune.text_files.delimited import check_names
 from vqatune.text_files.path_index import PathIndex, SeveralFiles
 
@@ -77,7 +77,7 @@ def extract(folder: Path, max_bad_lines: int) -> Extracted:
     parts += [
         partial(_read_member, str(listings), *row) for row in members.itertuples(index=False, name=None)
     ]
-    with closing(map_parts(_call, parts, "reading the archives")) as results:
+    with closing(map_chunks(_call, parts, "reading the archives")) as results:
         members = next(results)
         listings_table, listings_report = _listings(listings, results, max_bad_lines)
     images_table, images_report = _images(images, members)
