@@ -15,6 +15,7 @@ from torch.utils.data import DataLoader, Dataset
 from vqatune.errors import DataError, ImageError, VqatuneError
 from vqatune.loading.archive import read_bytes
 from vqatune.loading.pictures import open_rgb
+from vqatune.loading.places import Place, Places
 from vqatune.loading.ragged import Ragged
 from vqatune.runtime.fingerprints import digest_contents
 
@@ -22,24 +23,17 @@ from vqatune.runtime.fingerprints import digest_contents
 class ImageReader:
     """Reads images from the archives that hold them."""
 
-    def __init__(self, places: pd.DataFrame) -> None:
-        """Take a table with a row per image: image_id, archive, offset, length."""
-        columns = ["archive", "offset", "length"]
-        self._places = dict(
-            zip(places["image_id"], places[columns].itertuples(index=False, name=None), strict=True)
-        )
+    def __init__(self, places: Places | pd.DataFrame) -> None:
+        """Take the places of images, or a table of them: image_id, archive, offset, length."""
+        self._places = Places([places]) if isinstance(places, pd.DataFrame) else places
 
     def content(self, image_id: str) -> bytes:
         """Return the image's bytes, as they are in the archive.
 
         Raises DataError where the image is not in the table, ArchiveError where its archive is missing or truncated.
         """
-        if image_id not in self._places:
-            raise DataError(
-                f"image {image_id} has questions but no place in an archive: run `dvc repro sample`"
-            )
-        archive, offset, length = self._places[image_id]
-        return read_bytes(archive, offset, length)
+        place = self._place(image_id)
+        return read_bytes(place.archive, place.offset, place.length)
 
     def read(self, image_id: str) -> Image.Image:
         """Return the image in RGB; raises as `content` does, and ImageError where its bytes do not open."""
@@ -47,10 +41,18 @@ class ImageReader:
         try:
             return open_rgb(content)
         except ValueError as error:
-            archive, offset, _ = self._places[image_id]
+            place = self._place(image_id)
             raise ImageError(
-                f"image {image_id} in {archive} at byte {offset} does not open: {error}"
+                f"image {image_id} in {place.archive} at byte {place.offset} does not open: {error}"
             ) from error
+
+    def _place(self, image_id: str) -> Place:
+        place = self._places.find(image_id)
+        if place is None:
+            raise DataError(
+                f"image {image_id} has questions but no place in an archive: run `dvc repro sample`"
+            )
+        return place
 
 
 class ImageEncoder(Protocol):

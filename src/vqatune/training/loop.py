@@ -12,6 +12,7 @@ from accelerate.utils import broadcast, broadcast_object_list, gather_object
 
 from vqatune.errors import DataError, ModelError
 from vqatune.loading.loader import ImageReader, LoadedImages, MicroBatchImages, load_images
+from vqatune.loading.places import Places
 from vqatune.loading.steps import MicroBatch, epoch_groups, plan_steps
 from vqatune.models import lora
 from vqatune.models.checkpoint import fingerprint, load_model
@@ -41,7 +42,7 @@ def train_version(
     base: Path,
     previous: Path | None,
     pairs: pd.DataFrame,
-    places: pd.DataFrame,
+    places: Places | pd.DataFrame,
     folder: Path,
     work: Path | None = None,
 ) -> pd.DataFrame:
@@ -53,7 +54,7 @@ def train_version(
         base: folder of the base checkpoint.
         previous: folder of the previous version; None for the first, which starts from the base.
         pairs: tables.BATCH.
-        places: image_id, archive, offset, length of at least the images of the pairs.
+        places: of at least the images of the pairs, or a table of them: image_id, archive, offset, length.
         folder: written atomically.
         work: the folder of resume checkpoints and trackers; None for neither.
 
