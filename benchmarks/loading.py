@@ -80,9 +80,11 @@ def measure_loading(images: int, size: int) -> Iterator[tuple[int, float]]:
         places = write_images(Path(folder) / "pictures.tar", images)
         names = places["image_id"].tolist()
         micro_batches = [names[start : start + 8] for start in range(0, images, 8)]
-        pictures = MicroBatchImages(micro_batches, ImageReader(places), Encoder("blip", processor))
+        pictures = MicroBatchImages(ImageReader(places), Encoder("blip", processor))
         for processes in dict.fromkeys([0, 1, 2, os.cpu_count() or 1]):
-            taken = seconds(lambda processes=processes: list(load_images(pictures, processes)), "cpu")
+            taken = seconds(
+                lambda processes=processes: list(load_images(micro_batches, pictures, processes)), "cpu"
+            )
             yield processes, images / taken
 
 

@@ -8,9 +8,8 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from vqatune.loading.picture_digests import DIGEST_BYTES
 from vqatune.tables import IMAGES, PLACE, read_groups
-
-DIGEST_BYTES = 16
 
 
 class Place(NamedTuple):
@@ -21,7 +20,7 @@ class Place(NamedTuple):
     offset: int
     length: int
     digest: bytes | None
-    """BLAKE2b of the bytes, 16 of it; None where it is not known."""
+    """Of the bytes (picture_digests.digest_content); None where it is not known."""
 
 
 class Places:

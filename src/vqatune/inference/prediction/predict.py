@@ -109,7 +109,7 @@ def predict(
         states = work / "vision" / vision_key(params, base, device)
         states.mkdir(parents=True, exist_ok=True)
     if work is not None:
-        key = prediction_key(params, base, adapter, pairs, reader, candidates, device, prompt)
+        key = prediction_key(params, base, adapter, pairs, candidates, device, prompt)
         folder = work / "predictions" / version / key
     ids_of = candidate_ids(encoder, candidates) if candidates else {}
     if not ids_of:
