@@ -22,7 +22,8 @@ from measuring import seconds
 from report import describe, save
 from setting import SEED, build, make_workload, parse
 from vqatune.inference.prediction.decoding import greedy_answers
-from vqatune.loading.loader import ImageReader, MicroBatchImages, load_images
+from vqatune.loading.loader import MicroBatchImages, load_images
+from vqatune.loading.reader import ImageReader
 from vqatune.models.encoder import Encoder
 from vqatune.models.families.blip import make_tokenizer, pair_losses
 from vqatune.models.packing import to_device

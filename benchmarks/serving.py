@@ -26,8 +26,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vqatune.inference.answering.settings import choose_version, own_settings
-from vqatune.loading.loader import ImageReader
 from vqatune.loading.places import read_places
+from vqatune.loading.reader import ImageReader
 from vqatune.tables import PAIRS, read_table
 
 SERVE = [sys.executable, "-c", "from vqatune.cli import main; main()", "serve", "--port", "0"]

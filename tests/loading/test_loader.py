@@ -9,7 +9,8 @@ from PIL import Image
 from tiny_families import tiny_model
 
 from vqatune.errors import ArchiveError, DataError
-from vqatune.loading.loader import ImageReader, MicroBatchImages, load_images
+from vqatune.loading.loader import MicroBatchImages, load_images
+from vqatune.loading.reader import ImageReader
 from vqatune.models.encoder import Encoder, load_encoder
 
 

@@ -8,9 +8,9 @@ import pandas as pd
 from PIL import Image
 
 from vqatune.errors import ImageError
-from vqatune.loading.loader import ImageReader
 from vqatune.loading.pictures import FORMATS
 from vqatune.loading.places import read_places
+from vqatune.loading.reader import ImageReader
 from vqatune.tables import PAIRS, read_table
 from vqatune.tables.hash_ranks import hash_rank
 

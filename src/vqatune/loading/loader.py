@@ -2,7 +2,6 @@
 
 import multiprocessing
 import signal
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -11,67 +10,15 @@ from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import Protocol
 
-import pandas as pd
 import torch
 from PIL import Image
 from torch.utils.data import DataLoader, Dataset
 
-from vqatune.errors import DataError, ImageError, VqatuneError
-from vqatune.loading.archive import read_bytes
+from vqatune.errors import ImageError, VqatuneError
 from vqatune.loading.picture_digests import add_up, digest_content, digest_of_read
-from vqatune.loading.pictures import open_rgb
-from vqatune.loading.places import Place, Places
 from vqatune.loading.ragged import Ragged
+from vqatune.loading.reader import ImageReader
 from vqatune.runtime.fingerprints import digest_contents
-
-
-class ImageReader:
-    """Reads images from the archives that hold them."""
-
-    def __init__(self, places: Places | pd.DataFrame) -> None:
-        """Take the places of images, or a table of them: image_id, archive, offset, length."""
-        self._places = Places([places]) if isinstance(places, pd.DataFrame) else places
-
-    def content(self, image_id: str) -> bytes:
-        """Return the image's bytes, as they are in the archive.
-
-        Raises DataError where the image is not in the table, ArchiveError where its archive is missing or truncated.
-        """
-        place = self._place(image_id)
-        return read_bytes(place.archive, place.offset, place.length)
-
-    def read(self, image_id: str) -> Image.Image:
-        """Return the image in RGB; raises as `content` does, and ImageError where its bytes do not open."""
-        return self.open(image_id, self.content(image_id))
-
-    def open(self, image_id: str, content: bytes) -> Image.Image:
-        """Return the image of these bytes in RGB; raises ImageError where they do not open."""
-        try:
-            return open_rgb(content)
-        except ValueError as error:
-            place = self._place(image_id)
-            raise ImageError(
-                f"image {image_id} in {place.archive} at byte {place.offset} does not open: {error}"
-            ) from error
-
-    def digest(self, image_ids: Iterable[str]) -> int:
-        """Return the digest of reading these images, of which some may repeat (picture_digests.add_up).
-
-        An image is read only where its place does not tell the digest of its bytes. Raises as `content` does.
-        """
-        return add_up(
-            times
-            * digest_of_read(image_id, self._place(image_id).digest or digest_content(self.content(image_id)))
-            for image_id, times in Counter(image_ids).items()
-        )
-
-    def _place(self, image_id: str) -> Place:
-        place = self._places.find(image_id)
-        if place is None:
-            raise DataError(
-                f"image {image_id} has questions but no place in an archive: run `dvc repro sample`"
-            )
-        return place
 
 
 class ImageEncoder(Protocol):

@@ -10,8 +10,8 @@ from accelerate import PartialState
 from accelerate.utils import broadcast, broadcast_object_list
 
 from vqatune.errors import DataError, ModelError
-from vqatune.loading.loader import ImageReader
 from vqatune.loading.places import Places
+from vqatune.loading.reader import ImageReader
 from vqatune.models import lora
 from vqatune.models.checkpoint import fingerprint, load_model
 from vqatune.models.device import PRECISIONS, device_name, reseed, start

@@ -9,8 +9,9 @@ import pandas as pd
 from accelerate import PartialState
 from accelerate.utils import gather_object
 
-from vqatune.loading.loader import ImageReader, LoadedImages, MicroBatchImages, load_images
+from vqatune.loading.loader import LoadedImages, MicroBatchImages, load_images
 from vqatune.loading.picture_digests import add_up
+from vqatune.loading.reader import ImageReader
 from vqatune.loading.steps import Groups, MicroBatch, epoch_groups, image_groups, plan_step
 from vqatune.models.encoder import Encoder
 from vqatune.models.packing import PackedBatch, pack_batch

@@ -13,7 +13,7 @@ from PIL import Image
 
 from vqatune.errors import Stopped
 from vqatune.inference.prediction.micro_batches import InferenceModel, run_inference
-from vqatune.loading.loader import ImageReader
+from vqatune.loading.reader import ImageReader
 from vqatune.models.checkpoint import load_model
 from vqatune.models.encoder import load_encoder
 

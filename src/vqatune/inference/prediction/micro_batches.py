@@ -16,9 +16,10 @@ from safetensors.torch import load_file, save_file
 
 from vqatune.errors import ImageError, ModelError
 from vqatune.inference.prediction.partial_results import PartialResults
-from vqatune.loading.loader import ImageReader, MicroBatchImages, load_images
+from vqatune.loading.loader import MicroBatchImages, load_images
 from vqatune.loading.picture_digests import add_up
 from vqatune.loading.ragged import Ragged
+from vqatune.loading.reader import ImageReader
 from vqatune.loading.steps import cut_micro_batches, image_groups
 from vqatune.models.encoder import Encoder
 from vqatune.models.family import VisionOptions

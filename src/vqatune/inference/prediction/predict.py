@@ -20,8 +20,8 @@ from vqatune.inference.prediction.measurement import Measurement
 from vqatune.inference.prediction.micro_batches import InferenceModel, run_inference
 from vqatune.inference.prediction.ranking import Candidates
 from vqatune.inference.prediction.task_answers import choose_answers, with_choices
-from vqatune.loading.loader import ImageReader
 from vqatune.loading.places import Places
+from vqatune.loading.reader import ImageReader
 from vqatune.models import lora
 from vqatune.models.adapter_precision import merge
 from vqatune.models.checkpoint import load_model
