@@ -5,7 +5,6 @@ from typing import Any
 
 from vqatune.errors import ArchiveError, MissingExtraError, ParameterError
 from vqatune.loading.archive import cut_short
-from vqatune.runtime.extras import naming_extras
 
 _BLOCK = 4 * 2**20
 """Bytes that are fetched at once; the next so many are fetched while these are read."""
@@ -25,12 +24,15 @@ def file_system(address: str) -> tuple[Any, str]:
 
     Raises ParameterError where there is none of its protocol, MissingExtraError where a package is missing.
     """
-    with naming_extras("shards"):
-        import fsspec
+    # Most uses read files alone.
+    from fsspec.core import url_to_fs
+
     try:
-        return fsspec.core.url_to_fs(address)
+        return url_to_fs(address)
     except ImportError as error:
-        raise MissingExtraError(f"{address}: {error} (and pip install 'vqatune[shards]')") from error
+        raise MissingExtraError(
+            f"{address}: {error}: pip install 'vqatune[shards]', s3fs or gcsfs"
+        ) from error
     except ValueError as error:
         raise ParameterError(f"{address} is no address that pictures can be read from: {error}") from error
 

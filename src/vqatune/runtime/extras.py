@@ -26,7 +26,6 @@ EXTRAS = {
     "openpyxl": "xlsx",
     "bitsandbytes": "quantization",
     "datasets": "datasets",
-    "fsspec": "shards",
 }
 """The extra of each module that the core installation may be without."""
 
