@@ -1,4 +1,4 @@
-"""Measures reading of pictures' bytes in training's order, and what the places of pictures take; loading.py shows it."""
+"""Measures reading of pictures in training's order, and what places and tokens take in memory; loading.py shows it."""
 
 import os
 import subprocess
@@ -9,12 +9,16 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from PIL import Image
 
 from measuring import seconds
 from vqatune.dataset.shards import write_shards
 from vqatune.loading.places import Places
 from vqatune.loading.reader import ImageReader
+from vqatune.models.encoder import Encoder
+from vqatune.params import Params
 from vqatune.tables import BATCH, IMAGES, SHARD_PLACES, read_table, write_table
+from vqatune.training.plan import Plan
 
 SEED = 13
 BYTES = 20_000
@@ -79,6 +83,41 @@ def measure_places(count: int) -> dict[str, float]:
 
     made = {"dictionary": dictionary, "arrays": lambda: Places([table])}
     return {name: _held(make) / count for name, make in made.items()}
+
+
+def measure_tokens(params: Params, encoder: Encoder, folder: Path, images: int) -> dict[str, float]:
+    """Return the bytes a pair that are held before the first step, three distinct pairs an image.
+
+    With the tokens of all pairs at once, and by training's plan, which makes those of the steps that are loaded ahead.
+    """
+    path = folder / "picture.png"
+    Image.new("RGB", (64, 64)).save(path)
+    ids = [f"{number:011d}" for number in range(images) for _ in range(3)]
+    pairs = pd.DataFrame(
+        {
+            "image_id": ids,
+            "qa_id": [f"{number:016x}" for number in range(len(ids))],
+            "copy": 0,
+            "question": [f"what is the color of number {number}?" for number in range(len(ids))],
+            "answer": [f"red {number}" for number in range(len(ids))],
+        }
+    )
+    places = Places(
+        [pairs[["image_id"]].assign(archive=str(path), offset=0, length=path.stat().st_size).iloc[::3]]
+    )
+
+    def all_at_once() -> object:
+        return encoder.questions(pairs["question"].tolist()), encoder.answers(pairs["answer"].tolist())
+
+    def planned() -> object:
+        plan = Plan(params, pairs, ImageReader(places), encoder)
+        steps = plan.from_step(0, pin=False)
+        return plan, steps, list(next(steps)[1])
+
+    ways = {"all at once": all_at_once, "by the step": planned}
+    # Libraries load what they need at the first call.
+    planned()
+    return {name: _held(make) / len(pairs) for name, make in ways.items()}
 
 
 def _write_archives(folder: Path, images: int) -> pd.DataFrame:

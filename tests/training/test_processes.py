@@ -71,6 +71,7 @@ def test_two_processes_stopped_and_started_again_end_as_if_they_had_not_been(
     process.send_signal(signal.SIGTERM)
     said = process.communicate(timeout=60)[1]
     assert process.returncode == 128 + signal.SIGTERM and "stopped after step" in said
+    assert "read from the archives" not in said
     assert not (stages.root / "models/v1").exists()
     stages.run("train", "v1", "base", "01")
     for name in ("log.csv", "adapter_model.safetensors", "training_state/optimizer.safetensors"):
