@@ -102,7 +102,7 @@ def remove_shard_tables(folder: Path) -> None:
 def _in_training_order(batch: Path, seed: int) -> list[str]:
     """Return a batch's images in the order in which the first epoch comes to them, each once."""
     images: list[str] = []
-    ranks = []
+    ranks = [np.empty(0, np.uint64)]
     last: tuple[str, int] | None = None
     for group in read_groups(batch, BATCH, ["image_id", "copy"]):
         copies = group.drop_duplicates()
@@ -110,9 +110,10 @@ def _in_training_order(batch: Path, seed: int) -> list[str]:
         # The pairs of a copy may go on from the group before.
         keys = keys[1:] if keys and keys[0] == last else keys
         last = keys[-1] if keys else last
-        images += [image_id for image_id, _ in keys]
-        ranks.append(epoch_ranks(*zip(*keys, strict=True), seed, 0) if keys else np.empty(0, np.uint64))
-    order = np.argsort(np.concatenate(ranks), kind="stable") if ranks else []
+        own = [image_id for image_id, _ in keys]
+        images += own
+        ranks.append(epoch_ranks(own, [copy for _, copy in keys], seed, 0))
+    order = np.argsort(np.concatenate(ranks), kind="stable")
     return list(dict.fromkeys(images[index] for index in order))
 
 

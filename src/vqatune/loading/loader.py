@@ -109,6 +109,7 @@ def load_images(
         DataError: an image is not in the table.
         ArchiveError: an archive is missing or truncated.
     """
+    items: Iterator[LoadedImages | VqatuneError]
     if processes:
         loader = DataLoader(
             images,
