@@ -26,8 +26,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vqatune.inference.answering.settings import choose_version, own_settings
-from vqatune.loading.loader import ImageReader
-from vqatune.tables import IMAGES, PAIRS, PLACE, read_table
+from vqatune.loading.places import read_places
+from vqatune.loading.reader import ImageReader
+from vqatune.tables import PAIRS, read_table
 
 SERVE = [sys.executable, "-c", "from vqatune.cli import main; main()", "serve", "--port", "0"]
 ORDERS = ("pictures", "questions")
@@ -92,7 +93,7 @@ def rounds(port: int, asked: list[Asked], clients: int, repeats: int) -> list[li
 def requests_of(order: str, count: int, port: int) -> list[Asked]:
     """Return requests for the test set's questions, in one of ORDERS."""
     pairs = read_table(Path("data/test.parquet"), PAIRS)
-    reader = ImageReader(read_table(Path("data/extracted/images.parquet"), IMAGES, PLACE))
+    reader = ImageReader(read_places("data/extracted/images.parquet", pairs["image_id"]))
     pairs = pairs.assign(turn=pairs.groupby("image_id").cumcount()).sort_values(
         ["turn", "image_id"] if order == "pictures" else ["image_id", "turn"]
     )

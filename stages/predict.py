@@ -3,26 +3,29 @@
 Run by `dvc repro predict@v7`.
 """
 
+from itertools import chain
 from pathlib import Path
 
 from common import run
 
 from vqatune.inference.prediction.candidates import read_candidates
 from vqatune.inference.prediction.predict import predict, remove_partial_results
+from vqatune.loading.places import read_places
 from vqatune.params import Params
-from vqatune.tables import IMAGES, PAIRS, PLACE, PREDICTIONS, TASKS, read_table, write_table
+from vqatune.tables import PAIRS, PREDICTIONS, TASKS, read_table, write_table
 
 
 def main(params: Params, version: str) -> None:
     test, validation = (read_table(f"data/{name}.parquet", PAIRS) for name in ("test", "validation"))
     tasks = read_table("data/tasks.parquet", TASKS)
+    images = chain.from_iterable(table["image_id"] for table in (test, validation, tasks))
     predictions = predict(
         params,
         version,
         base=Path("models/base"),
         adapter=None if version == "base" else Path("models") / version,
         pairs=test,
-        places=read_table("data/extracted/images.parquet", IMAGES, PLACE),
+        places=read_places("data/extracted/images.parquet", images),
         candidates=read_candidates(params.predict, Path("data/train.parquet")),
         work=Path(".work"),
         ungrounded=validation,

@@ -7,19 +7,25 @@ from pathlib import Path
 
 from common import run
 
+from vqatune.loading.places import read_places
 from vqatune.params import Params
-from vqatune.tables import BATCH, IMAGES, PLACE, read_table
+from vqatune.tables import BATCH, read_table
 from vqatune.training.loop import train_version
+from vqatune.training.shards import read_shard_places
 
 
 def main(params: Params, version: str, previous: str, batch: str) -> None:
+    pairs = read_table(f"data/batches/{batch}.parquet", BATCH)
+    places = read_shard_places(Path("data/batches"), batch)
+    if places is None:
+        places = read_places("data/extracted/images.parquet", pairs["image_id"])
     train_version(
         params,
         version,
         base=Path("models/base"),
         previous=None if previous == "base" else Path("models") / previous,
-        pairs=read_table(f"data/batches/{batch}.parquet", BATCH),
-        places=read_table("data/extracted/images.parquet", IMAGES, PLACE),
+        pairs=pairs,
+        places=places,
         folder=Path("models") / version,
         work=Path(".work"),
     )

@@ -9,9 +9,10 @@ from pathlib import Path
 from common import run
 
 from vqatune.inference.prediction.predict import remove_partial_results
+from vqatune.loading.places import read_places
 from vqatune.params import Params
 from vqatune.runtime.output import say
-from vqatune.tables import IMAGES, PAIRS, PLACE, PREDICTIONS, TASKS, read_table, write_json, write_table
+from vqatune.tables import PAIRS, PREDICTIONS, TASKS, read_table, write_json, write_table
 from vqatune.zoo.predict import predict_zoo_model
 
 
@@ -22,7 +23,7 @@ def main(params: Params, name: str) -> None:
         name,
         folder=Path("zoo/models") / name,
         pairs=pairs,
-        places=read_table("data/extracted/images.parquet", IMAGES, PLACE),
+        places=read_places("data/extracted/images.parquet", [*pairs["image_id"], *tasks["image_id"]]),
         training=Path("data/train.parquet"),
         work=Path(".work"),
         tasks=tasks,

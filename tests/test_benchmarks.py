@@ -14,7 +14,7 @@ FIGURES = {
     "training": {"ours", "reference", "encoder", "growth", "largest_difference_of_losses"},
     "prediction": {"cases", "growth"},
     "ablation": {"seconds"},
-    "loading": {"taken", "loaded"},
+    "loading": {"taken", "loaded", "read", "held"},
 }
 
 

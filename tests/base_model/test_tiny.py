@@ -16,7 +16,7 @@ from vqatune.errors import DataError
 from vqatune.evaluation.metrics.text import plain
 from vqatune.generation.sources.visible import noun_of
 from vqatune.inference.prediction.decoding import greedy_answers
-from vqatune.loading.loader import ImageReader
+from vqatune.loading.reader import ImageReader
 from vqatune.models.encoder import Encoder, load_encoder
 from vqatune.models.families.blip import load_model, make_tokenizer
 from vqatune.models.family_lookup import image_states_of

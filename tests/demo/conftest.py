@@ -56,7 +56,7 @@ def demo_root(tmp_path_factory, tiny_base, tiny_params, pairs, places) -> Path:
 
 @pytest.fixture(scope="session")
 def picture(places) -> bytes:
-    from vqatune.loading.loader import ImageReader
+    from vqatune.loading.reader import ImageReader
 
     return ImageReader(places).content("image05")
 

@@ -3,7 +3,7 @@ import pytest
 
 from vqatune.demo.examples import pick_examples
 from vqatune.errors import ArchiveError
-from vqatune.loading.loader import ImageReader
+from vqatune.loading.reader import ImageReader
 from vqatune.tables import IMAGES, PAIRS, write_table
 
 

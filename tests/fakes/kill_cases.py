@@ -133,6 +133,12 @@ STAGES = {
     ),
     "tasks": Case("tasks", ("data/tasks.parquet", "metrics/data/tasks.json")),
     "batch": Case("batch", ("data/batches", "metrics/data/batches.csv")),
+    "batch, shards": Case(
+        "batch",
+        ("data/batches", "metrics/data/batches.csv", "data/shards"),
+        {"batch.shards": True},
+        resumes=r"os\.rename .*data/shards/",
+    ),
     "base": Case("base", ("models/base",), events=16),
     "train v1": Case(
         "train v1 base 01", ("models/v1",), MANY_STEPS, resumes=r"os\.mkdir .*\.work/training/", events=20

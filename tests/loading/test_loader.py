@@ -1,5 +1,6 @@
 import multiprocessing
-import pickle
+import os
+import signal
 
 import pandas as pd
 import pytest
@@ -8,7 +9,8 @@ from PIL import Image
 from tiny_families import tiny_model
 
 from vqatune.errors import ArchiveError, DataError
-from vqatune.loading.loader import ImageReader, MicroBatchImages, load_images
+from vqatune.loading.loader import MicroBatchImages, load_images
+from vqatune.loading.reader import ImageReader
 from vqatune.models.encoder import Encoder, load_encoder
 
 
@@ -36,9 +38,8 @@ def test_a_picture_that_is_nowhere_or_does_not_open_is_named(places, tmp_path):
 @pytest.mark.parametrize("processes", [0, 2])
 def test_images_come_by_micro_batch_as_the_processor_prepares_them(places, encoder, processes):
     micro_batches = [["image03", "image01"], ["image02"], ["image05", "image04", "image03"]]
-    pictures = MicroBatchImages(micro_batches, ImageReader(places), encoder)
-    loaded = list(load_images(pictures, processes))
-    assert len(loaded) == len(pictures)
+    loaded = list(load_images(micro_batches, MicroBatchImages(ImageReader(places), encoder), processes))
+    assert len(loaded) == len(micro_batches)
     for image_ids, item in zip(micro_batches, loaded, strict=True):
         expected = encoder.images([ImageReader(places).read(image_id) for image_id in image_ids])
         assert (
@@ -50,10 +51,8 @@ def test_images_come_by_micro_batch_as_the_processor_prepares_them(places, encod
 @pytest.mark.parametrize("processes", [0, 1])
 def test_a_picture_that_does_not_open_is_left_out_by_its_place(places, encoder, processes):
     damaged = places.assign(length=places["length"].where(places["image_id"] != "image01", 30))
-    pictures = MicroBatchImages(
-        [["image00", "image01", "image02"], ["image01"]], ImageReader(damaged), encoder
-    )
-    first, second = load_images(pictures, processes)
+    pictures = MicroBatchImages(ImageReader(damaged), encoder)
+    first, second = load_images([["image00", "image01", "image02"], ["image01"]], pictures, processes)
     assert len(first.pictures) == 2 and list(first.failures) == [1]
     assert "image image01 in" in str(first.failures[1])
     assert second.pictures is None and list(second.failures) == [0]
@@ -63,17 +62,36 @@ def test_a_picture_that_does_not_open_is_left_out_by_its_place(places, encoder, 
 def test_a_missing_archive_is_an_error_in_one_line(places, encoder, tmp_path, processes):
     gone = places.assign(archive=str(tmp_path / "gone.tar"))
     with pytest.raises(ArchiveError, match="gone.tar does not exist") as caught:
-        list(load_images(MicroBatchImages([["image00"]], ImageReader(gone), encoder), processes))
+        list(load_images([["image00"]], MicroBatchImages(ImageReader(gone), encoder), processes))
     assert "\n" not in str(caught.value)
     assert multiprocessing.active_children() == []
 
 
-def test_a_process_that_is_not_forked_reads_the_same(places, encoder):
-    """Python 3.14 starts processes by forkserver, which sends them what they work with, as spawn does."""
-    images = MicroBatchImages([["image00", "image03"]], ImageReader(places), encoder)
-    sent = pickle.loads(pickle.dumps(images))
-    for name, tensor in images[0].pictures.tensors.items():
-        assert torch.equal(sent[0].pictures.tensors[name], tensor)
+@pytest.mark.slow
+@pytest.mark.parametrize("method", ["spawn", "forkserver"])
+def test_processes_of_every_start_method_read_the_same_and_leave_signals_to_their_parent(
+    places, encoder, method
+):
+    """Python 3.14 starts processes by forkserver; they import for seconds, in which Ctrl-C reaches them, too."""
+    images = MicroBatchImages(ImageReader(places), encoder)
+    before = multiprocessing.get_start_method()
+
+    def micro_batches():
+        # Asked for once the process is started, which is long before it reads.
+        [reading] = multiprocessing.active_children()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            os.kill(reading.pid, number)
+        yield from [["image00", "image03"], ["image01"]]
+
+    multiprocessing.set_start_method(method, force=True)
+    try:
+        loaded = load_images(micro_batches(), images, 1)
+        first = next(loaded)
+        assert len(list(loaded)) == 1
+    finally:
+        multiprocessing.set_start_method(before, force=True)
+    for name, tensor in images[["image00", "image03"]].pictures.tensors.items():
+        assert torch.equal(first.pictures.tensors[name], tensor)
 
 
 def test_texts_become_what_blip_was_trained_on(encoder):
@@ -101,7 +119,7 @@ def test_a_picture_that_the_model_does_not_take_fails_alone_and_is_named(places,
     row = {"image_id": "narrow", "archive": str(archive), "offset": 0, "length": archive.stat().st_size}
     reader = ImageReader(pd.concat([places, pd.DataFrame([row])], ignore_index=True))
     _, encoder = tiny_model("qwen2_5_vl")
-    [loaded] = load_images(MicroBatchImages([["image03", "narrow", "image01"]], reader, encoder), 0)
+    [loaded] = load_images([["image03", "narrow", "image01"]], MicroBatchImages(reader, encoder), 0)
     assert len(loaded.pictures) == 2 and list(loaded.failures) == [1]
     text = str(loaded.failures[1])
     assert text.startswith("image narrow: the model does not take this picture") and "\n" not in text

@@ -88,3 +88,11 @@ def test_every_parameter_of_the_models_work_is_watched_but_those_that_change_no_
         watched = {entry for entry in graph["stages"][name]["do"]["params"] if "." in entry}
         wanted = {f"{part}.{key}" for part in sections for key in set(parameter_values[part]) - silent[part]}
         assert watched == wanted
+
+
+def test_turning_shards_on_trains_no_version_again(graph):
+    """They change no result: training reads where pictures lie beside its batch, and depends on the batch alone."""
+    train = graph["stages"]["train"]["do"]
+    batches = [dep for dep in train["deps"] if dep.startswith("data/batches")]
+    assert batches == ["data/batches/${item.batch}.parquet"]
+    assert not [name for name in train["params"] if name.split(".")[0] == "batch"]

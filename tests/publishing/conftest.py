@@ -73,7 +73,7 @@ def root(made, tmp_path) -> Path:
 @pytest.fixture
 def content(places):
     """Return the bytes of an image, as they are in the archive."""
-    from vqatune.loading.loader import ImageReader
+    from vqatune.loading.reader import ImageReader
 
     return ImageReader(places).content
 

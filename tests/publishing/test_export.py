@@ -12,7 +12,7 @@ from stored_checkpoints import cast, store
 from transformers import BlipForQuestionAnswering, BlipProcessor
 
 from vqatune.cli import main
-from vqatune.loading.loader import ImageReader
+from vqatune.loading.reader import ImageReader
 from vqatune.models import lora
 from vqatune.models.families.blip import load_model
 from vqatune.publishing.export import export_merged

@@ -19,7 +19,7 @@ import torch
 
 from vqatune.inference.answering.abstaining import Abstaining
 from vqatune.inference.answering.answerer import Answerer
-from vqatune.loading.loader import ImageReader
+from vqatune.loading.reader import ImageReader
 from vqatune.models import lora
 from vqatune.models.families.blip import load_model, load_processor, save_processor
 from vqatune.runtime.listening import LOOPBACK, listen

@@ -2,12 +2,17 @@
 
 import hashlib
 import random
+import shutil
 import signal
 import time
+from io import BytesIO
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from tiny_families import tiny_model
+
+from vqatune.tables import IMAGES, read_table, write_table
 
 MANY_STEPS = {"train.images_per_step": 2, "train.checkpoint_every": 1}
 COPIES = 5
@@ -136,3 +141,27 @@ def test_a_checkpoint_of_another_learning_rate_is_not_used(stage_folder):
     assert "belongs to other data, parameters or base: not used" in said
     log = (stages.root / "models/v1/log.csv").read_text().splitlines()
     assert len(log) == 12 + 1 and all(",0.001," in line for line in log[1:])
+
+
+@pytest.mark.slow
+def test_a_version_is_not_gone_on_with_where_its_pictures_have_changed(stage_folder):
+    """One picture of the first step, say, was fetched anew: what was trained with the old one counts no more."""
+    made = {}
+    for name in ("whole", "killed"):
+        stages = stage_folder(MANY_STEPS, name, copies=2)
+        where = stages.root / "data/extracted/images.parquet"
+        images = read_table(where, IMAGES)
+        archive = Path(shutil.copy(images["archive"].iloc[0], stages.root / "pictures.tar"))
+        write_table(images.assign(archive="pictures.tar"), where, IMAGES)
+        if name == "killed":
+            _stop_after(stages, 8, signal.SIGKILL)
+        place = images.sort_values("length").iloc[-1]
+        red = BytesIO()
+        Image.new("RGB", (8, 8), "red").save(red, "JPEG")
+        with archive.open("r+b") as file:
+            file.seek(place["offset"])
+            file.write(red.getvalue().ljust(place["length"], b"\0"))
+        said = stages.run("train", "v1", "base", "01")
+        assert ("saw other pictures: training starts anew" in said) == (name == "killed")
+        made[name] = _digests(stages.root / "models/v1")
+    assert made["killed"] == made["whole"]

@@ -10,7 +10,8 @@ from safetensors.torch import load_file, save_file
 from stored_checkpoints import store
 from tiny_families import tiny_model
 
-from vqatune.errors import DataError, ModelError
+from vqatune.errors import ArchiveError, DataError, ModelError
+from vqatune.loading.steps import epoch_groups
 from vqatune.tables import read_csv
 from vqatune.training.loop import train_version
 
@@ -293,6 +294,18 @@ def test_a_batch_without_a_picture_that_opens_is_an_error(train, places, tmp_pat
     with pytest.raises(DataError, match="no picture of the batch of v1 opens"):
         train("v1", where=places.assign(length=20))
     assert not (tmp_path / "v1").exists()
+
+
+def test_pictures_are_read_when_their_step_comes(train, tiny_with, pairs, places, tmp_path):
+    params = tiny_with({"train.images_per_step": 2, "train.checkpoint_every": 1})
+    last = epoch_groups(pairs, params.train.seed, 0, "all")[-1:][0][0]
+    gone = places.assign(
+        archive=places["archive"].where(places["image_id"] != pairs["image_id"][last], "gone.tar")
+    )
+    with pytest.raises(ArchiveError, match=r"gone\.tar does not exist"):
+        train("v1", params=params, where=gone, work=tmp_path / "work")
+    # All steps but the last, whose micro-batch is read while the one before is trained on.
+    assert max(int(path.name) for path in (tmp_path / "work").glob("training/v1/*/*")) == 5
 
 
 def test_a_version_of_a_base_of_another_family_is_said_to_be_of_another_base(train, tmp_path):

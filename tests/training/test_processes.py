@@ -10,6 +10,7 @@ import pytest
 from safetensors.torch import load_file
 from two_processes import launcher
 
+from vqatune.dataset.shards import write_shards
 from vqatune.runtime.warm_start import SOCKET
 from vqatune.tables import PREDICTIONS, read_csv, read_table
 
@@ -51,12 +52,18 @@ def test_two_processes_give_the_losses_adapter_and_answers_of_one(made, warm_ser
 
 
 @pytest.mark.slow
-def test_two_processes_stopped_and_started_again_end_as_if_they_had_not_been(stage_folder, warm_server):
+def test_two_processes_stopped_and_started_again_end_as_if_they_had_not_been(
+    stage_folder, warm_server, make_params
+):
     changes = SAME | {"train.launcher": launcher(warm_server.variables)}
     changes |= {"train.images_per_step": 2, "train.checkpoint_every": 1}
     whole = stage_folder(changes, name="whole", copies=3)
     whole.run("train", "v1", "base", "01")
     stages = stage_folder(changes, copies=3)
+    # Each process reads its own pictures of the shards; the others read archives.
+    data, seed = stages.root / "data", make_params().train.seed
+    where = data / "extracted/images.parquet"
+    write_shards(data / "batches", 1, where, str(data / "shards"), 4_000, seed, stages.root / ".work")
     process = stages.start("train", "v1", "base", "01")
     while not list(stages.root.glob(".work/training/v1/*/00000000[4-9]")):
         assert process.poll() is None, process.stderr.read()
@@ -64,6 +71,7 @@ def test_two_processes_stopped_and_started_again_end_as_if_they_had_not_been(sta
     process.send_signal(signal.SIGTERM)
     said = process.communicate(timeout=60)[1]
     assert process.returncode == 128 + signal.SIGTERM and "stopped after step" in said
+    assert "read from the archives" not in said
     assert not (stages.root / "models/v1").exists()
     stages.run("train", "v1", "base", "01")
     for name in ("log.csv", "adapter_model.safetensors", "training_state/optimizer.safetensors"):

@@ -8,9 +8,10 @@ import pandas as pd
 from PIL import Image
 
 from vqatune.errors import ImageError
-from vqatune.loading.loader import ImageReader
 from vqatune.loading.pictures import FORMATS
-from vqatune.tables import IMAGES, PAIRS, PLACE, read_table
+from vqatune.loading.places import read_places
+from vqatune.loading.reader import ImageReader
+from vqatune.tables import PAIRS, read_table
 from vqatune.tables.hash_ranks import hash_rank
 
 PICTURES = 24
@@ -51,7 +52,7 @@ def pick_examples(data: Path, folder: Path, count: int = PICTURES) -> list[Examp
     if not (data / "test.parquet").exists():
         return []
     pairs = read_table(data / "test.parquet", PAIRS)
-    reader = ImageReader(read_table(data / "extracted" / "images.parquet", IMAGES, PLACE))
+    reader = ImageReader(read_places(data / "extracted" / "images.parquet", pairs["image_id"]))
     by_image = {image_id: own for image_id, own in pairs.groupby("image_id", sort=True)}
     examples: list[Example] = []
     for image_id in _in_turn(pairs):

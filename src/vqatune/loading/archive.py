@@ -6,7 +6,9 @@ Member names are never used as paths, and an archive with a name that points out
 import os
 from array import array
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 import pandas as pd
 
@@ -67,21 +69,40 @@ def read_spans(archive: Path | str, spans: Iterable[tuple[int, int]]) -> Iterato
 
     Raises ArchiveError where the archive is missing, cannot be read, or ends before a span does.
     """
+    with archive_errors(archive), open_regular(archive) as file:
+        for offset, length in spans:
+            yield read_span(file, archive, offset, length)
+
+
+def read_bytes(archive: Path | str, offset: int, length: int) -> bytes:
+    """Return `length` bytes from `offset`; raises as `read_spans` does."""
+    return next(read_spans(archive, [(offset, length)]))
+
+
+def read_span(file: BinaryIO, archive: Path | str, offset: int, length: int) -> bytes:
+    """Return `length` bytes from `offset` of an open archive; raises ArchiveError where it ends before."""
+    # Compared first, because Python makes room for all that it is asked to read.
+    content = b""
+    if offset + length <= os.fstat(file.fileno()).st_size:
+        file.seek(offset)
+        content = file.read(length)
+    if len(content) < length:
+        raise cut_short(archive, offset + length)
+    return content
+
+
+def cut_short(archive: Path | str, end: int) -> ArchiveError:
+    """Return what is said of an archive that has fewer bytes than up to `end`."""
+    return ArchiveError(
+        f"{archive} ends before byte {end}: it is not the archive that was indexed; run the stage extract again"
+    )
+
+
+@contextmanager
+def archive_errors(archive: Path | str) -> Iterator[None]:
+    """Turn the errors of opening and reading an archive into ArchiveErrors."""
     try:
-        with open_regular(archive) as file:
-            size = os.fstat(file.fileno()).st_size
-            for offset, length in spans:
-                # Compared first, because Python makes room for all that it is asked to read.
-                content = b""
-                if offset + length <= size:
-                    file.seek(offset)
-                    content = file.read(length)
-                if len(content) < length:
-                    raise ArchiveError(
-                        f"{archive} ends before byte {offset + length}: it is not the archive that was indexed; "
-                        "run the stage extract again"
-                    )
-                yield content
+        yield
     except FileNotFoundError as error:
         raise ArchiveError(
             f"{archive} does not exist: run `dvc repro raw` or `dvc pull`, or put a file of yours back"
@@ -91,8 +112,3 @@ def read_spans(archive: Path | str, spans: Iterable[tuple[int, int]]) -> Iterato
             f"{archive} cannot be read ({error.strerror or error}): correct its permissions; what the stage raw wrote "
             "comes back with `dvc pull`"
         ) from error
-
-
-def read_bytes(archive: Path | str, offset: int, length: int) -> bytes:
-    """Return `length` bytes from `offset`; raises as `read_spans` does."""
-    return next(read_spans(archive, [(offset, length)]))

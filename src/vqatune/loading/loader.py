@@ -1,56 +1,24 @@
 """Loading of images as tensors: bytes read from the archives by offset, preprocessed ahead of the model."""
 
+import multiprocessing
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import Protocol
 
-import pandas as pd
 import torch
 from PIL import Image
 from torch.utils.data import DataLoader, Dataset
 
-from vqatune.errors import DataError, ImageError, VqatuneError
-from vqatune.loading.archive import read_bytes
-from vqatune.loading.pictures import open_rgb
+from vqatune.errors import ImageError, VqatuneError
+from vqatune.loading.picture_digests import add_up, digest_content, digest_of_read
 from vqatune.loading.ragged import Ragged
+from vqatune.loading.reader import ImageReader
 from vqatune.runtime.fingerprints import digest_contents
-
-
-class ImageReader:
-    """Reads images from the archives that hold them."""
-
-    def __init__(self, places: pd.DataFrame) -> None:
-        """Take a table with a row per image: image_id, archive, offset, length."""
-        columns = ["archive", "offset", "length"]
-        self._places = dict(
-            zip(places["image_id"], places[columns].itertuples(index=False, name=None), strict=True)
-        )
-
-    def content(self, image_id: str) -> bytes:
-        """Return the image's bytes, as they are in the archive.
-
-        Raises DataError where the image is not in the table, ArchiveError where its archive is missing or truncated.
-        """
-        if image_id not in self._places:
-            raise DataError(
-                f"image {image_id} has questions but no place in an archive: run `dvc repro sample`"
-            )
-        archive, offset, length = self._places[image_id]
-        return read_bytes(archive, offset, length)
-
-    def read(self, image_id: str) -> Image.Image:
-        """Return the image in RGB; raises as `content` does, and ImageError where its bytes do not open."""
-        content = self.content(image_id)
-        try:
-            return open_rgb(content)
-        except ValueError as error:
-            archive, offset, _ = self._places[image_id]
-            raise ImageError(
-                f"image {image_id} in {archive} at byte {offset} does not open: {error}"
-            ) from error
 
 
 class ImageEncoder(Protocol):
@@ -68,36 +36,35 @@ class LoadedImages:
     """The images that open; None where none does."""
     failures: dict[int, ImageError]
     """Index in the micro-batch → why that image does not open, or is not for this model."""
+    digest: int
+    """Of all of its images' bytes, as `ImageReader.digest` returns it."""
     states: Path | None = None
     """The file that caches, or is to cache, the image states; where it exists, pictures is None."""
 
 
 @dataclass(frozen=True)
 class MicroBatchImages(Dataset):
-    """The images of every micro-batch, as a dataset whose items are micro-batches."""
+    """The images of a micro-batch by their ids, as a dataset of which any list of ids is an index."""
 
-    image_ids: list[list[str]]
     reader: ImageReader
     encoder: ImageEncoder
     states: Path | None = None
     """A folder of cached image states by micro-batch; images of a cached micro-batch are not preprocessed."""
 
-    def __len__(self) -> int:
-        """The number of micro-batches."""
-        return len(self.image_ids)
-
-    def __getitem__(self, number: int) -> LoadedImages | VqatuneError:
+    def __getitem__(self, image_ids: list[str]) -> LoadedImages | VqatuneError:
         """Return a micro-batch's images, or an error: raised in a worker process it would lose its type and text."""
         images: dict[int, Image.Image] = {}
         failures: dict[int, ImageError] = {}
-        image_ids = self.image_ids[number]
         try:
-            states = self._states_file(image_ids)
+            contents = [self.reader.content(image_id) for image_id in image_ids]
+            digests = [digest_content(content) for content in contents]
+            digest = add_up(map(digest_of_read, image_ids, digests))
+            states = self._states_file(digests)
             if states and states.exists():
-                return LoadedImages(None, {}, states)
+                return LoadedImages(None, {}, digest, states)
             for index, image_id in enumerate(image_ids):
                 try:
-                    images[index] = self.reader.read(image_id)
+                    images[index] = self.reader.open(image_id, contents[index])
                 except ImageError as error:
                     failures[index] = error
             try:
@@ -108,7 +75,7 @@ class MicroBatchImages(Dataset):
                 failures |= refused
         except VqatuneError as error:
             return error
-        return LoadedImages(pictures, failures, None if failures else states)
+        return LoadedImages(pictures, failures, digest, None if failures else states)
 
     def _encode_one_by_one(
         self, images: dict[int, Image.Image], image_ids: list[str]
@@ -122,36 +89,42 @@ class MicroBatchImages(Dataset):
                 failures[index] = error
         return Ragged.joined(encoded) if encoded else None, failures
 
-    def _states_file(self, image_ids: list[str]) -> Path | None:
-        if self.states is None:
-            return None
-        return self.states / f"{digest_contents(map(self.reader.content, image_ids))}.safetensors"
+    def _states_file(self, digests: list[bytes]) -> Path | None:
+        # By what was read, so that states of other pictures are never served.
+        return self.states and self.states / f"{digest_contents(digests)}.safetensors"
 
 
-def load_images(images: MicroBatchImages, processes: int, pin: bool = False) -> Iterator[LoadedImages]:
+def load_images(
+    micro_batches: Iterable[list[str]], images: MicroBatchImages, processes: int, pin: bool = False
+) -> Iterator[LoadedImages]:
     """Yield the images of each micro-batch, in order, prefetched while the caller works on earlier ones.
 
     Args:
-        images: of all micro-batches.
-        processes: number of worker processes; 0 for a thread of this process.
+        micro_batches: the image_ids of each; a few more than were yielded are taken ahead, in this thread.
+        images: reads and preprocesses them.
+        processes: number of worker processes, by any start method; 0 for a thread of this process.
         pin: copy images to pinned memory.
 
     Raises:
-        DataError: an archive is missing, or an image is not in the table.
+        DataError: an image is not in the table.
+        ArchiveError: an archive is missing or truncated.
     """
+    items: Iterator[LoadedImages | VqatuneError]
     if processes:
         loader = DataLoader(
             images,
             batch_size=None,
+            sampler=micro_batches,
             num_workers=processes,
             prefetch_factor=2,
             worker_init_fn=_ignore_signals,
             # Its own, or the loader would draw from the global generator, which training depends on.
             generator=torch.Generator(),
         )
-        items = iter(loader)
+        with _signals_blocked():
+            items = iter(loader)
     else:
-        items = _prefetch(images)
+        items = _prefetch(micro_batches, images)
     try:
         for item in items:
             if isinstance(item, VqatuneError):
@@ -164,17 +137,39 @@ def load_images(images: MicroBatchImages, processes: int, pin: bool = False) -> 
         del items
 
 
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+@contextmanager
+def _signals_blocked() -> Iterator[None]:
+    """Block signals, also in the processes that are started: they import for seconds before they can ignore any."""
+    if not hasattr(signal, "pthread_sigmask"):
+        # Windows.
+        yield
+        return
+    if multiprocessing.get_start_method() != "fork":
+        # Python starts this process beside the first one that is not forked, and then lets signals through again.
+        resource_tracker.ensure_running()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _ignore_signals(number: int) -> None:
     """Ignore signals in a worker: the process that trains or predicts decides when to stop."""
-    for which in (signal.SIGTERM, signal.SIGINT):
+    for which in _SIGNALS:
         signal.signal(which, signal.SIG_IGN)
 
 
-def _prefetch(images: MicroBatchImages) -> Iterator[LoadedImages | VqatuneError]:
+def _prefetch(
+    micro_batches: Iterable[list[str]], images: MicroBatchImages
+) -> Iterator[LoadedImages | VqatuneError]:
     with ThreadPoolExecutor(1) as pool:
         upcoming = None
-        for number in range(len(images)):
-            current, upcoming = upcoming, pool.submit(images.__getitem__, number)
+        for image_ids in micro_batches:
+            current, upcoming = upcoming, pool.submit(images.__getitem__, image_ids)
             if current is not None:
                 yield current.result()
         if upcoming is not None:

@@ -4,6 +4,9 @@ An optimizer step is a window of consecutive images. Within it images are sorted
 which keeps padding low; as the loss of a step is the mean over its pairs, the cuts do not affect it.
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
 
@@ -15,16 +18,40 @@ MicroBatch = list[Group]
 """The images that go through the model at once."""
 
 
-def image_groups(pairs: pd.DataFrame) -> list[Group]:
+@dataclass(frozen=True)
+class Groups:
+    """Images in order, each with consecutive rows, in 16 bytes an image."""
+
+    first: np.ndarray
+    """(images,), int64: the first row of each."""
+    count: np.ndarray
+    """(images,), int64: the number of its rows."""
+
+    def __len__(self) -> int:
+        """The number of images."""
+        return len(self.first)
+
+    def __getitem__(self, window: slice) -> list[Group]:
+        """Return the groups of some consecutive images."""
+        spans = zip(self.first[window].tolist(), self.count[window].tolist(), strict=True)
+        return [np.arange(first, first + count) for first, count in spans]
+
+    def take(self, order: np.ndarray) -> "Groups":
+        """Return the images in another order."""
+        return Groups(self.first[order], self.count[order])
+
+
+def image_groups(pairs: pd.DataFrame) -> Groups:
     """Return the row numbers of each image's pairs; pairs of one image (and copy) must be adjacent."""
-    keys = pairs["image_id"].astype(str)
-    if "copy" in pairs.columns:
-        keys = keys + "\x1f" + pairs["copy"].astype(str)
-    starts = np.flatnonzero((keys != keys.shift()).to_numpy())
-    return np.split(np.arange(len(pairs)), starts[1:]) if len(pairs) else []
+    new = np.zeros(len(pairs), bool)
+    for name in ("image_id", "copy"):
+        if name in pairs.columns:
+            new |= (pairs[name] != pairs[name].shift()).to_numpy(bool)
+    first = np.flatnonzero(new)
+    return Groups(first, np.diff(first, append=len(pairs)))
 
 
-def epoch_groups(pairs: pd.DataFrame, seed: int, epoch: int, questions_per_image: str) -> list[Group]:
+def epoch_groups(pairs: pd.DataFrame, seed: int, epoch: int, questions_per_image: str) -> Groups:
     """Return one epoch's images in order, with all their pairs or one pair each.
 
     Args:
@@ -34,15 +61,34 @@ def epoch_groups(pairs: pd.DataFrame, seed: int, epoch: int, questions_per_image
         questions_per_image: all or one.
     """
     groups = image_groups(pairs)
-    keys = pairs["image_id"].astype(str) + "\x1f" + pairs["copy"].astype(str)
+    images, copies = (pairs[name].iloc[groups.first].tolist() for name in ("image_id", "copy"))
+    ranks = epoch_ranks(images, copies, seed, epoch)
     if questions_per_image == "one":
-        names = keys + "\x1f" + pairs["qa_id"]
-        ranks = [hash_rank(seed, "question", epoch, name) for name in names]
-        groups = [group[[min(range(len(group)), key=lambda index: ranks[group[index]])]] for group in groups]
-    return sorted(groups, key=lambda group: hash_rank(seed, "epoch", epoch, keys.iloc[group[0]]))
+        names = pairs["qa_id"].to_numpy()
+        chosen = [
+            first + _drawn(seed, epoch, image, copy, names[first : first + count])
+            for image, copy, first, count in zip(
+                images, copies, groups.first.tolist(), groups.count.tolist(), strict=True
+            )
+        ]
+        groups = Groups(np.array(chosen, np.int64), np.ones(len(chosen), np.int64))
+    return groups.take(np.argsort(ranks, kind="stable"))
 
 
-def cut_micro_batches(groups: list[Group], tokens: np.ndarray, images: int, pairs: int) -> list[MicroBatch]:
+def epoch_ranks(image_ids: Sequence[str], copies: Sequence[int], seed: int, epoch: int) -> np.ndarray:
+    """Return the hash rank of each copy of an image, by which an epoch is ordered: uint64."""
+    keys = zip(image_ids, copies, strict=True)
+    return np.array([hash_rank(seed, "epoch", epoch, image, copy) for image, copy in keys], np.uint64)
+
+
+def _drawn(seed: int, epoch: int, image: str, copy: int, qa_ids: np.ndarray) -> int:
+    ranks = [hash_rank(seed, "question", epoch, image, copy, qa_id) for qa_id in qa_ids]
+    return ranks.index(min(ranks))
+
+
+def cut_micro_batches(
+    groups: Sequence[Group], tokens: np.ndarray, images: int, pairs: int
+) -> list[MicroBatch]:
     """Cut images into micro-batches, the longest images first.
 
     Args:
@@ -62,27 +108,19 @@ def cut_micro_batches(groups: list[Group], tokens: np.ndarray, images: int, pair
     return micro_batches
 
 
-def plan_steps(
-    groups: list[Group], tokens: np.ndarray, images: int, pairs: int, accumulation: int, processes: int = 1
-) -> list[list[list[MicroBatch]]]:
-    """Return the micro-batches of every process in every optimizer step: [step][process][micro-batch].
+def plan_step(
+    groups: Sequence[Group], tokens: np.ndarray, images: int, pairs: int, processes: int = 1
+) -> list[list[MicroBatch]]:
+    """Return the micro-batches of every process in an optimizer step: [process][micro-batch].
 
     Args:
-        groups: an epoch's images, in order.
-        tokens: (pairs,), the length of every question.
+        groups: the images of the step.
+        tokens: (pairs,), the length of every question of these images; others do not matter.
         images: the most images in a micro-batch.
         pairs: the most pairs in a micro-batch.
-        accumulation: gradient accumulation: a step has `images * accumulation` images.
-        processes: among which a step's images are divided evenly; its images do not depend on their number.
+        processes: among which the step's images are divided evenly.
     """
-    window = images * accumulation
-    steps = []
-    for start in range(0, len(groups), window):
-        ordered = sorted(groups[start : start + window], key=lambda group: -int(tokens[group].sum()))
-        steps.append(
-            [
-                cut_micro_batches(ordered[process::processes], tokens, images, pairs)
-                for process in range(processes)
-            ]
-        )
-    return steps
+    ordered = sorted(groups, key=lambda group: -int(tokens[group].sum()))
+    return [
+        cut_micro_batches(ordered[number::processes], tokens, images, pairs) for number in range(processes)
+    ]

@@ -22,6 +22,7 @@ from vqatune.tables.schemas import (
     PLACE,
     PREDICTIONS,
     SAMPLED,
+    SHARD_PLACES,
     TASKS,
 )
 
@@ -35,6 +36,7 @@ __all__ = [
     "PLACE",
     "PREDICTIONS",
     "SAMPLED",
+    "SHARD_PLACES",
     "TASKS",
     "read_csv",
     "read_groups",

@@ -68,6 +68,17 @@ others."""
 BATCH = pa.schema([*PAIRS, pa.field("copy", _int32)])
 """A pair of a training batch; `copy` numbers the repeats of an image (0 for the first)."""
 
+SHARD_PLACES = pa.schema(
+    {
+        "image_id": _string,
+        "archive": _string,
+        "offset": _int64,
+        "length": _int64,
+        "digest": pa.binary(16),
+    }
+)
+"""Where the bytes of a training batch's image lie in a shard, and their digest (loading.picture_digests)."""
+
 PREDICTIONS = pa.schema(
     {"qa_id": _string, "prediction": _string, "log_probability": pa.float64(), "grounding": pa.float64()}
 )

@@ -1,29 +1,27 @@
 """Training of one version on its master batch, from the previous version; interrupted training resumes."""
 
 import logging
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import torch
 from accelerate import PartialState
-from accelerate.utils import broadcast, broadcast_object_list, gather_object
+from accelerate.utils import broadcast, broadcast_object_list
 
 from vqatune.errors import DataError, ModelError
-from vqatune.loading.loader import ImageReader, LoadedImages, MicroBatchImages, load_images
-from vqatune.loading.steps import MicroBatch, epoch_groups, plan_steps
+from vqatune.loading.places import Places
+from vqatune.loading.reader import ImageReader
 from vqatune.models import lora
 from vqatune.models.checkpoint import fingerprint, load_model
 from vqatune.models.device import PRECISIONS, device_name, reseed, start
 from vqatune.models.encoder import Encoder, load_encoder
 from vqatune.models.family_lookup import tunable_family
-from vqatune.models.packing import PackedBatch, pack_batch
 from vqatune.models.prepare import prepare_model, train_adapter
 from vqatune.models.quantization import check_quantization
 from vqatune.params import Params
 from vqatune.runtime.code import digest_code
-from vqatune.runtime.fingerprints import digest_contents, digest_folder, digest_table, make_key
+from vqatune.runtime.fingerprints import digest_folder, digest_table, make_key
 from vqatune.runtime.interrupt import Interrupts
 from vqatune.runtime.tracking import Reports, check_trackers, reporting
 from vqatune.runtime.training_display import TrainingDisplay
@@ -31,6 +29,7 @@ from vqatune.tables import replacing_folder, write_csv
 from vqatune.training.chain_state import ChainState, check_base, load_state, save_state
 from vqatune.training.checkpoints import Checkpoints
 from vqatune.training.optimizer import Optimization
+from vqatune.training.plan import Plan
 
 _logger = logging.getLogger(__name__)
 
@@ -41,7 +40,7 @@ def train_version(
     base: Path,
     previous: Path | None,
     pairs: pd.DataFrame,
-    places: pd.DataFrame,
+    places: Places | pd.DataFrame,
     folder: Path,
     work: Path | None = None,
 ) -> pd.DataFrame:
@@ -53,7 +52,7 @@ def train_version(
         base: folder of the base checkpoint.
         previous: folder of the previous version; None for the first, which starts from the base.
         pairs: tables.BATCH.
-        places: image_id, archive, offset, length of at least the images of the pairs.
+        places: of at least the images of the pairs, or a table of them: image_id, archive, offset, length.
         folder: written atomically.
         work: the folder of resume checkpoints and trackers; None for neither.
 
@@ -92,8 +91,8 @@ def train_version(
         model = lora.continue_adapter(model, previous, params.lora)
     prepare_model(model, device, params.compute.precision)
     train_adapter(model)
-    plan = _Plan(params, pairs, ImageReader(places), encoder)
-    optimization = Optimization(model, params, device, len(plan.steps))
+    plan = Plan(params, pairs, ImageReader(places), encoder)
+    optimization = Optimization(model, params, device, len(plan))
     state = ChainState(version, base_print, step=0, pairs_seen=0)
     if previous is not None:
         optimizer = optimization.optimizer if params.train.carry_optimizer else None
@@ -147,79 +146,9 @@ def _with_label(encoder: Encoder, pairs: pd.DataFrame, version: str) -> pd.DataF
     return kept.reset_index(drop=True)
 
 
-class _Plan:
-    """The optimizer steps of a version, and the batches of each."""
-
-    def __init__(self, params: Params, pairs: pd.DataFrame, reader: ImageReader, encoder: Encoder) -> None:
-        train, self.processes = params.train, PartialState().num_processes
-        self.params, self.pairs, self.reader, self.encoder = params, pairs, reader, encoder
-        self.questions = encoder.questions(pairs["question"].tolist())
-        self.answers = encoder.answers(pairs["answer"].tolist())
-        tokens = pd.Series(map(len, self.questions)).to_numpy()
-        self.steps: list[list[list[MicroBatch]]] = []
-        """[step][process][micro-batch]"""
-        for epoch in range(train.epochs):
-            groups = epoch_groups(pairs, train.seed, epoch, train.questions_per_image)
-            self.steps += plan_steps(
-                groups,
-                tokens,
-                train.images_per_step,
-                train.max_pairs_per_step,
-                train.accumulation_steps,
-                self.processes,
-            )
-        self.skipped: set[str] = set()
-        """Images that do not open, in any process."""
-
-    def images(self, step: int) -> int:
-        """Return the number of images in a step, over all processes."""
-        return sum(len(micro_batch) for own in self.steps[step] for micro_batch in own)
-
-    def planned(self, step: int) -> int:
-        """Return the number of pairs in a step, over all processes."""
-        return sum(len(group) for own in self.steps[step] for micro_batch in own for group in micro_batch)
-
-    def from_step(self, first: int, pin: bool) -> Iterator[Iterator[tuple[list[str], PackedBatch]]]:
-        """Yield this process's batches of each step from `first` on, each with its qa_ids; images are prefetched."""
-        own = [processes[PartialState().process_index] for processes in self.steps[first:]]
-        image_ids = [
-            [self.pairs["image_id"].iloc[group[0]] for group in micro_batch]
-            for micro_batches in own
-            for micro_batch in micro_batches
-        ]
-        images = MicroBatchImages(image_ids, self.reader, self.encoder)
-        loaded = load_images(images, self.params.compute.loader_processes, pin)
-        for micro_batches in own:
-            batches = (self._pack(micro_batch, next(loaded)) for micro_batch in micro_batches)
-            yield (batch for batch in batches if batch)
-
-    def share_skipped(self) -> None:
-        """Gather the skipped images of all processes."""
-        if self.processes > 1:
-            self.skipped = set(gather_object(sorted(self.skipped)))
-
-    def _pack(self, micro_batch: MicroBatch, images: LoadedImages) -> tuple[list[str], PackedBatch] | None:
-        for number, error in images.failures.items():
-            image_id = self.pairs["image_id"].iloc[micro_batch[number][0]]
-            if image_id not in self.skipped:
-                self.skipped.add(image_id)
-                _logger.warning("%s; its questions are left out", error)
-        groups = [group for number, group in enumerate(micro_batch) if number not in images.failures]
-        rows = [row for group in groups for row in group]
-        if not rows:
-            return None
-        batch = pack_batch(
-            images.pictures,
-            [len(group) for group in groups],
-            [self.questions[row] for row in rows],
-            [self.answers[row] for row in rows],
-        )
-        return self.pairs["qa_id"].iloc[rows].tolist(), batch
-
-
 def _take_steps(
     optimization: Optimization,
-    plan: _Plan,
+    plan: Plan,
     version: str,
     checkpoints: Checkpoints | None,
     reports: Reports,
@@ -234,37 +163,41 @@ def _take_steps(
     saved = [checkpoints.load() if checkpoints and PartialState().is_main_process else None]
     if PartialState().num_processes > 1:
         broadcast_object_list(saved)
-    if saved[0]:
+    if saved[0] and _has_same_pictures(plan, saved[0][1]):
         tensors, record = saved[0]
         done, plan.skipped = record.pop("done"), set(record.pop("skipped"))
+        plan.pictures = int(record.pop("pictures"), 16)
         optimization.restore(tensors, record)
         reports.follow(optimization.log)
+    elif saved[0] and checkpoints and PartialState().is_main_process:
+        _logger.warning("checkpoint %s saw other pictures: training starts anew", checkpoints.folder)
+        # Later steps of what cannot be gone on from would be taken for the newest.
+        checkpoints.remove()
 
     def save() -> None:
         if checkpoints and PartialState().is_main_process:
             tensors, record = optimization.state()
-            checkpoints.save(done, tensors, record | {"done": done, "skipped": sorted(plan.skipped)})
+            work = {"done": done, "skipped": sorted(plan.skipped), "pictures": f"{plan.pictures:032x}"}
+            checkpoints.save(done, tensors, record | work)
 
     steps = plan.from_step(done, pin=optimization.device.type == "cuda")
     trained, parameters = optimization.model.get_nb_trainable_parameters()
     display = TrainingDisplay(
         f"train {version}, {trained:,} of {parameters:,} parameters",
-        images=sum(map(plan.images, range(len(plan.steps)))),
+        images=sum(map(plan.images, range(len(plan)))),
         done=sum(map(plan.images, range(done))),
         seen=int(optimization.log[-1]["pairs_seen"]) if optimization.log else 0,
     )
     with Interrupts() as interrupts, display:
-        for batches in steps:
+        for planned, batches in steps:
             # Every step has its own seed, so that checkpoints need no generator state.
             reseed(params.train.seed, "train", version, done, process)
             try:
-                stopped = optimization.take_step(
-                    batches, plan.planned(done), version, interrupts.pending is not None
-                )
+                stopped = optimization.take_step(batches, planned, version, interrupts.pending is not None)
             except ModelError:
                 save()
                 raise
-            plan.share_skipped()
+            plan.share()
             if optimization.log:
                 optimization.log[-1]["images_skipped"] = len(plan.skipped)
             reports.follow(optimization.log)
@@ -272,21 +205,25 @@ def _take_steps(
             done += 1
             if done % params.train.checkpoint_every == 0 or stopped:
                 save()
-            if stopped and done < len(plan.steps):
+            if stopped and done < len(plan):
                 PartialState().wait_for_everyone()
-                interrupts.stop(f"after step {done} of {len(plan.steps)}")
+                interrupts.stop(f"after step {done} of {len(plan)}")
+
+
+def _has_same_pictures(plan: Plan, record: dict) -> bool:
+    """Return whether a checkpoint's steps would see the same pictures now."""
+    return plan.digest_before(record["done"]) == int(record["pictures"], 16)
 
 
 def _key(
-    params: Params, version: str, base: Path, previous: Path | None, plan: _Plan, device: torch.device
+    params: Params, version: str, base: Path, previous: Path | None, plan: Plan, device: torch.device
 ) -> str:
-    """Return a key of everything that determines the version's bytes."""
+    """Return a key of everything that determines the version's bytes, but the pictures: a checkpoint has their digest."""
     return make_key(
         version=version,
         base=digest_folder(base),
         previous=None if previous is None else digest_folder(previous),
         pairs=digest_table(plan.pairs, ["qa_id", "image_id", "copy", "question", "answer"]),
-        pictures=digest_contents(map(plan.reader.content, dict.fromkeys(plan.pairs["image_id"]))),
         lora=params.lora.model_dump(),
         train=params.train.model_dump(exclude={"checkpoint_every", "launcher", "report_to"}),
         compute=params.compute.model_dump(exclude={"loader_processes"}),

@@ -7,6 +7,7 @@ import pandas as pd
 from vqatune.inference.prediction.candidates import read_candidates
 from vqatune.inference.prediction.measurement import Measurement
 from vqatune.inference.prediction.predict import predict
+from vqatune.loading.places import Places
 from vqatune.models.checkpoint import fingerprinted_files
 from vqatune.models.device import PRECISIONS, device_name, start
 from vqatune.models.family_lookup import family_named, model_type
@@ -24,7 +25,7 @@ def predict_zoo_model(
     name: str,
     folder: Path,
     pairs: pd.DataFrame,
-    places: pd.DataFrame,
+    places: Places | pd.DataFrame,
     training: Path,
     work: Path | None = None,
     tasks: pd.DataFrame | None = None,
@@ -36,7 +37,7 @@ def predict_zoo_model(
         name: of the model, in zoo.models.
         folder: what `load_zoo_model` wrote.
         pairs: tables.PAIRS, the test set.
-        places: image_id, archive, offset, length of at least the pairs' images.
+        places: of at least the pairs' images, or a table of them: image_id, archive, offset, length.
         training: the table of training pairs, among whose answers a model chooses that writes none.
         work: the folder of partial results; None for none.
         tasks: pairs of benchmark tasks (tables.TASKS), which are answered after the test set, and not timed.

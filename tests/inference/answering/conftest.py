@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from vqatune.loading.loader import ImageReader
+from vqatune.loading.reader import ImageReader
 from vqatune.training.loop import train_version
 
 

@@ -17,7 +17,7 @@ from vqatune.inference.answering.answerer import Answerer
 from vqatune.inference.answering.settings import Settings
 from vqatune.inference.prediction.grounding import choose_items, grounding_shares
 from vqatune.inference.prediction.predict import predict
-from vqatune.loading.loader import ImageReader
+from vqatune.loading.reader import ImageReader
 from vqatune.models.checkpoint import load_model
 from vqatune.models.encoder import load_encoder
 from vqatune.models.family_lookup import model_type

@@ -16,7 +16,7 @@ from vqatune.inference.answering.answerer import Answerer
 from vqatune.inference.answering.attention import can_be_followed
 from vqatune.inference.answering.settings import Settings
 from vqatune.inference.prediction.predict import predict
-from vqatune.loading.loader import ImageReader
+from vqatune.loading.reader import ImageReader
 from vqatune.models import lora
 from vqatune.models.checkpoint import load_model
 from vqatune.models.encoder import Encoder, load_encoder

@@ -13,7 +13,7 @@ from transformers import ViltForQuestionAnswering, ViltProcessor
 from vqatune.errors import DataError, ModelError
 from vqatune.inference.answering.answerer import Answerer
 from vqatune.inference.prediction.predict import predict
-from vqatune.loading.loader import ImageReader
+from vqatune.loading.reader import ImageReader
 from vqatune.models import lora
 from vqatune.models.checkpoint import load_model
 from vqatune.models.encoder import load_encoder

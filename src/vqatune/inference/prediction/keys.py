@@ -6,11 +6,10 @@ import pandas as pd
 import torch
 from accelerate import PartialState
 
-from vqatune.loading.loader import ImageReader
 from vqatune.models.device import device_name
 from vqatune.params import Params
 from vqatune.runtime.code import digest_code
-from vqatune.runtime.fingerprints import digest_contents, digest_folder, digest_table, make_key
+from vqatune.runtime.fingerprints import digest_folder, digest_table, make_key
 
 
 def vision_key(params: Params, base: Path, device: torch.device) -> str:
@@ -28,17 +27,15 @@ def prediction_key(
     base: Path,
     adapter: Path | None,
     pairs: pd.DataFrame,
-    reader: ImageReader,
     candidates: list[str] | None,
     device: torch.device,
     prompt: str | None,
 ) -> str:
-    """Return a key of everything that determines the predictions."""
+    """Return a key of everything that determines the predictions, but the pictures: partial results have their digest."""
     return make_key(
         base=digest_folder(base),
         adapter=None if adapter is None else digest_folder(adapter),
         pairs=digest_table(pairs, ["qa_id", "image_id", "question"]),
-        pictures=digest_contents(map(reader.content, dict.fromkeys(pairs["image_id"]))),
         candidates=candidates,
         prompt=prompt,
         predict=params.predict.model_dump(

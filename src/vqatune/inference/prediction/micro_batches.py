@@ -1,7 +1,8 @@
 """Inference over a table of questions, in micro-batches of images; interrupted work resumes from partial results."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +16,10 @@ from safetensors.torch import load_file, save_file
 
 from vqatune.errors import ImageError, ModelError
 from vqatune.inference.prediction.partial_results import PartialResults
-from vqatune.loading.loader import ImageReader, MicroBatchImages, load_images
+from vqatune.loading.loader import MicroBatchImages, load_images
+from vqatune.loading.picture_digests import add_up
 from vqatune.loading.ragged import Ragged
+from vqatune.loading.reader import ImageReader
 from vqatune.loading.steps import cut_micro_batches, image_groups
 from vqatune.models.encoder import Encoder
 from vqatune.models.family import VisionOptions
@@ -30,6 +33,8 @@ from vqatune.tables import replacing
 
 _ROWS = "rows of "
 """Before the name of a tensor in a file of image states: the number of its rows of each image."""
+
+_AT_ONCE = 10_000
 
 
 @dataclass(frozen=True)
@@ -81,24 +86,30 @@ def run_inference(
         inference.params.predict,
         PartialState().process_index,
     )
-    question_ids = _encode(inference.encoder.questions, questions["question"])
-    answer_ids = None
-    if "prediction" in questions:
-        answer_ids = _encode(inference.encoder.answers, questions["prediction"])
-    lengths = np.array([len(ids) for ids in question_ids])
-    groups = image_groups(questions)
+    encoder = inference.encoder
+    lengths = _lengths(encoder.questions, questions["question"])
+    groups = image_groups(questions)[:]
     micro_batches = cut_micro_batches(groups, lengths, predict.images_per_step, predict.max_pairs_per_step)
     micro_batches = micro_batches[process :: PartialState().num_processes]
     partial_results = PartialResults(folder / f"{process}", schema) if folder else None
-    results, done = partial_results.load() if partial_results else ([], 0)
-    saved = len(results)
+
+    def image_ids(first: int, end: int) -> Iterator[list[str]]:
+        for micro_batch in micro_batches[first:end]:
+            yield questions["image_id"].iloc[[group[0] for group in micro_batch]].tolist()
+
+    def digest(first: int, end: int) -> int:
+        return inference.reader.digest(chain.from_iterable(image_ids(first, end)))
+
+    results, done = partial_results.load(digest) if partial_results else ([], 0)
+    saved, pictures = len(results), 0
     todo = micro_batches[done:]
-    image_ids = [[questions["image_id"].iloc[group[0]] for group in micro_batch] for micro_batch in todo]
-    images = MicroBatchImages(image_ids, inference.reader, inference.encoder, inference.states)
+    images = MicroBatchImages(inference.reader, encoder, inference.states)
+    loading = load_images(image_ids(done, len(micro_batches)), images, compute.loader_processes)
     with Interrupts() as interrupts, bar() as progress:
         total = sum(map(len, micro_batches))
         task = progress.add_task(description, total=total, completed=total - sum(map(len, todo)))
-        for micro_batch, loaded in zip(todo, load_images(images, compute.loader_processes), strict=True):
+        for micro_batch, loaded in zip(todo, loading, strict=True):
+            pictures = add_up([pictures, loaded.digest])
             for number, error in loaded.failures.items():
                 results += on_image_error(micro_batch[number].tolist(), error)
             opened = [
@@ -109,8 +120,10 @@ def run_inference(
                 batch = pack_batch(
                     loaded.pictures,
                     [len(group) for group in opened],
-                    [question_ids[row] for row in rows],
-                    [answer_ids[row] for row in rows] if answer_ids else None,
+                    _encode(encoder.questions, questions["question"].iloc[rows]),
+                    _encode(encoder.answers, questions["prediction"].iloc[rows])
+                    if "prediction" in questions
+                    else None,
                 )
                 results += infer(
                     rows, _with_image_states(inference, to_device(batch, inference.device), loaded.states)
@@ -121,11 +134,21 @@ def run_inference(
             if partial_results and (
                 done % predict.checkpoint_every == 0 or stop or done == len(micro_batches)
             ):
-                partial_results.save(done, results[saved:])
-                saved = len(results)
+                partial_results.save(done, results[saved:], pictures)
+                saved, pictures = len(results), 0
             if stop:
                 interrupts.stop(f"after {done} of {len(micro_batches)} micro-batches ({description})")
     return gather_object(results)
+
+
+def _lengths(encode: Callable[[list[str]], list[list[int]]], texts: pd.Series) -> np.ndarray:
+    """Return the number of token ids of each text: int32; the ids of ten thousand distinct texts are held at a time."""
+    codes, distinct = pd.factorize(texts)
+    lengths = np.empty(len(distinct), np.int32)
+    for first in range(0, len(distinct), _AT_ONCE):
+        some = distinct[first : first + _AT_ONCE].tolist()
+        lengths[first : first + _AT_ONCE] = [len(ids) for ids in encode(some)]
+    return lengths[codes]
 
 
 def _encode(encode: Callable[[list[str]], list[list[int]]], texts: pd.Series) -> list[list[int]]:

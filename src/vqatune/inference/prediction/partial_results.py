@@ -1,6 +1,7 @@
 """Partial results on disk, from which interrupted work resumes."""
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,21 +16,36 @@ _logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class PartialResults:
-    """The rows so far, in a folder of Parquet files, each named after the number of micro-batches done by then."""
+    """The rows so far, in a folder of Parquet files.
+
+    Each is named after the number of micro-batches done by then, and the digest of the pictures that its rows are of
+    (`ImageReader.digest`).
+    """
 
     folder: Path
-    """Its name is a key of everything that determines the rows."""
+    """Its name is a key of everything that determines the rows but the pictures."""
     schema: pa.Schema
 
-    def save(self, done: int, rows: list[tuple]) -> None:
-        """Write the rows that are new since the last call."""
+    def save(self, done: int, rows: list[tuple], pictures: int) -> None:
+        """Write the rows that are new since the last call, with the digest of their pictures."""
         frame = pd.DataFrame(rows, columns=self.schema.names)
-        write_table(frame, self.folder / f"{done:09d}.parquet", self.schema)
+        write_table(frame, self.folder / f"{done:09d}-{pictures:032x}.parquet", self.schema)
 
-    def load(self) -> tuple[list[tuple], int]:
-        """Return the saved rows, in order, and how much is done; a damaged file and those after it are deleted."""
-        rows, done = [], 0
+    def load(self, digest: Callable[[int, int], int]) -> tuple[list[tuple], int]:
+        """Return the saved rows, in order, and how much is done.
+
+        A file that is damaged, or of other pictures than there are now, is deleted, and so are those after it.
+
+        Args:
+            digest: returns that of the pictures, as they are now, of the micro-batches from a number up to another.
+        """
+        rows: list[tuple] = []
+        done = 0
         for path in sorted(self.folder.glob("[0-9]*.parquet")):
+            upto, pictures = path.stem.split("-")
+            if digest(done, int(upto)) != int(pictures, 16):
+                _logger.warning("%s is of other pictures; what comes after it is done again", path)
+                break
             try:
                 frame = read_table(path, self.schema)
             except DataError as error:
@@ -38,8 +54,8 @@ class PartialResults:
             # Missing numbers are NaN in pandas.
             frame = frame.astype(object).where(frame.notna(), None)
             rows += frame.itertuples(index=False, name=None)
-            done = int(path.stem)
+            done = int(upto)
         for path in self.folder.glob("[0-9]*.parquet"):
-            if int(path.stem) > done:
+            if int(path.stem.split("-")[0]) > done:
                 path.unlink()
         return rows, done

@@ -20,7 +20,8 @@ from vqatune.inference.prediction.measurement import Measurement
 from vqatune.inference.prediction.micro_batches import InferenceModel, run_inference
 from vqatune.inference.prediction.ranking import Candidates
 from vqatune.inference.prediction.task_answers import choose_answers, with_choices
-from vqatune.loading.loader import ImageReader
+from vqatune.loading.places import Places
+from vqatune.loading.reader import ImageReader
 from vqatune.models import lora
 from vqatune.models.adapter_precision import merge
 from vqatune.models.checkpoint import load_model
@@ -45,7 +46,7 @@ def predict(
     base: Path,
     adapter: Path | None,
     pairs: pd.DataFrame,
-    places: pd.DataFrame,
+    places: Places | pd.DataFrame,
     candidates: list[str] | None = None,
     work: Path | None = None,
     ungrounded: pd.DataFrame | None = None,
@@ -61,7 +62,7 @@ def predict(
         base: folder of the base checkpoint.
         adapter: folder of the version; None for the base itself.
         pairs: tables.PAIRS, in any order.
-        places: image_id, archive, offset, length of at least the pairs' images.
+        places: of at least the pairs' images, or a table of them: image_id, archive, offset, length.
         candidates: the answers to choose from, with predict.mode rank.
         work: the folder of partial results, kept until `remove_partial_results`; None for none.
         ungrounded: more pairs, whose grounding is not measured, nor by whose images.
@@ -108,7 +109,7 @@ def predict(
         states = work / "vision" / vision_key(params, base, device)
         states.mkdir(parents=True, exist_ok=True)
     if work is not None:
-        key = prediction_key(params, base, adapter, pairs, reader, candidates, device, prompt)
+        key = prediction_key(params, base, adapter, pairs, candidates, device, prompt)
         folder = work / "predictions" / version / key
     ids_of = candidate_ids(encoder, candidates) if candidates else {}
     if not ids_of:
