@@ -3,23 +3,35 @@
 Run by `dvc repro filter`.
 """
 
+from pathlib import Path
+
 from common import run
 
-from vqatune.catalogue.filter import dropped_lines, filter_images
+from vqatune.catalogue.filter import dropped_lines, filter_table
 from vqatune.params import Params
 from vqatune.runtime.output import say
-from vqatune.tables import FILTERED, IMAGES, LISTINGS, read_table, write_json, write_table
+from vqatune.runtime.working_folder import working_folder
+from vqatune.tables import write_json
+
+SOURCES = ("data/extracted/listings.parquet", "data/extracted/images.parquet")
 
 
 def main(params: Params) -> None:
-    listings = read_table("data/extracted/listings.parquet", LISTINGS)
-    images = read_table("data/extracted/images.parquet", IMAGES)
-    filtered, report = filter_images(listings, images, params.filter)
-    write_table(filtered, "data/filtered.parquet", FILTERED)
+    with working_folder(
+        Path(".work/filter"), "vqatune.catalogue.filter", [params.filter], *SOURCES, "data/raw"
+    ) as work:
+        report = filter_table(
+            *SOURCES,
+            "data/filtered.parquet",
+            "data/digests.parquet",
+            params.filter,
+            work,
+            params.compute.executor,
+        )
     write_json(report, "metrics/data/filter.json")
     for line in dropped_lines(report):
         say(line, error=True)
 
 
 if __name__ == "__main__":
-    run(main)
+    run(main, parts=True)

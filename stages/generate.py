@@ -3,23 +3,29 @@
 Run by `dvc repro generate`.
 """
 
+from pathlib import Path
+
 from common import run
 
 from vqatune.generation.checks.checks import DECIDED_BY
-from vqatune.generation.generate import generate, languages_line
+from vqatune.generation.generate import languages_line
+from vqatune.generation.generate_table import generate_table
 from vqatune.params import Params
 from vqatune.runtime.dropped import dropped_line
 from vqatune.runtime.output import say
-from vqatune.tables import CHECKED, PAIRS, SAMPLED, read_table, write_csv, write_json, writing_table
+from vqatune.runtime.working_folder import working_folder
+from vqatune.tables import write_csv, write_json
+
+SAMPLED, QA, DROPPED = "data/sampled.parquet", "data/qa.parquet", "data/dropped.parquet"
 
 
 def main(params: Params) -> None:
-    sampled = read_table("data/sampled.parquet", SAMPLED)
-    with (
-        writing_table("data/qa.parquet", PAIRS) as keep,
-        writing_table("data/dropped.parquet", CHECKED) as drop,
-    ):
-        generated = generate(sampled, params.generate, params.compute, params.seed, keep, drop)
+    given = params.generate
+    settings, inputs = [given, params.seed], [path for path in (SAMPLED, given.path, given.reviews) if path]
+    with working_folder(
+        Path(".work/generate"), "vqatune.generation.generate_table", settings, *inputs
+    ) as work:
+        generated = generate_table(SAMPLED, QA, DROPPED, given, params.compute, params.seed, work)
     write_json(generated.report, "metrics/data/generate.json")
     write_csv(generated.rates, "metrics/data/checks.csv")
     write_json(generated.summary, "metrics/generation.json")
@@ -37,4 +43,4 @@ def main(params: Params) -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    run(main, parts=True)

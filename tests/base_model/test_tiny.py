@@ -9,9 +9,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
+from whole_tables import extract
 
 from vqatune.base_model.tiny import answer_labels, draw_examples, make_tiny, pack_examples
-from vqatune.catalogue.sources.abo import extract
 from vqatune.errors import DataError
 from vqatune.evaluation.metrics.text import plain
 from vqatune.generation.sources.visible import noun_of

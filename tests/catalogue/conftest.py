@@ -27,7 +27,7 @@ def abo_slice() -> Path:
 @pytest.fixture(scope="session")
 def extracted_slice(abo_slice):
     """The tables of the slice of ABO, read once by two workers."""
-    from vqatune.catalogue.sources.abo import extract
+    from whole_tables import extract
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("VQATUNE_WORKERS", "2")

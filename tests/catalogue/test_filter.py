@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from whole_tables import extract, filter_images
 
-from vqatune.catalogue.filter import digests_of_images, filter_images
-from vqatune.catalogue.sources.abo import extract
+from vqatune.catalogue.filter_images import digests_of_images
 from vqatune.errors import ArchiveError, DataError
-from vqatune.tables import FILTERED, read_table, write_table
+from vqatune.tables import FILTERED, IMAGES, LISTINGS, read_table, write_table
 
 
 @pytest.fixture
@@ -249,9 +249,9 @@ def test_order_of_rows_and_number_of_workers_do_not_matter(archives, tmp_path, m
     params = make_params({"filter.languages": ["en"]}).filter
     first, first_report = filter_images(extracted.listings, extracted.images, params)
     monkeypatch.setenv("VQATUNE_WORKERS", "2")
-    # Small parts, so that two workers share the work.
-    monkeypatch.setattr("vqatune.catalogue.filter._LISTINGS_PER_PART", 20)
-    monkeypatch.setattr("vqatune.catalogue.filter._IMAGES_PER_PART", 20)
+    # Small chunks, so that two workers share the work.
+    monkeypatch.setattr("vqatune.catalogue.filter_listings._LISTINGS_PER_CHUNK", 20)
+    monkeypatch.setattr("vqatune.catalogue.filter_images._IMAGES_PER_CHUNK", 20)
     second, second_report = filter_images(
         extracted.listings.sample(frac=1, random_state=1),
         extracted.images.sample(frac=1, random_state=2),
@@ -259,6 +259,52 @@ def test_order_of_rows_and_number_of_workers_do_not_matter(archives, tmp_path, m
     )
     pd.testing.assert_frame_equal(first, second)
     assert first_report == second_report
+
+
+@settings(max_examples=12, deadline=None)
+@given(
+    listings=st.lists(
+        st.tuples(
+            st.integers(0, 5),
+            st.lists(st.sampled_from("abcdefgh"), max_size=3),
+            st.sampled_from(["en_US", "en_IN", "de_DE"]),
+            st.sampled_from(["chair", "", "none"]),
+        ),
+        min_size=1,
+        max_size=12,
+    ),
+    images=st.lists(st.tuples(st.sampled_from("abcdefgx"), st.integers(0, 3)), max_size=9),
+    count=st.integers(2, 5),
+)
+def test_the_number_of_parts_changes_nothing(pictures_file, make_params, listings, images, count):
+    records = [
+        (f"B{item}", "HAT", [tag], names, json.dumps({"item_name": said(text, tag=tag)}))
+        for item, names, tag, text in listings
+    ]
+    listings = pd.DataFrame(records, columns=LISTINGS.names)
+    places = [(name, 1, 1, name, *pictures_file[picture]) for name, picture in images]
+    images = pd.DataFrame(places, columns=IMAGES.names)
+    params = make_params({"filter.languages": ["en"]}).filter
+    try:
+        whole = filter_images(listings, images, params)
+    except DataError as error:
+        with pytest.raises(DataError) as raised:
+            filter_images(listings, images, params, count)
+        assert str(raised.value) == str(error)
+        return
+    parts = filter_images(listings, images, params, count)
+    pd.testing.assert_frame_equal(parts[0], whole[0])
+    assert parts[1] == whole[1]
+
+
+@pytest.fixture(scope="module")
+def pictures_file(archives, tmp_path_factory):
+    """The places of three pictures, and of bytes that are none, in a file."""
+    contents = [archives.picture((shade, 0, 0)) for shade in range(3)] + [b"no picture"]
+    path = tmp_path_factory.mktemp("pictures") / "pictures"
+    path.write_bytes(b"".join(contents))
+    offsets = [sum(map(len, contents[:place])) for place in range(4)]
+    return [(str(path), offset, len(content)) for offset, content in zip(offsets, contents, strict=True)]
 
 
 def test_no_listing_in_the_language_is_an_error_that_names_those_there_are(archives, run):

@@ -8,8 +8,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import datasets
 import pandas as pd
 import pytest
+from whole_tables import extract_catalogue
 
-from vqatune.catalogue.extract import extract_catalogue
 from vqatune.catalogue.pack import pack_pictures
 from vqatune.catalogue.raw import prepare_raw
 from vqatune.catalogue.sources.pictures import packed_pictures

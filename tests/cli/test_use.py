@@ -8,9 +8,8 @@ from pathlib import Path
 
 import pytest
 import yaml
+from whole_tables import extract_catalogue, filter_images
 
-from vqatune.catalogue.extract import extract_catalogue
-from vqatune.catalogue.filter import filter_images
 from vqatune.catalogue.raw import prepare_raw
 from vqatune.catalogue.sample import sample_images
 from vqatune.cli import main

@@ -8,11 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from whole_tables import extract, filter_images
 
-from vqatune.catalogue.filter import filter_images
 from vqatune.catalogue.raw import prepare_raw
 from vqatune.catalogue.sample import sample_images
-from vqatune.catalogue.sources.abo import extract
 from vqatune.dataset.master_batches import make_master_batches
 from vqatune.dataset.split import SplitPairs, describe_split, split_pairs
 from vqatune.evaluation.scoring.blind import blind_predictions

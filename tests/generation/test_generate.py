@@ -8,10 +8,9 @@ import pytest
 from generated_pairs import TEMPLATE, assert_adds_up, checked_pairs, make_sampled, write_recorded, written
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from whole_tables import extract, filter_images
 
-from vqatune.catalogue.filter import filter_images
 from vqatune.catalogue.sample import sample_images
-from vqatune.catalogue.sources.abo import extract
 from vqatune.errors import DataError
 from vqatune.generation import generate
 from vqatune.generation.checks.checks import (

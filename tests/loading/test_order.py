@@ -1,18 +1,45 @@
-"""From the archives to the batches: neither the order of rows nor the number of workers changes a byte."""
+"""From the archives to the batches: neither the order of rows nor the number of workers or parts changes what is chosen."""
 
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from whole_tables import extract, filter_images
 
-from vqatune.catalogue.filter import filter_images
-from vqatune.catalogue.sample import sample_images
-from vqatune.catalogue.sources.abo import extract
+from vqatune.catalogue.filter import filter_table
+from vqatune.catalogue.sample import sample_images, sample_table
+from vqatune.catalogue.sources import abo
+from vqatune.dataset.dealing import deal_table
 from vqatune.dataset.master_batches import make_master_batches
-from vqatune.dataset.split import split_pairs
+from vqatune.dataset.split import split_pairs, split_table
 from vqatune.generation.generate import generate_pairs
+from vqatune.generation.generate_table import generate_table
 from vqatune.showroom.catalogue import draw_catalogue
-from vqatune.tables import BATCH, PAIRS, SAMPLED, write_table
+from vqatune.tables import (
+    BATCH,
+    CHECKED,
+    DIGESTS,
+    FILTERED,
+    IMAGES,
+    LISTINGS,
+    PAIRS,
+    SAMPLED,
+    read_table,
+    write_table,
+)
+
+TABLES = {
+    "listings": (LISTINGS, ["item_id", "metadata"]),
+    "images": (IMAGES, ["image_id"]),
+    "filtered": (FILTERED, ["image_id"]),
+    "digests": (DIGESTS, ["image_id"]),
+    "sampled": (SAMPLED, ["image_id"]),
+    "qa": (PAIRS, ["qa_id"]),
+    "dropped": (CHECKED, ["qa_id", "question"]),
+    "train": (PAIRS, ["qa_id"]),
+    "validation": (PAIRS, ["qa_id"]),
+    "test": (PAIRS, ["qa_id"]),
+}
 
 
 @pytest.fixture(scope="module")
@@ -64,3 +91,56 @@ def test_shuffled_rows_and_other_workers_give_the_same_samples_split_and_batches
     assert _outputs(archives, params, tmp_path / "three", shuffle=True) == expected
     other = params.model_copy(update={"seed": 99})
     assert _outputs(archives, other, tmp_path / "other", shuffle=False) != expected
+
+
+def _tables(archives, params, folder, count):
+    """Run the stages from extract to batch by tables of parts; return what they write and count."""
+    folder.mkdir()
+    paths = {name: folder / f"{name}.parquet" for name in TABLES}
+    report = abo.extract(archives, 0, paths["listings"], paths["images"], folder / "extract", count)
+    filtered = filter_table(
+        paths["listings"],
+        paths["images"],
+        paths["filtered"],
+        paths["digests"],
+        params.filter,
+        folder / "filter",
+    )
+    types = sample_table(paths["filtered"], paths["sampled"], params.sample, params.seed)
+    generated = generate_table(
+        paths["sampled"],
+        paths["qa"],
+        paths["dropped"],
+        params.generate,
+        params.compute,
+        params.seed,
+        folder / "generate",
+    )
+    counts = split_table(paths["qa"], folder, params.split, params.seed)
+    batches = deal_table(
+        folder / "train.parquet",
+        paths["sampled"],
+        folder / "batches",
+        params.batch,
+        len(params.versions),
+        params.seed,
+    )
+    rows = {
+        name: read_table(paths[name], schema).map(repr).sort_values(key, ignore_index=True)
+        for name, (schema, key) in TABLES.items()
+    }
+    files = {path.name: path.read_bytes() for path in (folder / "batches").iterdir()}
+    frames = [types, generated.rates, batches]
+    return rows, files, [report, filtered, generated.report, counts], [frame.to_csv() for frame in frames]
+
+
+def test_parts_change_no_row_no_pick_and_no_count(
+    archives, make_params, parameter_values, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("VQATUNE_WORKERS", "1")
+    params = make_params(keep_versions(parameter_values, 3) | {"split.minimum_images": 5})
+    rows, *others = _tables(archives, params, tmp_path / "whole", 1)
+    parts, *same = _tables(archives, params, tmp_path / "parts", 3)
+    assert same == others
+    for name, table in rows.items():
+        pd.testing.assert_frame_equal(parts[name], table, obj=name)

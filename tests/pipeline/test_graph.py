@@ -82,7 +82,7 @@ def test_every_parameter_of_the_models_work_is_watched_but_those_that_change_no_
     silent = {
         "train": {"checkpoint_every", "launcher", "report_to"},
         "predict": {"checkpoint_every", "launcher", "keep_vision_states"},
-        "compute": {"loader_processes"},
+        "compute": {"executor", "loader_processes"},
     }
     for name, sections in {"train": ["train", "compute"], "predict": ["predict", "compute"]}.items():
         watched = {entry for entry in graph["stages"][name]["do"]["params"] if "." in entry}

@@ -1,76 +1,106 @@
-"""Filters listings by language and text, and their images by whether they open; removes duplicates of both."""
+"""Filters listings by language and text, and their images by whether they open; removes duplicates of both.
 
-import io
-import json
-import warnings
-from collections import Counter
-from collections.abc import Callable, Collection
-from functools import cache, partial
-from hashlib import blake2b
-from itertools import groupby
-from operator import itemgetter
+A table of many parts is filtered part by part. What a part needs of the others comes to it in buckets: the references of
+listings to images, the digests of images, and the texts of listings to the images that are kept.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-from PIL import Image
 
-from vqatune.catalogue.listing_text import clean
+from vqatune.catalogue.filter_images import LOST, OPENED, WANTED, find_same_bytes, open_images
+from vqatune.catalogue.filter_listings import ALL, KEPT, count_languages, keep_listings
 from vqatune.errors import DataError
-from vqatune.loading.archive import read_spans
-from vqatune.loading.pictures import DECODE_ERRORS, FORMATS
 from vqatune.params import FilterParams
 from vqatune.runtime.dropped import dropped_line
-from vqatune.runtime.progress import map_chunks
-from vqatune.tables import FILTERED
+from vqatune.runtime.parts import map_parts, stop_here_in_job_array
+from vqatune.tables import (
+    DIGESTS,
+    FILTERED,
+    PartFiles,
+    link_or_copy,
+    read_bucket,
+    read_table,
+    replacing,
+    replacing_parts,
+    same_parts,
+    write_table,
+    writing_buckets,
+)
+from vqatune.tables.hash_ranks import hash_ranks
 
-ALL = "all"
-"""All languages, or all fields."""
-UNKNOWN = "und"
-"""The language tag of a listing none of whose texts has one (ISO 639)."""
-_REFERENCES = frozenset(("item_id", "main_image_id", "other_image_id"))
-"""What all fields leave out."""
-_LISTINGS_PER_PART = 2000
-_IMAGES_PER_PART = 2000
-_LARGEST_PICTURE = 2**30
-"""Bytes; more than any picture that PIL decodes has."""
-_CLEANED = pa.schema({"language": pa.large_string(), "metadata": pa.large_string()})
+Tally = dict[str, Any]
+_ROWS = 20_000
 
 
-def filter_images(
-    listings: pd.DataFrame, images: pd.DataFrame, params: FilterParams
-) -> tuple[pd.DataFrame, dict[str, int]]:
+def filter_table(
+    listings: Path | str,
+    images: Path | str,
+    target: Path | str,
+    digests: Path | str,
+    params: FilterParams,
+    work: Path,
+    executor: str = "local",
+) -> dict[str, int]:
     """Keep the images that open, once each, of the listings with text in a selected language.
-
-    `listings` has the columns of tables.LISTINGS, `images` those of tables.IMAGES, in any order. Returns the rows
-    of tables.FILTERED sorted by image_id, and the counts of dropped rows by reason: listings = listings_dropped_*
-    + listings_kept, and image_references (of the listings not dropped before) = references_* + images_kept.
 
     Of listings with the same item_id, the one with the most images is kept. An image of several listings stays with
     the one that has it as main image, then with the smallest item_id; so do identical bytes under several ids.
 
+    Args:
+        listings: tables.LISTINGS, in any order.
+        images: tables.IMAGES, in any order, of as many parts.
+        target: tables.FILTERED, to be written, of as many parts; each is sorted by image_id.
+        digests: tables.DIGESTS, to be written, of the same rows.
+        params: languages and fields.
+        work: a folder for what is not done yet; work that it holds is gone on with.
+        executor: as compute.executor.
+
+    Returns:
+        The counts of dropped rows by reason: listings = listings_dropped_* + listings_kept, and image_references (of the
+        listings not dropped before) = references_* + images_kept.
+
     Raises DataError where no listing or no image is left, ArchiveError where the images cannot be read.
     """
-    report = {"listings": len(listings)}
-    kept = _with_text(listings, params, report)
-    kept = _with_images(_distinct_listings(kept, report), report)
-    images = images.sort_values(["image_id", "path"]).drop_duplicates("image_id").reset_index(drop=True)
-    references = _distinct_references(_references(kept, images, report), report)
-    digests = digests_of_images(images.iloc[references["image"]])
-    references = _distinct_images(references.assign(digest=digests.to_numpy()), report)
-    if references.empty:
+    parts = same_parts(listings, images)
+    files = PartFiles(work, len(parts))
+
+    def each(function: Callable[..., Tally], what: str, **arguments: Any) -> list[Tally]:
+        done = work / "done" / function.__name__.strip("_")
+        return map_parts(partial(function, files=files, **arguments), len(parts), done, what, executor)
+
+    sources, pictures = zip(*parts, strict=True)
+    kept = _total(each(_keep_listings, "reading metadata", sources=sources, params=params))
+    _check_some_left(kept, Path(listings), params)
+    opened = _total(each(_open_images, "opening images", sources=pictures))
+    same = _total(each(_find_same_bytes, "comparing images"))
+    each(_send_texts, "sorting metadata")
+    written = each(_write_images, "writing images")
+    if not sum(tally["images_kept"] for tally in written):
         raise DataError(
-            f"no image is left of the {report['image_references']} that {len(kept)} listings name: "
-            f"{report['references_missing']} are not in images.csv with their bytes, {report['references_unreadable']} "
+            f"no image is left of the {kept['image_references']} that {_kept(kept)} listings name: "
+            f"{opened['references_missing']} are not in images.csv with their bytes, {opened['references_unreadable']} "
             "do not open as an image: check that listings and pictures belong together"
         )
-    filtered = _rows(kept, images, references)
-    with_images = references["listing"].nunique()
-    report["listings_dropped_no_image_left"] = len(kept) - with_images
-    report["listings_kept"] = with_images
-    report["images_kept"] = len(filtered)
-    report["product_types"] = int(filtered["product_type"].nunique())
-    return filtered, report
+    stop_here_in_job_array()
+    with replacing_parts(target, len(parts)) as filtered, replacing_parts(digests, len(parts)) as digested:
+        for part in range(len(parts)):
+            link_or_copy(files.of("filtered", part), filtered(part))
+            link_or_copy(files.of("digests", part), digested(part))
+    with_images = _distinct_listings(files)
+    return {
+        **kept,
+        **opened,
+        **same,
+        "listings_dropped_no_image_left": _kept(kept) - with_images,
+        "listings_kept": with_images,
+        "images_kept": sum(tally["images_kept"] for tally in written),
+        "product_types": len({name for tally in written for name in tally["product_types"]}),
+    }
 
 
 def dropped_lines(report: dict[str, int]) -> list[str]:
@@ -94,216 +124,80 @@ def dropped_lines(report: dict[str, int]) -> list[str]:
     return [line for line in lines if line]
 
 
-def _with_text(listings: pd.DataFrame, params: FilterParams, report: dict) -> pd.DataFrame:
-    """Return the listings with text in a selected language, `metadata` and `language` as in tables.FILTERED."""
-    if params.languages == ALL:
-        selected = np.ones(len(listings), bool)
-    else:
-        is_selected = _selects(params.languages)
-        selected = np.array([any(map(is_selected, tags)) for tags in listings["languages"]], bool)
-    report["listings_dropped_other_language"] = int((~selected).sum())
-    if not selected.any():
-        raise DataError(_no_language(listings, params))
-    cleaned = _cleaned(listings["metadata"], selected, params)
-    if params.languages == ALL:
-        # Those of a listing without texts are what its source says.
-        said = pd.Series([tags[0] if len(tags) else UNKNOWN for tags in listings["languages"]], dtype="str")
-        cleaned["language"] = cleaned["language"].fillna(said)
-    has_text = cleaned["language"].notna().to_numpy()
-    report["listings_dropped_no_text"] = int((~has_text).sum())
-    if not has_text.any():
+def _keep_listings(part: int, sources: Sequence[Path], params: FilterParams, files: PartFiles) -> Tally:
+    kept, references = files.of("listings", part), files.of("references", part)
+    return keep_listings(sources[part], kept, references, params, files.count)
+
+
+def _open_images(part: int, sources: Sequence[Path], files: PartFiles) -> Tally:
+    written = (files.of(kind, part) for kind in ("opened", "same", "wanted"))
+    return open_images(part, sources[part], files.all("references"), *written, files.count)
+
+
+def _find_same_bytes(part: int, files: PartFiles) -> Tally:
+    return find_same_bytes(part, files.all("same"), files.of("lost", part), files.count)
+
+
+def _send_texts(part: int, files: PartFiles) -> Tally:
+    """Send each listing of a part to the parts with images of it."""
+    listings = read_table(files.of("listings", part), KEPT)
+    index = pd.Index(listings["item_id"])
+    wanted = [read_bucket([file], WANTED, part, files.count)["item_id"] for file in files.all("wanted")]
+    rows = np.concatenate([index.get_indexer(pd.Index(some)) for some in wanted])
+    to = np.repeat(np.arange(files.count), [len(some) for some in wanted])
+    with writing_buckets(files.of("texts", part), KEPT, files.count) as write:
+        # Some at a time, as a listing goes to several parts.
+        for begin in range(0, len(rows), _ROWS):
+            some = slice(begin, begin + _ROWS)
+            write(listings.iloc[rows[some]], to[some])
+    return {}
+
+
+def _write_images(part: int, files: PartFiles) -> Tally:
+    """Write the rows of a part, and hashes of their listings."""
+    opened = read_table(files.of("opened", part), OPENED)
+    lost = read_bucket(files.all("lost"), LOST, part, files.count)["image_id"]
+    texts = read_bucket(files.all("texts"), KEPT, part, files.count)
+    kept = opened[~opened["image_id"].isin(lost)]
+    kept = kept.merge(texts, on="item_id", how="left", validate="many_to_one")
+    write_table(kept, files.of("filtered", part), FILTERED)
+    write_table(kept, files.of("digests", part), DIGESTS)
+    hashes = np.unique(hash_ranks(0, "listing", kept["item_id"]))
+    with replacing(files.of("hashes", part)) as temporary, temporary.open("wb") as file:
+        np.save(file, hashes)
+    return {"images_kept": len(kept), "product_types": sorted(kept["product_type"].unique())}
+
+
+def _distinct_listings(files: PartFiles) -> int:
+    """Return the number of listings that have an image; each counts once, though its images lie in several parts."""
+    return len(np.unique(np.concatenate([np.load(file) for file in files.all("hashes")])))
+
+
+def _total(tallies: Sequence[Tally]) -> Tally:
+    """Return the sums of counts, in the order of their names in the first."""
+    return {name: sum(tally[name] for tally in tallies) for name in tallies[0]}
+
+
+def _selected(kept: Tally) -> int:
+    return kept["listings"] - kept["listings_dropped_other_language"]
+
+
+def _kept(kept: Tally) -> int:
+    dropped = (count for name, count in kept.items() if name.startswith("listings_dropped_"))
+    return kept["listings"] - sum(dropped)
+
+
+def _check_some_left(kept: Tally, listings: Path, params: FilterParams) -> None:
+    """Raise DataError where no listing has a selected language, or none of them has text."""
+    if not _selected(kept):
+        counts = count_languages(listings)
+        common = sorted(counts, key=lambda tag: (-counts[tag], tag))[:12]
+        there = ", ".join(f"{tag} ({counts[tag]} listings)" for tag in common) or "no language at all"
         raise DataError(
-            f"the {len(cleaned)} listings in {', '.join(params.languages)} have no text in the fields of filter.fields "
+            f"no listing has text in {', '.join(params.languages)} (filter.languages); the catalogue has {there}"
+        )
+    if _selected(kept) == kept["listings_dropped_no_text"]:
+        raise DataError(
+            f"the {_selected(kept)} listings in {', '.join(params.languages)} have no text in the fields of filter.fields "
             f"({params.fields if params.fields == ALL else ', '.join(params.fields)}): add fields to it"
         )
-    kept = listings.loc[selected, ["item_id", "product_type", "image_ids"]].reset_index(drop=True)
-    return kept.assign(language=cleaned["language"], metadata=cleaned["metadata"])[has_text]
-
-
-def _selects(languages: Collection[str] | str) -> Callable[[str], bool]:
-    """Return a function that says whether a tag is selected; `en-US` is `en_US` everywhere."""
-    if languages == ALL:
-        return lambda tag: True
-    wanted = [language.replace("-", "_") for language in languages]
-
-    @cache
-    def is_selected(tag: str) -> bool:
-        tag = tag.replace("-", "_")
-        return any(tag == language or tag.startswith(f"{language}_") for language in wanted)
-
-    return is_selected
-
-
-def _no_language(listings: pd.DataFrame, params: FilterParams) -> str:
-    counts = Counter(tag for tags in listings["languages"] for tag in tags)
-    common = sorted(counts, key=lambda tag: (-counts[tag], tag))[:12]
-    there = ", ".join(f"{tag} ({counts[tag]} listings)" for tag in common) or "no language at all"
-    return (
-        f"no listing has text in {', '.join(params.languages)} (filter.languages); the catalogue has {there}"
-    )
-
-
-class _Texts:
-    """The selected texts of a slice of a column, which are not copied until they are read or sent to a worker."""
-
-    def __init__(self, column: pa.Array, selected: pa.Array) -> None:
-        self.column, self.selected = column, selected
-
-    def __reduce__(self) -> tuple:
-        # Pickling a slice would send the whole column.
-        texts = self.column.filter(self.selected)
-        return _Texts, (texts, pa.repeat(True, len(texts)))
-
-    def read(self) -> list[str]:
-        return self.column.filter(self.selected).to_pylist()
-
-
-def _cleaned(metadata: pd.Series, selected: np.ndarray, params: FilterParams) -> pd.DataFrame:
-    columns = {"metadata": pa.array(metadata, type=pa.large_string()), "selected": pa.array(selected)}
-    batches = pa.table(columns).to_batches(max_chunksize=_LISTINGS_PER_PART)
-    fields, languages = (each if each == ALL else tuple(each) for each in (params.fields, params.languages))
-    clean_part = partial(_clean_part, fields=fields, languages=languages, one_language=params.one_language)
-    parts = map_chunks(clean_part, [_Texts(*batch.columns) for batch in batches], "reading metadata")
-    return pa.Table.from_batches(parts, schema=_CLEANED).to_pandas()
-
-
-def _clean_part(
-    part: _Texts, fields: tuple[str, ...] | str, languages: tuple[str, ...] | str, one_language: bool
-) -> pa.RecordBatch:
-    is_selected = _selects(languages)
-    rows = []
-    for text in part.read():
-        record = json.loads(text)
-        row = _clean_record(record, fields, is_selected)
-        if one_language and row[0] is not None:
-            row = _clean_record(record, fields, row[0].__eq__)
-        rows.append(row)
-    columns = [pa.array(column, type=pa.large_string()) for column in zip(*rows, strict=True)]
-    return pa.record_batch(columns or [[], []], schema=_CLEANED)
-
-
-def _clean_record(
-    record: dict, fields: tuple[str, ...] | str, is_selected: Callable[[str], bool]
-) -> tuple[str | None, str]:
-    """Return the most frequent language of the kept values, None where none has one, and these as JSON."""
-    kept: dict[str, list[str]] = {}
-    tags: Counter[str] = Counter()
-    for field in record if fields == ALL else fields:
-        if fields == ALL and field in _REFERENCES:
-            continue
-        values = record.get(field)
-        texts = []
-        for value in values if isinstance(values, list) else [values]:
-            tag = value.get("language_tag") if isinstance(value, dict) else None
-            has_tag = isinstance(tag, str)
-            if has_tag and not is_selected(tag):
-                continue
-            text = clean(value)
-            if text:
-                texts.append(text)
-                if has_tag:
-                    tags[tag] += 1
-        if texts:
-            kept[field] = list(dict.fromkeys(texts))
-    language = min(tags, key=lambda tag: (-tags[tag], tag)) if tags else None
-    return language, json.dumps(kept, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-
-
-def _distinct_listings(listings: pd.DataFrame, report: dict) -> pd.DataFrame:
-    """Return one listing per item_id, sorted by it."""
-    repeated = listings["item_id"].duplicated(keep=False)
-    duplicates = listings[repeated].assign(images=listings.loc[repeated, "image_ids"].map(len))
-    # product_type and metadata only break ties.
-    order = ["item_id", "images", "product_type", "metadata"]
-    duplicates = duplicates.sort_values(order, ascending=[True, False, True, True]).drop_duplicates("item_id")
-    report["listings_dropped_repeated"] = int(repeated.sum()) - len(duplicates)
-    kept = pd.concat([listings[~repeated], duplicates.drop(columns="images")])
-    return kept.sort_values("item_id", ignore_index=True)
-
-
-def _with_images(listings: pd.DataFrame, report: dict) -> pd.DataFrame:
-    has_images = listings["image_ids"].map(len) > 0
-    report["listings_dropped_without_images"] = int((~has_images).sum())
-    return listings[has_images].reset_index(drop=True)
-
-
-def _references(listings: pd.DataFrame, images: pd.DataFrame, report: dict) -> pd.DataFrame:
-    """Return a row per image of a listing: row numbers of both (int64), and whether it is not the main image."""
-    counts = listings["image_ids"].map(len).to_numpy(dtype=np.int64)
-    listing = np.repeat(np.arange(len(listings)), counts)
-    position = np.arange(len(listing)) - np.repeat(np.cumsum(counts) - counts, counts)
-    names = pd.Series([name for names in listings["image_ids"] for name in names], dtype="str")
-    image = pd.Index(images["image_id"]).get_indexer(pd.Index(names))
-    found = image >= 0
-    report["image_references"] = len(image)
-    report["references_missing"] = int((~found).sum())
-    return pd.DataFrame({"listing": listing, "image": image, "other": position > 0})[found]
-
-
-def _distinct_references(references: pd.DataFrame, report: dict) -> pd.DataFrame:
-    """Return one reference per image."""
-    kept = references.sort_values(["image", "other", "listing"]).drop_duplicates("image")
-    report["references_repeated"] = len(references) - len(kept)
-    return kept
-
-
-def _distinct_images(references: pd.DataFrame, report: dict) -> pd.DataFrame:
-    """Return one reference per digest, of the images that open."""
-    opening = references[references["digest"].notna()]
-    report["references_unreadable"] = len(references) - len(opening)
-    kept = opening.sort_values(["other", "listing", "image"]).drop_duplicates("digest")
-    report["references_same_bytes"] = len(opening) - len(kept)
-    return kept
-
-
-def _rows(listings: pd.DataFrame, images: pd.DataFrame, references: pd.DataFrame) -> pd.DataFrame:
-    references = references.sort_values("image")
-    columns = ["item_id", "product_type", "language", "metadata"]
-    of_listing = listings[columns].iloc[references["listing"]].reset_index(drop=True)
-    of_image = images.iloc[references["image"]].reset_index(drop=True)
-    return pd.concat([of_image, of_listing], axis=1)[FILTERED.names]
-
-
-def digests_of_images(images: pd.DataFrame) -> pd.Series:
-    """Return a hash of each image's bytes (16 bytes, object dtype), None where they do not open as an image.
-
-    `images` has archive, offset and length as in tables.IMAGES; the result has its index. An image opens where
-    all of it decodes and converts to RGB. Each archive is read front to back, in worker processes.
-
-    Raises ArchiveError where an archive is missing or ends before an image does.
-    """
-    ordered = images.sort_values(["archive", "offset"])
-    columns = (ordered["archive"], ordered["offset"].tolist(), ordered["length"].tolist())
-    places = list(zip(*columns, strict=True))
-    # Loose files are archives of one image, so a part may go over several.
-    starts = range(0, len(places), _IMAGES_PER_PART)
-    parts = [places[start : start + _IMAGES_PER_PART] for start in starts]
-    digests = [digest for part in map_chunks(_digests, parts, "opening images") for digest in part]
-    return pd.Series(digests, index=ordered.index, dtype=object).reindex(images.index)
-
-
-def _digests(part: list[tuple[str, int, int]]) -> list[bytes | None]:
-    digests: list[bytes | None] = []
-    with warnings.catch_warnings():
-        # PIL warns about much that it corrects; an image too large to decode safely is refused.
-        warnings.simplefilter("ignore")
-        warnings.simplefilter("error", Image.DecompressionBombWarning)
-        for archive, places in groupby(part, key=itemgetter(0)):
-            # One that is too large counts as damaged, and none of it is read.
-            spans = [(offset, length if length <= _LARGEST_PICTURE else 0) for _, offset, length in places]
-            for content in read_spans(archive, spans):
-                digests.append(blake2b(content, digest_size=16).digest() if _opens(content) else None)
-    return digests
-
-
-def _opens(content: bytes) -> bool:
-    try:
-        with Image.open(io.BytesIO(content), formats=FORMATS) as image:
-            # A JPEG decodes at an eighth of its size in half the time, and a truncated one fails all the same.
-            image.draft(None, (max(1, image.width // 8), max(1, image.height // 8)))
-            image.load()
-            if image.mode not in ("RGB", "L"):
-                image.convert("RGB")
-    except DECODE_ERRORS:
-        return False
-    return True

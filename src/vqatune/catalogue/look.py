@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 import pandas as pd
 
 from vqatune.catalogue.fetch_pictures import is_private, picture_format
-from vqatune.catalogue.filter import digests_of_images
-from vqatune.catalogue.sources.abo import IMAGES_ARCHIVE, LISTINGS_ARCHIVE
+from vqatune.catalogue.filter_images import digests_of_images
+from vqatune.catalogue.sources.abo_names import IMAGES_ARCHIVE, LISTINGS_ARCHIVE
 from vqatune.catalogue.sources.extracted import Extracted
 from vqatune.catalogue.sources.folder import PICTURE, folder_rows
 from vqatune.catalogue.sources.guess import guess_columns, guess_pairs, nested_pairs

@@ -3,7 +3,7 @@
 import shutil
 from pathlib import Path
 
-from vqatune.catalogue.sources.abo import IMAGES_ARCHIVE, LISTINGS_ARCHIVE
+from vqatune.catalogue.sources.abo_names import IMAGES_ARCHIVE, LISTINGS_ARCHIVE
 from vqatune.errors import ArchiveError
 from vqatune.loading.tar_headers import tar_members
 from vqatune.params import RawParams

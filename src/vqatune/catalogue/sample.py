@@ -10,12 +10,20 @@ import pandas as pd
 
 from vqatune.errors import DataError
 from vqatune.params import SampleParams, TierParams
-from vqatune.tables import FILTERED, SAMPLED, read_groups, sorted_groups, writing_table
-from vqatune.tables.hash_ranks import hash_ranks
+from vqatune.tables import (
+    FILTERED,
+    SAMPLED,
+    read_groups,
+    replacing_parts,
+    sorted_groups,
+    table_parts,
+    writing_table,
+)
+from vqatune.tables.hash_ranks import hash_ranks, joined
 
 
 class ImageKeys(NamedTuple):
-    """What sampling sees of the images, in the order of their ids, each id once."""
+    """What sampling sees of the images, in the order of the table, each id once."""
 
     ranks: np.ndarray
     """uint64: the hash rank of each image."""
@@ -39,19 +47,22 @@ class Chosen(NamedTuple):
 def sample_table(source: Path | str, target: Path | str, params: SampleParams, seed: int) -> pd.DataFrame:
     """Sample the images of a table (tables.FILTERED, sorted by image_id) into another (tables.SAMPLED); return the types.
 
-    As `sample_images` does, with some 50 bytes of memory an image.
+    As `sample_images` does, with some 50 bytes of memory an image, and with as many parts as the table has.
 
     Raises DataError as it does, and where the table is not sorted.
     """
     groups = sorted_groups(source, FILTERED, ["image_id"], ["image_id", "product_type"])
     chosen, types = choose_images(_image_keys(groups, seed), params)
     first = 0
-    with writing_table(target, SAMPLED) as write:
-        for group in read_groups(source, FILTERED):
-            begin, end = np.searchsorted(chosen.rows, [first, first + len(group)])
-            rows = group.iloc[chosen.rows[begin:end] - first]
-            write(rows.assign(tier=chosen.tiers[begin:end], repeats=chosen.repeats[begin:end]))
-            first += len(group)
+    parts = table_parts(source)
+    with replacing_parts(target, len(parts)) as part_of:
+        for number, part in enumerate(parts):
+            with writing_table(part_of(number), SAMPLED) as write:
+                for group in read_groups(part, FILTERED):
+                    begin, end = np.searchsorted(chosen.rows, [first, first + len(group)])
+                    rows = group.iloc[chosen.rows[begin:end] - first]
+                    write(rows.assign(tier=chosen.tiers[begin:end], repeats=chosen.repeats[begin:end]))
+                    first += len(group)
     return types
 
 
@@ -128,9 +139,7 @@ def _image_keys(groups: Iterable[pd.DataFrame], seed: int) -> ImageKeys:
         ranks.append(hash_ranks(seed, "sample", group["image_id"]))
         own = [places.setdefault(name, len(places)) for name in group["product_type"]]
         types.append(np.array(own, dtype=np.int32))
-    if not ranks:
-        return ImageKeys(np.empty(0, np.uint64), np.empty(0, np.int32), [])
-    return ImageKeys(np.concatenate(ranks), np.concatenate(types), list(places))
+    return ImageKeys(joined(ranks, np.uint64), joined(types, np.int32), list(places))
 
 
 def tier_of(images: int, params: SampleParams) -> TierParams:

@@ -9,7 +9,7 @@ import pandas as pd
 from vqatune.dataset.master_batches import Deal, TrainingImages, counted, deal_images, training_images
 from vqatune.params import BatchParams
 from vqatune.runtime.locked_folders import temporary_folder
-from vqatune.tables import BATCH, PAIRS, SAMPLED, read_groups, sorted_groups, writing_table
+from vqatune.tables import BATCH, PAIRS, SAMPLED, read_groups, same_parts, sorted_groups, writing_table
 
 _PILE = 500_000
 """Pairs that are put into order at once."""
@@ -27,7 +27,7 @@ def deal_table(
 
     Args:
         train: tables.PAIRS, sorted by image_id and qa_id.
-        sampled: tables.SAMPLED, sorted by image_id, of all images of `train`.
+        sampled: tables.SAMPLED, sorted by image_id, of all images of `train`, in as many parts.
         folder: of the batches (tables.BATCH).
         params: the strategy.
         count: the number of batches.
@@ -50,7 +50,12 @@ def deal_table(
 
 
 def _images(train: Path | str, sampled: Path | str) -> Iterator[pd.DataFrame]:
-    """Yield image_id, product_type, pairs and repeats of the images of a table of pairs."""
+    """Yield image_id, product_type, pairs and repeats of the images of a table of pairs, part by part."""
+    for pairs, images in same_parts(train, sampled):
+        yield from _images_of_part(pairs, images)
+
+
+def _images_of_part(train: Path, sampled: Path) -> Iterator[pd.DataFrame]:
     repeats = _Following(sampled)
     waiting: pd.DataFrame | None = None
     columns = ["image_id", "qa_id", "product_type"]
@@ -94,7 +99,7 @@ class _Piles:
     """Pairs by the pile that they go to: a stretch of a batch, whose pairs can be put into order in memory."""
 
     def __init__(self, images: TrainingImages, deal: Deal, count: int, folder: Path) -> None:
-        self._images, self._deal, self._count, self._folder = images, deal, count, folder
+        self._images, self._deal, self._folder = images, deal, folder
         self._first_copy = np.cumsum(images.repeats, dtype=np.int64) - images.repeats
         self._pile = np.empty(len(deal.images), np.int32)
         self._last = np.empty(count, np.int64)

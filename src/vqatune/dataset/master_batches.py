@@ -12,11 +12,11 @@ import pandas as pd
 from vqatune.errors import DataError
 from vqatune.params import BatchParams
 from vqatune.tables import BATCH
-from vqatune.tables.hash_ranks import hash_ranks
+from vqatune.tables.hash_ranks import hash_ranks, joined
 
 
 class TrainingImages(NamedTuple):
-    """The training images in the order of their ids, and their copies: an image with repeats k has k of them."""
+    """The training images in the order of the table, and their copies: an image with repeats k has k of them."""
 
     names: list[str]
     """The product types, sorted."""
@@ -118,11 +118,11 @@ def training_images(groups: Iterable[pd.DataFrame], seed: int) -> TrainingImages
     return TrainingImages(
         names,
         hash_ranks(seed, "batch type", names),
-        numbers[np.concatenate(types)] if types else np.empty(0, np.int32),
-        *(
-            np.concatenate(each) if each else np.empty(0, kind)
-            for each, kind in ((ranks, np.uint64), (pairs, np.int32), (repeats, np.int32), (order, np.uint64))
-        ),
+        numbers[joined(types, np.int32)],
+        joined(ranks, np.uint64),
+        joined(pairs, np.int32),
+        joined(repeats, np.int32),
+        joined(order, np.uint64),
     )
 
 
@@ -148,8 +148,10 @@ def deal_images(images: TrainingImages, params: BatchParams, count: int) -> tupl
 def _stratified(images: TrainingImages, of_copy: np.ndarray, copies: np.ndarray, count: int) -> np.ndarray:
     # In a sequence in which the copies of a type, and those of an image, are adjacent, every count-th element goes to
     # the same batch: each type and each image is spread evenly, and so is the whole.
-    types = images.types[of_copy]
-    order = np.lexsort((images.ranks[of_copy], types, images.type_ranks[types]))
+    # Types by their hash ranks: a number of 32 bits a copy.
+    positions = np.empty(len(images.names), np.int32)
+    positions[np.argsort(images.type_ranks, kind="stable")] = np.arange(len(images.names))
+    order = np.lexsort((images.ranks[of_copy], positions[images.types[of_copy]]))
     batches = np.empty(len(of_copy), np.int32)
     batches[order] = np.arange(len(of_copy)) % count
     return batches

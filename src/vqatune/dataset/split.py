@@ -1,6 +1,6 @@
 """Splits the pairs into training, validation and test set, by hash rank, without leakage between them."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from fractions import Fraction
 from itertools import groupby
@@ -13,8 +13,8 @@ import pandas as pd
 
 from vqatune.errors import DataError
 from vqatune.params import SplitParams
-from vqatune.tables import PAIRS, read_groups, sorted_groups, writing_table
-from vqatune.tables.hash_ranks import hash_ranks
+from vqatune.tables import PAIRS, read_groups, replacing_parts, sorted_groups, table_parts, writing_table
+from vqatune.tables.hash_ranks import hash_ranks, joined
 
 _IMAGE = ["image_id", "item_id", "product_type"]
 
@@ -34,7 +34,7 @@ Counts = dict[str, dict[str, int]]
 
 
 class SplitImages(NamedTuple):
-    """What splitting sees of the images, in the order of their ids."""
+    """What splitting sees of the images, in the order of the table."""
 
     names: list[str]
     """The product types."""
@@ -51,7 +51,7 @@ class SplitImages(NamedTuple):
 def split_table(source: Path | str, folder: Path, params: SplitParams, seed: int) -> Counts:
     """Split the pairs of a table (tables.PAIRS, sorted by image_id and qa_id) into tables of a folder, one a set.
 
-    As `split_pairs` does, with some 70 bytes of memory an image. Returns the counts of each set.
+    As `split_pairs` does, with some 70 bytes of memory an image, and with as many parts as the table has. Returns the counts of each set.
 
     Raises DataError as it does, and where the table is not sorted.
     """
@@ -59,13 +59,28 @@ def split_table(source: Path | str, folder: Path, params: SplitParams, seed: int
     groups = sorted_groups(source, PAIRS, ["image_id", "qa_id"], columns)
     images = split_images(groups, params.by, seed)
     sets = choose_sets(images, params)
-    with ExitStack() as stack:
-        files = [stack.enter_context(writing_table(folder / f"{name}.parquet", PAIRS)) for name in SETS]
-        for group, numbers in numbered(read_groups(source, PAIRS)):
-            own = sets[numbers]
-            for number, write in enumerate(files):
-                write(group[own == number])
+    parts = table_parts(source)
+    first = 0
+    with ExitStack() as tables:
+        paths = [
+            tables.enter_context(replacing_parts(folder / f"{name}.parquet", len(parts))) for name in SETS
+        ]
+        for part, file in enumerate(parts):
+            first = _write_sets(file, [path(part) for path in paths], sets, first)
     return count_sets(images, sets)
+
+
+def _write_sets(source: Path, targets: Sequence[Path], sets: np.ndarray, first: int) -> int:
+    """Write a part's pairs of each set; `first` is the number of its first image. Return that of the next part's."""
+    with ExitStack() as files:
+        writes = [files.enter_context(writing_table(target, PAIRS)) for target in targets]
+        last = -1
+        for group, numbers in numbered(read_groups(source, PAIRS)):
+            own = sets[first + numbers]
+            for number, write in enumerate(writes):
+                write(group[own == number])
+            last = int(numbers[-1])
+    return first + last + 1
 
 
 def split_pairs(pairs: pd.DataFrame, params: SplitParams, seed: int) -> SplitPairs:
@@ -137,13 +152,13 @@ def split_images(groups: Iterable[pd.DataFrame], by: str, seed: int) -> SplitIma
         types.append(np.array([seen.setdefault(name, len(seen)) for name in new["product_type"]], np.int32))
         listings.append(hash_ranks(seed, "listing", new["item_id"]))
         ranks.append(hash_ranks(seed, "split", new["item_id" if by == "listing" else "image_id"]))
-    joined = (
-        np.concatenate([np.empty(0, kind), *parts])
-        for parts, kind in (
-            (types, np.int32), (listings, np.uint64), (ranks, np.uint64), (pairs, np.int32)
-        )
-    )  # fmt: skip
-    return SplitImages(list(seen), *joined)
+    return SplitImages(
+        list(seen),
+        joined(types, np.int32),
+        joined(listings, np.uint64),
+        joined(ranks, np.uint64),
+        joined(pairs, np.int32),
+    )
 
 
 def choose_sets(images: SplitImages, params: SplitParams) -> np.ndarray:

@@ -1,7 +1,8 @@
 """The question-answer pairs of the sampled images: from a provider, through one set of checks, chunk by chunk."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import astuple, dataclass
 from functools import partial
 from pathlib import Path
@@ -22,7 +23,7 @@ from vqatune.params import ComputeParams, GenerateParams
 from vqatune.runtime.progress import map_chunks
 from vqatune.tables import CHECKED, PAIRS
 
-IMAGES_PER_CHUNK = 4000
+IMAGES_PER_CHUNK = 2000
 
 Chunks = Iterator[tuple[pd.DataFrame, pd.DataFrame]]
 """Images (rows of tables.SAMPLED) with their pairs, chunk by chunk, in the order of image_id."""
@@ -41,6 +42,16 @@ class Generated:
     reasons: dict[str, str]
 
 
+@dataclass(frozen=True)
+class PartFigures:
+    """The figures of a part of the images, which add up."""
+
+    images: int
+    answered: int
+    """Images with a pair that passes the checks."""
+    checks: CheckTally
+
+
 def generate(
     sampled: pd.DataFrame,
     params: GenerateParams,
@@ -50,54 +61,80 @@ def generate(
     drop: Callable[[pd.DataFrame], None],
     pilot: bool = False,
 ) -> Generated:
-    """Generate pairs for the images; pass those that pass the checks to `keep` and the others to `drop`.
+    """Generate pairs for images in memory; pass those that pass the checks to `keep` and the others to `drop`.
 
     `sampled` has the columns of tables.SAMPLED, a row per image. `keep` and `drop` are called chunk by chunk, in the
-    order of image_id and qa_id, with the columns of tables.PAIRS and tables.CHECKED, so that a catalogue's pairs are
-    never in memory at once. `generator` is 'template', the model's name, or the source that a recorded pair names
-    ('recorded' where it names none). A `pilot` is about a part of the sample: neither images without a reply nor dropped
-    pairs are an error there, however many.
+    order of image_id and qa_id, with the columns of tables.PAIRS and tables.CHECKED. `generator` is 'template', the model's
+    name, or the source that a recorded pair names ('recorded' where it names none). A `pilot` is about a part of the sample:
+    neither images without a reply nor dropped pairs are an error there, however many.
 
     Raises DataError where no pair is left, the recorded pairs or the reviews cannot be read, or more than `params.max_failed` of the
     images have no reply; ParameterError where the model, its endpoint or the key is wrong.
     """
     images = sampled[in_shard(sampled["product_type"], params.shard)] if params.shard else sampled
     if params.shard and images.empty:
-        types = sampled["product_type"].nunique()
-        raise DataError(
-            f"generate.shard {params.shard} has no image, as the sample has {types} product type(s): share the work "
-            "among fewer"
-        )
+        raise no_image_in_shard(params.shard, sampled["product_type"].nunique())
     # Before anything is asked, as the file may be damaged.
-    reviews = Reviews(settle(read_reviews(params.reviews))) if params.reviews else None
-    source = _Source(images, params, compute, seed, pilot)
-    tally, answered = CheckTally(), 0
-    for some_images, pairs in source.chunks():
+    reviews = load_reviews(params)
+    source = Source(params, compute, seed, pilot)
+    if source.uses_model:
+        chunks = source.model_chunks(images)
+    elif params.provider == "recorded":
+        pairs = source.read_recorded(images)
+        chunks = recorded_chunks(in_chunks([images.sort_values("image_id")]), pairs)
+    else:
+        chunks = source.template_chunks(in_chunks([images.sort_values("image_id")]), len(images))
+    figures = check_chunks(chunks, source.prompt, params, reviews, CheckTally(), keep, drop)
+    unwritten = without_templates(images["language"].value_counts()) if params.provider == "template" else {}
+    return conclude(source, figures, unwritten, reviews.report() if reviews else None)
+
+
+def check_chunks(
+    chunks: Chunks,
+    prompt: str | None,
+    params: GenerateParams,
+    reviews: Reviews | None,
+    tally: CheckTally,
+    keep: Callable[[pd.DataFrame], None],
+    drop: Callable[[pd.DataFrame], None],
+) -> PartFigures:
+    """Check the pairs of images chunk by chunk, count them in `tally`, and pass them to `keep` and `drop`."""
+    images, answered = 0, 0
+    for some_images, pairs in chunks:
         checked = clean_and_check(pairs, some_images, params.answer_words, reviews)
-        checked = checked.assign(prompt=source.prompt)
+        checked = checked.assign(prompt=prompt)
         tally.add(checked)
         passed = checked["check"].isna()
+        images += len(some_images)
         answered += int(checked.loc[passed, "image_id"].nunique())
         keep(checked.loc[passed, PAIRS.names])
         drop(checked.loc[~passed, CHECKED.names])
+    return PartFigures(images, answered, tally)
+
+
+def conclude(
+    source: "Source", figures: PartFigures, unwritten: dict[str, int], reviews: dict[str, int] | None
+) -> Generated:
+    """Return the figures of all images; raises DataError where too few have pairs, or none is left."""
+    params = source.params
     report = {
         "provider": params.provider,
         "prompt": source.prompt,
         "shard": params.shard,
-        "images": len(images),
-        "images_with_pairs": answered,
-        "images_without_pairs": len(images) - answered,
+        "images": figures.images,
+        "images_with_pairs": figures.answered,
+        "images_without_pairs": figures.images - figures.answered,
         "not_in_sample": source.not_in_sample,
-        **tally.report(),
+        **figures.checks.report(),
         **source.replies(),
-        **({"languages_without_templates": source.unwritten} if source.unwritten else {}),
-        **({"reviews": reviews.report()} if reviews else {}),
+        **({"languages_without_templates": unwritten} if unwritten else {}),
+        **({"reviews": reviews} if reviews else {}),
     }
-    if not pilot:
-        _check_failures(source.failed, len(images), report.get("replies", {}), params)
+    if not source.pilot:
+        _check_failures(source.failed, figures.images, report.get("replies", {}), params)
         _check_some_left(report)
-    summary = {**source.summary(), "pairs": report["pairs"], "kept": report["kept"]}
-    return Generated(report, tally.rates(), summary, source.reasons)
+    summary = {**source.summary(figures.images), "pairs": report["pairs"], "kept": report["kept"]}
+    return Generated(report, figures.checks.rates(), summary, source.reasons)
 
 
 def generate_pairs(
@@ -110,39 +147,52 @@ def generate_pairs(
     return pd.concat(kept, ignore_index=True), pd.concat(dropped, ignore_index=True), generated
 
 
-class _Source:
+class Source:
     """The source of the pairs, and the figures that are known once its chunks have been taken."""
 
     def __init__(
-        self,
-        images: pd.DataFrame,
-        params: GenerateParams,
-        compute: ComputeParams,
-        seed: int,
-        pilot: bool = False,
+        self, params: GenerateParams, compute: ComputeParams, seed: int, pilot: bool = False
     ) -> None:
-        self._images, self._params, self._compute, self._seed = images, params, compute, seed
-        self._pilot = pilot
+        self.params, self._compute, self._seed = params, compute, seed
+        self.pilot = pilot
         self._usage: Any = None
-        uses_model = params.provider not in ("template", "recorded")
+        self.uses_model = params.provider not in ("template", "recorded")
         # The name of an own prompt rather than its path, which differs between machines.
-        self.prompt = Path(params.prompt).name.removesuffix(".md") if uses_model else None
+        self.prompt = Path(params.prompt).name.removesuffix(".md") if self.uses_model else None
         self.not_in_sample = 0
         """Recorded pairs of images outside of the sample."""
-        self.unwritten = _without_templates(images) if params.provider == "template" else {}
-        """Images by language, of those in which there are no templates."""
 
-    def chunks(self) -> Chunks:
-        if self._params.provider == "template":
-            return _template_chunks(self._images, self._seed, self._params.attributes)
-        if self._params.provider == "recorded":
-            return self._recorded_chunks()
+    def template_chunks(self, chunks: Iterable[pd.DataFrame], images: int) -> Chunks:
+        """Yield images, given in the order of their ids and so many, with the pairs that templates make of their metadata."""
+        waiting: deque[pd.DataFrame] = deque()
+
+        def columns() -> Iterator[pd.DataFrame]:
+            for chunk in chunks:
+                waiting.append(chunk)
+                yield chunk[["image_id", "product_type", "language", "metadata"]]
+
+        make = partial(_template_chunk, seed=self._seed, attributes=self.params.attributes)
+        for made in map_chunks(make, columns(), "making questions", -(-images // IMAGES_PER_CHUNK)):
+            yield waiting.popleft(), made
+
+    def model_chunks(self, images: pd.DataFrame) -> Chunks:
+        """Yield images, with the pairs that the model gives."""
         # Imported here because a stage without a model starts faster without it.
         from vqatune.generation.client.model_pairs import model_pairs
         from vqatune.generation.client.usage import Usage
 
-        self._usage = Usage()
-        return model_pairs(self._images, self._params, self._compute, self._usage, pilot=self._pilot)
+        self._usage = self._usage or Usage()
+        return model_pairs(images, self.params, self._compute, self._usage, pilot=self.pilot)
+
+    def read_recorded(self, images: pd.DataFrame) -> pd.DataFrame:
+        """Return the recorded pairs of images (image_id and path), sorted by image_id; counts the others."""
+        path = Path(self.params.path or "")
+        recorded = read_recorded(path, self.params.columns)
+        if recorded.empty:
+            raise DataError(f"{path} holds no question-answer pair")
+        pairs, self.not_in_sample = pairs_of_images(recorded, images)
+        pairs = pairs.assign(source=pairs["source"].fillna("recorded"))
+        return pairs.sort_values("image_id", kind="stable", ignore_index=True)
 
     @property
     def failed(self) -> int:
@@ -161,42 +211,43 @@ class _Source:
         kinds, repairs = self._usage.kinds, self._usage.repairs
         return {"replies": dict(sorted(kinds.items())), "repairs": dict(sorted(repairs.items()))}
 
-    def summary(self) -> dict[str, Any]:
+    def summary(self, images: int) -> dict[str, Any]:
+        """Return what is asked of which model, and its usage."""
         summary: dict[str, Any] = {
-            "provider": self._params.provider,
-            "model": self._params.model if self._usage else None,
+            "provider": self.params.provider,
+            "model": self.params.model if self._usage else None,
             "prompt": self.prompt,
-            "images": len(self._images),
+            "images": images,
         }
-        return summary | (self._usage.summary(self._params.price) if self._usage else {"requests": 0})
-
-    def _recorded_chunks(self) -> Chunks:
-        path = Path(self._params.path or "")
-        recorded = read_recorded(path, self._params.columns)
-        if recorded.empty:
-            raise DataError(f"{path} holds no question-answer pair")
-        pairs, self.not_in_sample = pairs_of_images(recorded, self._images)
-        pairs = pairs.assign(source=pairs["source"].fillna("recorded"))
-        pairs = pairs.sort_values("image_id", kind="stable", ignore_index=True)
-        names = self._images["image_id"].sort_values()
-        bounds = [*pairs["image_id"].searchsorted(names), len(pairs)]
-        start = 0
-        for images in _in_chunks(self._images):
-            yield images, pairs.iloc[bounds[start] : bounds[start + len(images)]]
-            start += len(images)
+        return summary | (self._usage.summary(self.params.price) if self._usage else {"requests": 0})
 
 
-def _in_chunks(images: pd.DataFrame) -> list[pd.DataFrame]:
-    images = images.sort_values("image_id")
-    starts = range(0, len(images), IMAGES_PER_CHUNK)
-    return [images.iloc[start : start + IMAGES_PER_CHUNK] for start in starts]
+def recorded_chunks(chunks: Iterable[pd.DataFrame], pairs: pd.DataFrame) -> Chunks:
+    """Yield images, given in the order of their ids, with their pairs, which are sorted by image_id."""
+    for images in chunks:
+        names = images["image_id"]
+        begin, _ = pairs["image_id"].searchsorted([names.iloc[0], names.iloc[-1]])
+        _, end = pairs["image_id"].searchsorted([names.iloc[0], names.iloc[-1]], side="right")
+        yield images, pairs.iloc[begin:end]
 
 
-def _template_chunks(images: pd.DataFrame, seed: int, attributes: list[str]) -> Chunks:
-    chunks = _in_chunks(images)
-    columns = [chunk[["image_id", "product_type", "language", "metadata"]] for chunk in chunks]
-    made = map_chunks(partial(_template_chunk, seed=seed, attributes=attributes), columns, "making questions")
-    yield from zip(chunks, made, strict=True)
+def in_chunks(groups: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+    """Cut groups of images into chunks."""
+    for group in groups:
+        for start in range(0, len(group), IMAGES_PER_CHUNK):
+            yield group.iloc[start : start + IMAGES_PER_CHUNK]
+
+
+def load_reviews(params: GenerateParams) -> Reviews | None:
+    """Return the settled reviews, None where there are none; raises DataError where they cannot be read."""
+    return Reviews(settle(read_reviews(params.reviews))) if params.reviews else None
+
+
+def no_image_in_shard(shard: str, types: int) -> DataError:
+    """Return what is said of a shard without images."""
+    return DataError(
+        f"generate.shard {shard} has no image, as the sample has {types} product type(s): share the work among fewer"
+    )
 
 
 def _template_chunk(images: pd.DataFrame, seed: int, attributes: list[str]) -> pd.DataFrame:
@@ -215,10 +266,9 @@ def _template_chunk(images: pd.DataFrame, seed: int, attributes: list[str]) -> p
     return made.astype({"place": "int32", "difficulty": "Int8"} | dict.fromkeys(texts, "str"))
 
 
-def _without_templates(images: pd.DataFrame) -> dict[str, int]:
-    """Return the images of each language that has no templates, by its tag."""
-    counts = images["language"].value_counts()
-    return {tag: int(count) for tag, count in sorted(counts.items()) if code_of(tag) is None}
+def without_templates(languages: Mapping[str, int]) -> dict[str, int]:
+    """Return the images of each language that has no templates, by its tag, of the numbers of images by language."""
+    return {tag: int(count) for tag, count in sorted(languages.items()) if code_of(tag) is None}
 
 
 def languages_line(report: dict[str, Any]) -> str | None:
@@ -267,8 +317,12 @@ def in_shard(product_types: pd.Series, shard: str) -> pd.Series:
     images so far (longest processing time first, Graham 1969), so that every image is in one of the n shards, which are
     as equal as the types allow, whatever the order of the rows.
     """
+    return product_types.isin(types_of_shard(product_types.value_counts(), shard))
+
+
+def types_of_shard(counts: Mapping[str, int], shard: str) -> set[str]:
+    """Return the product types that belong to the shard, of the numbers of images by type."""
     number, of = map(int, shard.split("/"))
-    counts = product_types.value_counts()
     loads = [0] * of
     mine = set()
     for name, count in sorted(counts.items(), key=lambda item: (-item[1], str(item[0]))):
@@ -276,4 +330,4 @@ def in_shard(product_types: pd.Series, shard: str) -> pd.Series:
         loads[least] += int(count)
         if least == number - 1:
             mine.add(name)
-    return product_types.isin(mine)
+    return mine

@@ -27,6 +27,7 @@ from vqatune.params.raw import ArchiveParams, ColumnsParams, DatasetParams, Fetc
 from vqatune.params.sample import SampleParams, TierParams
 from vqatune.params.section import UNSET, Section
 from vqatune.params.split import SplitParams
+from vqatune.params.tables import TablesParams
 from vqatune.params.tasks import TaskName, TasksParams
 from vqatune.params.train import TrainParams
 from vqatune.params.versions import BASE, BLIND, VersionParams, chain, check_chain
@@ -59,6 +60,7 @@ __all__ = [
     "ScoringModelParams",
     "Section",
     "SplitParams",
+    "TablesParams",
     "TargetPreset",
     "TaskName",
     "TasksParams",
@@ -86,6 +88,7 @@ class Params(Section):
         "questions of grounding) is a hash of this number and of the item that it is about.",
     )
     raw: RawParams = RawParams()
+    tables: TablesParams = TablesParams()
     extract: ExtractParams = ExtractParams()
     filter: FilterParams = FilterParams()
     sample: SampleParams = SampleParams()

@@ -57,6 +57,11 @@ def set_share(share: Share | None) -> None:
     _share = share
 
 
+def in_job_array() -> bool:
+    """Whether this process is one job of an array."""
+    return _share is not None
+
+
 def stop_here_in_job_array() -> None:
     """End a job of an array, whose stage has done all its parts; call it before the stage writes its outputs."""
     if _share:
@@ -90,7 +95,9 @@ def map_parts(
     recorded = _recorded(done)
     missing = [number for number in numbers if number not in recorded]
     name = partial(_name, description, count)
-    results = _choose(executor, partial(_run_part, function, name, done), name, missing, count)
+    # The only part goes without saying.
+    run_part = partial(_run_part, function, name if count > 1 else None, done)
+    results = _choose(executor, run_part, name, missing, count)
     tallies = dict(_show_progress(results, description, len(numbers), len(missing)))
     if _share and (others := count - len(_recorded(done) | tallies.keys())):
         raise Stopped(
@@ -141,16 +148,18 @@ def _with_workers(run_part: PartFunction, processes: int, number: int) -> Tally:
     return run_part(number)
 
 
-def _run_part(function: PartFunction, name: Callable[[int], str], done: Path, number: int) -> Tally:
+def _run_part(function: PartFunction, name: Callable[[int], str] | None, done: Path, number: int) -> Tally:
     """Run a part where it is missing, record it, and name it in its errors."""
     try:
         tally = function(number)
         write_json(tally, _record(done, number))
     except VqatuneError as error:
-        error.add_context(name(number))
+        if name:
+            error.add_context(name(number))
         raise
     except Exception as error:
-        error.add_note(f"It is of {name(number)}.")
+        if name:
+            error.add_note(f"It is of {name(number)}.")
         raise
     # As it is read by those who find it done.
     recorded: Tally = json.loads(json.dumps(tally))

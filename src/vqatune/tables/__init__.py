@@ -1,6 +1,7 @@
 """Tables and other outputs of the stages: their columns, and reading and writing them."""
 
-from vqatune.tables.atomic import replacing, replacing_folder
+from vqatune.tables.atomic import link_or_copy, replacing, replacing_folder
+from vqatune.tables.buckets import read_bucket, read_bucket_table, writing_buckets
 from vqatune.tables.files import (
     read_csv,
     read_json,
@@ -12,9 +13,19 @@ from vqatune.tables.files import (
     writing_table,
 )
 from vqatune.tables.groups import read_groups, sorted_groups
+from vqatune.tables.parts import (
+    PartFiles,
+    count_rows,
+    part_name,
+    parts_of,
+    replacing_parts,
+    same_parts,
+    table_parts,
+)
 from vqatune.tables.schemas import (
     BATCH,
     CHECKED,
+    DIGESTS,
     FILTERED,
     IMAGES,
     LISTINGS,
@@ -29,6 +40,7 @@ from vqatune.tables.schemas import (
 __all__ = [
     "BATCH",
     "CHECKED",
+    "DIGESTS",
     "FILTERED",
     "IMAGES",
     "LISTINGS",
@@ -38,16 +50,27 @@ __all__ = [
     "SAMPLED",
     "SHARD_PLACES",
     "TASKS",
+    "PartFiles",
+    "count_rows",
+    "link_or_copy",
+    "part_name",
+    "parts_of",
+    "read_bucket",
+    "read_bucket_table",
     "read_csv",
     "read_groups",
     "read_json",
     "read_table",
     "replacing",
     "replacing_folder",
+    "replacing_parts",
+    "same_parts",
     "sorted_groups",
     "table_columns",
+    "table_parts",
     "write_csv",
     "write_json",
     "write_table",
+    "writing_buckets",
     "writing_table",
 ]

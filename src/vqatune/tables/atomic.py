@@ -50,11 +50,24 @@ def replacing_folder(path: Path | str) -> Iterator[Path]:
         for written in unfinished.rglob("*"):
             # safetensors leaves files that only their owner can read.
             written.chmod(mode if written.is_dir() else mode & 0o666)
-        if not path.exists():
-            unfinished.rename(path)
-        elif not _exchange(unfinished, path):
-            path.rename(hidden / "replaced")
-            unfinished.rename(path)
+        _take_place(unfinished, path, hidden)
+
+
+@contextmanager
+def replacing_parts_by_file(path: Path) -> Iterator[Path]:
+    """Give a temporary path of a file that takes the place of the folder `path` when the block ends well."""
+    with _hidden_folder(path) as hidden:
+        unfinished = hidden / path.name
+        yield unfinished
+        _take_place(unfinished, path, hidden)
+
+
+def _take_place(unfinished: Path, path: Path, hidden: Path) -> None:
+    if not path.exists():
+        unfinished.rename(path)
+    elif not _exchange(unfinished, path):
+        path.rename(hidden / "replaced")
+        unfinished.rename(path)
 
 
 @contextmanager
@@ -82,13 +95,23 @@ def _hidden_folder(path: Path) -> Iterator[Path]:
             os.close(descriptor)
 
 
+def link_or_copy(source: Path, target: Path) -> None:
+    """Let a file that nobody will change have a second name; copy it where the file system has no hard links."""
+    with replacing(target) as temporary:
+        temporary.unlink()
+        try:
+            os.link(source, temporary)
+        except OSError:
+            shutil.copyfile(source, temporary)
+
+
 def remove_leftovers(path: Path) -> None:
     """Remove the hidden folders that killed processes left behind of `path`, which whoever writes it does anyway."""
     remove_unlocked_folders(path.parent.glob(f".{escape(path.name)}.{'[0-9a-f]' * 8}"))
 
 
 def _exchange(one: Path, other: Path) -> bool:
-    """Let two folders change places at once; False where the system cannot."""
+    """Let two files or folders change places at once; False where the system cannot."""
     library = ctypes.CDLL(None)
     paths = os.fsencode(one), os.fsencode(other)
     if sys.platform == "linux" and hasattr(library, "renameat2"):

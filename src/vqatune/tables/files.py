@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 
 from vqatune.errors import DataError
 from vqatune.tables.atomic import replacing
+from vqatune.tables.parts import table_parts
 
 # Arrow's own pool keeps what has been freed: hundreds of megabytes, once a large table has been read.
 pa.set_memory_pool(pa.system_memory_pool())
@@ -54,10 +55,13 @@ def writing_table(path: Path | str, schema: pa.Schema) -> Iterator[Callable[[pd.
 
         def write(frame: pd.DataFrame) -> None:
             nonlocal waiting
-            waiting = pa.concat_tables([waiting, _to_arrow(frame, path, schema)])
-            while len(waiting) >= _ROW_GROUP:
-                write_group(waiting.slice(0, _ROW_GROUP))
-                waiting = waiting.slice(_ROW_GROUP)
+            # Piece by piece, as a column of more than 2 GiB does not fit into Arrow's 32-bit offsets.
+            for begin in range(0, len(frame) or 1, _ROW_GROUP):
+                rows = to_arrow(frame.iloc[begin : begin + _ROW_GROUP], path, schema)
+                waiting = pa.concat_tables([waiting, rows])
+                if len(waiting) >= _ROW_GROUP:
+                    write_group(waiting.slice(0, _ROW_GROUP))
+                    waiting = waiting.slice(_ROW_GROUP)
 
         def write_group(rows: pa.Table) -> None:
             # In one piece, because where Parquet's pages end depends on the pieces.
@@ -69,7 +73,8 @@ def writing_table(path: Path | str, schema: pa.Schema) -> Iterator[Callable[[pd.
         file()
 
 
-def _to_arrow(frame: pd.DataFrame, path: Path | str, schema: pa.Schema) -> pa.Table:
+def to_arrow(frame: pd.DataFrame, path: Path | str, schema: pa.Schema) -> pa.Table:
+    """Return the columns of `schema` as Arrow's; raises DataError where one is missing or of another type."""
     missing = [name for name in schema.names if name not in frame.columns]
     if missing:
         raise DataError(f"{path}: the table lacks the column(s) {', '.join(missing)}")
@@ -89,17 +94,6 @@ def read_table(path: Path | str, schema: pa.Schema, columns: list[str] | None = 
     tables = [_read_part(part, wanted) for part in table_parts(path)]
     empty = pa.schema([schema.field(name) for name in wanted]).empty_table()
     return to_frame((pa.concat_tables(tables) if tables else empty).select(wanted))
-
-
-def table_parts(path: Path | str) -> list[Path]:
-    """Return the files of a table: itself, or the parts of a folder in the order of their names.
-
-    Raises DataError where there is none.
-    """
-    path = Path(path)
-    if not path.exists():
-        raise DataError(f"{path} does not exist: run the stage that writes it, or `dvc pull`")
-    return sorted(path.glob("*.parquet")) if path.is_dir() else [path]
 
 
 def to_frame(table: pa.Table) -> pd.DataFrame:

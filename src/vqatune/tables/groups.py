@@ -9,7 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from vqatune.errors import DataError
-from vqatune.tables.files import check_columns, table_parts, to_frame, unreadable
+from vqatune.tables.files import check_columns, to_frame, unreadable
+from vqatune.tables.parts import table_parts
 
 _ROWS = 20_000
 
@@ -35,14 +36,18 @@ def read_groups(
 def sorted_groups(
     path: Path | str, schema: pa.Schema, order: list[str], columns: list[str] | None = None
 ) -> Iterator[pd.DataFrame]:
-    """Yield the rows of a table as `read_groups` does; raises DataError where they are not sorted by `order`, or repeat it."""
-    last: tuple[str, ...] | None = None
-    for group in read_groups(path, schema, columns):
-        keys = list(group[order].itertuples(index=False, name=None))
-        for earlier, later in pairwise(keys if last is None else [last, *keys]):
-            if later <= earlier:
-                raise DataError(
-                    f"{path} is not sorted by {' and '.join(order)}, or has {later} twice: run the stage that writes it again"
-                )
-        last = keys[-1] if keys else last
-        yield group
+    """Yield the rows of a table as `read_groups` does, each part of it sorted.
+
+    Raises DataError where a part is not sorted by `order`, or repeats it.
+    """
+    for part in table_parts(path):
+        last: tuple[str, ...] | None = None
+        for group in read_groups(part, schema, columns):
+            keys = list(group[order].itertuples(index=False, name=None))
+            for earlier, later in pairwise(keys if last is None else [last, *keys]):
+                if later <= earlier:
+                    raise DataError(
+                        f"{part} is not sorted by {' and '.join(order)}, or has {later} twice: run the stage that writes it again"
+                    )
+            last = keys[-1] if keys else last
+            yield group

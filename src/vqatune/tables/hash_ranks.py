@@ -20,6 +20,13 @@ def hash_ranks(seed: int, purpose: str, keys: Iterable[Hashable]) -> np.ndarray:
     return np.array([hash_rank(seed, purpose, key) for key in keys], dtype=np.uint64)
 
 
+def joined(pieces: list[np.ndarray], kind: type[np.generic]) -> np.ndarray:
+    """Return the pieces as one array, and let go of them: keys of a whole table are in memory once."""
+    whole = np.concatenate([np.empty(0, kind), *pieces])
+    pieces.clear()
+    return whole
+
+
 def unit(seed: int, *key: Hashable) -> float:
     """Return a uniform number in [0, 1) that is a function of the seed and the key."""
     return hash_rank(seed, *key) / 2**64

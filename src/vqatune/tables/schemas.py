@@ -35,6 +35,9 @@ FILTERED = pa.schema(
 )
 """An image of a listing: metadata is JSON, field → list of values in the wanted languages."""
 
+DIGESTS = pa.schema({"image_id": _string, "digest": pa.binary(16)})
+"""A digest of the bytes of an image in FILTERED (BLAKE2b, 16 bytes)."""
+
 SAMPLED = pa.schema([*FILTERED, pa.field("tier", _int32), pa.field("repeats", _int32)])
 """A sampled image: its type's tier (the tier's lower bound in images) and how often training sees it."""
 

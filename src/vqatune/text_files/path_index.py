@@ -62,6 +62,14 @@ class PathIndex:
         return self._of_parts[found[0]] if found else None
 
 
+def file_stem(path: str) -> str:
+    """Return the file name without extensions of pictures: paths for which `find` takes one another have the same."""
+    name = (_parts(path) or ("",))[-1]
+    while (stem := _stem(name)) != name:
+        name = stem
+    return name
+
+
 def _parts(path: str) -> tuple[str, ...]:
     return tuple(part for part in re.split(r"[\\/]+", path.strip()) if part not in ("", "."))
 

@@ -6,8 +6,9 @@ import tarfile
 
 import pandas as pd
 import pytest
+from whole_tables import extract
 
-from vqatune.catalogue.sources.abo import _short_lines, extract
+from vqatune.catalogue.sources.abo_listings import _short_lines
 from vqatune.errors import ArchiveError, DataError
 from vqatune.tables import IMAGES, LISTINGS, read_table, write_table
 
@@ -332,11 +333,16 @@ def test_two_columns_of_one_name_are_an_error_that_names_it(archives, folder):
         extract(folder, max_bad_lines=0)
 
 
-def test_what_unpacks_to_more_than_it_may_is_an_error(archives, folder, monkeypatch):
-    monkeypatch.setattr("vqatune.catalogue.sources.abo._LARGEST_CSV", 100)
-    with pytest.raises(ArchiveError, match=r"images\.csv\.gz has more than 100 bytes"):
+def test_a_line_that_is_longer_than_any_is_an_error_before_it_takes_the_memory(archives, folder, monkeypatch):
+    monkeypatch.setattr("vqatune.catalogue.sources.abo_images._BLOCK", 100)
+    name, _ = archives.images_csv([])
+    endless = gzip.compress(b"image_id,path\na," + bytes(10_000))
+    archives.write_tar(
+        folder / "abo-images-small.tar", [("images/small/00/a.jpg", archives.picture()), (name, endless)]
+    )
+    with pytest.raises(DataError, match=r"images\.csv\.gz is not a table of images"):
         extract(folder, max_bad_lines=0)
-    monkeypatch.setattr("vqatune.catalogue.sources.abo._LONGEST_LINE", 100)
+    monkeypatch.setattr("vqatune.catalogue.sources.abo_listings._LONGEST_LINE", 100)
     with pytest.raises(ArchiveError, match="a member has a line of more than 100 bytes"):
         list(_short_lines(io.BytesIO(bytes(101)), "a member"))
 

@@ -6,9 +6,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import yaml
+from whole_tables import extract_catalogue, filter_images
 
-from vqatune.catalogue.extract import extract_catalogue
-from vqatune.catalogue.filter import filter_images
 from vqatune.catalogue.raw import prepare_raw
 from vqatune.catalogue.sources.museum import museum_form, museum_rows
 from vqatune.catalogue.sources.museum_records import FIELDS

@@ -5,9 +5,8 @@ import json
 import tarfile
 
 import pytest
+from whole_tables import extract_catalogue, filter_images
 
-from vqatune.catalogue.extract import extract_catalogue
-from vqatune.catalogue.filter import filter_images
 from vqatune.catalogue.raw import prepare_raw
 from vqatune.catalogue.sources.table import split_names
 from vqatune.errors import DataError

@@ -1,6 +1,8 @@
 import json
 import random
 from collections import Counter
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pandas as pd
 import pytest
@@ -106,10 +108,25 @@ rows = st.tuples(
 @settings(max_examples=40, deadline=None)
 @given(st.lists(rows, max_size=30), st.integers(1, 8), st.randoms(use_true_random=False))
 def test_neither_the_order_nor_the_cut_of_the_parts_changes_anything(rows, size, random):
+    # All pairs of an image are in one part.
+    images = sorted({row[0] for row in rows})
+    random.shuffle(images)
     shuffled = random.sample(rows, len(rows))
-    parts = [make_part(shuffled[start : start + size]) for start in range(0, len(shuffled), size)]
+    parts = [
+        make_part([row for row in shuffled if row[0] in images[start : start + size]])
+        for start in range(0, len(images), size)
+    ]
     whole, parted = tally_of(make_part(rows)), tally_of(*parts)
     assert whole.report() == parted.report()
+    with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        # Few texts are in memory, the others in files; parts are counted by themselves, and their counts put together.
+        patch.setattr("vqatune.generation.checks.text_counts._IN_MEMORY", 2)
+        states = []
+        for number, part in enumerate(parts):
+            tally = CheckTally(Path(folder) / str(number))
+            tally.add(part)
+            states.append(json.loads(json.dumps(tally.state())))
+        assert CheckTally.of_states(states).report() == whole.report()
     if rows:
         pd.testing.assert_frame_equal(whole.rates(), parted.rates())
     report = whole.report()
@@ -149,8 +166,8 @@ def test_runs_of_different_size_compare():
     assert expected_ratio(large) == pytest.approx(expected_ratio(small), rel=0.05)
 
 
-def test_more_questions_and_images_than_wait_to_be_merged_are_counted_once():
-    tally = CheckTally()
+def test_more_questions_than_are_in_memory_are_counted_once(tmp_path):
+    tally = CheckTally(tmp_path)
     for start in range(0, 150_000, 50_000):
         numbers = range(start, start + 50_000)
         part = make_part([ROWS[0]]).loc[[0] * 50_000].reset_index(drop=True)
@@ -159,6 +176,7 @@ def test_more_questions_and_images_than_wait_to_be_merged_are_counted_once():
                 question=[f"Is it {n % 7} or {n}?" for n in numbers], image_id=[f"{n // 5}" for n in numbers]
             )
         )
+    assert any((tmp_path / "questions").iterdir())
     report = tally.report()
     assert report["type_token_diversity"]["questions"]["distinct_share"] == 1.0
     assert report["pairs_per_image"] == {"mean": 5.0, "min": 5, "max": 5}

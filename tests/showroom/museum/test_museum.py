@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from whole_tables import extract
 
-from vqatune.catalogue.sources.abo import extract
 from vqatune.showroom.museum.catalogue import draw_museum, plan_museum
 from vqatune.showroom.museum.drawing import draw, framing
 from vqatune.showroom.museum.objects import KINDS, PATTERNS, PERIODS, SUBJECTS, VIEWS, random_object, shown

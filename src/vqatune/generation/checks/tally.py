@@ -1,9 +1,11 @@
 """Counts of kept and dropped pairs, added chunk by chunk, as a catalogue's pairs are never in memory at once."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from hashlib import blake2b
 from math import fsum
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -12,6 +14,7 @@ from vqatune.errors import DataError
 from vqatune.generation.checks.checks import CHECKS, DIFFICULTIES
 from vqatune.generation.checks.cleaning import fold, map_distinct
 from vqatune.generation.checks.question_types import QUESTION_TYPES
+from vqatune.generation.checks.text_counts import TextCounts
 
 SAMPLE_WORDS = 1000
 """The sample size, in words, at which type-token ratios of different runs are compared."""
@@ -20,6 +23,8 @@ TOP_ANSWERS = 30
 NO_VALUE = "none"
 """The name under which missing difficulties, question types, generators, prompts and product types are counted."""
 
+_COUNTED = ("types", "difficulties", "generators")
+_TEXTS = ("answers", "questions", "question_words", "answer_words")
 _by = ("generator", "prompt", "product_type")
 _yes_no = frozenset(
     (
@@ -62,21 +67,45 @@ _yes_no = frozenset(
 
 
 class CheckTally:
-    """Counts of pairs and of the checks that dropped them, independent of the order and the chunks of the pairs."""
+    """Counts of pairs and of the checks that dropped them, independent of the order of the pairs and of their chunks.
 
-    def __init__(self) -> None:
+    The tallies of the parts of a table add up: `state` and `of_states`.
+    """
+
+    def __init__(self, folder: Path | None = None) -> None:
+        """Count with files in a folder where there are many texts, or, without one, in memory."""
         self._checks: dict[tuple[str, str], Counter[str]] = {("all", "all"): Counter()}
-        self._types: Counter[str] = Counter()
-        self._difficulties: Counter[str] = Counter()
-        self._generators: Counter[str] = Counter()
-        self._answers: Counter[str] = Counter()
-        self._question_words: Counter[str] = Counter()
-        self._answer_words: Counter[str] = Counter()
-        self._questions = _HashedCounts()
-        self._images = _HashedCounts()
+        self._counted = {name: Counter[str]() for name in _COUNTED}
+        self._texts = {name: TextCounts(folder and folder / name) for name in _TEXTS}
+        self._images, self._fewest, self._most = 0, None, None
+
+    def state(self) -> dict[str, Any]:
+        """Return the counts for JSON; those of texts are in the folder's files, which it names."""
+        return {
+            "checks": [[by, value, counts] for (by, value), counts in self._checks.items()],
+            "counted": self._counted,
+            "texts": {name: [str(file) for file in texts.store()] for name, texts in self._texts.items()},
+            "images": [self._images, self._fewest, self._most],
+        }
+
+    @classmethod
+    def of_states(cls, states: Sequence[Mapping[str, Any]]) -> "CheckTally":
+        """Return the sum of tallies of different images."""
+        tally = cls()
+        for state in states:
+            for by, value, counts in state["checks"]:
+                tally._checks.setdefault((by, value), Counter()).update(counts)
+            for name, counts in state["counted"].items():
+                tally._counted[name].update(counts)
+            tally._count_images(*state["images"])
+        tally._texts = {
+            name: TextCounts(files=[Path(file) for state in states for file in state["texts"][name]])
+            for name in _TEXTS
+        }
+        return tally
 
     def add(self, chunk: pd.DataFrame) -> None:
-        """Count a chunk of pairs.
+        """Count a chunk of pairs, all pairs of its images.
 
         `chunk` has image_id, question, answer, difficulty, question_type, product_type, generator, optionally prompt,
         and check: the name of the check that dropped a pair, missing for one that was kept. Raises DataError for an
@@ -96,15 +125,23 @@ class CheckTally:
                     self._checks.setdefault((name, value), Counter())[check] += int(count)
         kept = chunk[chunk["check"].isna()]
         # An image counts even if none of its pairs is kept.
-        self._images.add(chunk["image_id"], chunk["check"].isna().to_numpy())
-        self._types.update(_counts(_named(kept["question_type"])))
-        self._difficulties.update(_counts(_named(kept["difficulty"].astype("Int8"))))
-        self._generators.update(_counts(_named(kept["generator"])))
-        self._answers.update(_counts(map_distinct(str.lower, kept["answer"])))
+        per_image = chunk["check"].isna().groupby(chunk["image_id"], sort=False).sum()
+        if len(per_image):
+            self._count_images(len(per_image), int(per_image.min()), int(per_image.max()))
+        self._counted["types"].update(_counts(_named(kept["question_type"])))
+        self._counted["difficulties"].update(_counts(_named(kept["difficulty"].astype("Int8"))))
+        self._counted["generators"].update(_counts(_named(kept["generator"])))
+        self._texts["answers"].add(_counts(map_distinct(str.lower, kept["answer"])))
         questions = map_distinct(fold, kept["question"])
-        self._questions.add(questions, np.ones(len(questions), dtype=bool))
-        _count_words(questions, self._question_words)
-        _count_words(map_distinct(fold, kept["answer"]), self._answer_words)
+        # Their hashes, as questions are long and many.
+        self._texts["questions"].add({_hashed(text): count for text, count in _counts(questions).items()})
+        self._texts["question_words"].add(_words(questions))
+        self._texts["answer_words"].add(_words(map_distinct(fold, kept["answer"])))
+
+    def _count_images(self, images: int, fewest: int | None, most: int | None) -> None:
+        self._images += images
+        self._fewest = min((each for each in (self._fewest, fewest) if each is not None), default=None)
+        self._most = max((each for each in (self._most, most) if each is not None), default=None)
 
     def report(self) -> dict[str, Any]:
         """Return the counts for JSON; shares and ratios are from 0 to 1, rounded to 6 places, null where undefined.
@@ -117,30 +154,28 @@ class CheckTally:
         """
         checks = self._checks["all", "all"]
         pairs, kept = checks.total(), checks["kept"]
-        top = sorted(self._answers.items(), key=lambda item: (-item[1], item[0]))[:TOP_ANSWERS]
-        yes_no = sum(self._answers[word] for word in _yes_no)
-        per_image = self._images.counts()
+        answers = _about_answers(self._texts["answers"])
         return {
             "pairs": pairs,
             "kept": kept,
             "dropped": {name: checks[name] for name in CHECKS},
-            "question_types": _in_order(self._types, QUESTION_TYPES),
-            "difficulties": _in_order(self._difficulties, DIFFICULTIES),
-            "generators": dict(sorted(self._generators.items())),
+            "question_types": _in_order(self._counted["types"], QUESTION_TYPES),
+            "difficulties": _in_order(self._counted["difficulties"], DIFFICULTIES),
+            "generators": dict(sorted(self._counted["generators"].items())),
             "pairs_per_image": {
-                "mean": _share(kept, len(per_image)),
-                "min": int(per_image.min()) if len(per_image) else None,
-                "max": int(per_image.max()) if len(per_image) else None,
+                "mean": _share(kept, self._images),
+                "min": self._fewest,
+                "max": self._most,
             },
             "answers": [
-                {"answer": text, "count": count, "share": _share(count, kept)} for text, count in top
+                {"answer": text, "count": count, "share": _share(count, kept)} for text, count in answers.top
             ],
-            "distinct_answers": len(self._answers),
-            "yes_no_share": _share(yes_no, kept),
+            "distinct_answers": answers.distinct,
+            "yes_no_share": _share(answers.yes_no, kept),
             "type_token_diversity": {
-                "questions": _diversity(self._question_words)
-                | {"distinct_share": _share(len(self._questions.counts()), kept)},
-                "answers": _diversity(self._answer_words),
+                "questions": _diversity(self._texts["question_words"])
+                | {"distinct_share": _share(_distinct(self._texts["questions"]), kept)},
+                "answers": _diversity(self._texts["answer_words"]),
             },
         }
 
@@ -169,12 +204,17 @@ def expected_ratio(counts: Mapping[str, int], words: int = SAMPLE_WORDS) -> floa
     occurs f times is in a sample of n with probability 1 - C(N - f, n) / C(N, n) (McCarthy and Jarvis 2007, vocd: A
     theoretical and empirical evaluation).
     """
-    total = sum(counts.values())
+    return _expected_ratio(Counter(counts.values()), words)
+
+
+def _expected_ratio(frequencies: Mapping[int, int], words: int) -> float | None:
+    """Return the ratio; `frequencies` holds how many words have each frequency."""
+    total = sum(often * number for often, number in frequencies.items())
     if total < words:
         return None
-    frequencies = sorted(Counter(counts.values()).items())
-    left = (1.0 - _chance_of_none(total, often, words) for often, _ in frequencies)
-    return fsum(chance * number for chance, (_, number) in zip(left, frequencies, strict=True)) / words
+    ordered = sorted(frequencies.items())
+    left = (1.0 - _chance_of_none(total, often, words) for often, _ in ordered)
+    return fsum(chance * number for chance, (_, number) in zip(left, ordered, strict=True)) / words
 
 
 def _chance_of_none(total: int, often: int, words: int) -> float:
@@ -184,53 +224,36 @@ def _chance_of_none(total: int, often: int, words: int) -> float:
     return float(np.exp(np.log1p(-often / (total - np.arange(words))).sum()))
 
 
-class _HashedCounts:
-    """Frequencies of texts, kept as hashes of 8 bytes: about 16 bytes per distinct text."""
-
-    def __init__(self) -> None:
-        self._hashes = np.empty(0, dtype=np.uint64)
-        self._counts = np.empty(0, dtype=np.int64)
-        self._waiting: list[tuple[np.ndarray, np.ndarray]] = []
-        self._waiting_rows = 0
-
-    def add(self, texts: pd.Series, counted: np.ndarray) -> None:
-        """Count the texts where `counted` (bool) is true; the others are entered with a count of 0."""
-        if not len(texts):
-            return
-        codes, distinct = pd.factorize(texts)
-        counts = np.bincount(codes, weights=counted, minlength=len(distinct)).astype(np.int64)
-        self._waiting.append((pd.util.hash_array(np.asarray(distinct, dtype=object)), counts))
-        self._waiting_rows += len(distinct)
-        # Merging only after a quarter of growth keeps the total work linear.
-        if self._waiting_rows > len(self._hashes) // 4 + 50_000:
-            self._merge()
-
-    def counts(self) -> np.ndarray:
-        """Return the count of each distinct text."""
-        self._merge()
-        return self._counts
-
-    def _merge(self) -> None:
-        if not self._waiting:
-            return
-        hashes, inverse = np.unique(np.concatenate([part for part, _ in self._waiting]), return_inverse=True)
-        counts = np.zeros(len(hashes), dtype=np.int64)
-        np.add.at(counts, inverse, np.concatenate([part for _, part in self._waiting]))
-        self._waiting, self._waiting_rows = [], 0
-        # Known hashes are sorted, and new ones are inserted between them, so that little is copied at a time.
-        places = np.searchsorted(self._hashes, hashes)
-        known = np.zeros(len(hashes), dtype=bool)
-        within = places < len(self._hashes)
-        known[within] = self._hashes[places[within]] == hashes[within]
-        self._counts[places[known]] += counts[known]
-        self._hashes = np.insert(self._hashes, places[~known], hashes[~known])
-        self._counts = np.insert(self._counts, places[~known], counts[~known])
+class _Answers(NamedTuple):
+    distinct: int
+    yes_no: int
+    top: list[tuple[str, int]]
+    """The most frequent, and how often each occurs."""
 
 
-def _count_words(texts: pd.Series, counter: Counter[str]) -> None:
+def _about_answers(answers: TextCounts) -> _Answers:
+    distinct, yes_no, top = 0, 0, []
+    for counts in answers.stretches():
+        distinct += len(counts)
+        yes_no += sum(counts.get(word, 0) for word in _yes_no)
+        top = sorted([*top, *counts.items()], key=lambda item: (-item[1], item[0]))[:TOP_ANSWERS]
+    return _Answers(distinct, yes_no, top)
+
+
+def _distinct(texts: TextCounts) -> int:
+    return sum(map(len, texts.stretches()))
+
+
+def _hashed(text: str) -> str:
+    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
+
+
+def _words(texts: pd.Series) -> Counter[str]:
+    counter: Counter[str] = Counter()
     for text, count in _counts(texts).items():
         for word in text.split():
             counter[word] += count
+    return counter
 
 
 def _counts(values: pd.Series) -> dict[str, int]:
@@ -250,11 +273,15 @@ def _share(part: int, whole: int) -> float | None:
     return round(part / whole, 6) if whole else None
 
 
-def _diversity(words: Counter[str]) -> dict[str, Any]:
-    ratio = expected_ratio(words)
+def _diversity(words: TextCounts) -> dict[str, Any]:
+    frequencies: Counter[int] = Counter()
+    for counts in words.stretches():
+        frequencies.update(counts.values())
+    total, distinct = sum(often * number for often, number in frequencies.items()), frequencies.total()
+    ratio = _expected_ratio(frequencies, SAMPLE_WORDS)
     return {
-        "words": words.total(),
-        "distinct": len(words),
-        "ratio": _share(len(words), words.total()),
+        "words": total,
+        "distinct": distinct,
+        "ratio": _share(distinct, total),
         f"in_{SAMPLE_WORDS}_words": None if ratio is None else round(ratio, 6),
     }
