@@ -13,9 +13,12 @@ from vqatune.tables import BATCH, read_table
 from vqatune.training.loop import train_version
 from vqatune.training.shards import read_shard_places
 
+# A batch may have millions of pairs.
+COLUMNS = ["image_id", "copy", "qa_id", "question", "answer"]
+
 
 def main(params: Params, version: str, previous: str, batch: str) -> None:
-    pairs = read_table(f"data/batches/{batch}.parquet", BATCH)
+    pairs = read_table(f"data/batches/{batch}.parquet", BATCH, COLUMNS)
     places = read_shard_places(Path("data/batches"), batch)
     if places is None:
         places = read_places("data/extracted/images.parquet", pairs["image_id"])
