@@ -47,7 +47,7 @@ def measure_reading(folder: Path, images: int, shard: int, repeats: int) -> dict
     # In the order of training.
     there = read_table(folder / "01.places.parquet", SHARD_PLACES)
     served = subprocess.Popen(
-        [sys.executable, Path(__file__).parent / "range_server.py", shards], stdout=subprocess.PIPE, text=True
+        [sys.executable, Path(__file__).parent / "http_ranges.py", shards], stdout=subprocess.PIPE, text=True
     )
     try:
         address = served.stdout.readline().strip()

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vqatune.text_files.path_index import PathIndex, SeveralFiles
+from vqatune.text_files.path_index import PathIndex, SeveralFiles, file_stem
 
 FILES = ["00/ab.jpg", "01/ab.jpg", "01/cd.JPG", "deep/er/ef.png", "gh.webp"]
 
@@ -50,3 +50,21 @@ def test_every_file_is_found_by_its_own_path_under_any_root(files, sign):
         assert index.find(file) == file
         if "/" in file and not {".", ".."} & set(file.split("/")):
             assert index.find(f"X:{sign}elsewhere{sign}{file.replace('/', sign)}") == file
+
+
+parts_of_paths = st.lists(
+    st.sampled_from(["00", "01", "a.jpg", "a.JPG", "a", "b.png.jpg", "b.png", "b", "..", "."]),
+    min_size=1,
+    max_size=4,
+)
+
+
+@given(st.lists(parts_of_paths, min_size=1, max_size=4), parts_of_paths, st.sampled_from(["/", "\\"]))
+def test_what_finds_a_file_has_its_stem(files, wanted, separator):
+    paths = list(dict.fromkeys("/".join(parts) for parts in files))
+    try:
+        found = PathIndex(paths).find(separator.join(wanted))
+    except SeveralFiles as several:
+        found = several.files[0]
+    if found is not None:
+        assert file_stem(found) == file_stem(separator.join(wanted))

@@ -377,3 +377,34 @@ def test_symbolic_links_are_named_with_what_to_do(archives, folder):
         extract(folder, max_bad_lines=0)
     linked(folder, tarfile.SYMTYPE, [("images/small/00/a.jpg", archives.picture()), link, table])
     assert extract(folder, max_bad_lines=0).report["symbolic_links"] == 1
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_number_of_parts_changes_no_row_and_no_count(archives, tmp_path, seed):
+    rng = random.Random(seed)
+    names = [f"{rng.randrange(3):02d}/{number}.jpg" for number in range(30)]
+    # Some are there twice, of which the last counts, and some in no row.
+    members = [(f"images/small/{name}", bytes(rng.randrange(1, 9))) for name in rng.choices(names, k=40)]
+    # Rows repeat images, name pictures by other roots, with backslashes and without ends, and some that are not there.
+    others = [
+        lambda name: name,
+        "images/small/{}".format,
+        r"C:\abo\{}".format,
+        lambda name: name[:-4],
+        lambda name: name[3:],
+    ]
+    rows = [
+        (f"i{rng.randrange(30)}", rng.choice(others)(rng.choice([*names, "00/none.jpg"]))) for _ in range(40)
+    ]
+    records = [
+        archives.listing(f"B{rng.randrange(20)}", *rng.choices("abc", k=2), name=f"n{n}") for n in range(30)
+    ]
+    folder = archives.write_archives(tmp_path / "raw", records, {"a": archives.picture()})
+    archives.write_tar(folder / "abo-images-small.tar", [*members, archives.images_csv(rows)])
+    whole, parts = (extract(folder, max_bad_lines=0, count=count) for count in (1, 5))
+    assert parts.report == whole.report
+    for table, key in (("listings", ["item_id", "metadata"]), ("images", ["image_id"])):
+        expected, found = (
+            getattr(each, table).sort_values(key, ignore_index=True).map(repr) for each in (whole, parts)
+        )
+        pd.testing.assert_frame_equal(found, expected)

@@ -1,4 +1,4 @@
-"""Serves the files of a folder over HTTP on loopback, with ranges: `range_server.py FOLDER` prints its address."""
+"""Serves the files of a folder over HTTP on loopback, with ranges: `http_ranges.py FOLDER` prints its address."""
 
 import re
 import sys
