@@ -39,6 +39,11 @@ def test_the_part_of_an_id_depends_on_nothing_else(ids, count):
     assert (parts_of(ids, 2 * count) // 2 == together).all()
 
 
+def test_the_part_of_an_id_is_for_ever():
+    # The upper 32 bits of BLAKE2b (8 bytes, big-endian) of "0", "part" and the id, times the count, divided by 2 ** 32.
+    assert parts_of(["a", "b", "71TXz81cV1L", "Grüße"], 64).tolist() == [26, 24, 22, 15]
+
+
 def test_parts_are_of_one_size():
     counts = np.bincount(parts_of((str(number) for number in range(20_000)), 8))
     assert len(counts) == 8

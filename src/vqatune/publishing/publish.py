@@ -14,7 +14,7 @@ from vqatune.publishing.request import Request
 from vqatune.runtime.code import digest_code
 from vqatune.runtime.fingerprints import digest_contents, digest_folder, make_key
 from vqatune.runtime.locks import LOCKS, only_one
-from vqatune.tables import SAMPLED, read_table
+from vqatune.tables import SAMPLED, read_table, table_parts
 
 
 @dataclass(frozen=True)
@@ -128,6 +128,10 @@ def _model_key(facts: Facts, request: Request, root: Path) -> str:
 
 def _digest(names: list[str], root: Path) -> str:
     here = [name for name in names if (root / name).exists()]
-    return digest_contents(
-        [*(name.encode() for name in here), *((root / name).read_bytes() for name in here)]
-    )
+    files = [file for name in here for file in _files(root / name)]
+    return digest_contents([*(name.encode() for name in here), *(file.read_bytes() for file in files)])
+
+
+def _files(path: Path) -> list[Path]:
+    """Return a file, or those of a table of parts."""
+    return table_parts(path) if path.is_dir() else [path]

@@ -17,7 +17,7 @@ from vqatune.evaluation.comparison.revisions import read_pairs, read_version, ru
 STAGE = """
 stages:
   predict:
-    cmd: mkdir -p data/predictions && cp made/*.parquet data && cp made/answers/${answer}.parquet data/predictions/v1.parquet
+    cmd: mkdir -p data/predictions && cp -r made/*.parquet data && cp made/answers/${answer}.parquet data/predictions/v1.parquet
     deps: [made]
     outs: [data/test.parquet, data/train.parquet, data/sampled.parquet, data/predictions/v1.parquet]
 """
@@ -90,7 +90,10 @@ def repository_and_remote(tmp_path_factory, make_version, dvc) -> Path:
     for name in ("test", "train"):
         tables.write_table(test.pairs, root / f"made/{name}.parquet", tables.PAIRS)
     sampled = test.tiers.reindex(columns=tables.SAMPLED.names)
-    tables.write_table(sampled, root / "made/sampled.parquet", tables.SAMPLED)
+    # A table of parts, which is a folder.
+    with tables.replacing_parts(root / "made/sampled.parquet", 2) as part_of:
+        for part in range(2):
+            tables.write_table(sampled.iloc[part::2], part_of(part), tables.SAMPLED)
     (root / ".dvc").mkdir()
     (root / ".dvc/config").write_text(CONFIG)
     (root / ".dvc/.gitignore").write_text("/tmp\n/cache\n")

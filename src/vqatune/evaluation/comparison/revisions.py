@@ -96,12 +96,14 @@ def _fetch(revision: str, version: str, paths: list[str], root: Path, folder: Pa
         place = root.resolve().relative_to(Path(files.repo.scm.root_dir).resolve())
         for path in paths:
             # Not exists(), for which a revision that does not exist is no error.
+            there = (place / path).as_posix()
             try:
-                files.info((place / path).as_posix())
+                kind = files.info(there)["type"]
             except FileNotFoundError as error:
                 raise DataError(f"{revision} has no {path}: name a version that was made there") from error
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
-            files.get_file((place / path).as_posix(), str(folder / path))
+            # A table of parts is a folder.
+            files.get(there, str(folder / path), recursive=kind == "directory")
     except SCMError as error:
         if "ambiguous" in str(error):
             raise DataError(
