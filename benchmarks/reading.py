@@ -13,11 +13,12 @@ from PIL import Image
 
 from measuring import seconds
 from vqatune.dataset.shards import write_shards
+from vqatune.loading.picture_digests import digest_content
 from vqatune.loading.places import Places
 from vqatune.loading.reader import ImageReader
 from vqatune.models.encoder import Encoder
 from vqatune.params import Params
-from vqatune.tables import BATCH, IMAGES, SHARD_PLACES, read_table, write_table
+from vqatune.tables import BATCH, DIGESTS, IMAGES, SHARD_PLACES, read_table, write_table
 from vqatune.training.plan import Plan
 
 SEED = 13
@@ -43,7 +44,11 @@ def measure_reading(folder: Path, images: int, shard: int, repeats: int) -> dict
     batch = places[["image_id"]].assign(**texts, difficulty=0, copy=0)
     write_table(batch, folder / "01.parquet", BATCH)
     shards = folder / "shards"
-    write_shards(folder, 1, folder / "sampled.parquet", str(shards), shard, SEED, folder / ".work")
+    reader = ImageReader(places)
+    digests = [digest_content(reader.content(image_id)) for image_id in places["image_id"]]
+    write_table(places.assign(digest=digests), folder / "digests.parquet", DIGESTS)
+    tables = (folder / "sampled.parquet", folder / "digests.parquet")
+    write_shards(folder, 1, *tables, str(shards), shard, SEED, folder / ".work")
     # In the order of training.
     there = read_table(folder / "01.places.parquet", SHARD_PLACES)
     served = subprocess.Popen(

@@ -28,6 +28,7 @@ def main(params: Params) -> None:
             BATCHES,
             count,
             "data/sampled.parquet",
+            "data/digests.parquet",
             params.batch.shards_address.rstrip("/"),
             params.batch.shard_megabytes * 10**6,
             params.train.seed,

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from whole_tables import write_digests
 
 from vqatune.dataset.shards import remove_shard_tables, write_shards
 from vqatune.errors import ArchiveError, ParameterError
@@ -27,9 +28,15 @@ def dealt(tmp_path, monkeypatch, pairs, places):
     write_table(twice, tmp_path / "batches/01.parquet", BATCH)
     write_table(pairs[pairs["image_id"] < "image04"], tmp_path / "batches/02.parquet", BATCH)
 
-    def write(address: str = "shards", where: pd.DataFrame = places) -> Path:
+    def write(
+        address: str = "shards", where: pd.DataFrame = places, digests: pd.DataFrame | None = None
+    ) -> Path:
         write_table(where.assign(path="", height=1, width=1), tmp_path / "sampled.parquet", IMAGES)
-        write_shards(Path("batches"), 2, "sampled.parquet", address, SMALL, SEED, Path(".work"))
+        known = places.assign(image_id=where["image_id"])
+        write_digests(known if digests is None else digests, tmp_path / "digests.parquet")
+        write_shards(
+            Path("batches"), 2, "sampled.parquet", "digests.parquet", address, SMALL, SEED, Path(".work")
+        )
         return tmp_path / "batches"
 
     return write
@@ -108,3 +115,11 @@ def test_shards_go_to_any_file_system_that_can_be_written_to(dealt, places):
         dealt("http://localhost/shards")
     with pytest.raises(ParameterError, match="nowhere://bucket is no address"):
         dealt("nowhere://bucket")
+
+
+def test_a_picture_that_has_changed_since_it_was_checked_is_an_error(dealt, places):
+    other = places.assign(image_id=places["image_id"].iloc[::-1].to_numpy())
+    with pytest.raises(
+        ArchiveError, match=r"image image\d\d has other bytes than when it was checked: run `dvc repro`"
+    ):
+        dealt(digests=other)

@@ -9,8 +9,19 @@ from vqatune.catalogue.extract import extract_tables
 from vqatune.catalogue.filter import filter_table
 from vqatune.catalogue.sources import abo
 from vqatune.catalogue.sources.extracted import Extracted
+from vqatune.loading.picture_digests import digest_content
+from vqatune.loading.reader import ImageReader
 from vqatune.params import FilterParams, RawParams
-from vqatune.tables import FILTERED, IMAGES, LISTINGS, parts_of, read_table, replacing_parts, write_table
+from vqatune.tables import (
+    DIGESTS,
+    FILTERED,
+    IMAGES,
+    LISTINGS,
+    parts_of,
+    read_table,
+    replacing_parts,
+    write_table,
+)
 
 
 def extract(folder: Path, max_bad_lines: int, count: int = 1) -> Extracted:
@@ -46,6 +57,13 @@ def filter_images(
             folder / "work",
         )
         return read_table(folder / "filtered", FILTERED).sort_values("image_id", ignore_index=True), report
+
+
+def write_digests(places: pd.DataFrame, path: Path) -> None:
+    """Write the digests of images whose places these are."""
+    reader = ImageReader(places)
+    digests = [digest_content(reader.content(image_id)) for image_id in places["image_id"]]
+    write_table(places.assign(digest=digests), path, DIGESTS)
 
 
 def write_parts(frame: pd.DataFrame, path: Path, schema, key: str, count: int) -> None:

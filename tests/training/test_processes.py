@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 from safetensors.torch import load_file
 from two_processes import launcher
+from whole_tables import write_digests
 
 from vqatune.dataset.shards import write_shards
 from vqatune.runtime.warm_start import SOCKET
-from vqatune.tables import PREDICTIONS, read_csv, read_table
+from vqatune.tables import IMAGES, PREDICTIONS, read_csv, read_table
 
 ACCELERATE = (
     *(sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", "2"),
@@ -63,7 +64,11 @@ def test_two_processes_stopped_and_started_again_end_as_if_they_had_not_been(
     # Each process reads its own pictures of the shards; the others read archives.
     data, seed = stages.root / "data", make_params().train.seed
     where = data / "extracted/images.parquet"
-    write_shards(data / "batches", 1, where, str(data / "shards"), 4_000, seed, stages.root / ".work")
+    digests = data / "digests.parquet"
+    write_digests(read_table(where, IMAGES), digests)
+    write_shards(
+        data / "batches", 1, where, digests, str(data / "shards"), 4_000, seed, stages.root / ".work"
+    )
     process = stages.start("train", "v1", "base", "01")
     while not list(stages.root.glob(".work/training/v1/*/00000000[4-9]")):
         assert process.poll() is None, process.stderr.read()

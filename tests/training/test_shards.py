@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from range_server import serving
+from whole_tables import write_digests
 
 from vqatune.dataset.shards import write_shards
 from vqatune.errors import ArchiveError
@@ -25,7 +26,17 @@ def sharded(tmp_path, monkeypatch, pairs, places, params) -> list[str]:
     monkeypatch.chdir(tmp_path)
     write_table(pairs, "batches/01.parquet", BATCH)
     write_table(places.assign(path="", height=1, width=1), "sampled.parquet", IMAGES)
-    write_shards(Path("batches"), 1, "sampled.parquet", "shards", 4_000, params.train.seed, Path(".work"))
+    write_digests(places, Path("digests.parquet"))
+    write_shards(
+        Path("batches"),
+        1,
+        "sampled.parquet",
+        "digests.parquet",
+        "shards",
+        4_000,
+        params.train.seed,
+        Path(".work"),
+    )
     names = read_csv("batches/01.shards.csv", "shard")["shard"].tolist()
     assert len(names) >= 4
     return names

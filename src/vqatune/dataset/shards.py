@@ -21,9 +21,9 @@ import pandas as pd
 from PIL import Image
 
 from vqatune.dataset.shard_storage import put_shard, stored_bytes
-from vqatune.errors import DataError
+from vqatune.errors import ArchiveError, DataError
 from vqatune.loading.archive import archive_errors
-from vqatune.loading.picture_digests import digest_content
+from vqatune.loading.picture_digests import PictureDigests, digest_content, read_digests
 from vqatune.loading.pictures import DECODE_ERRORS, FORMATS
 from vqatune.loading.places import Place, Places, read_places
 from vqatune.loading.reader import ImageReader
@@ -49,7 +49,14 @@ class _Shard:
 
 
 def write_shards(
-    folder: Path, count: int, sampled: Path | str, address: str, most: int, seed: int, work: Path
+    folder: Path,
+    count: int,
+    sampled: Path | str,
+    digests: Path | str,
+    address: str,
+    most: int,
+    seed: int,
+    work: Path,
 ) -> None:
     """Write the pictures of all master batches into shards, in the order of their first epoch, and the tables of them.
 
@@ -60,6 +67,7 @@ def write_shards(
         folder: of the batches (tables.BATCH), which gets the tables, too.
         count: the number of batches.
         sampled: a table with the places of all images (tables.PLACE).
+        digests: a table with the digests of all images (tables.DIGESTS), by which pictures are checked.
         address: of the shards: a folder, or an address of a file system of fsspec's that can be written to.
         most: the bytes of a shard, which ends with the picture that brings it there.
         seed: of training (train.seed), by which an epoch is ordered.
@@ -67,14 +75,15 @@ def write_shards(
 
     Raises:
         DataError: an image is not in the table of places.
-        ArchiveError: an archive is missing or truncated, or the address cannot be written to.
+        ArchiveError: an archive is missing or truncated, or has other bytes than the table of digests; or the address cannot
+            be written to.
         ParameterError: the address can only be read from, or is none.
     """
     done = work / "shards"
     with temporary_folder(work, ".shards.") as temporary:
         for batch in range(1, count + 1):
             image_ids = _in_training_order(folder / f"{batch:02d}.parquet", seed)
-            places = read_places(sampled, image_ids)
+            places, known = read_places(sampled, image_ids), read_digests(digests, image_ids)
             shards = []
             with (
                 writing_table(folder / f"{batch:02d}.places.parquet", SHARD_PLACES) as write,
@@ -83,7 +92,7 @@ def write_shards(
                 task = progress.add_task(f"shards of batch {batch:02d}", total=len(image_ids))
                 for number, own in enumerate(_cut(image_ids, places, most)):
                     name = f"{batch:02d}-{number:05d}"
-                    shard = _write_or_find(name, own, places, address, done, temporary)
+                    shard = _write_or_find(name, own, places, known, address, done, temporary)
                     write(_places_table(shard, address))
                     shards.append((shard.name, shard.bytes, shard.sha256))
                     progress.advance(task, len(own))
@@ -139,7 +148,13 @@ def _place(places: Places, image_id: str) -> Place:
 
 
 def _write_or_find(
-    name: str, image_ids: list[str], places: Places, address: str, done: Path, temporary: Path
+    name: str,
+    image_ids: list[str],
+    places: Places,
+    digests: PictureDigests,
+    address: str,
+    done: Path,
+    temporary: Path,
 ) -> _Shard:
     """Return a shard: one that a killed process had written of the same pictures, or else it is written."""
     own = [_place(places, image_id) for image_id in image_ids]
@@ -161,7 +176,7 @@ def _write_or_find(
         if stored_bytes(address, shard.name) == shard.bytes:
             return shard
     tar = temporary / "shard.tar"
-    rows = _write_tar(tar, image_ids, ImageReader(places))
+    rows = _write_tar(tar, image_ids, places, digests)
     with tar.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     shard = _Shard(f"{name}-{sha256[:16]}.tar", tar.stat().st_size, sha256, rows)
@@ -170,18 +185,26 @@ def _write_or_find(
     return shard
 
 
-def _write_tar(path: Path, image_ids: list[str], reader: ImageReader) -> list[tuple[str, int, int, str]]:
+def _write_tar(
+    path: Path, image_ids: list[str], places: Places, digests: PictureDigests
+) -> list[tuple[str, int, int, str]]:
     """Write pictures into a tar whose bytes depend on them and their order alone; return what `_Shard.places` holds."""
-    rows = []
+    rows, reader = [], ImageReader(places)
     with tarfile.open(path, "w", format=tarfile.PAX_FORMAT) as tar:
         for image_id in image_ids:
             content = reader.content(image_id)
+            digest = digest_content(content)
+            if digest != digests.find(image_id):
+                raise ArchiveError(
+                    f"{_place(places, image_id).archive}: image {image_id} has other bytes than when it was checked: run "
+                    "`dvc repro` from the stage filter on"
+                )
             # Readers of such tars take what follows the first dot for the suffix, and / for a folder.
             member = tarfile.TarInfo(f"{quote(image_id, safe='').replace('.', '%2E')}.{_suffix(content)}")
             member.size = len(content)
             start = tar.offset + len(member.tobuf(tar.format))
             tar.addfile(member, BytesIO(content))
-            rows.append((image_id, start, len(content), digest_content(content).hex()))
+            rows.append((image_id, start, len(content), digest.hex()))
     return rows
 
 
