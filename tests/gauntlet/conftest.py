@@ -1,9 +1,10 @@
 """The gauntlet's fixtures, and what it counts, over all its processes."""
 
-from checkouts import environment, finished, once, project, start
+from checkouts import checkout, environment, finished, once, project, start
 from gauntlet_counts import counted, pytest_sessionfinish, pytest_terminal_summary, pytest_testnodedown
 
 __all__ = [
+    "checkout",
     "counted",
     "environment",
     "finished",
