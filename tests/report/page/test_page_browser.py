@@ -46,6 +46,8 @@ def test_the_loss_is_shown_raw_on_a_log_scale_or_smoothed(opened):
 
 
 def test_any_two_versions_are_compared_with_the_numbers_of_their_predictions(settled, pairs):
+    # At first base and the version that validation chooses.
+    assert (settled.input_value("#first-version"), settled.input_value("#second-version")) == ("base", "v1")
     for first, second in combinations(["base", "v1", "v2"], 2):
         settled.select_option("#first-version", first)
         settled.select_option("#second-version", second)

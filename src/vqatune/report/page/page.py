@@ -6,7 +6,9 @@ from pathlib import Path
 import altair as alt
 
 from vqatune.params import Params
+from vqatune.params.versions import BASE, BLIND
 from vqatune.report.figures.data import data_section
+from vqatune.report.figures.exact_match import exact_match_section
 from vqatune.report.figures.tasks import task_section
 from vqatune.report.figures.versions import version_sections
 from vqatune.report.history import best_version, in_chain, score_history
@@ -15,7 +17,9 @@ from vqatune.report.page.comparison import comparison_data
 from vqatune.report.page.document import FOLDER, write_document
 from vqatune.report.page.examples import example_data
 from vqatune.report.page.provenance import Made, changed_parameters
+from vqatune.report.page.strengths import find_strengths
 from vqatune.report.page.summary import summarize
+from vqatune.report.page.type_cards import type_cards
 from vqatune.report.page.views import view_data
 
 SCRIPTS = ("common", "charts", "comparison", "examples")
@@ -39,22 +43,36 @@ def write_page(
         ParameterError: eval.best_by chooses by no score.
     """
     best = best_version(score_history(root / "metrics", versions, params.eval.best_by))
+    leading = versions[-1] if best is None else best.version
     answers = read_answers(root, versions)
-    comparison = comparison_data(root, answers)
+    comparison = comparison_data(root, answers) | {"opened": _compared_first(versions, leading)}
+    examples = example_data(root, answers, params.seed)
     # The charts' tests validate them; doing it again here takes a third of the time.
     with alt.utils.schemapi.debug_mode(False):
+        overall = exact_match_section(root, versions)
         tasks = task_section(root, versions) if params.tasks.use else None
-        charts = [data_section(root), *version_sections(root, versions), *([tasks] if tasks else [])]
+        scores = [*version_sections(root, versions), *([tasks] if tasks else [])]
+        data = data_section(root)
+    asked = dict.fromkeys([*(name for name in versions if name == BLIND), BASE, leading])
     write_document(
         FOLDER / "report.html.j2",
         SCRIPTS,
         path,
         summary=summarize(root, comparison, best),
         versions=in_chain(versions),
-        charts=charts,
+        cards=type_cards(answers, examples, asked),
+        overall=overall,
+        strengths=find_strengths(comparison, examples, leading),
+        scores=scores,
         comparison=comparison,
         views=view_data(root, versions, params.seed) if "multi_angle" in params.tasks.use else [],
-        examples=example_data(root, answers, params.seed),
+        examples=examples,
+        data=data,
         parameters=changed_parameters(params),
         made=made,
     )
+
+
+def _compared_first(versions: Sequence[str], leading: str) -> list[str]:
+    """Return the two versions that the comparison opens with: base and the leading one, or the last where that is base."""
+    return [BASE, leading if leading != BASE else versions[-1]]

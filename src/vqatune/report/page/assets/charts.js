@@ -85,7 +85,7 @@ function startCharts() {
     find(".switch", chart.figure)?.addEventListener("change", () => draw(chart));
   }
   addEventListener("beforeprint", () => drawAll(charts));
-  for (const link of document.querySelectorAll("nav a")) {
+  for (const link of document.querySelectorAll('nav a, main a[href^="#"]')) {
     link.addEventListener("click", (event) => {
       if (event.ctrlKey || event.metaKey || event.shiftKey) return;
       event.preventDefault();

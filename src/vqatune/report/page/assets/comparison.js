@@ -115,8 +115,9 @@
   }
 
   const options = versions.map((name) => [name, name]);
-  fill(first, options, firstShown(versions));
-  fill(second, options, versions.at(-1));
+  const [from, to] = data.opened ?? [firstShown(versions), versions.at(-1)];
+  fill(first, options, from);
+  fill(second, options, to);
   for (const select of [first, second]) select.addEventListener("change", show);
   find("#swap-versions").addEventListener("click", () => {
     [first.value, second.value] = [second.value, first.value];

@@ -1,0 +1,93 @@
+"""The report's first chart: exact match over the versions with its 95 % band; base and the blind guess as lines across."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import altair as alt
+import pandas as pd
+
+from vqatune.evaluation.metrics import METRICS
+from vqatune.params.versions import BASE, BLIND
+from vqatune.report.charts.common import hovering, inline, page_spec, rows, with_ends
+from vqatune.report.charts.lines import Axes, score_lines
+from vqatune.report.figures.figure import Figure, Section
+from vqatune.report.history import in_chain, score_curves
+
+_METRIC = "exact_match"
+_LINES = ("versions", BASE, BLIND)
+_HEIGHT = 300
+_FROM_LINE = 9
+"""Pixels from a line to the middle of its text."""
+
+
+def exact_match_section(root: Path, versions: Sequence[str]) -> Section | None:
+    """Return the section with the chart; None where the versions have no exact match.
+
+    It reads metrics/intervals. versions: in the order of the chain, the base first; the blind guess may stand before it.
+    Raises DataError where a version has no scores yet.
+    """
+    curves = score_curves(root / "metrics", versions, METRICS[_METRIC].family)
+    curves = curves[curves["metric"] == _METRIC].drop(columns="metric").reset_index(drop=True)
+    if not set(in_chain(versions)) <= set(curves["version"]):
+        return None
+    values = curves.set_index("version")["value"]
+    across = {name: float(values[name]) for name in (BASE, BLIND) if name in values}
+    chain = in_chain(versions)
+    said = ", ".join(f"{name} {value:.3f}" for name, value in across.items())
+    alt_text = (
+        f"Exact match of {len(chain)} versions with 95 % intervals: {chain[-1]} has {values[chain[-1]]:.3f}; lines across: "
+        f"{said}."
+    )
+    blind = (
+        " and the blind guess, the most frequent training answer to a question," if BLIND in across else ""
+    )
+    text = (
+        "The share of test questions that are answered exactly as the reference is; the band is its 95 % interval. Lines "
+        f"across are the base model{blind} for comparison."
+    )
+    table = curves.assign(text=_with_interval(curves))[["version", "text"]]
+    figure = Figure(
+        "exact_match",
+        "Exact match, version by version",
+        alt_text,
+        {"All": _chart(curves, chain, across)},
+        table=table.rename(columns={"text": "exact match"}),
+    )
+    return Section("overall", "Exact match over the versions", text, [figure])
+
+
+def _chart(curves: pd.DataFrame, chain: Sequence[str], across: dict[str, float]) -> dict:
+    of_chain = curves[curves["version"].isin(chain)].assign(line=_LINES[0])
+    lines = pd.DataFrame({"line": across.keys(), "value": across.values()})
+    axes = Axes("number", "value", "version", "exact match")
+    data = [*rows(of_chain[["number", "line", "value", "low", "high"]]), *rows(lines)]
+    # The texts at the lines tell what a legend would.
+    chart = score_lines(data, axes, "line", _LINES, shown=_LINES[:1], versions=chain)
+    texts = of_chain.assign(exact_match=_with_interval(of_chain))[["version", "number", "exact_match"]]
+    columns = hovering("version", rows(with_ends(texts, axes.x)), axes.x, {"version": "", "exact_match": ""})
+    return page_spec(alt.layer(chart, *_line_texts(across), columns), _HEIGHT)
+
+
+def _line_texts(across: dict[str, float]) -> list[alt.Chart]:
+    """Return the names of the lines at their right ends: that of the upper line above it, the other's below."""
+    highest = max(across, key=lambda name: across[name])
+    names = {BASE: "base model", BLIND: "blind guess"}
+    return [
+        alt.Chart(inline([{"value": value, "text": f"{names[name]} {value:.3f}"}]))
+        .mark_text(
+            align="right", baseline="middle", fontSize=12, dy=-_FROM_LINE if name == highest else _FROM_LINE
+        )
+        .encode(
+            x=alt.XValue("width"),
+            y=alt.Y(field="value", type="quantitative"),
+            text=alt.Text(field="text", type="nominal"),
+        )
+        for name, value in across.items()
+    ]
+
+
+def _with_interval(curves: pd.DataFrame) -> list[str]:
+    return [
+        f"{value:.3f}" + ("" if pd.isna(low) else f" ({low:.3f} to {high:.3f})")
+        for value, low, high in curves[["value", "low", "high"]].itertuples(index=False)
+    ]
