@@ -22,7 +22,7 @@ from vqatune.report.page.summary import summarize
 from vqatune.report.page.type_cards import type_cards
 from vqatune.report.page.views import view_data
 
-SCRIPTS = ("common", "charts", "comparison", "examples")
+SCRIPTS = ("common", "charts", "save", "comparison", "examples")
 """The page's own scripts, in their order."""
 
 

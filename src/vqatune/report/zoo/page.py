@@ -17,7 +17,7 @@ from vqatune.zoo.results import ZooModel
 from vqatune.zoo.short_answers import SHORT, with_short_answers
 
 TEMPLATE = Path(__file__).parent / "assets" / "zoo.html.j2"
-SCRIPTS = ("common", "charts", "comparison")
+SCRIPTS = ("common", "charts", "save", "comparison")
 """The page's own scripts, in their order."""
 
 

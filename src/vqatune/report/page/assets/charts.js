@@ -1,6 +1,6 @@
 /** The colours and letters of charts. The colours are the page's by name, so that a chart follows the theme and paper. */
-function chartConfig() {
-  const [text, muted, grid, line] = ["text", "muted", "grid", "strong"].map((name) => `var(--${name})`);
+function chartConfig(colour = (name) => `var(--${name})`) {
+  const [text, muted, grid, line] = ["text", "muted", "grid", "strong"].map(colour);
   const font = 'system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", "DejaVu Sans", sans-serif';
   const labels = { labelColor: muted, titleColor: text, titleFontWeight: 500, labelFontSize: 12, titleFontSize: 12 };
   return {
@@ -24,11 +24,26 @@ const charts = [...document.querySelectorAll("figure.chart")].map((figure) => ({
   drawing: 0,
 }));
 
-/** Draw a chart, or draw it again: in the view that is chosen. */
-async function draw(chart) {
+const EMBEDDING = {
+  mode: "vega-lite",
+  renderer: "svg",
+  actions: false,
+  // Errors alone: it warns of what it puts right.
+  logLevel: 1,
+  // Expressions are interpreted, as the page's policy forbids to compile them.
+  ast: true,
+};
+
+/** A chart in the view that is chosen. */
+function chosenSpec(chart) {
   chart.views ??= readJson(find("script.views", chart.figure));
   const chosen = find(".switch input:checked", chart.figure);
-  const spec = chart.views[chosen ? chosen.value : Object.keys(chart.views)[0]];
+  return chart.views[chosen ? chosen.value : Object.keys(chart.views)[0]];
+}
+
+/** Draw a chart, or draw it again. */
+async function draw(chart) {
+  const spec = chosenSpec(chart);
   const drawing = ++chart.drawing;
   // What is below must not jump up and down again.
   chart.plot.style.minHeight = `${chart.plot.offsetHeight}px`;
@@ -37,16 +52,7 @@ async function draw(chart) {
   chart.shown?.view.finalize();
   chart.plot.replaceChildren(holder);
   try {
-    const shown = await vegaEmbed(holder, spec, {
-      mode: "vega-lite",
-      renderer: "svg",
-      actions: false,
-      // Errors alone: it warns of what it puts right.
-      logLevel: 1,
-      // Expressions are interpreted, as the page's policy forbids to compile them.
-      ast: true,
-      config: chartConfig(),
-    });
+    const shown = await vegaEmbed(holder, spec, { ...EMBEDDING, config: chartConfig() });
     if (drawing === chart.drawing) chart.shown = shown;
     else shown.view.finalize();
   } catch (error) {

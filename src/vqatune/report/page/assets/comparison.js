@@ -37,7 +37,7 @@
       count(each.lost),
       count(each.slice.pairs),
     ]);
-    return makeTable(caption, columns, rows, { kind: "slices" });
+    return saveableTable(makeTable(caption, columns, rows, { kind: "slices" }));
   }
 
   /** A table of the first changes, and the others folded under it. */
@@ -78,7 +78,8 @@
       return [named(row), withInterval(row, a), withInterval(row, b), make("span", { class: kind }, said)];
     });
     const columns = [["metric", false], [versions[a], true], [versions[b], true], ["difference", true]];
-    return makeTable("Every metric over the whole test set, with 95 % intervals; better or worse where these do not overlap", columns, rows, { kind: "totals" });
+    const caption = "Every metric over the whole test set, with 95 % intervals; better or worse where these do not overlap";
+    return saveableTable(makeTable(caption, columns, rows, { kind: "totals" }));
   }
 
   function show() {

@@ -1,0 +1,77 @@
+/** Let the browser keep a file. */
+function keepFile(name, blob) {
+  const link = make("a", { href: URL.createObjectURL(blob), download: name });
+  link.click();
+  // The browser reads it after the click.
+  setTimeout(() => URL.revokeObjectURL(link.href), 60000);
+}
+
+/** Return a table's rows as CSV, with a minus that programs read. */
+function asCsv(table) {
+  const quoted = (text) => (/[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
+  const cell = (each) => quoted(each.textContent.trim().replaceAll("\u00a0", " ").replace(/^−(?=\d)/, "-"));
+  return [...table.rows].map((row) => [...row.cells].map(cell).join(",") + "\n").join("");
+}
+
+/** Buttons under what they save: [text, what it does]. */
+function saveButtons(what, buttons) {
+  const made = buttons.map(([text, save]) => {
+    const button = make("button", { type: "button", "aria-label": `Save ${what} as ${text}` }, text);
+    button.addEventListener("click", save);
+    return button;
+  });
+  return make("p", { class: "save" }, "Save as", ...made);
+}
+
+/** Put a button under the box of a table, and return both as one. */
+function saveableTable(box) {
+  const table = find("table", box);
+  const caption = find("caption", table).textContent.trim();
+  const name = () => box.closest("figure")?.id ?? caption.toLowerCase().replace(/[^a-z0-9]+/g, "-").slice(0, 60);
+  const save = () => keepFile(`${name()}.csv`, new Blob([asCsv(table)], { type: "text/csv" }));
+  const both = make("div");
+  box.replaceWith(both);
+  both.append(box, saveButtons(`“${caption}”`, [["CSV", save]]));
+  return both;
+}
+
+/** The page's colours in the light theme, name → colour: what is saved goes on paper. */
+function lightColours() {
+  const root = document.documentElement;
+  const theme = root.dataset.theme;
+  root.dataset.theme = "light";
+  const style = getComputedStyle(root);
+  const names = ["text", "muted", "grid", "strong"];
+  const colours = Object.fromEntries(names.map((name) => [name, style.getPropertyValue(`--${name}`).trim()]));
+  if (theme === undefined) delete root.dataset.theme;
+  else root.dataset.theme = theme;
+  return colours;
+}
+
+/** Return a view of a chart as it is shown, in colours that need no page. */
+async function viewToSave(chart) {
+  const colours = lightColours();
+  const config = { ...chartConfig((name) => colours[name]), background: "#ffffff" };
+  const spec = { ...chosenSpec(chart), width: chart.plot.clientWidth };
+  const shown = await vegaEmbed(make("div"), spec, { ...EMBEDDING, config });
+  return shown.view;
+}
+
+async function saveSvg(chart) {
+  const view = await viewToSave(chart);
+  keepFile(`${chart.figure.id}.svg`, new Blob([await view.toSVG()], { type: "image/svg+xml" }));
+  view.finalize();
+}
+
+async function savePng(chart) {
+  const view = await viewToSave(chart);
+  const canvas = await view.toCanvas(2);
+  canvas.toBlob((blob) => keepFile(`${chart.figure.id}.png`, blob), "image/png");
+  view.finalize();
+}
+
+for (const box of document.querySelectorAll(".scroll[role=region]")) saveableTable(box);
+for (const chart of charts) {
+  const title = find("h3", chart.figure).textContent;
+  chart.plot.after(saveButtons(`“${title}”`, [["SVG", () => saveSvg(chart)], ["PNG", () => savePng(chart)]]));
+}

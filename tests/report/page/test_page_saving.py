@@ -1,0 +1,44 @@
+"""What the page saves: tables as CSV, charts as SVG and PNG."""
+
+import csv
+import re
+from io import BytesIO
+from pathlib import Path
+
+from PIL import Image
+
+
+def saved(page, button) -> tuple[str, bytes]:
+    """Press a button, and return the name of the file that it saves and its content."""
+    with page.expect_download() as download:
+        button.click()
+    return download.value.suggested_filename, Path(download.value.path()).read_bytes()
+
+
+def test_a_table_is_saved_as_csv_with_all_its_rows(opened, small_run):
+    opened.click("#exact_match summary")
+    name, content = saved(opened, opened.locator("#exact_match details .save button"))
+    rows = list(csv.reader(content.decode().splitlines()))
+    assert name == "exact_match.csv" and rows[0] == ["version", "exact match"]
+    assert [row[0] for row in rows[1:]] == small_run.versions
+    name, content = saved(opened, opened.locator("#comparison-result [data-side=better] .save button").first)
+    rows = list(csv.reader(content.decode().splitlines()))
+    shown = opened.locator("#comparison-result [data-side=better] .scroll").first.locator("tr")
+    assert name.endswith(".csv") and len(rows) == shown.count() and {len(row) for row in rows} == {7}
+    # A minus that programs read, and no character that only a page needs.
+    opened.click("#swap-versions")
+    _, content = saved(opened, opened.locator("#comparison-result [data-side=worse] .save button").first)
+    assert re.search(r"\n[^,]+,-0\.\d{3} ± 0\.\d{3}", content.decode()) and "\u00a0" not in content.decode()
+
+
+def test_a_chart_is_saved_as_it_is_shown_in_colours_for_paper(opened):
+    opened.emulate_media(color_scheme="dark")
+    opened.check('#loss .switch input[value="Smoothed"]')
+    name, svg = saved(opened, opened.locator("#loss .save button", has_text="SVG"))
+    text = svg.decode()
+    assert name == "loss.svg" and "smoothed loss" in text and "var(" not in text and 'fill="#ffffff"' in text
+    name, png = saved(opened, opened.locator("#loss .save button", has_text="PNG"))
+    picture = Image.open(BytesIO(png)).convert("RGB")
+    assert name == "loss.png" and picture.getpixel((0, 0)) == (255, 255, 255)
+    assert picture.width >= 2 * 0.9 * opened.locator("#loss .plot").bounding_box()["width"]
+    assert opened.evaluate("document.documentElement.dataset.theme") is None
