@@ -106,3 +106,24 @@ def test_types_share_a_picture_where_there_are_too_few(small_run):
     images = [{"id": "i1", "type": "BAG", "source": "data:", "questions": questions}]
     cards = type_cards(answers, {"texts": ["Is it?", "yes", *kinds], "images": images}, ["v2"])
     assert [(card.question_type, card.image) for card in cards] == [(kind, "i1") for kind in kinds]
+
+
+BROKEN = """() => [...document.querySelectorAll("td, th")].flatMap(cell => {
+    const texts = document.createTreeWalker(cell, NodeFilter.SHOW_TEXT), broken = [];
+    for (let text; (text = texts.nextNode()); )
+        for (const word of text.data.matchAll(/[A-Za-z]+/g)) {
+            const range = document.createRange();
+            range.setStart(text, word.index);
+            range.setEnd(text, word.index + word[0].length);
+            if (new Set([...range.getClientRects()].map(each => each.top)).size > 1) broken.push(word[0]);
+        }
+    return broken;
+})"""
+"""Words of tables that go on in another line."""
+
+
+def test_on_a_telephone_no_word_of_a_table_is_broken_and_every_table_scrolls_in_itself(opened):
+    opened.set_viewport_size({"width": 400, "height": 900})
+    assert opened.evaluate(BROKEN) == []
+    overflowing = "tables => tables.filter(each => !['auto', 'scroll'].includes(getComputedStyle(each.parentElement).overflowX))"
+    assert opened.eval_on_selector_all("table", f"tables => ({overflowing})(tables).length") == 0

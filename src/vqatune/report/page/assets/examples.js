@@ -73,7 +73,7 @@
     return make(
       "span",
       { class: `answer ${right ? "better" : "worse"}` },
-      make("span", { class: "mark", "aria-hidden": "true" }, right ? "✓ " : "✗ "),
+      make("span", { class: "mark", "aria-hidden": "true" }, right ? "✓\u00a0" : "✗\u00a0"),
       question.answers[place] || "(nothing)",
       make("span", { class: "hidden" }, right ? ", right," : ", wrong,"),
       make("span", { class: "faint" }, percentage(question.probabilities[place])),
