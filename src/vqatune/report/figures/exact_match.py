@@ -11,6 +11,7 @@ from vqatune.params.versions import BASE, BLIND
 from vqatune.report.charts.common import hovering, inline, page_spec, rows, with_ends
 from vqatune.report.charts.lines import Axes, score_lines
 from vqatune.report.figures.figure import Figure, Section
+from vqatune.report.figures.scores import with_interval
 from vqatune.report.history import in_chain, score_curves
 
 _METRIC = "exact_match"
@@ -38,14 +39,12 @@ def exact_match_section(root: Path, versions: Sequence[str]) -> Section | None:
         f"Exact match of {len(chain)} versions with 95 % intervals: {chain[-1]} has {values[chain[-1]]:.3f}; lines across: "
         f"{said}."
     )
-    blind = (
-        " and the blind guess, the most frequent training answer to a question," if BLIND in across else ""
-    )
+    blind = " and the blind guess, the most frequent training answer to a question" if BLIND in across else ""
     text = (
-        "The share of test questions that are answered exactly as the reference is; the band is its 95 % interval. Lines "
-        f"across are the base model{blind} for comparison."
+        "The share of test questions that are answered exactly as the reference is; the band is its 95 % interval. For "
+        f"comparison, lines across mark the base model{blind}."
     )
-    table = curves.assign(text=_with_interval(curves))[["version", "text"]]
+    table = curves.assign(text=with_interval(curves))[["version", "text"]]
     figure = Figure(
         "exact_match",
         "Exact match, version by version",
@@ -63,7 +62,7 @@ def _chart(curves: pd.DataFrame, chain: Sequence[str], across: dict[str, float])
     data = [*rows(of_chain[["number", "line", "value", "low", "high"]]), *rows(lines)]
     # The texts at the lines tell what a legend would.
     chart = score_lines(data, axes, "line", _LINES, shown=_LINES[:1], versions=chain)
-    texts = of_chain.assign(exact_match=_with_interval(of_chain))[["version", "number", "exact_match"]]
+    texts = of_chain.assign(exact_match=with_interval(of_chain))[["version", "number", "exact_match"]]
     columns = hovering("version", rows(with_ends(texts, axes.x)), axes.x, {"version": "", "exact_match": ""})
     return page_spec(alt.layer(chart, *_line_texts(across), columns), _HEIGHT)
 
@@ -83,11 +82,4 @@ def _line_texts(across: dict[str, float]) -> list[alt.Chart]:
             text=alt.Text(field="text", type="nominal"),
         )
         for name, value in across.items()
-    ]
-
-
-def _with_interval(curves: pd.DataFrame) -> list[str]:
-    return [
-        f"{value:.3f}" + ("" if pd.isna(low) else f" ({low:.3f} to {high:.3f})")
-        for value, low, high in curves[["value", "low", "high"]].itertuples(index=False)
     ]

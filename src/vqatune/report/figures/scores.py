@@ -110,14 +110,15 @@ def _chart(curves: pd.DataFrame, names: Sequence[str], shown: Sequence[str], ver
         rows(curves[_COLUMNS]), axes, "metric", names, shown=shown, versions=in_chain(versions)
     )
     chain = in_chain(versions)
-    texts = curves.assign(text=_with_interval(curves)).pivot(index="version", columns="metric", values="text")
+    texts = curves.assign(text=with_interval(curves)).pivot(index="version", columns="metric", values="text")
     texts = texts.reindex(index=chain, columns=list(shown)).fillna("–").rename_axis("version").reset_index()
     texts.insert(0, "number", range(len(chain)))
     hover = {name: "" for name in ("version", *shown)}
     return page_spec(with_hover(chart, axes, texts, hover), _HEIGHT)
 
 
-def _with_interval(curves: pd.DataFrame) -> list[str]:
+def with_interval(curves: pd.DataFrame) -> list[str]:
+    """Return each row's score as text, with its interval where it has one; curves: value, low and high."""
     return [
         f"{value:.3f}" + ("" if pd.isna(low) else f" ({low:.3f} to {high:.3f})")
         for value, low, high in curves[["value", "low", "high"]].itertuples(index=False)
@@ -153,7 +154,7 @@ def _same(groups: Mapping[str, Sequence[str]]) -> str:
 
 def _table(curves: pd.DataFrame, names: Sequence[str], versions: Sequence[str]) -> pd.DataFrame:
     order = [version for version in versions if (curves["version"] == version).any()]
-    texts = curves.assign(text=_with_interval(curves)).pivot(index="version", columns="metric", values="text")
+    texts = curves.assign(text=with_interval(curves)).pivot(index="version", columns="metric", values="text")
     return texts.loc[order, list(names)].fillna("").rename_axis(columns=None).reset_index()
 
 
