@@ -80,6 +80,26 @@ def test_native_takes_back_what_was_inherited_but_nothing_that_the_user_has_set(
     assert _shown(tmp_path, MKL_CBWR="AVX2") == ("native", {"MKL_CBWR": "AVX2"})
 
 
+@x86_64
+def test_every_library_for_matrices_takes_the_kernels_that_all_processors_have(tmp_path):
+    script = """
+from vqatune.runtime.arithmetic import choose_arithmetic
+choose_arithmetic()
+import numpy, scipy.linalg
+from threadpoolctl import threadpool_info
+print({library["architecture"] for library in threadpool_info() if library["internal_api"] == "openblas"})
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=tmp_path,
+        env=_environment(),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "{'Haswell'}\n"
+
+
 def test_tests_compute_as_stages_do():
     assert os.environ.get(IN_USE) == "portable" or platform.machine() != "x86_64"
 

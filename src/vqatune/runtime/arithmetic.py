@@ -1,6 +1,6 @@
 """Portable arithmetic: the same bytes on every x86-64 processor with AVX2.
 
-torch, oneDNN, MKL and numpy choose their kernels by the processor, and kernels differ in the last digits, from which a
+torch, oneDNN, MKL, numpy and OpenBLAS choose their kernels by the processor, and kernels differ in the last digits, from which a
 training grows other scores. The variables below make them choose the same kernels everywhere; the libraries read them
 when they are imported or first used. On GPUs and on ARM they change nothing.
 """
@@ -21,8 +21,9 @@ VARIABLES = {
     "ONEDNN_MAX_CPU_ISA": "AVX2",
     "MKL_CBWR": "COMPATIBLE",
     "NPY_DISABLE_CPU_FEATURES": "X86_V4 AVX512_ICL AVX512_SPR",
+    "OPENBLAS_CORETYPE": "Haswell",
 }
-"""What torch, oneDNN, MKL and numpy are told for portable arithmetic."""
+"""What torch, oneDNN, MKL, numpy and its OpenBLAS are told for portable arithmetic."""
 
 
 def choose_arithmetic(params: Path = Path("params.yaml")) -> None:
