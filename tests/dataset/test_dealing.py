@@ -16,12 +16,12 @@ STRATIFIED = BatchParams(strategy="stratified")
 
 @pytest.fixture
 def tables(tmp_path):
-    """Write the pairs of 90 images and of them, with others, the repeats."""
-    train, repeats = training_pairs({"A": 50, "B": 30, "C": 10})
+    """Write the pairs of 36 images and of them, with others, the repeats."""
+    train, repeats = training_pairs({"A": 16, "B": 10, "C": 10})
     train = train.sort_values(["image_id", "qa_id"], ignore_index=True)
     repeats["repeats"] = [number % 3 + 1 for number in range(len(repeats))]
     others = {name: 0 if name in ("offset", "length", "tier") else "same" for name in SAMPLED.names}
-    more = pd.DataFrame({"image_id": [f"A{n:03d}x" for n in range(40)], "repeats": 1})
+    more = pd.DataFrame({"image_id": [f"A{n:03d}x" for n in range(16)], "repeats": 1})
     sampled = (
         pd.concat([repeats, more])
         .sort_values("image_id")

@@ -93,7 +93,7 @@ def test_another_seed_tests_on_other_images():
 def test_a_table_is_split_a_few_rows_at_a_time_into_the_same_bytes(tmp_path, monkeypatch, questions):
     # Pairs of an image lie in two groups, or fill some.
     monkeypatch.setattr(groups, "_ROWS", 7)
-    pairs = make_pairs([(f"A{number}", "AB"[number % 2], number % 4 + 1) for number in range(60)], questions)
+    pairs = make_pairs([(f"A{number}", "AB"[number % 2], number % 4 + 1) for number in range(20)], questions)
     others = {name: "same" for name in PAIRS.names if name not in pairs}
     difficulty = pd.array([None, 2, 3] * (len(pairs) // 3), "Int8")
     pairs = pairs.assign(**others | {"difficulty": difficulty})
