@@ -32,9 +32,10 @@ import pandas as pd
 import pytest
 import yaml
 from chromium import browser, page
+from filelock import FileLock
 from hypothesis import HealthCheck, settings
 from task_pairs import task_pairs
-from warm import RUN, VQATUNE, Warm, WarmServer
+from warm import RUN, VQATUNE, Warm, WarmServer, start_libraries
 
 __all__ = ["browser", "page"]
 
@@ -216,8 +217,16 @@ def lora_with(tiny_params) -> Callable:
 
 
 @pytest.fixture(scope="session")
-def warm_server() -> Iterator[WarmServer]:
-    server = WarmServer()
+def warm_server(tmp_path_factory) -> Iterator[WarmServer]:
+    libraries = ""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        # The first process of pytest that needs them starts what all have the libraries from.
+        shared = tmp_path_factory.getbasetemp().parent / "libraries"
+        with FileLock(f"{shared}.lock"):
+            if not shared.exists():
+                shared.write_text(start_libraries(lives=os.getppid()))
+        libraries = shared.read_text()
+    server = WarmServer(libraries)
     yield server
     server.stop()
 

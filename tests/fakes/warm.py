@@ -24,40 +24,46 @@ CHILDREN = "WARM_CHILDREN"
 """The environment variable with the socket for stages that the script starts, which has handed over its own."""
 EXECUTABLE = "WARM_EXECUTABLE"
 """The environment variable with what sys.executable is to be, for a script that starts itself."""
-LIBRARIES = ("nltk", "sentence_transformers", "matplotlib.pyplot", "altair", "dvc.repo", "kept")
-"""What stages import later than the libraries of warm_start, and would here import again in every test."""
-_SERVE = f"""
-import sys
-from vqatune.runtime import warm_start
-from vqatune.runtime.arithmetic import choose_arithmetic
-choose_arithmetic()
-# For the first of them.
-sys.path.append({str(Path(__file__).parent)!r})
-warm_start.LIBRARIES += {LIBRARIES}
-sys.exit(warm_start.run_command(sys.argv[1:]))
-"""
+SERVER = [sys.executable, str(Path(__file__).with_name("warm_server.py"))]
+"""What stands before a command while which a warm process runs."""
+
+
+def start_libraries(lives: int) -> str:
+    """Start a warm process that lives as long as a process of this number, and return its socket's path.
+
+    Importing the libraries takes as long as hundreds of tests, so that the processes of pytest do it once for all.
+    """
+    command = [*SERVER, "sh", "-c", f"echo ${SOCKET}; exec tail --pid={lives} -f /dev/null > /dev/null"]
+    server = subprocess.Popen(
+        command, env=_environment(""), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True
+    )
+    with server.stdout as said:
+        return said.readline().strip()
+
+
+def _environment(libraries: str) -> dict[str, str]:
+    # Sets have another order in its processes than in that of the tests.
+    return os.environ | {"OMP_NUM_THREADS": "1", "PYTHONHASHSEED": "1", SOCKET: libraries}
 
 
 class WarmServer:
     """A process that has imported the libraries, for the tests of one process of pytest."""
 
-    def __init__(self) -> None:
+    def __init__(self, libraries: str = "") -> None:
+        """Start it; forked from the warm process with the socket `libraries`, it imports nothing."""
         # It lives as long as its command, which reads until its input is closed.
-        command = [sys.executable, "-c", _SERVE, "sh", "-c", f"echo ${SOCKET}; exec cat"]
+        command = [*SERVER, "sh", "-c", f"echo $PPID ${SOCKET}; exec cat"]
         self._server = subprocess.Popen(
-            command,
-            # Sets have another order in its processes than in that of the tests.
-            env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONHASHSEED": "1"},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
+            command, env=_environment(libraries), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
-        self.variables = {SOCKET: self._server.stdout.readline().strip()}
+        pid, _, path = self._server.stdout.readline().strip().partition(" ")
+        self._pid = int(pid)
+        self.variables = {SOCKET: path}
         """The environment in which scripts start warm; nothing but an empty name where that cannot be."""
 
     def processes(self) -> set[psutil.Process]:
         """Return the processes in which scripts run now."""
-        return set(psutil.Process(self._server.pid).children())
+        return set(psutil.Process(self._pid).children())
 
     def stop(self) -> None:
         """End the server; a copy of its input's other end may live on in a forked process."""
