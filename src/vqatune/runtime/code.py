@@ -103,7 +103,10 @@ def _imports(path: Path) -> frozenset[Path]:
 
 def _imported_names(tree: ast.AST) -> Iterator[str]:
     for node in ast.iter_child_nodes(tree):
-        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+        if isinstance(node, ast.expr):
+            # Most of a file; it holds no statement.
+            continue
+        if isinstance(node, ast.If) and _is_for_types(node.test):
             yield from (name for other in node.orelse for name in _imported_names(other))
         elif isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names if f"{alias.name}.".startswith("vqatune."))
@@ -114,6 +117,12 @@ def _imported_names(tree: ast.AST) -> Iterator[str]:
                 yield from (_module_of(node.module, alias.name) for alias in node.names)
         else:
             yield from _imported_names(node)
+
+
+def _is_for_types(test: ast.expr) -> bool:
+    return any(
+        "TYPE_CHECKING" in (getattr(part, "id", ""), getattr(part, "attr", "")) for part in ast.walk(test)
+    )
 
 
 def _module_of(package: str, name: str) -> str:
