@@ -15,7 +15,7 @@ from tiny_families import tiny_model
 from vqatune.tables import IMAGES, read_table, write_table
 
 MANY_STEPS = {"train.images_per_step": 2, "train.checkpoint_every": 1}
-COPIES = 5
+COPIES = 3
 
 
 def _digests(folder: Path) -> dict[str, str]:
@@ -56,7 +56,7 @@ def test_stopped_in_every_way_and_started_again_it_ends_with_the_same_bytes(stag
     assert status == -signal.SIGKILL
     assert not (stages.root / "models/v1").exists()
 
-    status, said = _stop_after(stages, 10, signal.SIGTERM)
+    status, said = _stop_after(stages, 7, signal.SIGTERM)
     assert status == 128 + signal.SIGTERM
     assert "train@v1: stopped after step" in said and "Traceback" not in said
     assert not (stages.root / "models/v1").exists()
