@@ -109,6 +109,8 @@ def test_checkpointing_and_compiling_change_no_gradient(model, asked, vision_opt
     if vision_options.compiled and arithmetic_in_use() == PORTABLE:
         # In a process of its own, as compiled code is not portable.
         environment = {name: value for name, value in os.environ.items() if name not in VARIABLES}
+        # torch would start processes that compile, each of which imports it for the few kernels of this model.
+        environment["TORCHINDUCTOR_COMPILE_THREADS"] = "1"
         done = subprocess.run(
             [sys.executable, "-m", "pytest", "-q", "-o", f"cache_dir={tmp_path}", request.node.nodeid],
             cwd=request.config.rootpath,
