@@ -97,8 +97,15 @@ def test_the_benchmark_of_making_questions_runs_and_writes_its_figures(run):
     assert all(ratio > 0 for ratio in figures["ratio"].values())
 
 
-def test_the_benchmark_of_millions_of_images_runs_and_writes_its_figures(run):
-    figures = run("benchmarks/scale.py", "--images", 500)
+@pytest.mark.parametrize(
+    ("options", "stages"),
+    [
+        (["--parts", 2], ["extract", "filter", "sample", "generate", "split", "batch"]),
+        (["--tables"], ["sample", "split", "batch"]),
+    ],
+)
+def test_the_benchmark_of_millions_of_images_runs_and_writes_its_figures(run, options, stages):
+    figures = run("benchmarks/scale.py", "--images", 500, *options, VQATUNE_WORKERS="1")
     assert figures["benchmark"] == "scale"
-    assert [row["stage"] for row in figures["stages"]] == ["sample", "split", "batch"]
+    assert [row["stage"] for row in figures["stages"]] == stages
     assert all(row["megabytes"] > 50 for row in figures["stages"])
