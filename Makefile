@@ -29,9 +29,9 @@ zoo: setup
 	python -m vqatune.runtime.warm_start dvc repro zoo/dvc.yaml
 	vqatune zoo
 
-# Three processes, for two cores: many tests wait for other processes and for servers.
+# Three processes, for two cores: many tests wait for other processes and for servers. They compile the tests once.
 test: $(DEMO) browser
-	python -m pytest -n 3 --dist worksteal
+	env -u PYTHONDONTWRITEBYTECODE python -m pytest -n 3 --dist worksteal
 
 check: lint
 	python -m pytest -n 2 --dist worksteal --quick -m "not slow and not browser and not emulated" --ignore tests/pipeline
