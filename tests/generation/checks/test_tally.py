@@ -105,7 +105,7 @@ rows = st.tuples(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(st.lists(rows, max_size=30), st.integers(1, 8), st.randoms(use_true_random=False))
 def test_neither_the_order_nor_the_cut_of_the_parts_changes_anything(rows, size, random):
     # All pairs of an image are in one part.
