@@ -12,7 +12,7 @@ from whole_tables import extract, filter_images
 
 from vqatune.catalogue.sample import sample_images
 from vqatune.errors import DataError
-from vqatune.generation import generate
+from vqatune.generation import generate, pair_source
 from vqatune.generation.checks.checks import (
     CHECKS,
     DIFFICULTIES,
@@ -173,7 +173,7 @@ def test_template_pairs_pass_every_check_and_fit_their_table(tmp_path):
 def test_template_pairs_do_not_depend_on_the_order_of_rows_or_the_number_of_workers(tmp_path, monkeypatch):
     sampled = make_sampled([f"{number:03d}" for number in range(40)])
     whole = written(sampled, TEMPLATE, tmp_path)
-    monkeypatch.setattr(generate, "IMAGES_PER_CHUNK", 15)
+    monkeypatch.setattr(pair_source, "IMAGES_PER_CHUNK", 15)
     for workers in ("1", "2"):
         monkeypatch.setenv("VQATUNE_WORKERS", workers)
         assert written(sampled.sample(frac=1, random_state=1), TEMPLATE, tmp_path) == whole

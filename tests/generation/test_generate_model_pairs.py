@@ -16,7 +16,7 @@ from generated_pairs import (
 from model_server import ModelServer, default_answer
 
 from vqatune.errors import DataError
-from vqatune.generation import generate
+from vqatune.generation import pair_source
 from vqatune.generation.client import model_pairs
 
 
@@ -62,10 +62,10 @@ def test_parts_of_any_size_give_the_same_bytes(keyed, monkeypatch, sizes):
     with ModelServer(chaos={"fenced": 0.2, "csv": 0.2}, plans={"image00005": "blocked"}) as server:
         model = asking(server, max_failed=0.1)
         for params, rows in ((recorded, sampled), (TEMPLATE, sampled), (model, images)):
-            monkeypatch.setattr(generate, "IMAGES_PER_CHUNK", 4000)
+            monkeypatch.setattr(pair_source, "IMAGES_PER_CHUNK", 4000)
             monkeypatch.setattr(model_pairs, "IMAGES_PER_CHUNK", 1000)
             whole = written(rows, params, keyed / "whole")
-            monkeypatch.setattr(generate, "IMAGES_PER_CHUNK", sizes[0])
+            monkeypatch.setattr(pair_source, "IMAGES_PER_CHUNK", sizes[0])
             monkeypatch.setattr(model_pairs, "IMAGES_PER_CHUNK", sizes[1])
             assert written(rows, params, keyed / "parted") == whole, params.provider
         assert len(server.ledger) == 12

@@ -13,19 +13,16 @@ import pyarrow as pa
 from vqatune.errors import ParameterError
 from vqatune.generation.checks.tally import CheckTally
 from vqatune.generation.generate import (
-    Chunks,
     Generated,
     PartFigures,
-    Source,
     check_chunks,
     conclude,
-    in_chunks,
     load_reviews,
     no_image_in_shard,
-    recorded_chunks,
     types_of_shard,
     without_templates,
 )
+from vqatune.generation.pair_source import Chunks, PairSource, in_chunks, recorded_chunks
 from vqatune.params import ComputeParams, GenerateParams
 from vqatune.runtime.parts import in_job_array, map_parts, stop_here_in_job_array
 from vqatune.tables import (
@@ -38,13 +35,13 @@ from vqatune.tables import (
     parts_of,
     read_bucket,
     read_groups,
-    read_table,
     replacing_parts,
     sorted_groups,
     table_parts,
     writing_buckets,
     writing_table,
 )
+from vqatune.tables.files import to_frame
 
 _ROWS = 20_000
 
@@ -107,7 +104,7 @@ def generate_table(
     reviews = load_reviews(params)
     types, languages = _count_images(parts, params.shard)
     job = Job(parts, types, params, compute, seed, PartFiles(work, len(parts)))
-    source = Source(params, compute, seed)
+    source = PairSource(params, compute, seed)
     if source.uses_model:
         if in_job_array():
             raise ParameterError(
@@ -164,7 +161,7 @@ def _images(part: int, job: Job, columns: list[str] | None = None) -> Iterator[p
             yield images
 
 
-def _deal_recorded(job: Job, source: Source) -> None:
+def _deal_recorded(job: Job, source: PairSource) -> None:
     """Write the recorded pairs into a file of buckets, one for each part."""
     columns = ["image_id", "path"]
     images = [group[columns] for part in range(len(job.parts)) for group in _images(part, job, columns)]
@@ -177,7 +174,7 @@ def _deal_recorded(job: Job, source: Source) -> None:
 
 def _generate_part(part: int, job: Job) -> dict[str, Any]:
     """Write the pairs of a part by templates, or those that were recorded."""
-    source, chunks = Source(job.params, job.compute, job.seed), in_chunks(_images(part, job))
+    source, chunks = PairSource(job.params, job.compute, job.seed), in_chunks(_images(part, job))
     if job.params.provider == "recorded":
         pairs = read_bucket([job.files.of("recorded", 0)], _RECORDED, part, len(job.parts))
         return _write_checked(part, job, recorded_chunks(chunks, pairs), source.prompt)
@@ -186,9 +183,10 @@ def _generate_part(part: int, job: Job) -> dict[str, Any]:
     )
 
 
-def _ask_model(part: int, job: Job, source: Source) -> dict[str, Any]:
+def _ask_model(part: int, job: Job, source: PairSource) -> dict[str, Any]:
     """Write the pairs of a part that a model gives."""
-    images = pd.concat([read_table(job.parts[part], SAMPLED).iloc[:0], *_images(part, job)])
+    # Of no images, too.
+    images = pd.concat([to_frame(SAMPLED.empty_table()), *_images(part, job)])
     return _write_checked(part, job, source.model_chunks(images), source.prompt)
 
 

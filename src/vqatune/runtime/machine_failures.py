@@ -6,7 +6,6 @@ Libraries raise them as errors of many types, of which some have the system's nu
 import errno
 import re
 import sqlite3
-from concurrent.futures.process import BrokenProcessPool
 
 _FAILURES = {
     errno.ENOSPC: ("no space is left on the disk", "free some and run it again"),
@@ -66,8 +65,7 @@ def describe_failure(error: BaseException, name: str) -> str | None:
 
 
 def _is_out_of_memory(error: BaseException) -> bool:
-    if isinstance(error, MemoryError | BrokenProcessPool):
-        # A worker process that ends by itself was killed, mostly by the system when memory is short.
+    if isinstance(error, MemoryError):
         return True
     if isinstance(error, OSError):
         return error.errno == errno.ENOMEM or (error.errno is None and _NO_PICTURE in str(error))

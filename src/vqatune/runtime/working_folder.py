@@ -36,4 +36,6 @@ def working_folder(
             shutil.rmtree(other, ignore_errors=True)
     own.mkdir(parents=True, exist_ok=True)
     yield own
+    # Under another name, at once: of what a kill leaves half removed, nothing is taken for done.
+    own.rename(folder / f"{key}.ended")
     shutil.rmtree(folder, ignore_errors=True)
