@@ -31,9 +31,12 @@ def test_work_that_was_cut_short_is_found_again_by_the_same_work_alone(tmp_path)
 
 def test_of_work_that_ended_nothing_is_taken_for_done_when_its_removal_is_cut_short(tmp_path, monkeypatch):
     folder = tmp_path / "work"
-    with pytest.raises(KeyboardInterrupt), monkeypatch.context() as patch:
-        with working_folder(folder, MODULE, [1]) as work:
-            (work / "part").touch()
-            patch.setattr("shutil.rmtree", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))
+    with (
+        pytest.raises(KeyboardInterrupt),
+        monkeypatch.context() as patch,
+        working_folder(folder, MODULE, [1]) as work,
+    ):
+        (work / "part").touch()
+        patch.setattr("shutil.rmtree", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))
     with working_folder(folder, MODULE, [1]) as work:
         assert left(folder) == []
