@@ -27,7 +27,7 @@ def _axis(spec: dict, channel: str) -> list[str]:
 
 
 def test_each_question_type_has_a_heat_map_with_the_frequent_references_first(run):
-    figure = confusion_figure(run, "v1")
+    figure = confusion_figure(run, "v1", {})
     assert list(figure.views) == ["color", "count"]
     spec = figure.views["color"]
     assert _axis(spec, "y") == _axis(spec, "x") == ["red", "blue", "(other)"]
@@ -37,7 +37,7 @@ def test_each_question_type_has_a_heat_map_with_the_frequent_references_first(ru
 
 
 def test_the_text_has_the_most_frequent_confusion_and_the_table_all_counts(run):
-    figure = confusion_figure(run, "v1")
+    figure = confusion_figure(run, "v1", {})
     assert "is 2 for two in questions of type count (5 pairs, 100.0% of that reference's)" in figure.alt
     assert "color: red → blue" in set(figure.table["reference → prediction"])
     assert figure.table["pairs"].sum() == 23
@@ -48,12 +48,25 @@ def test_question_types_beyond_the_most_frequent_are_counted(run):
     more = pd.DataFrame({"question_type": [f"type {n:02}" for n in range(TYPES)], "reference": "a"})
     more = more.assign(prediction="a", pairs=1)
     write_csv(pd.concat([read_csv(path), more]), path)
-    figure = confusion_figure(run, "v1")
+    figure = confusion_figure(run, "v1", {})
     assert list(figure.views)[:2] == ["color", "count"] and len(figure.views) == TYPES
     assert "2 more question types, with fewer pairs, are in metrics/confusion/v1.csv" in figure.note
 
 
 def test_the_pairs_of_a_run_are_all_in_it(small_run, tmp_path):
     shutil.copytree(small_run.root / "metrics/confusion", tmp_path / "metrics/confusion")
-    figure = confusion_figure(tmp_path, "v2")
+    figure = confusion_figure(tmp_path, "v2", {})
     assert figure.table["pairs"].sum() == len(small_run.test)
+
+
+def test_a_cell_leads_to_its_examples_where_there_are_some(run):
+    figure = confusion_figure(run, "v1", {("color", "red", "blue"): ("#examples?ref=red&said=blue", 1234)})
+    cells = figure.views["color"]["data"]["values"]
+    links = {(row["reference"], row["prediction"]): (row["link"], row["examples"]) for row in cells}
+    assert links["red", "blue"] == ("#examples?ref=red&said=blue", 1234) and links["red", "red"] == (None, 0)
+    pressed = figure.views["color"]["layer"][-1]
+    vega = vl_convert.vegalite_to_vega(figure.views["color"] | {"width": 400}, vl_version="6.4")
+    assert pressed["mark"]["cursor"] == "pointer" and "isValid" in str(vega["data"])
+    shown = figure.table.set_index("reference → prediction")["examples"]
+    assert shown["color: red → blue"] == '<a href="#examples?ref=red&amp;said=blue">1,234</a>'
+    assert shown["color: red → red"] == ""

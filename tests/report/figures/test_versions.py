@@ -55,7 +55,7 @@ def test_every_chart_is_valid_and_as_wide_as_its_place(figures):
         f"{name}_scores" for name in ("lexical", "structural", "difficulty", "image", "blind", "yes_no")
     }
     slices = {"by_difficulty", "by_question_type", "by_product_type"}
-    assert families | slices | {"loss", "confusion"} == set(figures)
+    assert families | slices | {"loss"} == set(figures)
     for figure in figures.values():
         assert figure.alt and not figure.table.empty
         for spec in figure.views.values():
@@ -282,9 +282,7 @@ def test_a_single_tuned_version_is_enough(small_run):
     assert "of 1 version." in figures["loss"].alt
 
 
-@pytest.mark.parametrize(
-    "path", [f"metrics/{name}" for name in ("v2.json", "intervals/v2.csv", "by/v2.csv", "confusion/v2.csv")]
-)
+@pytest.mark.parametrize("path", [f"metrics/{name}" for name in ("v2.json", "intervals/v2.csv", "by/v2.csv")])
 def test_a_version_without_scores_is_named_with_what_to_run(run, small_run, path):
     (run / path).unlink()
     with pytest.raises(DataError, match="does not exist: run `dvc repro eval@v2`") as raised:
@@ -301,5 +299,5 @@ def test_versions_without_a_training_log_are_one_line(run, small_run):
 def test_a_base_alone_is_shown_without_losses(run):
     shutil.rmtree(run / "models")
     sections = version_sections(run, ["blind", "base"])
-    assert [section.name for section in sections] == ["scores", "slices", "confusions"]
+    assert [section.name for section in sections] == ["scores", "slices"]
     assert sections[0].text.startswith("The base model, measured on")

@@ -9,8 +9,9 @@ import pytest
 from PIL import Image
 
 from vqatune.errors import ArchiveError, DataError
+from vqatune.report.page import examples
 from vqatune.report.page.answers import read_answers
-from vqatune.report.page.examples import draw_images, example_data
+from vqatune.report.page.examples import draw_further, draw_images, example_data
 from vqatune.tables import IMAGES, PREDICTIONS, write_table
 
 
@@ -47,8 +48,34 @@ def test_the_draw_depends_on_the_seed_and_not_on_the_order_of_rows():
     assert draw_images(mixed, 50, 13) == draw_images(pairs, 50, 13) != draw_images(pairs, 50, 14)
 
 
+def test_frequent_wrong_answers_without_an_image_get_one_of_the_lowest_rank(monkeypatch):
+    answers = [("i0", "red", False), *[(f"i{number}", "blue", False) for number in range(1, 4)]]
+    answers += [("i4", "green", False)] * 2 + [("i5", "black", True)] * 9
+    cells = pd.DataFrame(answers, columns=["image", "prediction", "right"])
+    images = cells.pop("image")
+    cells = cells.assign(question_type="color", reference="white")
+    further = draw_further(images, cells, ["i0"], 13)
+    assert len(further) == 2 and further[0] in {"i1", "i2", "i3"} and further[1] == "i4"
+    order = images.sample(frac=1, random_state=1).index
+    assert draw_further(images[order], cells.loc[order], ["i0"], 13) == further
+    assert {draw_further(images, cells, ["i0"], seed)[0] for seed in range(20)} == {"i1", "i2", "i3"}
+    assert draw_further(images, cells, ["i0", "i3"], 13) == ["i4"]
+    monkeypatch.setattr(examples, "FURTHER", 1)
+    assert draw_further(images, cells, ["i0"], 13) == further[:1]
+
+
+def test_images_for_wrong_answers_come_last_and_are_counted(small_run, copied):
+    answers = read_answers(copied, small_run.versions)
+    few = example_data(copied, answers, 13, "v1", count=3)
+    drawn = draw_images(answers.pairs, 3, 13)
+    shown = [image["id"] for image in few["images"]]
+    assert shown[:3] == drawn and few["further"] == len(shown) - 3 == examples.FURTHER
+    assert len(set(shown)) == len(shown)
+    assert example_data(copied, answers, 13, "v1")["further"] == 0
+
+
 def test_an_example_has_all_its_questions_and_every_versions_answer(small_run, copied):
-    data = example_data(copied, read_answers(copied, small_run.versions), 13)
+    data = example_data(copied, read_answers(copied, small_run.versions), 13, "v1")
     test = small_run.test
     assert {image["id"] for image in data["images"]} == set(test["image_id"]) and data["left_out"] == []
     image = data["images"][2]
@@ -75,7 +102,7 @@ def test_an_answer_without_a_probability_has_none_in_the_examples(small_run, cop
     predictions = pd.read_parquet(path)
     predictions["log_probability"] = np.nan
     write_table(predictions, path, PREDICTIONS)
-    data = example_data(copied, read_answers(copied, small_run.versions), 13)
+    data = example_data(copied, read_answers(copied, small_run.versions), 13, "v1")
     shown = [question[5] for image in data["images"] for question in image["questions"]]
     assert all(
         blind is None and v1 is None and 0 <= base <= 1000 and 0 <= v2 <= 1000
@@ -88,7 +115,7 @@ def test_a_picture_that_does_not_open_is_named_and_left_out(small_run, copied):
     broken = small_run.test["image_id"].iloc[-1]
     places.loc[places["image_id"] == broken, "length"] = 100
     write_table(places, copied / "data/extracted/images.parquet", IMAGES)
-    data = example_data(copied, read_answers(copied, small_run.versions), 13)
+    data = example_data(copied, read_answers(copied, small_run.versions), 13, "v1")
     assert broken not in {image["id"] for image in data["images"]}
     assert len(data["left_out"]) == 1 and data["left_out"][0].startswith(f"{broken} in data/raw/")
 
@@ -97,8 +124,8 @@ def test_what_is_missing_is_an_error_that_names_it(small_run, copied):
     answers = read_answers(copied, small_run.versions)
     (copied / "data/raw/abo-images-small.tar").unlink()
     with pytest.raises(ArchiveError, match="abo-images-small.tar does not exist"):
-        example_data(copied, answers, 13)
+        example_data(copied, answers, 13, "v1")
     places = pd.read_parquet(copied / "data/extracted/images.parquet")
     write_table(places.iloc[:0], copied / "data/extracted/images.parquet", IMAGES)
     with pytest.raises(DataError, match="are not in data/extracted/images.parquet"):
-        example_data(copied, answers, 13)
+        example_data(copied, answers, 13, "v1")

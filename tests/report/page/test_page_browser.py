@@ -140,7 +140,7 @@ def test_everything_is_reached_by_the_tab_key_and_is_seen_there(opened):
         reached.append(here)
     names = [name for name, _ in reached]
     wanted = ["link of nav", "theme", "loss-view", "first-version", "second-version", "swap-versions"]
-    wanted += ["difficulty", "kind", "type", "a", "ar", "b", "br", "q", "more"]
+    wanted += ["difficulty", "kind", "type", "ref", "a", "ar", "b", "br", "said", "q", "more"]
     # In the order of the page, and each with an outline.
     places = [names.index(name) for name in wanted]
     assert places == sorted(places)

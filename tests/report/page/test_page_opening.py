@@ -9,7 +9,7 @@ from report_page import count, until
 from vqatune.report.page.answers import read_answers
 from vqatune.report.page.type_cards import MOST, UNTYPED, type_cards
 
-SECTIONS = ["summary", "overall", "strengths", "scores", "learning", "slices", "confusions", "tasks", "views"]
+SECTIONS = ["summary", "overall", "strengths", "errors", "scores", "learning", "slices", "tasks", "views"]
 SECTIONS += ["comparison", "examples", "data", "made"]
 
 

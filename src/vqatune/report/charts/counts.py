@@ -85,6 +85,7 @@ def heat_map(
     counts: Mapping[str, str],
     columns: Sequence[str] | None = None,
     angle: int = 0,
+    link: str | None = None,
 ) -> alt.LayerChart:
     """Return cells in the order of their rows and columns, each with a number in it.
 
@@ -100,6 +101,7 @@ def heat_map(
         counts: a row's name → what stands behind it, such as its number of pairs.
         columns: the names of the columns in their order; None for that of the rows.
         angle: of the columns' names, in degrees, for names that are long.
+        link: the field of the address within the page that a click on a cell leads to; a row may have None there.
     """
     # A name that is cut must not take its count with it; on a telephone, that stands in a line of its own.
     behind = f"({json.dumps(dict(counts))}[datum.value] || '')"
@@ -109,17 +111,21 @@ def heat_map(
     size, middle = alt.ExprRef(f"{NARROW} ? 10 : 12"), alt.ExprRef(f"{NARROW} ? -6 : 0")
     # Where columns are narrow, v1, v2, … are 1, 2, …
     columns = distinct(data, column) if columns is None else list(columns)
-    short = (
-        f"width < {_COLUMN * len(columns)} ? replace(datum.label, regexp('^v(?=[0-9])'), '') : datum.label"
-    )
-    slanted = {"labelAlign": "left", "labelLimit": 90} if angle else {}
+    tight = f"width < {_COLUMN * len(columns)}"
+    short = f"{tight} ? replace(datum.label, regexp('^v(?=[0-9])'), '') : datum.label"
+    if angle:
+        slanted = {"labelAngle": angle, "labelAlign": "left", "labelLimit": 90}
+    else:
+        # The names of base and of the blind guess stay as long as they are.
+        ends = {"labelAngle": ("-60", "0"), "labelAlign": ("'left'", "'center'")}
+        slanted = {key: alt.ExprRef(f"{tight} ? {there} : {else_}") for key, (there, else_) in ends.items()}
     plain = {"ticks": False, "domain": False, "labelFontSize": size}
     base = alt.Chart().encode(
         x=alt.X(
             field=column,
             type="nominal",
             sort=columns,
-            axis=alt.Axis(title=title, orient="top", labelAngle=angle, labelExpr=short, **slanted, **plain),
+            axis=alt.Axis(title=title, orient="top", labelExpr=short, **slanted, **plain),
         ),
         y=alt.Y(
             field=row,
@@ -139,7 +145,12 @@ def heat_map(
         text=alt.Text(field=number, type="nominal"),
         color=alt.condition(light, alt.value(palette.LIGHT_TEXT), alt.value(palette.DARK_TEXT)),
     )
-    return alt.layer(base.mark_rect().encode(color=colour), numbers, data=inline(data))
+    layers = [base.mark_rect().encode(color=colour), numbers]
+    if link:
+        # What can be pressed lies on top, and looks so under the pointer; the page follows its link.
+        pressed = base.transform_filter(f"isValid(datum[{json.dumps(link)}])")
+        layers.append(pressed.mark_rect(opacity=0, cursor="pointer"))
+    return alt.layer(*layers, data=inline(data))
 
 
 def distinct(data: Rows, field: str) -> list[str]:

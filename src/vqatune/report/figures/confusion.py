@@ -1,38 +1,46 @@
-"""What the last version takes for what: a heat map of references and predictions for each question type."""
+"""What a version takes for what: a heat map of references and predictions for each question type."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import altair as alt
 import pandas as pd
+from markupsafe import Markup
 
 from vqatune.evaluation.scoring.confusion import MOST, OTHER
 from vqatune.report.charts import palette
 from vqatune.report.charts.common import page_spec, rows
 from vqatune.report.charts.counts import CELL, heat_map
-from vqatune.report.figures.figure import Figure
+from vqatune.report.figures.figure import Figure, as_cells
 from vqatune.report.stage_outputs import read_rows
 
 TYPES = 12
 """So many question types, those with most pairs, have a heat map."""
 
 _COLUMNS = ["question_type", "reference", "prediction"]
-_HOVER = {"reference": "", "prediction": "", "pairs": ",", "share": ".1%"}
+_HOVER = {"reference": "", "prediction": "", "pairs": ",", "share": ".1%", "examples": ","}
 
 
-def confusion_figure(root: Path, version: str) -> Figure:
-    """Return the figure of a version's confusions.
+def confusion_figure(
+    root: Path, version: str, examples: Mapping[tuple[str, str, str], tuple[str, int]]
+) -> Figure:
+    """Return the figure of a version's confusions, whose cells lead to examples.
 
     It reads metrics/confusion. Raises DataError where the version has not been evaluated.
+
+    examples: (question type, reference, prediction) → the address of its examples within the page, and how many there are.
     """
     path = root / "metrics" / "confusion" / f"{version}.csv"
     table = read_rows(path, f"eval@{version}", *_COLUMNS, "pairs").astype(dict.fromkeys(_COLUMNS, str))
+    shown = [examples.get(cell, (None, 0)) for cell in table[_COLUMNS].itertuples(index=False, name=None)]
+    table = table.assign(link=[link for link, _ in shown], examples=[count for _, count in shown])
     sizes = table.groupby("question_type")["pairs"].sum()
     types = sorted(sizes.index, key=lambda name: (-sizes[name], name))
     parts = {name: _in_order(table[table["question_type"] == name]) for name in types[:TYPES]}
     note = (
         f"Rows are references with their number of pairs, columns are what {version} says; a number is of pairs, the "
-        f"colour its share of the row. The {MOST} most frequent of each have a row or a column, the rest is {OTHER}."
+        f"colour its share of the row. The {MOST} most frequent of each have a row or a column, the rest is {OTHER}. A click on "
+        "a cell leads to those of its pairs that are among the examples, where there are some; so do the links of the table."
     )
     if len(types) > TYPES:
         note += f" {len(types) - TYPES} more question types, with fewer pairs, are in metrics/confusion/{version}.csv."
@@ -86,7 +94,7 @@ def _chart(part: pd.DataFrame) -> dict:
         ),
     )
     chart = heat_map(
-        rows(cells[["reference", "prediction", "pairs", "share", "text"]]),
+        rows(cells[["reference", "prediction", "pairs", "share", "text", "examples", "link"]]),
         "reference",
         "prediction",
         colour,
@@ -97,6 +105,7 @@ def _chart(part: pd.DataFrame) -> dict:
         counts={name: f"{count:,}" for name, count in sizes.items()},
         columns=part.sort_values("column")["prediction"].unique().tolist(),
         angle=-40,
+        link="link",
     )
     return page_spec(chart, CELL * len(sizes))
 
@@ -120,5 +129,18 @@ def _table(parts: dict[str, pd.DataFrame]) -> pd.DataFrame:
     names = together["question_type"] + ": " + together["reference"] + " → " + together["prediction"]
     shares = [f"{share:.1%}" for share in together["share"]]
     return pd.DataFrame(
-        {"reference → prediction": names, "pairs": together["pairs"], "of the reference": shares}
+        {
+            "reference → prediction": names,
+            "pairs": together["pairs"],
+            "of the reference": shares,
+            "examples": as_cells(example_links(together["link"], together["examples"])),
+        }
     )
+
+
+def example_links(links: Iterable[str | None], counts: Iterable[int]) -> list[str]:
+    """Return links to examples, with their numbers for texts, as HTML; nothing where there are none."""
+    link = Markup('<a href="{}">{:,}</a>')
+    return [
+        link.format(address, count) if count else "" for address, count in zip(links, counts, strict=True)
+    ]

@@ -1,8 +1,14 @@
 """Sections of the report page and their figures: a chart, its content in words, and its numbers."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import pandas as pd
+
+
+def as_cells(texts: Sequence[str]) -> pd.Series:
+    """Return the cells of a table's column, of which those that are Markup stay so."""
+    return pd.Series(list(texts), dtype=object)
 
 
 @dataclass(frozen=True)
@@ -10,8 +16,8 @@ class Figure:
     """A chart of the page.
 
     name: an id, unique in the page. alt: a sentence or two that say what it shows, with its main numbers. views: label →
-    Vega-Lite spec, one at least; where there are several, the page lets the reader switch. note: how to read it, in plain
-    text. table: the numbers as text.
+    Vega-Lite spec; where there are several, the page lets the reader switch. note: how to read it, in plain
+    text. table: the numbers as text, or HTML as Markup.
     """
 
     name: str

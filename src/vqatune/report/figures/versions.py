@@ -1,10 +1,9 @@
-"""The report's figures of the versions: their scores, the loss within each, exact match by slice, and confusions."""
+"""The report's figures of the versions: their scores, the loss within each, and exact match by slice."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
 from vqatune.params.versions import BLIND
-from vqatune.report.figures.confusion import confusion_figure
 from vqatune.report.figures.figure import Section
 from vqatune.report.figures.loss import loss_figure
 from vqatune.report.figures.scores import score_figures
@@ -14,9 +13,9 @@ from vqatune.report.stage_outputs import read_counts
 
 
 def version_sections(root: Path, versions: Sequence[str]) -> list[Section]:
-    """Return the sections on the versions: scores, losses, exact match by slice, and the last one's confusions.
+    """Return the sections on the versions: scores, losses, and exact match by slice.
 
-    root: a checkout, of which metrics/<version>.json, metrics/intervals, metrics/by, metrics/confusion and models/<version>/log.csv are
+    root: a checkout, of which metrics/<version>.json, metrics/intervals, metrics/by and models/<version>/log.csv are
     read. versions: in the order of the chain, the base first; the blind guess may stand before it.
 
     Raises DataError where a version has no scores, or none was tuned.
@@ -40,11 +39,9 @@ def version_sections(root: Path, versions: Sequence[str]) -> list[Section]:
     right = (
         "The share of the test questions that are answered exactly as the reference is, version by version."
     )
-    confused = "Which answers the last version gives where another one is right."
     learned = [loss_figure(root, versions)] if count else []
     return [
         Section("scores", "The versions", scores, score_figures(root, versions)),
         *([Section("learning", "How they learned", learning, learned)] if learned else []),
         Section("slices", "Where they are right", right, slice_figures(root, versions)),
-        Section("confusions", "What is taken for what", confused, [confusion_figure(root, last)]),
     ]

@@ -3,6 +3,7 @@
 import base64
 import heapq
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -15,11 +16,17 @@ from vqatune.errors import DataError
 from vqatune.loading.archive import read_bytes
 from vqatune.loading.pictures import open_rgb
 from vqatune.report.page.answers import Answers
+from vqatune.report.page.example_links import Cell
+from vqatune.report.page.wrong_answers import frequent_wrong, pair_cells
 from vqatune.tables import IMAGES, PLACE, read_table
 from vqatune.tables.hash_ranks import hash_rank
 
 COUNT = 240
 """So many images are shown, or all where the test set has fewer."""
+FURTHER = 24
+"""At most so many more images are drawn for wrong answers that the others lack."""
+WRONG = 60
+"""So many wrong answers of a version, its most frequent ones, are to have an image."""
 SIZE = 160
 """The longer side of an image that is shown, in pixels."""
 QUALITY = 80
@@ -59,6 +66,32 @@ def draw_images(pairs: pd.DataFrame, count: int, seed: int) -> list[str]:
     return drawn
 
 
+def draw_further(images: pd.Series, cells: pd.DataFrame, drawn: Sequence[str], seed: int) -> list[str]:
+    """Draw images for the most frequent wrong answers of a version that no image drawn so far has.
+
+    The most frequent comes first; of its images the one of the lowest rank is drawn.
+
+    Args:
+        images: the pairs' image_id.
+        cells: what pair_cells returns of these pairs.
+        drawn: ids.
+        seed: of the draw.
+
+    Returns at most FURTHER image ids.
+    """
+    own = cells.assign(image=images.to_numpy())[~cells["right"]]
+    of_cell = own.groupby(list(Cell._fields))["image"].agg(set)
+    taken, further = set(drawn), []
+    for cell in frequent_wrong(cells, WRONG).index:
+        if len(further) == FURTHER:
+            break
+        if taken.isdisjoint(of_cell[cell]):
+            image = min(of_cell[cell], key=lambda name: (hash_rank(seed, "example", name), name))
+            taken.add(image)
+            further.append(image)
+    return further
+
+
 def thumbnail(content: bytes, size: int = SIZE) -> bytes:
     """Return a small JPEG of an image's bytes; raises ValueError with the reason where they do not open.
 
@@ -71,20 +104,30 @@ def thumbnail(content: bytes, size: int = SIZE) -> bytes:
     return small.getvalue()
 
 
-def example_data(root: Path, answers: Answers, seed: int, count: int = COUNT) -> dict[str, Any]:
+def example_data(root: Path, answers: Answers, seed: int, version: str, count: int = COUNT) -> dict[str, Any]:
     """Return the examples as JSON can hold them.
+
+    Args:
+        root: the checkout of the run.
+        answers: to the test set.
+        seed: of the draw.
+        version: whose most frequent wrong answers are to be among the examples.
+        count: so many images are drawn evenly; see draw_images and draw_further.
 
     Returns:
         versions: their names; texts: every distinct text once; other fields hold indices into this list; images: a dict an
         image (id, item, type, source: a data URI, questions: lists of question, reference, difficulty or None,
         question type or None, the versions' answers, their probabilities in thousandths (None where there is none),
-        and which of them are right, a string of 0 and 1); left_out: a note on the images that do not open.
+        and which of them are right, a string of 0 and 1); further: how many of them, the last, draw_further drew;
+        left_out: a note on the images that do not open.
 
     Raises:
         DataError: an image has no place in an archive. ArchiveError: the archive is missing or too short.
     """
     pairs = answers.pairs
     drawn = draw_images(pairs, count, seed)
+    further = draw_further(pairs["image_id"], pair_cells(answers, version), drawn, seed)
+    drawn += further
     places = read_table(root / "data/extracted/images.parquet", IMAGES, PLACE).set_index("image_id")
     lacking = [image for image in drawn if image not in places.index]
     if lacking:
@@ -112,7 +155,13 @@ def example_data(root: Path, answers: Answers, seed: int, count: int = COUNT) ->
                 "questions": [_question(answers, row, texts) for row in rows.tolist()],
             }
         )
-    return {"versions": answers.versions, "texts": texts.all, "images": images, "left_out": left_out}
+    return {
+        "versions": answers.versions,
+        "texts": texts.all,
+        "images": images,
+        "further": sum(image["id"] in further for image in images),
+        "left_out": left_out,
+    }
 
 
 class _Texts:

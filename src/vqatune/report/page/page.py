@@ -15,6 +15,7 @@ from vqatune.report.history import best_version, in_chain, score_history
 from vqatune.report.page.answers import read_answers
 from vqatune.report.page.comparison import comparison_data
 from vqatune.report.page.document import FOLDER, write_document
+from vqatune.report.page.errors import find_errors
 from vqatune.report.page.examples import example_data
 from vqatune.report.page.provenance import Made, changed_parameters
 from vqatune.report.page.strengths import find_strengths
@@ -46,11 +47,12 @@ def write_page(
     leading = versions[-1] if best is None else best.version
     answers = read_answers(root, versions)
     comparison = comparison_data(root, answers) | {"opened": _compared_first(versions, leading)}
-    examples = example_data(root, answers, params.seed)
+    examples = example_data(root, answers, params.seed, leading)
     # The charts' tests validate them; doing it again here takes a third of the time.
     with alt.utils.schemapi.debug_mode(False):
         overall = exact_match_section(root, versions)
         tasks = task_section(root, versions) if params.tasks.use else None
+        errors = find_errors(root, answers, examples, leading)
         scores = [*version_sections(root, versions), *([tasks] if tasks else [])]
         data = data_section(root)
     asked = dict.fromkeys([*(name for name in versions if name == BLIND), BASE, leading])
@@ -63,6 +65,7 @@ def write_page(
         cards=type_cards(answers, examples, asked),
         overall=overall,
         strengths=find_strengths(comparison, examples, leading),
+        errors=errors,
         scores=scores,
         comparison=comparison,
         views=view_data(root, versions, params.seed) if "multi_angle" in params.tasks.use else [],

@@ -22,6 +22,7 @@ const charts = [...document.querySelectorAll("figure.chart")].map((figure) => ({
   views: null,
   shown: null,
   drawing: 0,
+  ready: null,
 }));
 
 const EMBEDDING = {
@@ -41,8 +42,18 @@ function chosenSpec(chart) {
   return chart.views[chosen ? chosen.value : Object.keys(chart.views)[0]];
 }
 
-/** Draw a chart, or draw it again. */
-async function draw(chart) {
+/** Let a press on a mark whose row has a link lead there. */
+function followsLinks(shown) {
+  shown.view.addEventListener("click", (_, item) => {
+    if (item?.datum?.link) follow(item.datum.link);
+  });
+  return shown;
+}
+
+/** Draw a chart, or draw it again; chart.ready is fulfilled when it is done. */
+const draw = (chart) => (chart.ready = embed(chart));
+
+async function embed(chart) {
   const spec = chosenSpec(chart);
   const drawing = ++chart.drawing;
   // What is below must not jump up and down again.
@@ -53,7 +64,7 @@ async function draw(chart) {
   chart.plot.replaceChildren(holder);
   try {
     const shown = await vegaEmbed(holder, spec, { ...EMBEDDING, config: chartConfig() });
-    if (drawing === chart.drawing) chart.shown = shown;
+    if (drawing === chart.drawing) chart.shown = followsLinks(shown);
     else shown.view.finalize();
   } catch (error) {
     holder.textContent = `This chart cannot be drawn here: ${error.message}`;
@@ -63,8 +74,8 @@ async function draw(chart) {
   chart.plot.classList.add("drawn");
 }
 
-const drawn = (chart) => chart.drawing > 0;
-const drawAll = (some) => Promise.all(some.filter((chart) => !drawn(chart)).map(draw));
+/** Draw those charts that are not drawn, and wait for those that are being drawn. */
+const drawAll = (some) => Promise.all(some.map((chart) => chart.ready ?? draw(chart)));
 
 /** Go to a part of the page, once all that is drawn above it has its height. */
 async function goTo(target) {
@@ -75,13 +86,20 @@ async function goTo(target) {
 /** The part that an address names: "#examples?q=red" is in #examples. */
 const named = (hash) => document.getElementById(hash.slice(1).split("?")[0]);
 
+/** Go to the part of the page that an address within it names. */
+function follow(hash) {
+  // This way the Tab key, too, goes on from there.
+  location.hash = hash;
+  goTo(named(hash));
+}
+
 function startCharts() {
   const near = new IntersectionObserver(
     (entries) => {
       for (const entry of entries.filter((each) => each.isIntersecting)) {
         near.unobserve(entry.target);
         const chart = charts.find((each) => each.figure === entry.target);
-        if (!drawn(chart)) draw(chart);
+        drawAll([chart]);
       }
     },
     { rootMargin: "600px 0px" },
@@ -95,9 +113,7 @@ function startCharts() {
     link.addEventListener("click", (event) => {
       if (event.ctrlKey || event.metaKey || event.shiftKey) return;
       event.preventDefault();
-      // This way the Tab key, too, goes on from there.
-      location.hash = link.hash;
-      goTo(named(link.hash));
+      follow(link.hash);
     });
   }
   const target = location.hash && named(location.hash);

@@ -4,7 +4,7 @@
   const form = find("#filters");
   const [cards, more, shown] = [find("#cards"), find("#more"), find("#shown")];
   const AT_ONCE = 24;
-  const NAMES = ["difficulty", "kind", "type", "a", "ar", "b", "br", "q"];
+  const NAMES = ["difficulty", "kind", "type", "ref", "a", "ar", "b", "br", "said", "q"];
 
   for (const image of images) {
     image.questions = image.questions.map(([question, reference, difficulty, kind, answers, probabilities, right]) => ({
@@ -21,8 +21,11 @@
   /** A text without what a search does not look at: capitals and accents. */
   const plain = (text) => text.normalize("NFD").replace(/\p{Mn}/gu, "").toLowerCase();
   const plainTexts = new Map(texts.map((text) => [text, plain(text)]));
+  /** An answer as the confusion table has it: what exact match compares. */
+  const answerForm = (text) => text.normalize("NFC").toLowerCase().trim().replace(/\s+/g, " ") || "(empty)";
+  const answerForms = new Map(texts.map((text) => [text, answerForm(text)]));
   const distinct = (values) => [...new Set(values)].filter((value) => value !== "").sort((x, y) => x.localeCompare(y, "en", { numeric: true }));
-  const defaults = { difficulty: "", kind: "", type: "", a: firstShown(versions), ar: "", b: versions.at(-1), br: "", q: "" };
+  const defaults = { difficulty: "", kind: "", type: "", ref: "", a: firstShown(versions), ar: "", b: versions.at(-1), br: "", said: "", q: "" };
 
   function fillForm() {
     const any = (values) => [["", "any"], ...values.map((value) => [value, value])];
@@ -48,11 +51,15 @@
     const words = plain(choice.q).split(/\s+/).filter(Boolean);
     const places = columns(choice);
     const outcome = (name, wanted) => (question) => wanted === "" || question.right[versions.indexOf(name)] === (wanted === "right");
+    const is = (text, wanted) => wanted.trim() === "" || answerForms.get(text) === answerForm(wanted);
+    const said = versions.indexOf(choice.b);
     const [first, second] = [outcome(choice.a, choice.ar), outcome(choice.b, choice.br)];
     return (image, question) =>
       (choice.difficulty === "" || question.difficulty === choice.difficulty) &&
       (choice.kind === "" || question.kind === choice.kind) &&
       (choice.type === "" || image.type === choice.type) &&
+      is(question.reference, choice.ref) &&
+      is(question.answers[said], choice.said) &&
       first(question) &&
       second(question) &&
       words.every((word) =>
@@ -168,7 +175,7 @@
   form.addEventListener("input", (event) => {
     clearTimeout(waiting);
     // Not at every key of a word.
-    waiting = setTimeout(show, event.target.name === "q" ? 120 : 0);
+    waiting = setTimeout(show, event.target.type === "search" ? 120 : 0);
   });
   form.addEventListener("submit", (event) => event.preventDefault());
   form.addEventListener("reset", (event) => {

@@ -1,0 +1,71 @@
+"""Yes/no questions over the versions: how often yes is said, how often it is the reference, and how often answers are right."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from vqatune.report.charts.common import page_spec, rows
+from vqatune.report.charts.lines import Axes, score_lines, with_hover
+from vqatune.report.figures.figure import Figure
+from vqatune.report.history import in_chain
+
+_YES, _NO = "yes", "no"
+_RIGHT, _SHARE, _WANTED = "exact match", "share of yes", "yes in the references"
+_HEIGHT = 280
+
+
+def yes_no_figure(
+    versions: Sequence[str], texts: np.ndarray, references: np.ndarray, right: np.ndarray
+) -> Figure | None:
+    """Return the figure; None where no reference is yes or no.
+
+    Args:
+        versions: in the order of the chain, the base first; the blind guess may stand before it and is not shown.
+        texts: the answers in plain form, object of shape (pairs, versions).
+        references: in plain form, object of shape (pairs,).
+        right: whether the answers are the reference, bool of the answers' shape.
+    """
+    asked = np.isin(references, (_YES, _NO))
+    if not asked.any():
+        return None
+    chain = in_chain(versions)
+    places = [versions.index(name) for name in chain]
+    wanted = float((references[asked] == _YES).mean())
+    table = pd.DataFrame(
+        {
+            "version": chain,
+            _RIGHT: right[np.ix_(asked, places)].mean(axis=0),
+            _SHARE: (texts[np.ix_(asked, places)] == _YES).mean(axis=0),
+        }
+    )
+    last = table.iloc[-1]
+    return Figure(
+        "yes_no",
+        "Yes/no questions: how often is yes said?",
+        f"Of {asked.sum():,} questions whose reference is yes or no, {last['version']} answers yes to {last[_SHARE]:.3f}, and "
+        f"yes is right for {wanted:.3f}; its exact match on them is {last[_RIGHT]:.3f}.",
+        {"All": _chart(table, wanted)},
+        "A version whose share of yes is far from the dashed line, the share of yes among the references, says one of the two "
+        "too often.",
+        table.assign(**{name: [f"{value:.3f}" for value in table[name]] for name in (_RIGHT, _SHARE)}),
+    )
+
+
+def _chart(table: pd.DataFrame, wanted: float) -> dict:
+    numbered = table.assign(number=range(len(table)))
+    lines = numbered.melt("number", [_RIGHT, _SHARE], "line", "value").astype({"number": "Int64"})
+    across = {"number": None, "line": _WANTED, "value": wanted}
+    axes = Axes("number", "value", "version", "share of yes/no questions")
+    chain = table["version"].tolist()
+    chart = score_lines(
+        [*rows(lines), *rows(pd.DataFrame([across]))],
+        axes,
+        "line",
+        [_RIGHT, _SHARE, _WANTED],
+        versions=chain,
+        band=False,
+    )
+    texts = numbered.assign(**{name: [f"{value:.3f}" for value in table[name]] for name in (_RIGHT, _SHARE)})
+    hover = {"version": "", _RIGHT: "", _SHARE: ""}
+    return page_spec(with_hover(chart, axes, texts, hover), _HEIGHT)
