@@ -79,6 +79,7 @@ $(READY): requirements.txt pyproject.toml
 	python -m pip install --quiet -r requirements.txt
 	python -m pip install --quiet --no-deps -e .
 	python -m vqatune.evaluation.metrics.wordnet
+	python -m vqatune.report.dvc_page && dvc config --quiet --local plots.html_template plots_page.html
 	touch $@
 
 # What the demo needs is tested, too.

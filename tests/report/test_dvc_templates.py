@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 import vl_convert
 import yaml
+from report_page import until
 from warm import RUN
 
+from vqatune.report.dvc_page import PATH, write_page_template
 from vqatune.report.dvc_templates import FOLDER, templates, write_templates
 from vqatune.report.history import FAMILIES, difficulty_curves, loss_history, score_curves
 from vqatune.tables import write_csv
@@ -19,8 +21,8 @@ OLDEST = "5.8"
 
 
 @pytest.fixture(scope="module")
-def drawn(small_run, repository, tmp_path_factory, warm_server):
-    """What DVC draws of two revisions with the repository's plots and templates: name → Vega-Lite."""
+def shown(small_run, repository, tmp_path_factory, warm_server):
+    """What DVC shows of two revisions with the repository's plots and templates: name → Vega-Lite; and its page."""
     root = tmp_path_factory.mktemp("plots")
     own = tmp_path_factory.mktemp("settings")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("GIT_", "DVC_"))}
@@ -52,10 +54,22 @@ def drawn(small_run, repository, tmp_path_factory, warm_server):
     run("git", "add", "--all")
     run("git", "commit", "--quiet", "--message", "two versions")
     write(small_run.versions)
-    shown = run(*RUN, Path(sys.executable).parent / "dvc", "plots", "diff", "HEAD", "--json")
-    assert "WARNING" not in shown.stderr and "ERROR" not in shown.stderr
-    contents = {name: plot[0]["content"] for name, plot in json.loads(shown.stdout)["data"].items() if plot}
-    return {name: json.loads(text) if isinstance(text, str) else text for name, text in contents.items()}
+    dvc = [*RUN, Path(sys.executable).parent / "dvc"]
+    said = run(*dvc, "plots", "diff", "HEAD", "--json")
+    assert "WARNING" not in said.stderr and "ERROR" not in said.stderr
+    contents = {name: plot[0]["content"] for name, plot in json.loads(said.stdout)["data"].items() if plot}
+    # As `make setup` leaves it.
+    write_page_template(root / PATH)
+    run(*dvc, "config", "--local", "plots.html_template", PATH.name)
+    page = run(*dvc, "plots", "show").stdout.strip()
+    return {
+        name: json.loads(text) if isinstance(text, str) else text for name, text in contents.items()
+    }, page
+
+
+@pytest.fixture(scope="module")
+def drawn(shown):
+    return shown[0]
 
 
 def encodings(spec: dict) -> list[dict]:
@@ -111,3 +125,20 @@ def test_the_plots_hold_for_vega_lite_5(drawn):
             name in {"lexical", "structural", "average_mark", "image", "skill", "yes_no"}
         )
         assert vega["scales"] and vega["legends"], name
+
+
+def test_dvc_s_page_draws_every_plot_without_a_network(shown, page):
+    plots, address = shown
+    page.goto(address)
+    until(page, f"document.querySelectorAll('.vega-embed :is(canvas, svg).marks').length >= {len(plots)}")
+    # The fixture fails where it has asked for anything from a network.
+    assert page.evaluate("document.documentElement.scrollWidth") <= 1200
+
+
+def test_setup_names_the_template_that_is_written_and_git_ignores_it(repository):
+    setup = (repository / "Makefile").read_text()
+    assert (
+        f"python -m vqatune.report.dvc_page && dvc config --quiet --local plots.html_template {PATH.name}"
+        in setup
+    )
+    assert f"/{PATH.name}" in (repository / ".dvc/.gitignore").read_text().splitlines()

@@ -33,8 +33,8 @@ def write_document(
     files = [file if file.exists() else FOLDER / file.name for file in files]
     own = "\n".join(file.read_text(encoding="utf-8") for file in files)
     # Vega's script has hundreds of names of its own at its top.
-    code = [_as_script(charting_script())] if with_charts else []
-    code.append(_as_script(f"(() => {{\n{own}\n}})();"))
+    code = [as_script(charting_script())] if with_charts else []
+    code.append(as_script(f"(() => {{\n{own}\n}})();"))
     page = (
         _environment(template.parent)
         .get_template(template.name)
@@ -57,7 +57,7 @@ def charting_script() -> str:
     return vl_convert.javascript_bundle(vl_version=vl_version_for_vl_convert())
 
 
-def _as_script(code: str) -> str:
+def as_script(code: str) -> str:
     """Return JavaScript that means the same and cannot end the element that it stands in."""
     # The browser takes any line end for \n before it looks at the hash.
     code = code.replace("\r\n", "\n").replace("\r", "\n").strip()
