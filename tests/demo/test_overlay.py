@@ -2,42 +2,53 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vqatune.demo.overlay import colour_bar, colours, draw_over, most_looked_at
+from vqatune.demo.overlay import CONTOURS, draw_over, most_looked_at
 
 
-def _lightness(rgb: np.ndarray) -> np.ndarray:
-    """CIE L*, from 0 to 100: what is left where colours are not told apart."""
-    coded = rgb / 255
-    linear = np.where(coded <= 0.04045, coded / 12.92, ((coded + 0.055) / 1.055) ** 2.4)
-    luminance = linear @ [0.2126, 0.7152, 0.0722]
-    return 116 * np.cbrt(luminance) - 16
-
-
-def test_lightness_alone_tells_the_colours_apart_in_even_steps():
-    lightness = _lightness(colours(np.linspace(0, 1, 11)))
-    steps = np.diff(lightness)
-    assert lightness[0] < 25 and lightness[-1] > 90
-    assert steps.min() > 0.5 * steps.max() > 0
-
-
-def test_what_was_looked_at_is_light_and_the_rest_is_dark():
+def _looked_at(row: int, column: int) -> np.ndarray:
     looked = np.zeros((4, 4), np.float32)
-    looked[1, 2] = 1
-    drawn = _lightness(np.asarray(draw_over(Image.new("RGB", (400, 200), "grey"), looked)))
-    assert drawn.shape == (256, 512)
-    # The middle of that patch, and those of others.
-    assert drawn[96, 320] > drawn[32, 64] + 30 and drawn[96, 320] > drawn[224, 448] + 30
-    row, column = np.unravel_index(drawn.argmax(), drawn.shape)
-    assert 64 <= row < 128 and 256 <= column < 384
+    looked[row, column] = 1
+    return looked
+
+
+def _changed(drawn: Image.Image, image: Image.Image) -> np.ndarray:
+    resized = image.resize(drawn.size, Image.Resampling.BICUBIC, reducing_gap=2)
+    return (np.asarray(drawn) != np.asarray(resized)).any(axis=2)
+
+
+def test_lines_surround_what_was_looked_at_and_the_picture_keeps_its_colours_elsewhere():
+    noise = np.random.default_rng(0).integers(0, 256, (200, 400, 3), np.uint8)
+    drawn = draw_over(Image.fromarray(noise), _looked_at(1, 2))
+    assert drawn.size == (512, 256)
+    changed = _changed(drawn, Image.fromarray(noise))
+    # The middle of that patch, and all patches that are not beside it.
+    assert 0 < changed.mean() < 0.2 and not changed[92:100, 316:324].any()
+    assert not changed[:, :120].any() and not changed[200:, :].any()
+    for line in (changed[96, :320], changed[96, 320:], changed[:96, 320], changed[96:, 320]):
+        assert line.any()
+
+
+def test_every_line_is_there_and_the_innermost_is_around_the_most():
+    drawn = np.asarray(draw_over(Image.new("RGB", (512, 512), "grey"), _looked_at(1, 1)))
+    outermost = []
+    for contour in CONTOURS:
+        rows, _ = np.nonzero((drawn == contour.colour).all(axis=2))
+        outermost.append(rows.min())
+    assert outermost == sorted(outermost) and outermost[-1] < 192
+
+
+@pytest.mark.parametrize("colour", ["white", "black", "yellow", "skyblue"])
+def test_lines_are_seen_on_any_colour(colour):
+    image = Image.new("RGB", (256, 256), colour)
+    changed = np.abs(np.asarray(draw_over(image, _looked_at(2, 2))).astype(int) - image.getpixel((0, 0)))
+    # Of the line or of its edge.
+    assert (changed.max(axis=2) > 120).sum() > 500
 
 
 @pytest.mark.parametrize("share", [0.0, 1.0])
-def test_the_picture_stays_visible_under_the_map(share):
-    half = Image.new("RGB", (64, 64), "black")
-    half.paste("white", (32, 0, 64, 64))
-    looked = np.full((4, 4), share, np.float32)
-    lightness = _lightness(np.asarray(draw_over(half, looked)))
-    assert abs(lightness[:, :128].mean() - lightness[:, 384:].mean()) > 15
+def test_where_all_was_looked_at_alike_there_are_no_lines(share):
+    image = Image.new("RGB", (64, 48), "teal")
+    assert not _changed(draw_over(image, np.full((4, 4), share, np.float32)), image).any()
 
 
 @pytest.mark.parametrize(
@@ -45,11 +56,6 @@ def test_the_picture_stays_visible_under_the_map(share):
 )
 def test_pictures_of_any_size_are_drawn_alike_and_keep_their_form(size, drawn):
     assert draw_over(Image.new("RGB", size), np.ones((2, 2), np.float32)).size == drawn
-
-
-def test_the_bar_has_the_colours_of_the_map_from_none_to_most():
-    lightness = _lightness(np.asarray(colour_bar())[0])
-    assert len(lightness) == 64 and (np.diff(lightness) >= 0).all()
 
 
 @pytest.mark.parametrize(

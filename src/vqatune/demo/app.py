@@ -18,7 +18,7 @@ LIMITS = f"{FORMAT_NAMES}; up to {MOST_BYTES // 10**6} MB and {MOST_PIXELS // 10
 INTRODUCTION = "# Ask about a picture\nEvery version of the model answers for itself; compare two of them."
 NOTE = """\
 **What the map is.** The answer looks at the words of the question, and these have looked at patches of the picture.
-Attention is followed through both (rollout): light patches went into the answer most. **What it is not:** a proof
+Attention is followed through both (rollout): the patches within the innermost lines went into the answer most. **What it is not:** a proof
 of why the answer was given. Attention shows where the model took something from, not what it took or whether it
 mattered, and the patches have exchanged what they hold before anything looks at them. Each map has a scale of its own.
 
@@ -27,9 +27,10 @@ STYLE = (
     results.STYLE
     + """
 .gradio-container { max-width: 1280px !important; margin: 0 auto; }
-#examples .grid-wrap { max-height: 15.5rem; }
-#examples .grid-container { grid-template-columns: repeat(auto-fill, minmax(4.6rem, 1fr)); padding-top: 0;
+#examples .grid-wrap { min-height: 0; max-height: none; overflow: visible; }
+#examples .grid-container { grid-template-columns: repeat(6, minmax(0, 1fr)); padding-top: 0;
   grid-auto-rows: max-content; align-content: start; }
+@media (max-width: 640px) { #examples .grid-container { grid-template-columns: repeat(4, minmax(0, 1fr)); } }
 #examples .thumbnail-item { width: 100%; height: auto; aspect-ratio: 1; }
 #examples .caption-label { inset: auto 0 0 0; max-width: none; padding: 0 .2rem; border: 0; border-radius: 0;
   font-size: .72rem; text-align: center; }

@@ -11,8 +11,8 @@ import torch
 
 from vqatune.inference.answering.answerer import Answer, Answerer
 from vqatune.inference.answering.attention import attention_rollout, can_be_followed
+from vqatune.inference.answering.likeliest import likeliest_answers
 from vqatune.inference.answering.settings import Settings, find_versions
-from vqatune.inference.answering.top_k import top_k_answers
 from vqatune.models.packing import PackedBatch
 from vqatune.models.prepare import autocast
 
@@ -29,8 +29,8 @@ class Seen:
     version: str
     answer: Answer
     best: list[tuple[str, float]]
-    """The most probable answers, texts that differ, with the probability of the likeliest way to write each; with
-    predict.mode rank those of the closed list."""
+    """The most probable answers, texts that differ, with the probability of the likeliest way to write each, without
+    blank ones; with predict.mode rank those of the closed list."""
     proven: bool
     """Whether no other answer is more probable than these."""
     looked: np.ndarray | None
@@ -93,20 +93,10 @@ def _see(name: str, answerer: Answerer, image: bytes, question: str, choices: li
 def _in_own_words(
     answerer: Answerer, image: bytes, question: str, choices: None
 ) -> tuple[Answer, list[tuple[str, float]], bool]:
-    def text(ids: tuple[int, ...]) -> str:
-        return answerer.encoder.decode(torch.tensor([ids]))[0]
-
     [answer] = answerer.ask(image, question)
     with autocast(answerer.device, answerer.compute.precision):
-        [best] = top_k_answers(
-            answerer.model,
-            _batch(answerer, image, question),
-            BEST,
-            answerer.max_answer_tokens,
-            key=text,
-        )
-    shown = zip(map(text, best.ids), map(math.exp, best.log_probabilities), strict=True)
-    return answer, list(shown), best.proven
+        [(best, proven)] = likeliest_answers(answerer, _batch(answerer, image, question), BEST)
+    return answer, [(text, math.exp(value)) for text, value in best], proven
 
 
 def _of_choices(

@@ -1,68 +1,69 @@
-"""The attention of an answer, drawn over its image and described in words."""
+"""The attention of an answer, drawn into its image as contours and described in words."""
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image
 
 LONGEST = 512
 """Pixels of the longer side of what is drawn."""
-COVER = (0.5, 0.75)
-"""How much of the drawing is the colour of the map, from none to most; the rest is the image, in grey."""
 
-# The map's colours lie on a straight line in OKLab, from a dark blue to a light yellow: equal steps look equal, and
-# lightness alone tells them apart, for every kind of colour blindness. (L, a, b.)
-_DARK, _LIGHT = (0.26, -0.01, -0.13), (0.95, -0.03, 0.17)
-# Björn Ottosson, A perceptual color space for image processing, 2020, https://bottosson.github.io/posts/oklab/.
-_TO_CONES = np.array(
-    [
-        [1.0, 0.3963377774, 0.2158037573],
-        [1.0, -0.1055613458, -0.0638541728],
-        [1.0, -0.0894841775, -1.2914855480],
-    ]
+
+@dataclass(frozen=True)
+class Contour:
+    """A line around what has a share of at least `level` of the largest; width in pixels, colour in sRGB."""
+
+    level: float
+    width: float
+    colour: tuple[int, int, int]
+
+
+CONTOURS = (
+    Contour(0.25, 2, (126, 200, 255)),
+    Contour(0.5, 3, (255, 214, 64)),
+    Contour(0.75, 4, (255, 255, 255)),
 )
-_TO_RGB = np.array(
-    [
-        [4.0767416621, -3.3077115913, 0.2309699292],
-        [-1.2684380046, 2.6097574011, -0.3413193965],
-        [-0.0041960863, -0.7034186147, 1.7076147010],
-    ]
-)
-
-
-def colours(values: np.ndarray) -> np.ndarray:
-    """Return the colour of each value from 0 (dark blue) to 1 (light yellow): (..., 3), uint8, sRGB."""
-    lab = np.asarray(_DARK) + np.asarray(values)[..., None] * (np.asarray(_LIGHT) - _DARK)
-    linear = ((lab @ _TO_CONES.T) ** 3 @ _TO_RGB.T).clip(0, 1)
-    coded = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
-    return (coded * 255).round().astype(np.uint8)
+"""Told apart by width and lightness as well as by colour, the innermost the widest."""
+EDGE = 1.5
+"""Pixels of the dark edge on each side of a line, by which it is seen on whatever the image has there."""
+_EDGE_COLOUR = (0, 0, 0)
+_FLAT = 1e-3
+"""A slope a pixel, of values from 0 to 1, below which a line would spread into an area."""
 
 
 def draw_over(image: Image.Image, looked: np.ndarray) -> Image.Image:
-    """Return an image under the map of where an answer looked.
+    """Return an image with contours of where an answer looked; between them its colours stay.
 
     Args:
         image: in RGB, of any size; comes back with LONGEST pixels on its longer side.
-        looked: (rows, columns) of patches that cover the image, not negative. What has the largest share gets the
-            lightest colour; darkest is none.
+        looked: (rows, columns) of patches that cover the image, not negative.
     """
     scale = LONGEST / max(image.size)
     size = [max(1, round(scale * side)) for side in image.size]
-    grey = image.resize(size, Image.Resampling.BICUBIC, reducing_gap=2).convert("L")
+    drawn = np.asarray(image.resize(size, Image.Resampling.BICUBIC, reducing_gap=2), np.float32)
     patches = Image.fromarray((looked / max(float(looked.max()), 1e-12)).astype(np.float32))
-    values = np.asarray(patches.resize(size, Image.Resampling.BICUBIC)).clip(0, 1)
-    return _blend(np.asarray(grey, np.float32), values)
+    values = np.asarray(patches.resize(size, Image.Resampling.BICUBIC))
+    slope = np.hypot(*(_slope(values, axis) for axis in (0, 1))).clip(_FLAT)
+    for contour in CONTOURS:
+        away = np.abs(values - contour.level) / slope
+        drawn = _blend(drawn, _EDGE_COLOUR, _cover(away, contour.width + 2 * EDGE))
+        drawn = _blend(drawn, contour.colour, _cover(away, contour.width))
+    return Image.fromarray(drawn.round().astype(np.uint8))
 
 
-def colour_bar(steps: int = 64) -> Image.Image:
-    """Return the map's colours from none to most, left to right, as drawn over an image of middle grey."""
-    return _blend(np.full((1, steps), 128, np.float32), np.linspace(0, 1, steps)[None])
+def _slope(values: np.ndarray, axis: int) -> np.ndarray:
+    """Return by how much values change from pixel to pixel; an image may be one pixel wide."""
+    return np.gradient(values, axis=axis) if values.shape[axis] > 1 else np.zeros_like(values)
 
 
-def _blend(grey: np.ndarray, values: np.ndarray) -> Image.Image:
-    """Return values from 0 to 1 as colours over an image in grey, both (height, width)."""
-    cover = (COVER[0] + (COVER[1] - COVER[0]) * values)[..., None]
-    return Image.fromarray(((1 - cover) * grey[..., None] + cover * colours(values)).round().astype(np.uint8))
+def _cover(away: np.ndarray, width: float) -> np.ndarray:
+    """Return how much of each pixel a line of some width covers, by how many pixels it is away from the line's middle."""
+    return (width / 2 + 0.5 - away).clip(0, 1)[..., None]
+
+
+def _blend(drawn: np.ndarray, colour: tuple[int, int, int], cover: np.ndarray) -> np.ndarray:
+    return (1 - cover) * drawn + cover * np.asarray(colour, np.float32)
 
 
 def most_looked_at(looked: np.ndarray) -> tuple[str, float]:

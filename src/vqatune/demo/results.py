@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from vqatune.demo.loaded_versions import Seen
-from vqatune.demo.overlay import colour_bar, draw_over, most_looked_at
+from vqatune.demo.overlay import CONTOURS, EDGE, draw_over, most_looked_at
 from vqatune.evaluation.metrics.text import plain
 
 STYLE = """
@@ -30,8 +30,7 @@ STYLE = """
 .result figure { margin: .9rem 0 0; }
 .result figure img.map { display: block; max-width: 100%; max-height: 21rem; border-radius: .4rem; }
 .result figcaption { margin-top: .4rem; }
-.result .scale { display: flex; align-items: center; gap: .5rem; max-width: 16rem; }
-.result .scale img { flex: 1; height: .6rem; min-width: 2rem; border-radius: .2rem; }
+.result .scale span { display: inline-block; width: 1.6rem; vertical-align: middle; margin: 0 .1rem 0 .2rem; }
 """
 
 
@@ -70,7 +69,9 @@ def _table(seen: Seen) -> str:
     if not seen.proven:
         caption += ", as far as they were looked for"
     note = ""
-    if seen.best and seen.best[0][0] != seen.answer.answer:
+    if not seen.answer.answer:
+        note = '<p class="quiet">An answer without a word is not among them.</p>'
+    elif seen.best and seen.best[0][0] != seen.answer.answer:
         note = (
             '<p class="quiet">It writes the most probable piece of a word each time, '
             "which did not lead to its most probable answer.</p>"
@@ -82,15 +83,25 @@ def _figure(seen: Seen, image: Image.Image, looked: np.ndarray) -> str:
     where, most = most_looked_at(looked)
     shown = seen.answer.answer or "nothing"
     alternative = (
-        f"The picture under a map of where the answer “{shown}” looked: most at the {where}, "
+        f"The picture with contours of where the answer “{shown}” looked: most at the {where}, "
         f"{most:.1f} times an even share."
     )
     return (
         f'<figure><img class="map" alt="{escape(alternative)}" src="{_data(draw_over(image, looked), "JPEG")}">'
         f"<figcaption>Where it looked: most at the {where}, {most:.1f} × an even share."
-        f'<div class="scale" aria-hidden="true">none <img alt="" src="{_data(colour_bar(), "PNG")}"> most</div>'
+        f'<div class="scale quiet">Within a line, at least {_levels()} of the most.</div>'
         f"</figcaption></figure>"
     )
+
+
+def _levels() -> str:
+    """Return the share within each contour, behind a piece of its line."""
+    pieces = [
+        f'<span style="height:{contour.width}px; background:rgb{contour.colour}; outline:{EDGE}px solid #000"></span>'
+        f" {100 * contour.level:.0f} %"
+        for contour in CONTOURS
+    ]
+    return f"{', '.join(pieces[:-1])} or {pieces[-1]}"
 
 
 def _text(answer: str) -> str:

@@ -112,3 +112,26 @@ def test_a_sure_model_is_asked_for_few_steps(model, batch):
             bias[SEP] -= 30
         handle.remove()
     assert [answers.ids for answers in found] == [[(SEP,)]] * 3 and len(decoded) == 3
+
+
+def test_excluded_tokens_are_in_no_answer_and_others_keep_their_probability(model, batch, every):
+    # The end token is never excluded.
+    for found, scores in zip(
+        top_k_answers(model, batch, 6, MOST, expansions=3000, excluded=[4, 5, SEP]), every, strict=True
+    ):
+        allowed = {ids: score for ids, score in scores.items() if not {4, 5} & set(ids)}
+        assert found.proven and found.ids == sorted(allowed, key=lambda ids: -allowed[ids])[:6]
+        assert found.log_probabilities == pytest.approx(
+            [allowed[ids] for ids in found.ids], rel=2e-6, abs=1e-4
+        )
+
+
+@pytest.mark.parametrize("steps", [1, 3000])
+def test_an_answer_without_a_key_is_left_out_unless_there_is_no_other(model, batch, steps):
+    def key(ids: tuple[int, ...]) -> tuple[int, ...] | None:
+        return ids if len(ids) > 1 else None
+
+    for found in top_k_answers(model, batch, 4, MOST, steps, key=key):
+        assert found.ids and all(len(ids) > 1 for ids in found.ids)
+    for found in top_k_answers(model, batch, 4, 2, steps, key=lambda ids: None):
+        assert len(found.ids) == (0 if found.proven else 1)

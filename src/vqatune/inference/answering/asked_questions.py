@@ -4,11 +4,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-import torch
-
 from vqatune.inference.answering.answer import Answer, AskedQuestion, make_answer
 from vqatune.inference.answering.answerer import Answerer
-from vqatune.inference.answering.top_k import top_k_answers
+from vqatune.inference.answering.likeliest import likeliest_answers
 from vqatune.loading.ragged import Ragged
 from vqatune.models.packing import PackedBatch
 
@@ -38,7 +36,7 @@ def answer_each(
     """Return, for each image, the answers to each of its questions, the most probable first.
 
     One answer without choices is that of `Answerer.ask`; several are the most probable of all texts that the model can
-    write, each once.
+    write, each once, without blank ones and special tokens.
 
     Args:
         answerer: of the version.
@@ -104,12 +102,8 @@ def _most_probable(
     states: Ragged,
     asked: Sequence[Sequence[AskedQuestion]],
 ) -> list[list[Answer]]:
-    def text(ids: tuple[int, ...]) -> str:
-        return answerer.encoder.decode(torch.tensor([ids]))[0]
-
     def search(batch: PackedBatch) -> Iterable[list[tuple[str, float]]]:
-        for found in top_k_answers(answerer.model, batch, count, answerer.max_answer_tokens, key=text):
-            yield list(zip(map(text, found.ids), found.log_probabilities, strict=True))
+        return (answers for answers, _ in likeliest_answers(answerer, batch, count))
 
     questions = [one.question for group in asked for one in group]
     results = answerer.in_micro_batches(search, states, list(map(len, asked)), questions)

@@ -33,7 +33,7 @@ class TopKAnswers:
     """Sums of the tokens' natural log-probabilities."""
     proven: bool
     """Whether these are exactly the top k; False where the search gave up, and then the first answer is at least as
-    probable as the greedy one."""
+    probable as the greedy one, if that may be listed."""
 
 
 @torch.inference_mode()
@@ -44,6 +44,7 @@ def top_k_answers(
     max_tokens: int,
     expansions: int = MOST_EXPANSIONS,
     key: Callable[[tuple[int, ...]], Hashable] | None = None,
+    excluded: Sequence[int] = (),
     prefixes_at_once: int = PREFIXES_AT_ONCE,
     vision_options: VisionOptions | None = None,
 ) -> list[TopKAnswers]:
@@ -56,8 +57,10 @@ def top_k_answers(
         max_tokens: the maximum length of an answer, its end token included; one cut off there counts as complete, as in
             `greedy_answers`.
         expansions: the most prefixes to expand for a question.
-        key: answers of equal key (such as their text) count as one, and the most probable represents them; None for
-            the token ids.
+        key: answers of equal key (such as their text) count as one, and the most probable represents them; one whose key
+            is None is left out, unless there is no other. None for the token ids.
+        excluded: ids of tokens that no answer may have, but for the end token; probabilities are those of the model, which
+            may write them.
         prefixes_at_once: affects the speed only, unless the search gives up.
         vision_options: how the vision tower runs; None for the defaults.
     """
@@ -66,7 +69,7 @@ def top_k_answers(
     found, device = [], batch.questions.ids.device
     for pair in range(batch.pairs):
         own = questions.select(torch.tensor([pair], device=device))
-        search = _Search(model, own, device, max_tokens, key or (lambda ids: ids))
+        search = _Search(model, own, device, max_tokens, key or (lambda ids: ids), excluded)
         found.append(search.run(count, expansions, prefixes_at_once))
     return found
 
@@ -107,11 +110,13 @@ class _Search:
         device: torch.device,
         max_tokens: int,
         key: Callable[[tuple[int, ...]], Hashable],
+        excluded: Sequence[int],
     ) -> None:
         self._model, self._question, self._device = model, question, device
         self._max_tokens, self._key = max_tokens, key
         self._family = generating_family_of(model)
         self._tokens = self._family.answer_tokens(model)
+        self._excluded = torch.tensor([token for token in excluded if token != self._tokens.end])
         self._heap: list[_Prefix] = []
         self._expanded: dict[tuple[int, ...], _Continuations] = {}
 
@@ -120,13 +125,18 @@ class _Search:
         self._expand([_Prefix(0.0, (), 0)])
         while self._heap and len(best) < count:
             if self._is_complete(self._heap[0]):
-                answer = self._pop()
-                best.setdefault(self._key(answer.ids), answer)
+                self._keep(self._pop(), best)
             elif len(self._expanded) < expansions:
                 self._expand(self._pop_prefixes(min(prefixes_at_once, expansions - len(self._expanded))))
             else:
                 return _as_found(self._give_up(best, count), proven=False)
         return _as_found(list(best.values()), proven=True)
+
+    def _keep(self, answer: _Prefix, best: dict[Hashable, _Prefix]) -> None:
+        """Add an answer, of which none was more probable so far, to the best, unless one like it is there."""
+        key = self._key(answer.ids)
+        if key is not None:
+            best.setdefault(key, answer)
 
     def _is_complete(self, entry: _Prefix) -> bool:
         return entry.ids[-1] == self._tokens.end or len(entry.ids) == self._max_tokens
@@ -165,6 +175,9 @@ class _Search:
         logits = self._family.decode(self._model, texts, self._question, together)[ends.cumsum(0) - 1]
         costs, order = (-logits.float().log_softmax(-1)).sort(dim=-1, stable=True)
         for entry, own_costs, own_order in zip(entries, costs.cpu(), order.int().cpu(), strict=True):
+            if len(self._excluded):
+                allowed = ~torch.isin(own_order, self._excluded)
+                own_costs, own_order = own_costs[allowed], own_order[allowed]
             self._expanded[entry.ids] = _Continuations(entry.cost, own_order, own_costs)
             self._push(entry.ids, 0)
 
@@ -177,10 +190,10 @@ class _Search:
         for entry in [_Prefix(0.0, (), 0), *open_entries]:
             complete.append(self._complete_greedily(entry))
         heapify(complete)
+        most_probable = complete[0]
         while complete and len(best) < count:
-            answer = heappop(complete)
-            best.setdefault(self._key(answer.ids), answer)
-        return sorted(best.values())
+            self._keep(heappop(complete), best)
+        return sorted(best.values()) or [most_probable]
 
     def _complete_greedily(self, entry: _Prefix) -> _Prefix:
         while not entry.ids or not self._is_complete(entry):
