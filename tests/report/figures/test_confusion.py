@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 import vl_convert
 
-from vqatune.report.figures.confusion import TYPES, confusion_figure
+from vqatune.report.figures.confusion import TYPES, Cell, CellExamples, confusion_figure
 from vqatune.tables import read_csv, write_csv
 
 
@@ -60,7 +60,9 @@ def test_the_pairs_of_a_run_are_all_in_it(small_run, tmp_path):
 
 
 def test_a_cell_leads_to_its_examples_where_there_are_some(run):
-    figure = confusion_figure(run, "v1", {("color", "red", "blue"): ("#examples?ref=red&said=blue", 1234)})
+    figure = confusion_figure(
+        run, "v1", {Cell("color", "red", "blue"): CellExamples("#examples?ref=red&said=blue", 1234)}
+    )
     cells = figure.views["color"]["data"]["values"]
     links = {(row["reference"], row["prediction"]): (row["link"], row["examples"]) for row in cells}
     assert links["red", "blue"] == ("#examples?ref=red&said=blue", 1234) and links["red", "red"] == (None, 0)

@@ -3,8 +3,9 @@ from dataclasses import replace
 
 import pytest
 
+from vqatune.report.figures.confusion import Cell, CellExamples
 from vqatune.report.page.answers import read_answers
-from vqatune.report.page.example_links import Cell, CellExamples, cell_examples
+from vqatune.report.page.example_links import cell_examples
 from vqatune.report.page.examples import example_data
 from vqatune.report.page.wrong_answers import MOST, frequent_wrong, pair_cells, wrong_answers
 from vqatune.tables import read_csv

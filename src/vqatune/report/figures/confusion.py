@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import altair as alt
 import pandas as pd
@@ -21,19 +22,35 @@ _COLUMNS = ["question_type", "reference", "prediction"]
 _HOVER = {"reference": "", "prediction": "", "pairs": ",", "share": ".1%", "examples": ","}
 
 
-def confusion_figure(
-    root: Path, version: str, examples: Mapping[tuple[str, str, str], tuple[str, int]]
-) -> Figure:
+class Cell(NamedTuple):
+    """A cell of the confusion table: its question type, and reference and prediction in plain form."""
+
+    question_type: str
+    reference: str
+    prediction: str
+
+
+class CellExamples(NamedTuple):
+    """How many examples a cell of the confusion table has, and the address of them."""
+
+    link: str
+    examples: int
+
+
+def confusion_figure(root: Path, version: str, examples: Mapping[Cell, CellExamples]) -> Figure:
     """Return the figure of a version's confusions, whose cells lead to examples.
 
     It reads metrics/confusion. Raises DataError where the version has not been evaluated.
 
-    examples: (question type, reference, prediction) → the address of its examples within the page, and how many there are.
+    examples: of each cell that has some.
     """
     path = root / "metrics" / "confusion" / f"{version}.csv"
     table = read_rows(path, f"eval@{version}", *_COLUMNS, "pairs").astype(dict.fromkeys(_COLUMNS, str))
-    shown = [examples.get(cell, (None, 0)) for cell in table[_COLUMNS].itertuples(index=False, name=None)]
-    table = table.assign(link=[link for link, _ in shown], examples=[count for _, count in shown])
+    shown = [examples.get(Cell(*cell)) for cell in table[_COLUMNS].itertuples(index=False, name=None)]
+    table = table.assign(
+        link=[each.link if each else None for each in shown],
+        examples=[each.examples if each else 0 for each in shown],
+    )
     sizes = table.groupby("question_type")["pairs"].sum()
     types = sorted(sizes.index, key=lambda name: (-sizes[name], name))
     parts = {name: _in_order(table[table["question_type"] == name]) for name in types[:TYPES]}

@@ -35,8 +35,8 @@ def yes_no_figure(
     table = pd.DataFrame(
         {
             "version": chain,
-            _RIGHT: right[np.ix_(asked, places)].mean(axis=0),
-            _SHARE: (texts[np.ix_(asked, places)] == _YES).mean(axis=0),
+            _RIGHT: right[asked][:, places].mean(axis=0),
+            _SHARE: (texts[asked][:, places] == _YES).mean(axis=0),
         }
     )
     last = table.iloc[-1]

@@ -2,29 +2,15 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import urlencode
 
 from vqatune.evaluation.metrics.text import plain
 from vqatune.evaluation.scoring.confusion import EMPTY, NO_TYPE
+from vqatune.report.figures.confusion import Cell, CellExamples
 
 FIELDS = {"difficulty": "difficulty", "question_type": "kind", "product_type": "type"}
 """A slice → the field of the filters that chooses a value of it."""
-
-
-class Cell(NamedTuple):
-    """A cell of the confusion table: its question type, and reference and prediction in plain form."""
-
-    question_type: str
-    reference: str
-    prediction: str
-
-
-class CellExamples(NamedTuple):
-    """How many examples a cell of the confusion table has, and the address of them."""
-
-    link: str
-    examples: int
 
 
 def example_link(wanted: Mapping[str, str]) -> str:

@@ -15,8 +15,8 @@ from PIL import Image
 from vqatune.errors import DataError
 from vqatune.loading.archive import read_bytes
 from vqatune.loading.pictures import open_rgb
+from vqatune.report.figures.confusion import Cell
 from vqatune.report.page.answers import Answers
-from vqatune.report.page.example_links import Cell
 from vqatune.report.page.wrong_answers import frequent_wrong, pair_cells
 from vqatune.tables import IMAGES, PLACE, read_table
 from vqatune.tables.hash_ranks import hash_rank
@@ -81,7 +81,8 @@ def draw_further(images: pd.Series, cells: pd.DataFrame, drawn: Sequence[str], s
     """
     own = cells.assign(image=images.to_numpy())[~cells["right"]]
     of_cell = own.groupby(list(Cell._fields))["image"].agg(set)
-    taken, further = set(drawn), []
+    taken: set[str] = set(drawn)
+    further: list[str] = []
     for cell in frequent_wrong(cells, WRONG).index:
         if len(further) == FURTHER:
             break

@@ -8,8 +8,8 @@ import pandas as pd
 
 from vqatune.evaluation.metrics.text import plain
 from vqatune.evaluation.scoring.confusion import EMPTY, NO_TYPE
+from vqatune.report.figures.confusion import Cell, CellExamples
 from vqatune.report.page.answers import Answers
-from vqatune.report.page.example_links import Cell, CellExamples
 
 MOST = 15
 """So many wrong answers, those seen most, are named."""
