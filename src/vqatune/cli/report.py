@@ -4,7 +4,10 @@ import argparse
 from pathlib import Path
 
 from vqatune.errors import DataError
+from vqatune.inspection.drawn_pairs import reviews_path
 from vqatune.params import load_params
+from vqatune.report.further.reviews import review_section
+from vqatune.report.further.zoo import zoo_section
 from vqatune.report.page.page import write_page
 from vqatune.report.page.provenance import how_it_was_made
 from vqatune.runtime.output import say
@@ -44,5 +47,7 @@ def build_report(path: Path) -> Path:
         raise DataError(f"{HISTORY} does not exist: run `dvc repro`")
     versions = read_csv(HISTORY, "version")["version"].tolist()
     params = load_params()
-    write_page(Path(), versions, params, path, how_it_was_made(params.compute.device))
+    further = [zoo_section(Path(), path), review_section(reviews_path(params))]
+    made = how_it_was_made(params.compute.device)
+    write_page(Path(), versions, params, path, made, [section for section in further if section])
     return path

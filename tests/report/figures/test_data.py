@@ -277,3 +277,10 @@ def test_building_twice_gives_the_same(small_run, figures):
     assert {name: figure.views for name, figure in again.items()} == {
         name: figure.views for name, figure in figures.items()
     }
+
+
+def test_what_reviews_changed_is_said(run):
+    assert "reviewed" not in data_section(run).text
+    change(run, "generate", reviews={"pairs": 1200, "found": 1100, "dropped": 30, "replaced": 4})
+    assert "Of 1,200 reviewed pairs 1,100 are" in data_section(run).text
+    assert "30 are dropped as wrong, 4 are replaced" in data_section(run).text

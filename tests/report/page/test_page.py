@@ -85,10 +85,14 @@ def test_the_first_lines_say_how_much_there_is_and_where_the_last_version_is_bes
 def test_a_page_of_this_run_alone_is_built_by_the_command_and_leaves_dvcs_alone(small_run, vqatune, tmp_path):
     shutil.copytree(small_run.root, tmp_path, dirs_exist_ok=True)
     (tmp_path / "params.yaml").write_text(params_yaml())
+    (tmp_path / "reviews.csv").write_text("qa_id,reviewer,verdict,answer\np1,anna,right,red\n")
     done = vqatune("report", "--out", "pages/mine.html")
     assert (done.status, done.out) == (0, "pages/mine.html\n"), done.err
     page = (tmp_path / "pages/mine.html").read_text(encoding="utf-8")
     assert "this folder is no git repository" in page and "Every parameter is as params.yaml comes" in page
+    # What is in this folder beside the run.
+    assert re.search(r'<li><a href="#reviews">.*<li><a href="#data">', page, re.DOTALL)
+    assert "1 pair is reviewed" in page and 'id="zoo"' not in page
     assert re.search(r'<th scope="row">torch</th><td>\d+\.\d+', page)
     assert (
         "report.html is the page that `dvc repro` writes"

@@ -57,6 +57,11 @@ def data_section(root: Path) -> Section:
     ]
     made = f", written by {', '.join(pairs['generators'])}" if pairs.get("generators") else ""
     text = f"{pairs['kept']:,} question-answer pairs about {pairs['images_with_pairs']:,} images{made}."
+    if reviews := pairs.get("reviews"):
+        text += (
+            f" Of {reviews['pairs']:,} reviewed pairs {reviews['found']:,} are among what was generated: "
+            f"{reviews['dropped']:,} are dropped as wrong, {reviews['replaced']:,} are replaced by what people wrote."
+        )
     # A sentence stands for a chart that would be empty.
     text = " ".join([text, *(each for each in shown if isinstance(each, str))])
     return Section("data", "The data", text, [each for each in shown if isinstance(each, Figure)])

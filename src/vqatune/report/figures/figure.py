@@ -16,7 +16,7 @@ class Figure:
     """A chart of the page.
 
     name: an id, unique in the page. alt: a sentence or two that say what it shows, with its main numbers. views: label →
-    Vega-Lite spec; where there are several, the page lets the reader switch. note: how to read it, in plain
+    Vega-Lite spec, none where the table says it all; where there are several, the page lets the reader switch. note: how to read it, in plain
     text. table: the numbers as text, or HTML as Markup.
     """
 

@@ -9,6 +9,7 @@ from vqatune.params import Params
 from vqatune.params.versions import BASE, BLIND
 from vqatune.report.figures.data import data_section
 from vqatune.report.figures.exact_match import exact_match_section
+from vqatune.report.figures.figure import Section
 from vqatune.report.figures.tasks import task_section
 from vqatune.report.figures.versions import version_sections
 from vqatune.report.history import best_version, in_chain, score_history
@@ -28,7 +29,12 @@ SCRIPTS = ("common", "charts", "save", "comparison", "examples")
 
 
 def write_page(
-    root: Path, versions: Sequence[str], params: Params, path: Path | str, made: Made | None = None
+    root: Path,
+    versions: Sequence[str],
+    params: Params,
+    path: Path | str,
+    made: Made | None = None,
+    further: Sequence[Section] = (),
 ) -> None:
     """Write the report of a finished run as one HTML file; the same run gives the same bytes.
 
@@ -38,6 +44,7 @@ def write_page(
         params: those of the run.
         path: of the page.
         made: facts on this run and machine; without it the page explains how to see them.
+        further: sections on what is beside the run.
 
     Raises:
         DataError: something that the page shows has not been made yet. ArchiveError: the images are missing.
@@ -73,6 +80,7 @@ def write_page(
         data=data,
         parameters=changed_parameters(params),
         made=made,
+        further=further,
     )
 
 
