@@ -17,17 +17,18 @@ export PATH := $(abspath $(VENV))/bin:$(PATH)
 .PHONY: repro zoo test check gauntlet emulated browser lint lock setup clean
 
 repro: setup
-	@python -m vqatune.params && python -m vqatune.runtime.dvc_files dvc.lock
+	@python -m vqatune.cli.before_repro
 	python -m vqatune.runtime.warm_start dvc repro
-	vqatune table
 	@git diff --quiet HEAD -- dvc.lock metrics || echo 'dvc.lock and metrics/ differ from the last commit: you changed' \
 	    'something, or a GPU, an ARM processor or native arithmetic computes other digits. Commit them before you go on' \
 	    '(git commit -am "My run"): `git restore` and `dvc checkout` then come back to files that are here.'
+	@python -m vqatune.cli.after_repro
 
 zoo: setup
 	@python -m vqatune.params && python -m vqatune.runtime.dvc_files dvc.lock zoo/dvc.lock
 	python -m vqatune.runtime.warm_start dvc repro zoo/dvc.yaml
 	vqatune zoo
+	@python -c 'from pathlib import Path; print("\nThe page:", Path("metrics/zoo.html").resolve().as_uri())'
 
 # Three processes, for two cores: many tests wait for other processes and for servers. They compile the tests once.
 test: $(DEMO) browser
@@ -75,6 +76,8 @@ setup: $(READY)
 $(READY): requirements.txt pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "vqatune needs Python 3.11 or newer: make PYTHON=python3.12")'
 	$(PYTHON) -m venv $(VENV)
+	@echo "Installing the $$(grep -c == requirements.txt) packages of requirements.txt into $(VENV), once: they are downloaded first," \
+	    "torch for CUDA with some gigabytes among them where the package index has it."
 	python -m pip install --quiet --upgrade pip
 	python -m pip install --quiet -r requirements.txt
 	python -m pip install --quiet --no-deps -e .

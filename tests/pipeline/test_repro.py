@@ -1,6 +1,12 @@
 import json
+import re
+import shlex
 
 import pandas as pd
+import yaml
+
+from vqatune.cli import after_repro, before_repro
+from vqatune.runtime.outdated import outdated_stages
 
 WHOLE = [
     *[
@@ -19,6 +25,11 @@ WHOLE = [
     *["blind", "predict@base", "predict@v1", "predict@v2"],
     *["eval@blind", "eval@base", "eval@v1", "eval@v2", "report"],
 ]
+
+
+def told(checkout) -> list[str]:
+    """Return the stages of which `make repro` says beforehand that they are out of date."""
+    return outdated_stages(checkout.root, yaml.safe_load((checkout.root / "params.yaml").read_text()))
 
 
 def test_two_clones_give_the_same_bytes_whatever_the_workers_and_the_hash_seed(finished, again):
@@ -44,15 +55,33 @@ def test_one_repro_makes_and_measures_every_version(finished):
 
 
 def test_a_second_repro_does_nothing(checkout):
+    assert told(checkout) == []
     outcome = checkout.run("dvc", "repro")
     assert outcome.ran == outcome.cached == []
     assert "up to date" in outcome.stdout
     assert checkout.changed_files() == []
 
 
+def test_its_end_names_the_best_version_the_page_and_commands_that_work(checkout, monkeypatch, capsys):
+    monkeypatch.chdir(checkout.root)
+    before_repro.main()
+    assert capsys.readouterr().out.startswith("Nothing is out of date")
+    after_repro.main()
+    said = capsys.readouterr().out
+    assert re.search(
+        r"^Best version: (base|v1|v2) answers [\d.]+% of the \d+ test questions right", said, re.MULTILINE
+    )
+    assert f"{checkout.root.as_uri()}/metrics/report.html\n" in said
+    commands = [shlex.split(line) for line in re.findall(r"^  (\w.*)$", said, re.MULTILINE)]
+    assert [command[:2] for command in commands] == [["vqatune", "ask"], ["dvc", "exp"], ["vqatune", "use"]]
+    assert commands[0][3] in checkout.run(*commands[0]).stdout
+    assert checkout.changed_files() == []
+
+
 def test_a_change_in_the_reports_code_runs_the_report_alone_and_in_the_checkouts_own_words(checkout):
     with (checkout.root / "src/vqatune/report/history.py").open("a") as code:
         code.write('\nprint("words of this checkout")\n')
+    assert told(checkout) == ["report"]
     outcome = checkout.run("dvc", "repro")
     assert outcome.ran == ["report"] and outcome.cached == []
     assert "words of this checkout" in outcome.stdout
@@ -83,6 +112,8 @@ def test_a_longer_chain_is_one_edit(checkout):
     checkout.set_params(
         {"versions": chain, "predicted": {"base": {}} | chain, "evaluated": {"blind": {}, "base": {}} | chain}
     )
+    # Of the stages that DVC runs again, those that read other bytes than before.
+    assert {"batch", "train@v1", "train@v3", "predict@v3", "eval@v3", "report"} <= set(told(checkout))
     ran = checkout.run("dvc", "repro", "eval@v3").ran
     assert ran == ["batch", "train@v1", "train@v2", "train@v3", "predict@v3", "eval@v3"]
     # As the last step of `dvc repro`, which would evaluate the other versions of the new batches first.
@@ -98,5 +129,7 @@ def test_a_file_outside_of_the_repository_is_watched(checkout, tmp_path):
     checkout.set_params({"predict.mode": "rank", "predict.candidates": str(answers)})
     assert "predict@v1" in checkout.run("dvc", "repro", "predict@v1").ran
     assert checkout.run("dvc", "repro", "predict@v1").ran == []
+    assert not any(name.startswith("predict@v1") for name in told(checkout))
     answers.write_text("red\ngreen\n")
+    assert "predict@v1" in told(checkout) and "train@v1" not in told(checkout)
     assert checkout.run("dvc", "repro", "predict@v1").ran == ["predict@v1"]

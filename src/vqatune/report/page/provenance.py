@@ -14,6 +14,7 @@ import yaml
 
 from vqatune.errors import DataError
 from vqatune.params import Params
+from vqatune.params.changed import ABSENT, changed
 from vqatune.runtime.stage import timings
 
 PACKAGES = (
@@ -51,21 +52,11 @@ class Made:
 def changed_parameters(params: Params) -> pd.DataFrame:
     """Return the parameters that differ from their defaults: parameter, default, value (as YAML writes them)."""
     # The zoo has a page of its own.
-    before = _flat(Params().model_dump(mode="json", exclude={"zoo"}))
-    after = _flat(params.model_dump(mode="json", exclude={"zoo"}))
-    changed = {name: value for name, value in after.items() if name not in before or before[name] != value}
     rows = [
-        (name, _shown(before[name]) if name in before else "–", _shown(value))
-        for name, value in changed.items()
+        (name, "–" if default is ABSENT else _shown(default), _shown(value))
+        for name, (default, value) in changed(params).items()
     ]
     return pd.DataFrame(rows, columns=["parameter", "default", "value"])
-
-
-def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat = {}
-    for name, value in values.items():
-        flat |= _flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {prefix + name: value}
-    return flat
 
 
 def _shown(value: Any) -> str:
