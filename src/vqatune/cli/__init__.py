@@ -64,7 +64,7 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         with naming_extras():
             with handling_signals(exit_at_once("stopped")):
-                chosen = _parser(arguments).parse_args(arguments)
+                chosen = make_parser(arguments).parse_args(arguments)
             with handling_signals(unwind):
                 chosen.run(chosen)
         sys.stdout.flush()
@@ -98,7 +98,7 @@ def _elsewhere() -> str:
     return f" (this folder is below {root}, the root of the repository: run it there)" if root else ""
 
 
-def _parser(arguments: list[str]) -> argparse.ArgumentParser:
+def make_parser(arguments: list[str]) -> argparse.ArgumentParser:
     """Return the parser of all commands, with the arguments of the one that is chosen."""
     parser = argparse.ArgumentParser(
         prog="vqatune",
