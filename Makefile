@@ -5,16 +5,18 @@
 # make gauntlet  every stage and command killed, on full disks and with strangers' files, before a release
 # make emulated  all stages on two emulated processors, which must write the same bytes (needs qemu-user)
 # make lint    formatting, lint, types of the packages that others import, layers
-# make lock    requirements.txt and requirements-demo.txt, made anew from pyproject.toml; pins stay where they can
+# make docs    the documents as a site, site/index.html
+# make lock    requirements.txt, requirements-demo.txt and requirements-docs.txt, made anew from pyproject.toml; pins stay where they can
 # make clean   remove what was made here, the environment and DVC's cache included, but replies that were paid for
 
 PYTHON ?= python3
 VENV := .venv
 READY := $(VENV)/.ready
 DEMO := $(VENV)/.ready-demo
+DOCS := $(VENV)/.ready-docs
 export PATH := $(abspath $(VENV))/bin:$(PATH)
 
-.PHONY: repro zoo test check gauntlet emulated browser lint lock setup clean
+.PHONY: repro zoo test check gauntlet emulated browser lint docs lock setup clean
 
 repro: setup
 	@python -m vqatune.cli.before_repro
@@ -59,6 +61,11 @@ lint: setup
 	mypy
 	lint-imports --no-cache
 
+# The variable silences news of MkDocs' future.
+docs: $(DOCS)
+	NO_MKDOCS_2_WARNING=1 mkdocs build --quiet
+	@echo "The site: file://$(CURDIR)/site/index.html"
+
 # `uv pip compile` keeps the pins that it finds; take a line out, or add --upgrade-package NAME, to move one.
 COMPILE = uv pip compile --quiet --python-version 3.11 --no-annotate \
     --custom-compile-command 'make lock (uv pip compile)'
@@ -66,10 +73,16 @@ COMPILE = uv pip compile --quiet --python-version 3.11 --no-annotate \
 lock: setup
 	python -m pip install --quiet uv
 	$(COMPILE) --extra dev --output-file requirements.txt pyproject.toml
-	cp requirements-demo.txt $(VENV)/demo.txt
-	$(COMPILE) --extra demo --extra serve --constraints requirements.txt --no-header --output-file $(VENV)/demo.txt pyproject.toml
-	echo '# What `vqatune demo` and `vqatune serve` need beside requirements.txt. Made by: make lock (uv pip compile)' > requirements-demo.txt
-	grep --invert-match --line-regexp --fixed-strings --file=requirements.txt $(VENV)/demo.txt >> requirements-demo.txt
+	$(call compile_beside,demo,--extra demo --extra serve,What `vqatune demo` and `vqatune serve` need beside requirements.txt)
+	$(call compile_beside,docs,--extra docs,What `make docs` needs beside requirements.txt)
+
+# $(call compile_beside,NAME,EXTRAS,WHAT): requirements-NAME.txt, the packages of extras that requirements.txt does not have.
+define compile_beside
+	cp requirements-$(1).txt $(VENV)/$(1).txt
+	$(COMPILE) $(2) --constraints requirements.txt --no-header --output-file $(VENV)/$(1).txt pyproject.toml
+	echo '# $(3). Made by: make lock (uv pip compile)' > requirements-$(1).txt
+	grep --invert-match --line-regexp --fixed-strings --file=requirements.txt $(VENV)/$(1).txt >> requirements-$(1).txt
+endef
 
 setup: $(READY)
 
@@ -90,7 +103,11 @@ $(DEMO): $(READY) requirements-demo.txt
 	python -m pip install --quiet -r requirements.txt -r requirements-demo.txt
 	touch $@
 
+$(DOCS): $(READY) requirements-docs.txt
+	python -m pip install --quiet -r requirements.txt -r requirements-docs.txt
+	touch $@
+
 clean:
-	rm -rf $(VENV) .dvc/cache .dvc/tmp dvc_plots
+	rm -rf $(VENV) .dvc/cache .dvc/tmp dvc_plots site
 	[ ! -d .work ] || find .work -mindepth 1 -maxdepth 1 ! -name replies -exec rm -rf {} +
 	git clean -qfdX data models metrics

@@ -67,15 +67,17 @@ def _pins(path: Path) -> dict[str, str]:
 def test_the_locks_pin_what_pyproject_asks_for(repository, extras):
     run = _pins(repository / "requirements.txt")
     demo = _pins(repository / "requirements-demo.txt")
-    assert not run.keys() & demo.keys()
+    docs = _pins(repository / "requirements-docs.txt")
+    assert not run.keys() & (demo.keys() | docs.keys())
+    beside = {"demo": demo, "serve": demo, "docs": docs}
     for name, requirements in extras.items():
-        pins = run | demo if name in ("demo", "serve") else run
+        pins = run | beside.get(name, {})
         for requirement in requirements:
             assert requirement.specifier.contains(pins[canonicalize_name(requirement.name)]), requirement
 
 
 def test_the_locks_name_the_command_that_makes_them_and_no_host(repository):
-    for name in ("requirements.txt", "requirements-demo.txt"):
+    for name in ("requirements.txt", "requirements-demo.txt", "requirements-docs.txt"):
         text = (repository / name).read_text()
         assert "make lock" in text and "uv pip compile" in text
         assert not re.search(r"://|^-|\+", text, re.MULTILINE)

@@ -1,4 +1,4 @@
-"""CONTRIBUTING.md names files that are there."""
+"""CONTRIBUTING.md names files that are there, and the site has all documents."""
 
 import re
 
@@ -32,3 +32,9 @@ def test_the_citation_and_the_workflow_are_yaml(repository):
     assert citation["title"] and citation["authors"] and citation["license"] == "Apache-2.0"
     workflow = yaml.safe_load((repository / ".github/workflows/ci.yml").read_text())
     assert {"run": ".ci/run"} in workflow["jobs"]["test"]["steps"]
+
+
+def test_every_document_is_a_page_of_the_site_once(repository):
+    named = re.findall(r": ([\w-]+\.md)$", (repository / "mkdocs.yml").read_text(), re.MULTILINE)
+    outside = ["index.md", "contributing.md", "changelog.md"]
+    assert sorted(named) == sorted(outside + [path.name for path in (repository / "docs").glob("*.md")])
