@@ -46,7 +46,8 @@ def test_the_notebook_runs_from_top_to_bottom(cells, checkout):
     dvc = [*RUN, str(Path(sys.executable).with_name("dvc")), "repro"]
     code = re.sub(r"^!(.*)$", lambda line: f"run({line[1]!r})", "\n".join(_code(cells)), flags=re.MULTILINE)
     (checkout.root / "notebook.py").write_text(COMMANDS.replace("DVC", repr(dvc), 1) + code)
-    done = checkout.run(*RUN, checkout.root / "notebook.py")
+    # Its modules are those of the checkout, too.
+    done = checkout.run(*RUN, checkout.root / "notebook.py", PYTHONPATH=str(checkout.root / "src"))
     asked = [line.split(" – ")[:2] for line in done.stdout.splitlines() if " – " in line]
     assert asked == [
         [version, question]
