@@ -17,14 +17,12 @@ COMMANDS = {
         'vqatune ask mug.jpg "What color is it?" "Is',
         'vqatune ask mug.jpg "What color is it?" --abstain',
     ),
-    "docs/publishing.md": ("vqatune publish",),
 }
 """Blocks by their beginnings, whose commands are run but for those in NOT_RUN."""
 NOT_RUN = {
     "dvc plots diff HEAD~1": "tests/report/test_dvc_templates.py draws them",
     "vqatune compare HEAD~1:v2 v2": "there is no such commit; tests/evaluation/comparison makes one",
     "vqatune compare exp-abc12:v2 v2": "there is no such experiment",
-    "vqatune publish v2 --repo me/blip-abo --dataset me/abo-vqa --upload": "needs the hub",
 }
 """Commands of these blocks that are not run → why."""
 PYTHON = {
