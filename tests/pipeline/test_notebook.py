@@ -15,8 +15,8 @@ import shlex, subprocess, sys
 
 def run(line):
     words = shlex.split(line)
-    # Modules start as Python starts them, and DVC, as it has nothing to do, without a warm process of its own.
-    command = DVC if words[-1] == "repro" else [sys.executable, *words[1:]]
+    # `dvc repro` has nothing to do, and needs no warm process of its own.
+    command = REPRO if words[-1] == "repro" else [sys.executable, *words[1:]]
     subprocess.run(command, check=True)
 
 """
@@ -43,9 +43,9 @@ def test_the_notebook_has_no_outputs_and_commands_that_could_be_run(cells, repos
 
 
 def test_the_notebook_runs_from_top_to_bottom(cells, checkout):
-    dvc = [*RUN, str(Path(sys.executable).with_name("dvc")), "repro"]
+    repro = [*RUN, str(Path(sys.executable).with_name("dvc")), "repro"]
     code = re.sub(r"^!(.*)$", lambda line: f"run({line[1]!r})", "\n".join(_code(cells)), flags=re.MULTILINE)
-    (checkout.root / "notebook.py").write_text(COMMANDS.replace("DVC", repr(dvc), 1) + code)
+    (checkout.root / "notebook.py").write_text(COMMANDS.replace("REPRO", repr(repro)) + code)
     # Its modules are those of the checkout, too.
     done = checkout.run(*RUN, checkout.root / "notebook.py", PYTHONPATH=str(checkout.root / "src"))
     asked = [line.split(" – ")[:2] for line in done.stdout.splitlines() if " – " in line]
