@@ -48,11 +48,15 @@ settings.register_profile(
 settings.load_profile("vqatune")
 
 TINY = {
+    "model.source": "tiny",
     "model.tiny.image_size": 32,
     "model.tiny.hidden_size": 32,
     "model.tiny.layers": 2,
     "model.tiny.steps": 2,
     "model.tiny.images_per_step": 4,
+    "train.epochs": 1,
+    "train.learning_rate": 2.0e-3,
+    "train.images_per_step": 8,
     "compute.device": "cpu",
     "compute.threads": 1,
 }

@@ -1,7 +1,8 @@
-"""The base model, which v1 starts from: a tiny model trained here, a hub checkpoint, or random weights."""
+"""The base model, which v1 starts from: the showroom's, a tiny model trained here, a hub checkpoint, or random weights."""
 
 from pathlib import Path
 
+from vqatune.base_model.showroom_model import FOLDER as SHOWROOM
 from vqatune.base_model.tiny import make_tiny
 from vqatune.errors import ParameterError
 from vqatune.models.device import start
@@ -13,7 +14,7 @@ from vqatune.tables import replacing_folder
 
 
 def make_base(params: Params, texts: list[str], folder: Path) -> None:
-    """Write the base checkpoint of `model.source`, a hub checkpoint's weights in the dtype that they are stored in.
+    """Write the base checkpoint of `model.source`; finished weights keep the dtype that they are stored in.
 
     With model.keep `reference` their place and hashes are written instead.
 
@@ -37,6 +38,9 @@ def make_base(params: Params, texts: list[str], folder: Path) -> None:
             family = family_named(model_type(params.model.name, revision=revision))
             model = family.load_model(params.model.name, None, revision=revision)
             processor = family.load_processor(params.model.name, revision=revision)
+        elif params.model.source == "showroom":
+            family = family_named(params.model.family)
+            model, processor = family.load_model(SHOWROOM, None), family.load_processor(SHOWROOM)
         else:
             family, tiny = family_named(params.model.family), params.model.tiny
             if params.model.source == "random":

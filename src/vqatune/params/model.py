@@ -8,7 +8,7 @@ from vqatune.params.section import Count, Positive, Section
 
 
 class TinyParams(Section):
-    """The tiny model that `model.source: showroom` trains."""
+    """The tiny model that `model.source: tiny` trains; BLIP's with these values is that of source showroom."""
 
     pictures: Literal["showroom", "museum"] = Field(
         "showroom",
@@ -21,9 +21,9 @@ class TinyParams(Section):
     layers: Count = 2
     heads: Count = 4
     vocabulary: Annotated[int, Field(ge=200)] = 2000
-    steps: Count = 1000
+    steps: Count = 7000
     images_per_step: Count = 16
-    learning_rate: Positive = 2.0e-3
+    learning_rate: Positive = 7.0e-4
 
     @model_validator(mode="after")
     def _shapes_fit(self) -> "TinyParams":
@@ -39,14 +39,15 @@ class TinyParams(Section):
 class ModelParams(Section):
     """The base model."""
 
-    source: Literal["showroom", "hub", "random"] = Field(
+    source: Literal["showroom", "tiny", "hub", "random"] = Field(
         "showroom",
-        description="showroom: a tiny model trained here in a minute; hub: the checkpoint named below; random: the "
-        "architecture of blip-vqa-base with random weights, for benchmarks.",
+        description="showroom: a tiny BLIP that comes with this package, trained on drawn products; tiny: one that is trained "
+        "here, of any family; hub: the checkpoint named below; random: the architecture of blip-vqa-base with random weights, "
+        "for benchmarks.",
     )
     family: Literal["blip", "blip-2", "llava", "idefics3", "qwen2_5_vl"] = Field(
         "blip",
-        description="With source showroom: what the tiny model is (blip-2: with OPT; idefics3: as SmolVLM). All but blip need "
+        description="With source tiny: what the model is (blip-2: with OPT; idefics3: as SmolVLM). All but blip need "
         "lora.target_modules of their own, such as the preset text_query_value_dense. A hub checkpoint says itself what it is.",
     )
     name: str = Field(
@@ -72,8 +73,21 @@ class ModelParams(Section):
         "processor.",
     )
     tiny: TinyParams = Field(
-        TinyParams(), description="Architecture of the tiny model, and its training on drawn images."
+        TinyParams(), description="With source tiny: its architecture, and its training on drawn images."
     )
+
+    @model_validator(mode="after")
+    def _showroom_is_as_it_comes(self) -> "ModelParams":
+        if self.source != "showroom":
+            return self
+        if self.family != "blip":
+            raise ValueError(f"source showroom is a blip: for family {self.family} set model.source to tiny")
+        changed = [name for name, value in self.tiny if value != getattr(TinyParams(), name)]
+        if changed:
+            raise ValueError(
+                f"tiny.{changed[0]} does not change source showroom, which is trained already: set model.source to tiny"
+            )
+        return self
 
     @model_validator(mode="after")
     def _hub_is_referred_to(self) -> "ModelParams":

@@ -15,8 +15,8 @@ class TrainParams(Section):
         description="Seed of what training draws: the adapter's first values, the order of images, dropout. Runs "
         "with several seeds show how much of a difference is chance.",
     )
-    epochs: Count = Field(1, description="Epochs over a version's master batch.")
-    learning_rate: Positive = Field(2.0e-3, description="Learning rate of AdamW.")
+    epochs: Count = Field(2, description="Epochs over a version's master batch.")
+    learning_rate: Positive = Field(1.0e-3, description="Learning rate of AdamW.")
     carry_optimizer: bool = Field(
         True, description="Start a version with AdamW's state of the version before; false: with a fresh one."
     )
@@ -36,7 +36,7 @@ class TrainParams(Section):
         description="all: every question of an image in each epoch; one: one of them, drawn anew each epoch.",
     )
     images_per_step: Count = Field(
-        8,
+        3,
         description="Maximum number of images in a micro-batch. An optimizer step takes images_per_step × "
         "accumulation_steps images with all their questions; its loss is the mean over their pairs.",
     )

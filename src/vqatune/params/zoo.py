@@ -6,7 +6,7 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from vqatune.params.compute import Precision, Quantization
-from vqatune.params.section import UNSET, Count, Section, WatchedPath
+from vqatune.params.section import UNSET, Count, Positive, Section, WatchedPath
 
 ZooFamily = Literal["blip", "blip-2", "clip", "idefics3", "llava", "qwen2_5_vl", "siglip", "vilt"]
 
@@ -63,7 +63,11 @@ class ZooParams(Section):
         'place of the question, such as "Question: {question} Short answer:".',
     )
     tiny_steps: Count = Field(
-        150, description="Training steps of the tiny models; all else is as in model.tiny."
+        150, description="Training steps of the tiny models; what is not said here is as in model.tiny."
+    )
+    tiny_learning_rate: Positive = Field(
+        2.0e-3,
+        description="Learning rate of the tiny models: so few steps need a larger one than model.tiny's.",
     )
     models: dict[str, ZooModelParams] = Field(
         {

@@ -36,8 +36,11 @@ def load_zoo_model(params: Params, name: str, texts: list[str], folder: Path) ->
     """
     model = zoo_model(params, name)
     if model.family is not None:
-        tiny = params.model.tiny.model_copy(update={"steps": params.zoo.tiny_steps})
-        _make(params, {"source": "showroom", "family": model.family, "tiny": tiny}, texts, folder)
+        zoo = params.zoo
+        tiny = params.model.tiny.model_copy(
+            update={"steps": zoo.tiny_steps, "learning_rate": zoo.tiny_learning_rate}
+        )
+        _make(params, {"source": "tiny", "family": model.family, "tiny": tiny}, texts, folder)
         return None
     if model.path is not None and (Path(model.path) / "adapter_config.json").exists():
         _merge(Path(model.path), folder)

@@ -151,7 +151,8 @@ def test_the_showroom_trains_a_tiny_one_with_the_same_bytes_again(kind, make_par
     texts = ["what color is it?", "red", "how many stars are there?", "3", "is it striped?", "yes"]
     changes = {"steps": 2, "images_per_step": 2, "image_size": 32, "hidden_size": 32, "vocabulary": 300}
     params = make_params(
-        {"model.family": kind} | {f"model.tiny.{key}": value for key, value in changes.items()}
+        {"model.source": "tiny", "model.family": kind}
+        | {f"model.tiny.{key}": value for key, value in changes.items()}
     )
     for name, order in (("one", texts), ("again", texts[::-1])):
         make_base(params, order, tmp_path / name)

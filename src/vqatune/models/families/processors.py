@@ -46,7 +46,7 @@ def write_processor(processor: ProcessorMixin, folder: Path) -> None:
 def required_size(tiny: TinyParams | None) -> TinyParams:
     """Return the size of a tiny model; raises ParameterError without one, as the usual size has billions of weights."""
     if tiny is None:
-        raise ParameterError("model.source random is for model.family blip: take showroom or hub")
+        raise ParameterError("model.source random is for model.family blip: take tiny or hub")
     return tiny
 
 

@@ -80,7 +80,7 @@ def adapter_card(facts: Facts, request: Request, commit: str | None) -> str:
         _front_matter(facts, request, rights.license),
         f"# {family.name} tuned on a product catalogue: {facts.version}, a LoRA adapter",
         _INTRODUCTION.format(family=family.name, version=facts.version, base=base_name(facts)),
-        *([_SAMPLE] if facts.base["source"] == "showroom" else []),
+        *([_SAMPLE] if facts.base["source"] in ("showroom", "tiny") else []),
         "## Use",
         _USE.format(repo=request.repo, base=_load_base(facts.base, on_hub), family=family),
         _PROCESSOR if on_hub else f"{_OWN_BASE} {_PROCESSOR}",

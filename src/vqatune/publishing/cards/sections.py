@@ -133,6 +133,7 @@ def base_name(facts: Facts) -> str:
     return {
         "hub": "a checkpoint that is not on the hub",
         "showroom": f"a tiny {family} trained on drawn pictures",
+        "tiny": f"a tiny {family} trained on drawn pictures",
         "random": f"{family} with random weights",
     }[base["source"]]
 

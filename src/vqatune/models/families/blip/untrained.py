@@ -1,5 +1,6 @@
 """BLIP models with random weights and a tokenizer built from texts: a tiny model, or blip-vqa-base's architecture."""
 
+import torch
 from transformers import (
     BertTokenizer,
     BlipConfig,
@@ -28,7 +29,21 @@ def make_untrained(
     config = make_config(tokenizer, tiny)
     size = config.vision_config.image_size
     processor = BlipProcessor(BlipImageProcessorPil(size={"height": size, "width": size}), tokenizer)
-    return BlipForQuestionAnswering(config), processor
+    model = BlipForQuestionAnswering(config)
+    if tiny is not None:
+        _balance_patches_and_positions(model)
+    return model, processor
+
+
+@torch.no_grad()
+def _balance_patches_and_positions(model: BlipForQuestionAnswering) -> None:
+    """Draw the positions of patches as large as what patches hold, so that a short training sees where something is.
+
+    Both are drawn with one standard deviation, but a patch adds up its pixels: it would be some twenty times as large.
+    """
+    embeddings = model.vision_model.embeddings
+    embeddings.patch_embedding.weight.mul_(0.5)
+    embeddings.position_embedding.normal_(std=1.0)
 
 
 def make_tokenizer(texts: list[str], vocabulary: int) -> BertTokenizer:
