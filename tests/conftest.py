@@ -53,6 +53,7 @@ TINY = {
     "model.tiny.hidden_size": 32,
     "model.tiny.layers": 2,
     "model.tiny.steps": 2,
+    "model.tiny.learning_rate": 2.0e-3,
     "model.tiny.images_per_step": 4,
     "train.epochs": 1,
     "train.learning_rate": 2.0e-3,

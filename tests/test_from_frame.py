@@ -10,7 +10,13 @@ from PIL import Image
 import vqatune
 from vqatune.errors import DataError, ParameterError
 
-PARAMETERS = {"compute.device": "cpu", "compute.threads": 1, "compute.arithmetic": "portable", "lora.r": 4}
+PARAMETERS = {
+    "compute.device": "cpu",
+    "compute.threads": 1,
+    "compute.arithmetic": "portable",
+    "lora.r": 4,
+    "train.epochs": 1,
+}
 
 
 @pytest.fixture(scope="module")

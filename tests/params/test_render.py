@@ -53,7 +53,7 @@ def test_what_is_rendered_has_the_defaults(read):
     values = read(params_yaml())
     assert check_params(values, "params.yaml") == Params()
     assert values["versions"]["v9"] == {"previous": "v8", "batch": "09"}
-    assert values["train"]["learning_rate"] == 2e-3 and isinstance(values["train"]["learning_rate"], float)
+    assert values["train"]["learning_rate"] == 1e-3 and isinstance(values["train"]["learning_rate"], float)
 
 
 def test_every_description_stands_in_both_and_no_line_is_too_long():
@@ -73,7 +73,7 @@ def test_types_are_said_in_words():
         "| `temperature` | number from 0 to 2, or `null` | `null` |",
         "| `path` | path | `data/unset/raw.path` |",
         "| `tiers` | list of {at_least, ratio} | `[{at_least: 100000, ratio: 0.05},",
-        "| `tiny.learning_rate` | number > 0 | `2.0e-3` |",
+        "| `tiny.learning_rate` | number > 0 | `7.0e-4` |",
         "| `gradient_checkpointing` | `true` or `false` | `false` |",
     ):
         assert row in page

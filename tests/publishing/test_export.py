@@ -127,7 +127,7 @@ def test_the_card_says_data_parameters_scores_and_lineage(root, pairs, tmp_path)
         "| variant | lora |",
         "| r | 8 |",
         "| target_modules | dense, key, projection, qkv, query, value |",
-        "| learning_rate | 0.002 |",
+        "| learning_rate | 0.001 |",
         "| score | base | v2 |",
         "| exact_match | 0.125 | 0.5932 |",
         "| bleu | – | – |",
@@ -169,7 +169,7 @@ def test_the_card_says_what_a_version_was_trained_with_not_what_is_planned(root,
     (root / "dvc.lock").write_text(yaml.safe_dump({"schema": "2.0", "stages": ran}))
     export_merged("v2", tmp_path / "merged", root)
     card = (tmp_path / "merged" / "README.md").read_text()
-    assert "| learning_rate | 1e-05 |" in card and "0.002" not in card
+    assert "| learning_rate | 1e-05 |" in card and "learning_rate | 0.001" not in card
 
 
 def test_the_card_reads_parameters_that_were_named_one_by_one(root, tmp_path):
@@ -177,7 +177,11 @@ def test_the_card_reads_parameters_that_were_named_one_by_one(root, tmp_path):
     (root / "dvc.lock").write_text(yaml.safe_dump({"schema": "2.0", "stages": ran}))
     export_merged("v2", tmp_path / "merged", root)
     card = (tmp_path / "merged" / "README.md").read_text()
-    assert "| learning_rate | 1e-05 |" in card and "| epochs | 7 |" in card and "0.002" not in card
+    assert (
+        "| learning_rate | 1e-05 |" in card
+        and "| epochs | 7 |" in card
+        and "learning_rate | 0.001" not in card
+    )
 
 
 def test_the_card_has_intervals_where_they_are_known(root, tmp_path):
