@@ -1,7 +1,4 @@
-import os
 import re
-import subprocess
-import sys
 from collections import defaultdict
 from pathlib import Path
 
@@ -10,7 +7,7 @@ from safetensors.torch import load_file
 
 from vqatune.base_model.base import make_base
 from vqatune.base_model.lessons import draw_examples
-from vqatune.base_model.showroom_model import FOLDER, SEED, WORDS
+from vqatune.base_model.showroom_model import FOLDER, SEED, WORDS, make_showroom_model
 from vqatune.base_model.tiny import pack_examples
 from vqatune.generation.sources.language_files import load_language
 from vqatune.generation.sources.visible import noun_of
@@ -31,12 +28,6 @@ LEARNED = {
     "check": 0.75,
 }
 """Lesson → the least share of pictures that it has never seen in which it is right."""
-TRAIN = (
-    "import sys; from pathlib import Path\n"
-    "from vqatune.runtime.arithmetic import choose_arithmetic; choose_arithmetic(Path('none'))\n"
-    "from vqatune.base_model.showroom_model import make_showroom_model\n"
-    "make_showroom_model(Path(sys.argv[1]), steps=3)"
-)
 
 
 def test_the_showrooms_base_is_the_model_that_comes_with_the_package(make_params, tmp_path):
@@ -69,16 +60,14 @@ def test_its_weights_are_at_most_three_megabytes_of_float16():
     }
 
 
-def test_the_command_needs_no_data_and_gives_the_same_bytes(tmp_path: Path):
-    (tmp_path / "empty").mkdir()
+def test_it_is_made_without_data_with_the_same_bytes_whatever_the_workers(tmp_path: Path, monkeypatch):
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    monkeypatch.chdir(empty)
     for name, workers in (("one", "1"), ("two", "2")):
-        subprocess.run(
-            [sys.executable, "-c", TRAIN, str(tmp_path / name)],
-            cwd=tmp_path / "empty",
-            env=os.environ | {"VQATUNE_WORKERS": workers},
-            check=True,
-        )
-    assert not list((tmp_path / "empty").iterdir())
+        monkeypatch.setenv("VQATUNE_WORKERS", workers)
+        make_showroom_model(tmp_path / name, steps=3)
+    assert not list(empty.iterdir())
     for path in (tmp_path / "one").iterdir():
         assert path.read_bytes() == (tmp_path / "two" / path.name).read_bytes(), path.name
         # What does not depend on the training is what comes with the package.

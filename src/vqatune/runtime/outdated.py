@@ -119,8 +119,12 @@ def _files(path: Path) -> dict[str, Path]:
     """Return the file of a path, or those of a folder, by their paths below it, sorted as DVC does."""
     if not path.is_dir():
         return {path.name: path}
-    below = {file.relative_to(path).parts: file for file in path.rglob("*") if file.is_file()}
-    return {"/".join(parts): below[parts] for parts in sorted(below) if not _IGNORED.intersection(parts)}
+    below = {file.relative_to(path): file for file in path.rglob("*") if file.is_file()}
+    named = {
+        place.as_posix(): file for place, file in below.items() if not _IGNORED.intersection(place.parts)
+    }
+    # By the whole text: model.py comes before model/weights.
+    return {name: named[name] for name in sorted(named)}
 
 
 def _digest(path: Path, files: Mapping[str, Path]) -> str:
