@@ -84,8 +84,7 @@ def test_the_best_five_answers_and_the_map_are_shown(demo, picture):
     expect(shown.locator("tbody tr")).to_have_count(5)
     assert len(set(shown.locator("tbody th").all_inner_texts())) == 5
     widths = shown.locator("td.bar div").evaluate_all("bars => bars.map(bar => parseFloat(bar.style.width))")
-    # These versions nearly always say nothing, which is not listed.
-    assert widths == sorted(widths, reverse=True) and 0 <= sum(widths) <= 100
+    assert widths == sorted(widths, reverse=True) and 0 < sum(widths) <= 100
     for width, share in zip(widths, shown.locator("td.share").all_inner_texts(), strict=True):
         assert share == _percent(width / 100)
     drawn = shown.locator("img.map")
