@@ -71,12 +71,16 @@ def test_json_in_a_script_means_what_it_did():
     assert not set("<>&\u2028\u2029") & set(text) and "é" in text
 
 
-def test_the_first_lines_say_how_much_there_is_and_where_the_last_version_is_best(small_run, small_page):
+def test_the_first_lines_say_how_much_there_is_and_where_the_chosen_version_is_best(small_run, small_page):
     page = small_page.read_text(encoding="utf-8")
     test = small_run.test
     assert f"test questions about {test['image_id'].nunique()} images" in page
-    assert f"v2 {test['v2'].mean():.3f} (95 % interval" in page
-    shares = test.groupby("difficulty")["v2"].agg(["mean", "size"])
+    chosen = re.search(r"validation questions choose (\w+),", page)[1]
+    assert chosen == "v1"
+    # Not of the last one.
+    assert f" {chosen} {test[chosen].mean():.3f} (95 % interval" in page and " v2 0" not in page
+    assert f"{chosen} has a skill of" in page and f"Where {chosen} is best and worst" in page
+    shares = test.groupby("difficulty")[chosen].agg(["mean", "size"])
     shares = shares[shares["size"] >= 20].sort_values(["mean", "size"], ascending=False)["mean"]
     assert f"best at <b>{shares.index[0]}</b> ({shares.iloc[0]:.3f} of" in page
     assert f"worst at <b>{shares.index[-1]}</b> ({shares.iloc[-1]:.3f} of" in page

@@ -1,4 +1,4 @@
-"""The summary of the page: counts, gains by tuning, and the slices where the last version is best and worst."""
+"""The summary of the page: counts, gains by tuning, and the slices where a version is best and worst."""
 
 from pathlib import Path
 from typing import Any
@@ -12,14 +12,15 @@ from vqatune.report.page.comparison import FEWEST_IMAGES
 from vqatune.report.stage_outputs import read_counts, read_rows
 
 
-def summarize(root: Path, comparison: dict[str, Any], best: Best | None) -> dict[str, Any]:
+def summarize(root: Path, comparison: dict[str, Any], leading: str, best: Best | None) -> dict[str, Any]:
     """Return the page's first lines.
 
-    comparison: what comparison_data returns. best: the version that the validation set chooses.
+    comparison: what comparison_data returns. leading: the version that the page shows. best: the version that the
+    validation set chooses, which then is the same.
 
     Returns:
         counts: (number, what) pairs of text; sentences: a list of text; extremes: a dict a kind of slice (kind, best,
-        worst: a dict of value, share, pairs), of the last version.
+        worst: a dict of value, share, pairs), of the leading version.
 
     Raises:
         DataError: a stage before has not been run.
@@ -41,21 +42,25 @@ def summarize(root: Path, comparison: dict[str, Any], best: Best | None) -> dict
             "versions, each tuned from the one before" if tuned > 1 else "version, tuned from the base model",
         ),
     ]
-    return {"counts": counts, "sentences": _sentences(comparison, best), "extremes": _extremes(comparison)}
+    return {
+        "counts": counts,
+        "sentences": _sentences(comparison, leading, best),
+        "extremes": _extremes(comparison, leading),
+    }
 
 
-def _sentences(comparison: dict[str, Any], best: Best | None) -> list[str]:
+def _sentences(comparison: dict[str, Any], leading: str, best: Best | None) -> list[str]:
     row = next((row for row in comparison["totals"] if row["name"] == "exact_match"), None)
     if row is None or None in row["value"]:
         return []
     versions, values = comparison["versions"], row["value"]
-    chain = [place for place, name in enumerate(versions) if name != BLIND]
-    first, last = (f"{versions[place]} {_with_interval(row, place)}" for place in (chain[0], chain[-1]))
-    sentences = [f"Exact match, the share of answers that are the reference: {first}, {last}."]
+    shown = dict.fromkeys((in_chain(versions)[0], leading))
+    scores = ", ".join(f"{name} {_with_interval(row, versions.index(name))}" for name in shown)
+    sentences = [f"Exact match, the share of answers that are the reference: {scores}."]
     if best is not None:
         sentences.append(_chosen(comparison, best))
     if BLIND in versions:
-        sentences.append(_on_blind(comparison, values[versions.index(BLIND)]))
+        sentences.append(_on_blind(comparison, leading, values[versions.index(BLIND)]))
     return sentences
 
 
@@ -69,13 +74,14 @@ def _chosen(comparison: dict[str, Any], best: Best) -> str:
     return f"{text}; on the test set it is {_with_interval(row, place)}."
 
 
-def _on_blind(comparison: dict[str, Any], blind: float) -> str:
+def _on_blind(comparison: dict[str, Any], leading: str, blind: float) -> str:
     text = f"A blind guess, the most frequent training answer to the question, scores {blind:.3f}"
     row = next((row for row in comparison["totals"] if row["name"] == "skill"), None)
-    if row is None or row["value"][-1] is None:
+    place = comparison["versions"].index(leading)
+    if row is None or row["value"][place] is None:
         return f"{text}."
-    last = f"{comparison['versions'][-1]} has a skill of {_with_interval(row, -1)}"
-    return f"{text}; {last}, where 0 is that guess and 1 is always right."
+    skill = f"{leading} has a skill of {_with_interval(row, place)}"
+    return f"{text}; {skill}, where 0 is that guess and 1 is always right."
 
 
 def _with_interval(row: dict[str, Any], place: int) -> str:
@@ -85,9 +91,9 @@ def _with_interval(row: dict[str, Any], place: int) -> str:
     return f"{text} (95 % interval {row['low'][place]:.3f} to {row['high'][place]:.3f})"
 
 
-def _extremes(comparison: dict[str, Any]) -> list[dict[str, Any]]:
-    table = pd.DataFrame(comparison["slices"])
-    table["share"] = [right[-1] for right in table["right"]] / table["pairs"]
+def _extremes(comparison: dict[str, Any], leading: str) -> list[dict[str, Any]]:
+    table, place = pd.DataFrame(comparison["slices"]), comparison["versions"].index(leading)
+    table["share"] = [right[place] for right in table["right"]] / table["pairs"]
     extremes = []
     for name, entry in SLICES.items():
         if not entry.in_report:
