@@ -112,7 +112,7 @@ def test_as_many_emblems_as_claimed_are_printed_where_claimed_in_every_view(kind
             if position in ("top", "bottom"):
                 assert abs(x - 0.5) < 0.2 and (y < 0.45 if position == "top" else y > 0.65)
             elif position in ("left", "right"):
-                assert abs(y - 0.55) < 0.2 and (x < 0.35 if position == "left" else x > 0.6)
+                assert abs(y - 0.55) < 0.2 and (x < 0.4 if position == "left" else x > 0.55)
             else:
                 assert abs(x - 0.5) < 0.2 and abs(y - 0.55) < 0.2
 

@@ -18,10 +18,10 @@ from vqatune.runtime.outdated import outdated_stages, stage_names
 from vqatune.runtime.output import say
 from vqatune.runtime.stage import timings
 
-BASE_SECONDS, TRAIN_SECONDS, PREDICT_SECONDS, EVAL_SECONDS = 0.4, 184.0, 194.0, 71.0
+BASE_SECONDS, TRAIN_SECONDS, PREDICT_SECONDS, EVAL_SECONDS = 0.2, 160.0, 154.0, 56.0
 """What these stages took, all versions together, with the default parameters on two cores that had other work as well
 (docs/performance.md, at its end)."""
-ALL_SECONDS = 551.0
+ALL_SECONDS = 481.0
 """What all stages took there, with all that DVC does between them."""
 GROUPS = {
     "data": (

@@ -8,7 +8,7 @@ from vqatune.params.section import Count, Positive, Section
 
 
 class TinyParams(Section):
-    """The tiny model that `model.source: tiny` trains; BLIP's with these values is that of source showroom."""
+    """The tiny model that `model.source: tiny` trains; by these values source showroom was trained, too."""
 
     pictures: Literal["showroom", "museum"] = Field(
         "showroom",
@@ -21,7 +21,7 @@ class TinyParams(Section):
     layers: Count = 2
     heads: Count = 4
     vocabulary: Annotated[int, Field(ge=200)] = 2000
-    steps: Count = 7000
+    steps: Count = 9000
     images_per_step: Count = 16
     learning_rate: Positive = 7.0e-4
 

@@ -184,24 +184,24 @@ class _Sheet:
         sheet.paste(WHITE, mask=mask)
 
     def draw_print(self, print_area: tuple[float, float, float, float]) -> None:
+        """Emblems on a plain panel, which sets them off from pattern and gloss."""
         product = self.product
         (left, top), (right, bottom) = self.to_pixels((print_area[:2], print_area[2:]))
         columns, rows = _GRIDS[product.position, product.count]
-        longest = max(3.0, float(product.count if product.position != "center" else 3))
-        # The side of an emblem's cell, in units of the undistorted image.
-        side = min((right - left) / self.per_x / longest, (bottom - top) / self.per_y / longest)
+        # The side of an emblem's cell, in units of the undistorted image; a single emblem takes half of the area's side.
+        longest = max(2, columns, rows)
+        side = min((right - left) / self.per_x, (bottom - top) / self.per_y) / longest
         wide, high = side * self.per_x, side * self.per_y
-        slack_x, slack_y = right - left - columns * wide, bottom - top - rows * high
         share_x, share_y = _ANCHORS[product.position]
-        outline = _emblem(product.motif)
-        halo = WHITE if product.ink in ("black", "red") else INKS["black"]
+        left += (right - left - columns * wide) * share_x
+        top += (bottom - top - rows * high) * share_y
+        panel = WHITE if product.ink in ("black", "red") else INKS["black"]
+        self.pen.rectangle((left, top, left + columns * wide, top + rows * high), fill=panel)
         for cell in range(product.count):
             row, column = divmod(cell, columns)
-            x = left + slack_x * share_x + (column + 0.5) * wide
-            y = top + slack_y * share_y + (row + 0.5) * high
-            points = [(x + 0.41 * wide * px, y + 0.41 * high * py) for px, py in outline]
-            self.pen.polygon(outset(points, 1.1 * self.stroke), fill=halo)
-            self.pen.polygon(points, fill=INKS[product.ink])
+            x, y = left + (column + 0.5) * wide, top + (row + 0.5) * high
+            outline = [(x + 0.45 * wide * px, y + 0.45 * high * py) for px, py in _emblem(product.motif)]
+            self.pen.polygon(outline, fill=INKS[product.ink])
 
 
 _ANCHORS = {
