@@ -58,16 +58,16 @@ def next_commands(params: Params, version: str) -> list[tuple[str, str]]:
     rank = 2 * params.lora.r
     return [
         (
-            f'vqatune ask {picture} "{pair["question"]}"',
+            f'vqatune ask {picture} "{pair["question"]}" --version {version}',
             f'a picture of the test set, and a question about it, whose reference is "{pair["answer"]}"',
         ),
         (
             f"dvc exp run -n rank{rank} -S lora.r={rank} eval@{first}",
-            f"{first} with another rank; `dvc exp show` has it beside yours, `git restore . && dvc checkout` goes back",
+            f"{first} with another rank; `dvc metrics diff` has the differences, `git restore . && dvc checkout` goes back",
         ),
         (
-            "vqatune use FOLDER",
-            "your own pictures, or a table of questions about them: docs/own-pictures.md",
+            "vqatune use questions.csv",
+            "your own pictures, by a table of questions about them: docs/own-pictures.md",
         ),
     ]
 
