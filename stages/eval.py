@@ -40,8 +40,10 @@ def main(params: Params, version: str) -> None:
     write_csv(knowing_curves(answered.general), f"metrics/tasks/curves/{version}.csv")
     if not scored.scores.all_stored:
         # The models are loaded: score the pairs of the evaluations that follow, too.
-        store_scores(sorted(PREDICTED.glob("*.parquet")), test, params, STORE)
-        store_scores(sorted(PREDICTED.glob("validation/*.parquet")), validation, params, STORE)
+        names = [f"{name}.parquet" for name in params.evaluated_names]
+        for folder, evaluated in ((PREDICTED, test), (PREDICTED / "validation", validation)):
+            files = [folder / name for name in names if (folder / name).exists()]
+            store_scores(files, evaluated, params, STORE)
 
 
 if __name__ == "__main__":

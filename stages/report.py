@@ -23,8 +23,9 @@ from vqatune.tables import write_csv
 
 def main(params: Params) -> None:
     metrics, versions = Path("metrics"), params.evaluated_names
-    for path in remove_gone_versions(Path(), versions):
-        say(f"{path} is removed: the chain has no version {path.stem} any more")
+    if gone := remove_gone_versions(Path(), versions):
+        names = ", ".join(dict.fromkeys(path.stem for path in gone))
+        say(f"{len(gone)} files of versions that the chain no longer has are removed: {names}")
     write_csv(score_history(metrics, versions, params.eval.best_by), "metrics/history.csv")
     write_csv(loss_history(Path("models"), versions), "metrics/loss.csv")
     for family in FAMILIES:

@@ -2,7 +2,7 @@ import pandas as pd
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vqatune.evaluation.scoring.confusion import EMPTY, NO_TYPE, OTHER, confusion_table
+from vqatune.evaluation.scoring.confusion import EMPTY, NO_TYPE, OTHER, OTHER_RIGHT, confusion_table
 from vqatune.evaluation.scoring.version import score_version
 
 
@@ -27,14 +27,15 @@ def test_pairs_are_counted_by_type_reference_and_prediction_in_plain_form():
 
 
 def test_the_most_frequent_answers_of_a_type_stand_by_themselves_and_all_others_together():
-    rows = [("color", "red", "red")] * 3 + [("color", "blue", "red")] * 2 + [("color", "green", "green")]
-    rows += [("color", "amber", "grey"), ("color", "amber", "pink"), ("count", "green", "green")]
-    # Amber is as frequent as blue, and before it in the alphabet; so is green among the predictions.
+    rows = [("color", "red", "red")] * 3 + [("color", "blue", "red")] * 2 + [("color", "green", "green")] * 2
+    rows += [("color", "amber", "grey"), ("color", "amber", "amber"), ("count", "green", "green")]
+    # Red is said or asked for eight times, green four times, amber three times.
     assert confusion_table(_pairs(*rows), most=2).to_numpy().tolist() == [
-        ["color", "amber", OTHER, 2],
+        ["color", "green", "green", 2],
         ["color", "red", "red", 3],
-        ["color", OTHER, "green", 1],
         ["color", OTHER, "red", 2],
+        ["color", OTHER, OTHER_RIGHT, 1],
+        ["color", OTHER, OTHER, 1],
         ["count", "green", "green", 1],
     ]
 
@@ -47,8 +48,12 @@ answers = st.sampled_from(["a", "b", "c", "d", "e", ""])
 def test_every_pair_is_counted_once_and_a_type_has_no_more_names_than_are_kept(rows):
     table = confusion_table(_pairs(*rows), most=2)
     assert table["pairs"].sum() == len(rows) and (table["pairs"] > 0).all()
-    for side in ("reference", "prediction"):
-        assert (table.groupby("question_type")[side].nunique() <= 3).all()
+    for side, ends in (("reference", 1), ("prediction", 2)):
+        assert (table.groupby("question_type")[side].nunique() <= 2 + ends).all()
+    # Whatever is right is seen to be.
+    right = table[(table["reference"] == table["prediction"]) & (table["reference"] != OTHER)]
+    of_others = table.loc[table["prediction"] == OTHER_RIGHT, "pairs"]
+    assert right["pairs"].sum() + of_others.sum() == sum(asked == said for _, asked, said in rows)
     turned = confusion_table(_pairs(*rows[::-1]), most=2)
     pd.testing.assert_frame_equal(turned, table)
 

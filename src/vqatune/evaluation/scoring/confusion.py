@@ -5,9 +5,11 @@ import pandas as pd
 from vqatune.evaluation.metrics.text import plain
 
 MOST = 10
-"""So many references, and predictions, of a question type have a row of their own."""
+"""So many answers of a question type have a row and a column of their own."""
 OTHER = "(other)"
 """All other answers of a question type."""
+OTHER_RIGHT = "(other, right)"
+"""A prediction among the others that is its reference."""
 EMPTY, NO_TYPE = "(empty)", "(none)"
 """An answer without a token, and the question type of pairs without one."""
 
@@ -15,14 +17,15 @@ EMPTY, NO_TYPE = "(empty)", "(none)"
 def confusion_table(pairs: pd.DataFrame, most: int = MOST) -> pd.DataFrame:
     """Count the pairs of each reference and prediction, in plain form, within each question type.
 
-    Of a question type, the `most` frequent references and the `most` frequent predictions (of equally frequent ones the
-    first in the alphabet) stand by themselves, all others as OTHER.
+    Of a question type, the `most` answers that are most often a reference or a prediction (of equally frequent ones the
+    first in the alphabet) stand by themselves on both sides, so that what is right is on the diagonal; all others stand as
+    OTHER, and a prediction among them that is right as OTHER_RIGHT.
 
     Args:
         pairs: prediction and references (a text each), and question_type.
 
     Returns:
-        question_type, reference, prediction and pairs (at least 1), sorted by these names, OTHER last.
+        question_type, reference, prediction and pairs (at least 1), sorted by these names, OTHER_RIGHT and OTHER last.
     """
     answers = pd.DataFrame(
         {
@@ -31,12 +34,16 @@ def confusion_table(pairs: pd.DataFrame, most: int = MOST) -> pd.DataFrame:
             "prediction": _plain(pairs["prediction"]),
         }
     )
-    for side in ("reference", "prediction"):
-        counts = answers.groupby("question_type")[side].value_counts().rename("pairs").reset_index()
-        counts = counts.sort_values(["question_type", "pairs", side], ascending=[True, False, True])
-        frequent = counts.groupby("question_type").head(most).assign(kept=True)
-        kept = answers.merge(frequent, "left", on=["question_type", side])["kept"].notna().to_numpy()
-        answers[side] = answers[side].where(kept, OTHER)
+    sides = ["reference", "prediction"]
+    said = answers.melt("question_type", sides, value_name="answer")
+    counts = said.value_counts(["question_type", "answer"]).rename("pairs").reset_index()
+    counts = counts.sort_values(["question_type", "pairs", "answer"], ascending=[True, False, True])
+    kept = pd.MultiIndex.from_frame(counts.groupby("question_type").head(most)[["question_type", "answer"]])
+    right = answers["reference"] == answers["prediction"]
+    for side in sides:
+        frequent = pd.MultiIndex.from_frame(answers[["question_type", side]]).isin(kept)
+        answers[side] = answers[side].where(frequent, OTHER)
+    answers["prediction"] = answers["prediction"].mask(right & (answers["prediction"] == OTHER), OTHER_RIGHT)
     columns = ["question_type", "reference", "prediction"]
     table = answers.value_counts(columns).rename("pairs").reset_index()
     return table.sort_values(columns, key=_other_last, ignore_index=True)
@@ -49,4 +56,4 @@ def _plain(texts: pd.Series) -> pd.Series:
 
 
 def _other_last(names: pd.Series) -> pd.Series:
-    return names.where(names != OTHER, "\U0010ffff")
+    return names.replace({OTHER_RIGHT: "\U0010fffe", OTHER: "\U0010ffff"})

@@ -8,7 +8,7 @@ import altair as alt
 import pandas as pd
 from markupsafe import Markup
 
-from vqatune.evaluation.scoring.confusion import MOST, OTHER
+from vqatune.evaluation.scoring.confusion import MOST, OTHER, OTHER_RIGHT
 from vqatune.report.charts import palette
 from vqatune.report.charts.common import page_spec, rows
 from vqatune.report.charts.counts import CELL, heat_map
@@ -56,8 +56,9 @@ def confusion_figure(root: Path, version: str, examples: Mapping[Cell, CellExamp
     parts = {name: _in_order(table[table["question_type"] == name]) for name in types[:TYPES]}
     note = (
         f"Rows are references with their number of pairs, columns are what {version} says; a number is of pairs, the "
-        f"colour its share of the row. The {MOST} most frequent of each have a row or a column, the rest is {OTHER}. A click on "
-        "a cell leads to those of its pairs that are among the examples, where there are some; so do the links of the table."
+        f"colour its share of the row. The {MOST} most frequent answers have a row and a column, so that what is right is on the "
+        f"diagonal; the rest is {OTHER}, and {OTHER_RIGHT} what is right of it. A click on a "
+        "cell leads to those of its pairs that are among the examples, where there are some; so do the links of the table."
     )
     if len(types) > TYPES:
         note += f" {len(types) - TYPES} more question types, with fewer pairs, are in metrics/confusion/{version}.csv."
@@ -91,8 +92,9 @@ def _by_frequency(sizes: pd.Series) -> list[str]:
 
 
 def _last(names: Sequence[str]) -> list[str]:
-    """Return the names with OTHER at the end, if it is among them."""
-    return sorted(names, key=lambda name: name == OTHER)
+    """Return the names with OTHER_RIGHT and OTHER at the end, if they are among them."""
+    ends = {OTHER_RIGHT: 1, OTHER: 2}
+    return sorted(names, key=lambda name: ends.get(name, 0))
 
 
 def _chart(part: pd.DataFrame) -> dict:

@@ -1,6 +1,6 @@
 """What the pages say of the benchmark tasks: titles, and how to read their scores."""
 
-TEXT = "More questions about the listings of the test set, on which nothing is trained; docs/tasks.md defines them."
+TEXT = "The test set by attribute, and more questions about its listings, on which nothing is trained; docs/tasks.md defines them."
 TITLES = {
     "category_wise": "category_wise: by what is asked for",
     "multi_angle": "multi_angle: all views of a listing",

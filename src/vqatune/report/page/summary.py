@@ -54,7 +54,7 @@ def _sentences(comparison: dict[str, Any], leading: str, best: Best | None) -> l
     if row is None or None in row["value"]:
         return []
     versions, values = comparison["versions"], row["value"]
-    shown = dict.fromkeys((in_chain(versions)[0], leading))
+    shown = dict.fromkeys([*(name for name in versions if name == BLIND), in_chain(versions)[0], leading])
     scores = ", ".join(f"{name} {_with_interval(row, versions.index(name))}" for name in shown)
     sentences = [f"Exact match, the share of answers that are the reference: {scores}."]
     if best is not None:

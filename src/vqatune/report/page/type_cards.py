@@ -9,7 +9,7 @@ import numpy as np
 from vqatune.report.page.answers import Answers
 from vqatune.report.page.example_links import example_link
 
-MOST = 8
+MOST = 12
 """So many question types, those with most questions, have a card."""
 UNTYPED = 4
 """So many cards there are where no question says its type."""

@@ -142,7 +142,8 @@
       .map((image) => ({ image, some: image.questions.filter((question) => wanted(image, question)) }))
       .filter(({ some }) => some.length);
     const number = found.reduce((sum, { some }) => sum + some.length, 0);
-    shown.textContent = `${count(number)} of ${counted(questions.length, "question")}, about ${count(found.length)} of ${counted(images.length, "picture")}`;
+    const none = number ? "" : ": no question fits all filters, so change one or clear them";
+    shown.textContent = `${count(number)} of ${counted(questions.length, "question")}, about ${count(found.length)} of ${counted(images.length, "picture")}${none}`;
     cards.replaceChildren();
     showMore();
     remember(choice);
