@@ -137,6 +137,14 @@ def test_a_folder_of_classes_becomes_types_and_questions(
     assert set(kept["product_type"]) == {"mug", "shoes"} and len(sets.test)
 
 
+def test_a_folder_without_classes_has_nothing_that_templates_could_ask_about(
+    use, student, repository_of_ones_own
+):
+    said = use("../my photos", "--yes")
+    assert "all pictures are of one type" in said
+    assert "there are no questions, and hardly an attribute that templates could ask about" in said
+
+
 def test_what_goes_back_to_the_showroom_forgets_the_catalogue_of_ones_own(
     use, student, repository_of_ones_own, repository
 ):

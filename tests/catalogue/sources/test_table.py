@@ -150,7 +150,7 @@ def test_without_ids_and_types_a_listing_is_a_picture_of_the_one_type(extracted,
         source="table", path="pairs.tsv", pictures="shop", columns={"pictures": ["image"]}, language="en"
     )
     assert listings["item_id"].tolist() == images["image_id"].tolist() == ["hats/a.jpg", "mugs/f.jpg"]
-    assert listings["product_type"].unique().tolist() == ["PICTURE"]
+    assert listings["product_type"].unique().tolist() == ["UNTYPED"]
 
 
 def test_listings_without_texts_pass_a_filter_that_keeps_all(extracted, shop, tmp_path):
@@ -189,7 +189,7 @@ def test_a_folder_of_pictures_has_the_types_of_its_folders(extracted, shop, pict
     assert list(contents(images).values()) == list(pictures.values())
     assert listings["product_type"].tolist() == ["hats"] * 3 + ["mugs"] * 3
     listings, _, _ = extracted(source="folder", pictures="shop")
-    assert listings["product_type"].unique().tolist() == ["PICTURE"]
+    assert listings["product_type"].unique().tolist() == ["UNTYPED"]
 
 
 def test_webdatasets_tars_are_read_in_place(extracted, pictures, tmp_path):

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from vqatune.catalogue.sources.table import ONE_TYPE
 from vqatune.generation.sources.template import TemplatePair, template_pairs
 from vqatune.generation.sources.visible import noun_of, visible
 from vqatune.showroom.products import INKS, KINDS, MOTIFS, Product, describe, random_product
@@ -176,6 +177,7 @@ def test_only_plain_visible_words_are_recognised(field, values, word):
         ("HOME_FURNITURE_AND_DECOR", None),
         ("GROCERY", None),
         ("BISS", None),
+        (ONE_TYPE, None),
         ("", None),
     ],
 )

@@ -19,9 +19,9 @@ from vqatune.errors import DataError
 from vqatune.params import ColumnsParams
 from vqatune.text_files.cells import Table
 
-ONE_TYPE = "PICTURE"
-_NO_PROTOCOL = re.compile(r"^//(?=[\w-]+(?:\.[\w-]+)+(?::\d+)?/)")
+ONE_TYPE = "UNTYPED"
 """The product type of all listings where the table has no column for it."""
+_NO_PROTOCOL = re.compile(r"^//(?=[\w-]+(?:\.[\w-]+)+(?::\d+)?/)")
 
 
 @dataclass

@@ -58,7 +58,7 @@ VAGUE = _words(
     " device devices art item set mix games toys improvement healthcare protection fixture storage"
     " material add on computer baby converter food snack audio video game apparel decal jewelry color"
     " source support memory control maker unit media machine attachment stock positioner polish"
-    " deodorizer conditioner"
+    " deodorizer conditioner untyped"
 )
 """Last words of product types that do not name the product."""
 
