@@ -266,14 +266,14 @@ def test_image_splitting_of_a_model_without_tiles_is_one_line(base, make_params,
 
 
 def test_in_bfloat16_a_version_trains_predicts_and_is_grounded_as_in_float32(
-    versions, params, pairs, places, predictions, tmp_path
+    kind, versions, params, pairs, places, predictions, tmp_path
 ):
     low = params.model_copy(update={"compute": params.compute.model_copy(update={"precision": "bf16"})})
     train_version(low, "v1", versions / "base", None, pairs, places, tmp_path / "v1")
     found = predict(low, "v2", versions / "base", versions / "v2", pairs, places).set_index("qa_id")
     same = found["prediction"] == predictions["prediction"]
-    # Untrained models write ten tokens of almost equal probability, any of which rounding may turn.
-    assert same.mean() > 0.5
+    # LLaVA's untrained model writes ten tokens of almost equal probability, any of which rounding may turn.
+    assert same.mean() > (0.5 if kind == "llava" else 0.7)
     log_probabilities = found.loc[same, "log_probability"], predictions.loc[same, "log_probability"]
     np.testing.assert_allclose(*log_probabilities, rtol=0.02, atol=0.1)
     # A grounding is a share of four other images: one of them may be as probable but for rounding.
