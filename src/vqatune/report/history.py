@@ -14,7 +14,8 @@ from vqatune.tables import read_csv, read_json
 
 FAMILIES = tuple(dict.fromkeys(metric.family for metric in METRICS.values()))
 """The families of metrics, each of which has a plot with bands."""
-_VALIDATION, _VALIDATION_PAIRS = "validation_", "validation_pairs"
+VALIDATION, _VALIDATION_PAIRS = "validation_", "validation_pairs"
+"""Before the name of a score that is of the validation set."""
 
 
 def in_chain(versions: Sequence[str]) -> list[str]:
@@ -44,7 +45,7 @@ def score_history(folder: Path, versions: Sequence[str], best_by: str) -> pd.Dat
         validation = _read_scores(folder / "validation" / f"{version}.json", version)
         if validation["pairs"]:
             scores |= {
-                _VALIDATION + best_by: validation.get(best_by),
+                VALIDATION + best_by: validation.get(best_by),
                 _VALIDATION_PAIRS: validation["pairs"],
             }
             _check_chooses(best_by, version, validation)
@@ -53,7 +54,7 @@ def score_history(folder: Path, versions: Sequence[str], best_by: str) -> pd.Dat
     # A version may have scores that the first one has not.
     scores = [name for name in METRICS if name in history.columns]
     others = [name for name in history.columns if name not in (*scores, "version", "number")]
-    others.sort(key=lambda name: name.startswith(_VALIDATION))
+    others.sort(key=lambda name: name.startswith(VALIDATION))
     return history[["version", "number", *scores, *others]]
 
 
@@ -75,12 +76,12 @@ def best_version(history: pd.DataFrame) -> Best | None:
 
     history: of `score_history`. The test set has no part in it.
     """
-    names = [name for name in history.columns if name.startswith(_VALIDATION) and name != _VALIDATION_PAIRS]
+    names = [name for name in history.columns if name.startswith(VALIDATION) and name != _VALIDATION_PAIRS]
     chain = history[history["version"] != BLIND]
     if not names or chain[names[0]].isna().all():
         return None
     column, values = names[0], chain[names[0]]
-    metric = column.removeprefix(_VALIDATION)
+    metric = column.removeprefix(VALIDATION)
     row = chain.loc[values.idxmax() if METRICS[metric].higher_is_better else values.idxmin()]
     return Best(row["version"], metric, float(row[column]), int(row[_VALIDATION_PAIRS]))
 

@@ -1,7 +1,7 @@
 import html
 import math
 import re
-from itertools import combinations
+from itertools import combinations, product
 
 import altair as alt
 import numpy as np
@@ -11,7 +11,8 @@ import vl_convert
 
 from vqatune.report.charts import palette
 from vqatune.report.charts.common import page_spec, percent, rows, with_ends
-from vqatune.report.charts.counts import bars, heat_map
+from vqatune.report.charts.counts import bars, heat_map, shades
+from vqatune.report.page.document import FOLDER
 
 WHITE, NEAR_BLACK = "#ffffff", "#15181b"
 # Machado, Oliveira and Fernandes 2009, severity 1.
@@ -31,6 +32,15 @@ def linear(colour: str) -> np.ndarray:
 def contrast(one: str, other: str) -> float:
     light, dark = sorted((linear(each) @ [0.2126, 0.7152, 0.0722] for each in (one, other)), reverse=True)
     return (light + 0.05) / (dark + 0.05)
+
+
+def over(colour: str, opacity: float, paper: str) -> str:
+    """A colour through which another one shines."""
+    mixed = [
+        opacity * int(colour[place : place + 2], 16) + (1 - opacity) * int(paper[place : place + 2], 16)
+        for place in (1, 3, 5)
+    ]
+    return "#{:02x}{:02x}{:02x}".format(*map(round, mixed))
 
 
 def lab(colour: str, blindness: str) -> np.ndarray:
@@ -63,23 +73,31 @@ def test_series_that_share_a_colour_differ_in_dash_and_point():
 
 def test_the_numbers_in_a_heat_map_can_be_read_on_their_cells():
     assert all(contrast(colour, palette.DARK_TEXT) > 4.5 for colour in palette.DIVERGING)
-    shares = [place / 200 for place in range(201)]
-    scale = alt.Scale(domain=[0, 1], scheme=palette.SEQUENTIAL)
-    cells = alt.Chart(alt.InlineData(values=[{"share": share} for share in shares])).mark_rect()
-    cells = cells.encode(x="share:O", color=alt.Color("share:Q", scale=scale))
-    drawn = vl_convert.vegalite_to_svg(cells.to_dict())
-    colours = re.findall(r'role="graphics-symbol"[^>]*fill="rgb\((\d+), (\d+), (\d+)\)"', drawn)
-    assert len(colours) == len(shares)
-    for share, parts in zip(shares, colours, strict=True):
-        text = palette.LIGHT_TEXT if share < palette.SEQUENTIAL_TURN else palette.DARK_TEXT
-        assert contrast("#{:02x}{:02x}{:02x}".format(*map(int, parts)), text) > 4.5, share
+    style = (FOLDER / "report.css").read_text()
+    themes = set(re.findall(r"--paper: (#\w+);.*?--text: (#\w+);", style))
+    assert len(themes) == 2
+    for (paper, text), colour in product(themes, (palette.BLUE, palette.VERMILLION)):
+        for opacity in np.linspace(*palette.SHADES, 50):
+            assert contrast(over(colour, opacity, paper), text) > 4.5, (paper, colour, opacity)
+
+
+def test_the_larger_a_share_the_farther_its_cell_is_from_the_page():
+    data = [{"name": "a", "of": str(share), "share": share, "text": "1"} for share in (0, 0.2, 0.5, 1)]
+    chart = heat_map(
+        data, "name", "of", shades("share", 0, 1), "text", {"of": ""}, title="x", counts={"a": "4"}
+    )
+    drawn = vl_convert.vegalite_to_svg(page_spec(chart, 100) | {"width": 700})
+    opacities = [
+        float(each) for each in re.findall(rf'fill="{palette.BLUE}"[^>]*? opacity="([\d.]+)"', drawn)
+    ]
+    assert opacities == pytest.approx([0.08, 0.204, 0.39, 0.7], abs=1e-3)
 
 
 def test_a_name_from_right_to_left_does_not_take_its_count_into_itself():
     names = {"حقيبة": "1,234", "<b>": "5", 'quo"te': "6"}
     data = [{"name": name, "batch": "1", "share": 0.5, "text": "50"} for name in names]
-    colour = alt.Color(field="share", type="quantitative")
-    chart = heat_map(data, "name", "batch", colour, "text", "false", {"name": ""}, title="x", counts=names)
+    cells = shades("share", 0, 1)
+    chart = heat_map(data, "name", "batch", cells, "text", {"name": ""}, title="x", counts=names)
     drawn = vl_convert.vegalite_to_svg(page_spec(chart, 100) | {"width": 700})
     for name, number in names.items():
         assert f"\u2068{html.escape(name, quote=False)}\u2069 · {number}<" in drawn

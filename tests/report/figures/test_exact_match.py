@@ -4,10 +4,12 @@ import re
 import vl_convert
 
 from vqatune.report.figures.exact_match import exact_match_section
+from vqatune.report.history import score_history
 
 
 def test_the_first_chart_has_base_and_the_blind_guess_as_lines_whose_texts_keep_apart(small_run):
-    section = exact_match_section(small_run.root, small_run.versions)
+    history = score_history(small_run.root / "metrics", small_run.versions, small_run.params.eval.best_by)
+    section = exact_match_section(small_run.root, small_run.versions, history)
     [figure] = section.figures
     spec = json.dumps(figure.views["All"])
     scores = {
@@ -23,4 +25,12 @@ def test_the_first_chart_has_base_and_the_blind_guess_as_lines_whose_texts_keep_
     base, blind = (float(re.search(rf"translate\([\d.]+,([\d.]+)\)[^>]*>{text}<", svg)[1]) for text in texts)
     # In pixels from the top.
     assert base - blind >= 18
+    assert list(figure.table.columns) == ["version", "exact match", "validation: exact match", "skill"]
     assert figure.table["version"].tolist() == small_run.versions
+    of_v1 = figure.table.set_index("version").loc["v1"]
+    validation = json.loads((small_run.root / "metrics/validation/v1.json").read_text())
+    assert of_v1["validation: exact match"] == f"{validation['exact_match']:.3f}"
+    assert of_v1["exact match"].startswith(f"{scores['v1']:.3f} (")
+    # From 0 on, so that a difference does not look larger than it is.
+    ticks = re.findall(r">(\d\.\d+)<", svg)
+    assert "0.0" in ticks

@@ -78,7 +78,7 @@ def test_the_first_lines_say_how_much_there_is_and_where_the_chosen_version_is_b
     chosen = re.search(r"validation questions choose (\w+),", page)[1]
     assert chosen == "v1"
     # Not of the last one.
-    assert f" {chosen} {test[chosen].mean():.3f} (95 % interval" in page and " v2 0" not in page
+    assert f" {chosen} {test[chosen].mean():.3f} (95\u00a0% interval" in page and " v2 0" not in page
     assert f"{chosen} has a skill of" in page and f"Where {chosen} is best and worst" in page
     shares = test.groupby("difficulty")[chosen].agg(["mean", "size"])
     shares = shares[shares["size"] >= 20].sort_values(["mean", "size"], ascending=False)["mean"]

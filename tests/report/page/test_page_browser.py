@@ -85,7 +85,11 @@ def _check_comparison(page, pairs, first, second):
         ]
     for side, sign in (("better", "+"), ("worse", "−")):
         differences = page.locator(f"[data-side={side}] tbody td:nth-child(2)").all_text_contents()
-        assert all(text.startswith(sign) for text in differences)
+        assert all(text.startswith(sign) and "uncertain" not in text for text in differences)
+    uncertain = page.locator("[data-side=uncertain] tbody td:nth-child(2)").all_text_contents()
+    assert all("uncertain" in text for text in uncertain)
+    headings = page.locator("#comparison-result table.totals th[scope=col]").all_text_contents()
+    assert headings == ["metric", "difference", first, second]
     totals = page.locator("#comparison-result table.totals tbody tr").first.inner_text()
     assert f"{before.mean():.3f}" in totals and f"{after.mean():.3f}" in totals
 

@@ -19,7 +19,7 @@ def test_a_table_is_saved_as_csv_with_all_its_rows(opened, small_run):
     opened.click("#exact_match summary")
     name, content = saved(opened, opened.locator("#exact_match details .save button"))
     rows = list(csv.reader(content.decode().splitlines()))
-    assert name == "exact_match.csv" and rows[0] == ["version", "exact match"]
+    assert name == "exact_match.csv" and rows[0][:2] == ["version", "exact match"]
     assert [row[0] for row in rows[1:]] == small_run.versions
     name, content = saved(opened, opened.locator("#comparison-result [data-side=better] .save button").first)
     rows = list(csv.reader(content.decode().splitlines()))

@@ -1,13 +1,22 @@
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 
+import pandas as pd
 import pytest
 
 from vqatune.report.figures.confusion import Cell, CellExamples
 from vqatune.report.page.answers import read_answers
 from vqatune.report.page.example_links import cell_examples
 from vqatune.report.page.examples import example_data
-from vqatune.report.page.wrong_answers import MOST, frequent_wrong, pair_cells, wrong_answers
+from vqatune.report.page.wrong_answers import (
+    LEAST,
+    MOST,
+    frequent_wrong,
+    missed_references,
+    pair_cells,
+    wrong_answers,
+)
 from vqatune.tables import read_csv
 
 
@@ -72,3 +81,49 @@ def test_a_version_that_is_always_right_has_no_wrong_answer(answers):
         answers, texts=answers.pairs[["answer"] * 4].to_numpy(dtype=object), right=answers.right | True
     )
     assert wrong_answers(pair_cells(right, "v1"), {}) == []
+
+
+def _said(question_type: str, reference: str, predictions: Sequence[str]) -> list[dict]:
+    return [
+        {
+            "question_type": question_type,
+            "reference": reference,
+            "prediction": said,
+            "right": said == reference,
+        }
+        for said in predictions
+    ]
+
+
+def test_the_references_found_least_come_first_with_what_is_said_instead():
+    cells = pd.DataFrame(
+        _said("object", "rug", ["cup", "cup", "bag", "bag", "lamp", "rug"])
+        + _said("object", "box", ["bag"] * 5)
+        + _said("color", "red", ["blue"] * 7)
+        # Of too few questions, and found by half of them.
+        + _said("object", "pen", ["cup"] * 4)
+        + _said("object", "cup", ["cup"] * 3 + ["bag"] * 3)
+    )
+    examples = {Cell("object", "rug", said): CellExamples("#", 2) for said in ("cup", "rug")}
+    missed = missed_references(cells, examples)
+    assert [(each.reference, each.pairs, each.share, each.instead) for each in missed] == [
+        ("red", 7, 0.0, "blue"),
+        ("box", 5, 0.0, "bag"),
+        ("rug", 6, pytest.approx(1 / 6), "bag"),
+    ]
+    assert [(each.link, each.examples) for each in missed] == [
+        (None, 0),
+        (None, 0),
+        ("#examples?kind=object&ref=rug", 4),
+    ]
+
+
+def test_the_link_of_a_reference_finds_all_its_questions(small_run, answers):
+    cells = pair_cells(answers, "v1")
+    missed = missed_references(cells, cell_examples(example_data(small_run.root, answers, 13, "v1"), "v1"))
+    assert 0 < len(missed) <= LEAST
+    for each in missed:
+        own = cells[(cells["question_type"] == each.question_type) & (cells["reference"] == each.reference)]
+        # The small run shows all its pictures.
+        assert each.examples == each.pairs == len(own)
+        assert each.share == own["right"].mean() < 0.5

@@ -76,14 +76,14 @@ def heat_map(
     data: Rows,
     row: str,
     column: str,
-    colour: alt.Color,
+    cells: Mapping[str, Any],
     number: str,
-    light: str,
     hover: Mapping[str, str],
     *,
     title: str,
     counts: Mapping[str, str],
     columns: Sequence[str] | None = None,
+    text: str | None = None,
     angle: int = 0,
     link: str | None = None,
 ) -> alt.LayerChart:
@@ -93,13 +93,13 @@ def heat_map(
         data: a row a cell, with all fields.
         row: the field of the rows' names.
         column: the field of the columns' names.
-        colour: the channel of the cells' colours.
+        cells: the channels of the cells' colours: see `shades`.
         number: the field of the number.
-        light: a Vega expression that holds where the number has to be light.
         hover: what hovering shows, as for `tooltip`.
         title: above the columns.
         counts: a row's name → what stands behind it, such as its number of pairs.
         columns: the names of the columns in their order; None for that of the rows.
+        text: the colour of the numbers; None for that of the page's text.
         angle: of the columns' names, in degrees, for names that are long.
         link: the field of the address within the page that a click on a cell leads to; a row may have None there.
     """
@@ -141,16 +141,31 @@ def heat_map(
         ),
         tooltip=tooltip(hover),
     )
-    numbers = base.mark_text(fontSize=_CELL_TEXT, baseline="middle").encode(
-        text=alt.Text(field=number, type="nominal"),
-        color=alt.condition(light, alt.value(palette.LIGHT_TEXT), alt.value(palette.DARK_TEXT)),
-    )
-    layers = [base.mark_rect().encode(color=colour), numbers]
+    drawn = {"fontSize": _CELL_TEXT, "baseline": "middle"} | ({"color": text} if text else {})
+    numbers = base.mark_text(**drawn).encode(text=alt.Text(field=number, type="nominal"))
+    layers = [base.mark_rect().encode(**cells), numbers]
     if link:
         # What can be pressed lies on top, and looks so under the pointer; the page follows its link.
         pressed = base.transform_filter(f"isValid(datum[{json.dumps(link)}])")
         layers.append(pressed.mark_rect(opacity=0, cursor="pointer"))
     return alt.layer(*layers, data=inline(data))
+
+
+def shades(field: str, lowest: float, highest: float, right: str | None = None) -> dict[str, Any]:
+    """Return the channels of a heat map's cells: the larger a share, the stronger its colour.
+
+    field: of the share. lowest, highest: the shares of the faintest and of the strongest colour. right: a Vega expression that
+    holds for cells of one colour, all others being of another; None for one colour.
+    """
+    colour = alt.value(palette.BLUE)
+    if right is not None:
+        colour = alt.condition(right, colour, alt.value(palette.VERMILLION))
+    scale = alt.Scale(domain=[lowest, highest], range=list(palette.SHADES), clamp=True)
+    # The numbers in the cells tell what a legend would.
+    return {
+        "color": colour,
+        "opacity": alt.Opacity(field=field, type="quantitative", scale=scale, legend=None),
+    }
 
 
 def distinct(data: Rows, field: str) -> list[str]:

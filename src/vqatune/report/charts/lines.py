@@ -36,8 +36,10 @@ def score_lines(
     names: Sequence[str] | None = None,
     *,
     shown: Sequence[str] | None = None,
+    across: Sequence[str] = (),
     versions: Sequence[str] = (),
     band: bool = True,
+    zero: bool = False,
     dash: str | None = None,
     hover: Mapping[str, str] | None = None,
 ) -> alt.LayerChart:
@@ -52,8 +54,10 @@ def score_lines(
         names: its values, in the legend's order; a click on one there keeps that line and dims the others. None where
             they are not known yet, as in DVC's plots.
         shown: those of them that this chart has, so that several charts draw a name alike; None for all.
+        across: those of them that are lines across the chart alone, and look so in the legend.
         versions: the versions' names, by their numbers, for the axis.
         band: whether there is one.
+        zero: whether the scores' axis begins at 0.
         dash: the field that the dashes tell apart; where there is none, they help to tell the lines apart.
         hover: what hovering over a point shows, as for `tooltip`.
     """
@@ -66,17 +70,17 @@ def score_lines(
         axis=_version_axis(versions),
         scale=alt.Scale(nice=False, padding=8),
     )
-    channels = _telling_apart(group, names, shown, dash)
+    channels = _telling_apart(group, names, shown, across, dash)
     layers = []
     chosen = None
     if names is not None:
         chosen = alt.selection_point(name="chosen", fields=[group], bind="legend", toggle="true")
     if band:
         shape = {"color": channels["color"], "detail": alt.Detail(field=dash or group, type="nominal")}
-        low = alt.Y(field="low", type="quantitative", title=axes.y_title, scale=alt.Scale(zero=False))
+        low = alt.Y(field="low", type="quantitative", title=axes.y_title, scale=alt.Scale(zero=zero))
         area = base.mark_area(opacity=_BAND, line=False).encode(x=x, y=low, y2=alt.Y2(field="high"), **shape)
         layers.append(area.encode(**_dimmed_bands(chosen, len(names or ()))))
-    y = alt.Y(field=axes.y, type="quantitative", title=axes.y_title, scale=alt.Scale(zero=False))
+    y = alt.Y(field=axes.y, type="quantitative", title=axes.y_title, scale=alt.Scale(zero=zero))
     line = base.mark_line(point=alt.OverlayMarkDef(size=36, filled=True)).encode(
         x=x, y=y, **channels, **_dimmed(chosen, 1, 0.12)
     )
@@ -154,7 +158,11 @@ def _version_axis(versions: Sequence[str]) -> alt.Axis:
 
 
 def _telling_apart(
-    group: str, names: Sequence[str] | None, shown: Sequence[str] | None, dash: str | None
+    group: str,
+    names: Sequence[str] | None,
+    shown: Sequence[str] | None,
+    across: Sequence[str],
+    dash: str | None,
 ) -> dict[str, Any]:
     """Return the channels color, shape and strokeDash."""
     field = {"field": group, "type": "nominal", "sort": None}
@@ -168,6 +176,8 @@ def _telling_apart(
         ranges = {"color": palette.colours(count), "shape": palette.shapes(count)}
         if not dash:
             ranges["strokeDash"] = palette.dashes(count)
+        for place in (names.index(name) for name in across):
+            ranges["shape"][place], ranges["strokeDash"][place] = "stroke", _ACROSS["strokeDash"]
         scales = {name: alt.Scale(domain=list(names), range=values) for name, values in ranges.items()}
     makers = {"color": alt.Color, "shape": alt.Shape, "strokeDash": alt.StrokeDash}
     channels = {name: makers[name](**field, scale=scale, legend=key) for name, scale in scales.items()}

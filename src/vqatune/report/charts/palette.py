@@ -26,10 +26,10 @@ SHAPES = (
 )
 DASHES = ([1, 0], [6, 2], [2, 2], [8, 2, 2, 2])
 
-SEQUENTIAL = "viridis"
-"""Shares, from none to many; readable with LIGHT_TEXT below SEQUENTIAL_TURN of it, DARK_TEXT above."""
-SEQUENTIAL_TURN = 0.43
-LIGHT_TEXT, DARK_TEXT = "#ffffff", "#000000"
+SHADES = (0.08, 0.7)
+"""The opacity of the lowest and of the highest share. What is behind shines through, so that few look faint on white and on
+near-black alike; BLUE and VERMILLION are readable with the text of either."""
+DARK_TEXT = "#000000"
 DIVERGING = ("#4a94d4", "#bdbdbd", "#e58a2c")
 """Less than expected, as expected, more than expected; readable with DARK_TEXT on it."""
 

@@ -2,13 +2,11 @@
 
 from collections.abc import Sequence
 
-import altair as alt
 import numpy as np
 import pandas as pd
 
-from vqatune.report.charts import palette
 from vqatune.report.charts.common import page_spec, percent, rows
-from vqatune.report.charts.counts import CELL, bars, heat_map
+from vqatune.report.charts.counts import CELL, bars, heat_map, shades
 from vqatune.report.figures.figure import Figure
 from vqatune.report.history import in_chain
 
@@ -70,27 +68,13 @@ def _heat_map(versions: Sequence[str], same: np.ndarray, right: np.ndarray) -> d
         }
     )
     cells["text"] = [f"{100 * share:.0f}" for share in cells["same_answer"]]
-    lowest = np.floor(10 * same.min()) / 10
-    turn = lowest + palette.SEQUENTIAL_TURN * (1 - lowest)
-    colour = alt.Color(
-        field="same_answer",
-        type="quantitative",
-        scale=alt.Scale(domain=[lowest, 1], scheme=palette.SEQUENTIAL),
-        legend=alt.Legend(
-            title=None,
-            orient="bottom",
-            format=".0%",
-            gradientLength=alt.ExprRef("min(240, width)"),
-            values=[lowest, 1],
-        ),
-    )
+    lowest = float(np.floor(10 * same.min()) / 10)
     chart = heat_map(
         rows(cells),
         "version",
         "other",
-        colour,
+        shades("same_answer", lowest, 1),
         "text",
-        f"datum.same_answer < {turn:.6g}",
         {"version": "", "other": "", "same_answer": ".1%"},
         title="same answer as, %",
         counts=dict(zip(versions, (f"{share:.3f}" for share in right.mean(axis=0)), strict=True)),

@@ -121,6 +121,14 @@ def _chart(mix: pd.DataFrame) -> dict:
     whole = mix.drop_duplicates("value").set_index("value")["whole"]
     counts = {value: f"{_percent(share)}%" for value, share in whole.items()}
     chart = heat_map(
-        rows(mix), "value", "batch", colour, "text", "false", _HOVER, title="batch", counts=counts
+        rows(mix),
+        "value",
+        "batch",
+        {"color": colour},
+        "text",
+        _HOVER,
+        title="batch",
+        counts=counts,
+        text=palette.DARK_TEXT,
     )
     return page_spec(chart, CELL * len(whole))

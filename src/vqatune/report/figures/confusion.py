@@ -4,14 +4,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import altair as alt
 import pandas as pd
 from markupsafe import Markup
 
 from vqatune.evaluation.scoring.confusion import MOST, OTHER, OTHER_RIGHT
-from vqatune.report.charts import palette
 from vqatune.report.charts.common import page_spec, rows
-from vqatune.report.charts.counts import CELL, heat_map
+from vqatune.report.charts.counts import CELL, heat_map, shades
 from vqatune.report.figures.figure import Figure, as_cells
 from vqatune.report.stage_outputs import read_rows
 
@@ -55,8 +53,8 @@ def confusion_figure(root: Path, version: str, examples: Mapping[Cell, CellExamp
     types = sorted(sizes.index, key=lambda name: (-sizes[name], name))
     parts = {name: _in_order(table[table["question_type"] == name]) for name in types[:TYPES]}
     note = (
-        f"Rows are references with their number of pairs, columns are what {version} says; a number is of pairs, the "
-        f"colour its share of the row. The {MOST} most frequent answers have a row and a column, so that what is right is on the "
+        f"Rows are references with their number of pairs, columns are what {version} says; a number is of pairs, and the "
+        f"larger its share of the row, the stronger its colour: blue where it is right, orange where it is wrong. The {MOST} most frequent answers have a row and a column, so that what is right is on the "
         f"diagonal; the rest is {OTHER}, and {OTHER_RIGHT} what is right of it. A click on a "
         "cell leads to those of its pairs that are among the examples, where there are some; so do the links of the table."
     )
@@ -100,25 +98,13 @@ def _last(names: Sequence[str]) -> list[str]:
 def _chart(part: pd.DataFrame) -> dict:
     cells = part.assign(text=[f"{count:,}" for count in part["pairs"]])
     sizes = part.groupby("reference")["pairs"].sum()
-    colour = alt.Color(
-        field="share",
-        type="quantitative",
-        scale=alt.Scale(domain=[0, 1], scheme=palette.SEQUENTIAL),
-        legend=alt.Legend(
-            title=None,
-            orient="bottom",
-            format=".0%",
-            gradientLength=alt.ExprRef("min(240, width)"),
-            values=[0, 0.5, 1],
-        ),
-    )
+    right = f"datum.prediction === datum.reference && datum.reference !== '{OTHER}' || datum.prediction === '{OTHER_RIGHT}'"
     chart = heat_map(
         rows(cells[["reference", "prediction", "pairs", "share", "text", "examples", "link"]]),
         "reference",
         "prediction",
-        colour,
+        shades("share", 0, 1, right),
         "text",
-        f"datum.share < {palette.SEQUENTIAL_TURN}",
         _HOVER,
         title="prediction",
         counts={name: f"{count:,}" for name, count in sizes.items()},

@@ -12,7 +12,7 @@ from vqatune.report.charts.common import hovering, inline, page_spec, rows, with
 from vqatune.report.charts.lines import Axes, score_lines
 from vqatune.report.figures.figure import Figure, Section
 from vqatune.report.figures.scores import with_interval
-from vqatune.report.history import in_chain, score_curves
+from vqatune.report.history import VALIDATION, in_chain, score_curves
 
 _METRIC = "exact_match"
 _LINES = ("versions", BASE, BLIND)
@@ -21,11 +21,15 @@ _FROM_LINE = 9
 """Pixels from a line to the middle of its text."""
 
 
-def exact_match_section(root: Path, versions: Sequence[str]) -> Section | None:
+def exact_match_section(root: Path, versions: Sequence[str], history: pd.DataFrame) -> Section | None:
     """Return the section with the chart; None where the versions have no exact match.
 
-    It reads metrics/intervals. versions: in the order of the chain, the base first; the blind guess may stand before it.
-    Raises DataError where a version has no scores yet.
+    It reads metrics/intervals. Raises DataError where a version has no scores yet.
+
+    Args:
+        root: a checkout.
+        versions: in the order of the chain, the base first; the blind guess may stand before it.
+        history: what `score_history` returns.
     """
     curves = score_curves(root / "metrics", versions, METRICS[_METRIC].family)
     curves = curves[curves["metric"] == _METRIC].drop(columns="metric").reset_index(drop=True)
@@ -36,21 +40,20 @@ def exact_match_section(root: Path, versions: Sequence[str]) -> Section | None:
     chain = in_chain(versions)
     said = ", ".join(f"{name} {value:.3f}" for name, value in across.items())
     alt_text = (
-        f"Exact match of {len(chain)} versions with 95 % intervals: {chain[-1]} has {values[chain[-1]]:.3f}; lines across: "
+        f"Exact match of {len(chain)} versions with 95\u00a0% intervals: {chain[-1]} has {values[chain[-1]]:.3f}; lines across: "
         f"{said}."
     )
     blind = " and the blind guess, the most frequent training answer to a question" if BLIND in across else ""
     text = (
-        "The share of test questions that are answered exactly as the reference is; the band is its 95 % interval. For "
+        "The share of test questions that are answered exactly as the reference is; the band is its 95\u00a0% interval. For "
         f"comparison, lines across mark the base model{blind}."
     )
-    table = curves.assign(text=with_interval(curves))[["version", "text"]]
     figure = Figure(
         "exact_match",
         "Exact match, version by version",
         alt_text,
         {"All": _chart(curves, chain, across)},
-        table=table.rename(columns={"text": "exact match"}),
+        table=_table(curves, history),
     )
     return Section("overall", "Exact match over the versions", text, [figure])
 
@@ -61,10 +64,24 @@ def _chart(curves: pd.DataFrame, chain: Sequence[str], across: dict[str, float])
     axes = Axes("number", "value", "version", "exact match")
     data = [*rows(of_chain[["number", "line", "value", "low", "high"]]), *rows(lines)]
     # The texts at the lines tell what a legend would.
-    chart = score_lines(data, axes, "line", _LINES, shown=_LINES[:1], versions=chain)
+    chart = score_lines(data, axes, "line", _LINES, shown=_LINES[:1], versions=chain, zero=True)
     texts = of_chain.assign(exact_match=with_interval(of_chain))[["version", "number", "exact_match"]]
     columns = hovering("version", rows(with_ends(texts, axes.x)), axes.x, {"version": "", "exact_match": ""})
     return page_spec(alt.layer(chart, *_line_texts(across), columns), _HEIGHT)
+
+
+def _table(curves: pd.DataFrame, history: pd.DataFrame) -> pd.DataFrame:
+    """Return exact match on the test set beside the score on the validation set, by which versions are chosen, and skill."""
+    table = pd.DataFrame({"version": curves["version"], "exact match": with_interval(curves)})
+    scores = history.set_index("version")
+    others = {VALIDATION + name: f"validation: {name.replace('_', ' ')}" for name in METRICS} | {
+        "skill": "skill"
+    }
+    for column, title in others.items():
+        if column in scores and scores[column].notna().any():
+            values = table["version"].map(scores[column])
+            table[title] = ["–" if pd.isna(value) else f"{value:.3f}" for value in values]
+    return table
 
 
 def _line_texts(across: dict[str, float]) -> list[alt.Chart]:

@@ -61,10 +61,12 @@ def _family(
     # The headline metrics first, so that they have the most distinct colours.
     headline = [name for name in there if METRICS[name].headline] or there
     names = [*headline, *(name for name in there if name not in headline)]
-    views = {"All": _chart(curves, names, names, versions)}
-    if headline != there:
-        views = {"The most telling": _chart(curves, names, headline, versions)} | views
     groups = equal_metrics(curves.pivot(index="metric", columns="version", values="value").loc[there])
+    # Of lines that lie on each other the last one hides the others.
+    drawn, leading = ([name for name in some if name in groups] for some in (names, headline))
+    views = {"All": _chart(curves, names, drawn, versions)}
+    if leading and leading != drawn:
+        views = {"The most telling": _chart(curves, names, leading, versions)} | views
     notes = [_NOTES.get(family, ""), _same(groups)]
     for name, reason in absent.items():
         if METRICS[name].family == family:
@@ -141,15 +143,15 @@ def _alt(curves: pd.DataFrame, names: Sequence[str], versions: Sequence[str]) ->
         if blind is not None:
             part += f"; a blind guess has {blind:.3f}"
         parts.append(part)
-    return f"Scores of {len(in_chain(versions))} versions with 95 % intervals: {'; '.join(parts)}."
+    return f"Scores of {len(in_chain(versions))} versions with 95\u00a0% intervals: {'; '.join(parts)}."
 
 
 def _same(groups: Mapping[str, Sequence[str]]) -> str:
-    """Return a sentence on the metrics whose lines coincide, of which the table has the first."""
+    """Return a sentence on the metrics whose lines coincide, of which the chart and the table have the first."""
     shared = [", ".join([name, *others]) for name, others in groups.items() if others]
     if not shared:
         return ""
-    return f"Lines that lie on each other (the table has the first): {'; '.join(shared)}."
+    return f"Equal in all versions (chart and table have the first): {'; '.join(shared)}."
 
 
 def _table(curves: pd.DataFrame, names: Sequence[str], versions: Sequence[str]) -> pd.DataFrame:

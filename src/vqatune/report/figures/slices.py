@@ -4,13 +4,11 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
-import altair as alt
 import pandas as pd
 
 from vqatune.evaluation.scoring.slices import SLICES
-from vqatune.report.charts import palette
 from vqatune.report.charts.common import page_spec, rows
-from vqatune.report.charts.counts import CELL, heat_map
+from vqatune.report.charts.counts import CELL, heat_map, shades
 from vqatune.report.charts.lines import Axes, score_lines, with_hover
 from vqatune.report.figures.figure import Figure
 from vqatune.report.history import difficulty_curves, in_chain
@@ -23,16 +21,18 @@ _SHOWN = [name for name, entry in SLICES.items() if entry.in_report]
 _HOVER = {"version": "", "value": "", "exact_match": ".1%", "pairs": ",", "images": ","}
 
 
-def slice_figures(root: Path, versions: Sequence[str]) -> list[Figure]:
+def slice_figures(root: Path, versions: Sequence[str], leading: str) -> list[Figure]:
     """Return a figure for each slice that the test pairs have.
 
-    It reads metrics/by. Raises DataError where a version has no scores yet.
+    It reads metrics/by. Raises DataError where a version has no scores yet. leading: the version of which texts speak.
     """
     table = _read(root / "metrics" / "by", versions)
     # One scale of colours for all, so that they can be compared.
     shown = table[table["slice"].isin([*_SHOWN, "tier"])]
     highest = max(0.1, math.ceil(10 * shown["exact_match"].max()) / 10) if len(shown) else 1.0
-    figures = [_figure(table, name, versions, highest) for name in _SHOWN if (table["slice"] == name).any()]
+    figures = [
+        _figure(table, name, versions, leading, highest) for name in _SHOWN if (table["slice"] == name).any()
+    ]
     for place, figure in enumerate(figures):
         if figure.name == "by_difficulty":
             curves = _curves(difficulty_curves(root / "metrics", versions), versions)
@@ -51,7 +51,9 @@ def _read(folder: Path, versions: Sequence[str]) -> pd.DataFrame:
     return table[table["exact_match"].notna()].astype({"value": str})
 
 
-def _figure(table: pd.DataFrame, slice_: str, versions: Sequence[str], highest: float) -> Figure:
+def _figure(
+    table: pd.DataFrame, slice_: str, versions: Sequence[str], leading: str, highest: float
+) -> Figure:
     some = table[table["slice"] == slice_]
     name = SLICES[slice_].label
     cells = _rest_together(_in_order(some, slice_))
@@ -66,10 +68,10 @@ def _figure(table: pd.DataFrame, slice_: str, versions: Sequence[str], highest: 
             lowest = tiers.loc[tiers["order"] > 0, "order"].min()
             tiers["value"] = [f"≥ {tier:,.0f}" if tier else f"< {lowest:,.0f}" for tier in tiers["order"]]
             views["Tiers of sampling"] = share_map(tiers, highest)
-    last = some[some["version"] == versions[-1]].sort_values("exact_match", kind="stable")
-    worst, best = last.iloc[0], last.iloc[-1]
+    own = some[some["version"] == leading].sort_values("exact_match", kind="stable")
+    worst, best = own.iloc[0], own.iloc[-1]
     alt_text = (
-        f"Exact match of {len(in_chain(versions))} versions by {name}. {versions[-1]} is best at {best['value']} "
+        f"Exact match of {len(in_chain(versions))} versions by {name}. {leading} is best at {best['value']} "
         f"({best['exact_match']:.1%} of {best['pairs']:,} pairs) and worst at {worst['value']} "
         f"({worst['exact_match']:.1%} of {worst['pairs']:,})."
     )
@@ -117,30 +119,17 @@ def _rest_together(some: pd.DataFrame) -> pd.DataFrame:
 def share_map(cells: pd.DataFrame, highest: float) -> dict:
     """Return a heat map of exact match, a row a value and a column a version, as Vega-Lite.
 
-    cells: value, version, exact_match, pairs and images, in the order of rows. highest: the share of the darkest colour.
+    cells: value, version, exact_match, pairs and images, in the order of rows. highest: the share of the strongest colour.
     """
     cells = cells.assign(text=[f"{100 * share:.0f}" for share in cells["exact_match"]])
     pairs = cells.groupby("value")["pairs"].max()
-    colour = alt.Color(
-        field="exact_match",
-        type="quantitative",
-        scale=alt.Scale(domain=[0, highest], scheme=palette.SEQUENTIAL),
-        legend=alt.Legend(
-            title=None,
-            orient="bottom",
-            format=".0%",
-            gradientLength=alt.ExprRef("min(240, width)"),
-            values=[0, highest / 2, highest],
-        ),
-    )
     columns = ["value", "version", "exact_match", "pairs", "images", "text"]
     chart = heat_map(
         rows(cells[columns]),
         "value",
         "version",
-        colour,
+        shades("exact_match", 0, highest),
         "text",
-        f"datum.exact_match < {palette.SEQUENTIAL_TURN * highest:.6g}",
         _HOVER,
         title="version",
         counts={value: f"{count:,}" for value, count in pairs.items()},

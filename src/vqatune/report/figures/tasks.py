@@ -19,13 +19,18 @@ from vqatune.report.stage_outputs import read_rows
 
 _HEIGHT = 280
 _CURVES = ("risk_coverage", "reliability")
+MakeFigure = Callable[[Path, pd.DataFrame, Sequence[str], str], Figure | None]
 
 
-def task_section(root: Path, versions: Sequence[str]) -> Section | None:
+def task_section(root: Path, versions: Sequence[str], leading: str) -> Section | None:
     """Return the section on the benchmark tasks; None where no task is used.
 
-    It reads metrics/tasks. versions: in the order of the chain, the base first; the blind guess may stand before it. Raises
-    DataError where a version has no scores yet.
+    It reads metrics/tasks. Raises DataError where a version has no scores yet.
+
+    Args:
+        root: a checkout.
+        versions: in the order of the chain, the base first; the blind guess may stand before it.
+        leading: the version of which texts and tables speak.
     """
     numbers = version_numbers(versions)
     tables = [
@@ -33,7 +38,7 @@ def task_section(root: Path, versions: Sequence[str]) -> Section | None:
         for version in versions
     ]
     scores = pd.concat(tables, ignore_index=True).astype({"number": "Int64", "value": "str"})
-    figures = [figure for make in _FIGURES if (figure := make(root, scores, versions))]
+    figures = [figure for make in _FIGURES if (figure := make(root, scores, versions, leading))]
     return Section("tasks", "Benchmark tasks", TEXT, figures) if figures else None
 
 
@@ -44,23 +49,25 @@ def _read(path: Path, version: str) -> pd.DataFrame:
     return table.astype({"slice": object, "value": object}).fillna({"slice": "", "value": ""})
 
 
-def _of_task(task: TaskName) -> Callable[[Path, pd.DataFrame, Sequence[str]], Figure | None]:
-    def figure(root: Path, scores: pd.DataFrame, versions: Sequence[str]) -> Figure | None:
+def _of_task(task: TaskName) -> MakeFigure:
+    def figure(root: Path, scores: pd.DataFrame, versions: Sequence[str], leading: str) -> Figure | None:
         own = scores[(scores["task"] == task) & (scores["slice"] == "")]
         own = own[own["metric"].isin(MAIN_METRICS[task])].assign(line=own["metric"])
-        return _lines(task, own, MAIN_METRICS[task], versions)
+        return _lines(task, own, MAIN_METRICS[task], versions, leading)
 
     return figure
 
 
-def _languages(root: Path, scores: pd.DataFrame, versions: Sequence[str]) -> Figure | None:
+def _languages(root: Path, scores: pd.DataFrame, versions: Sequence[str], leading: str) -> Figure | None:
     own = scores[(scores["task"] == "multi_language") & (scores["metric"] == "exact_match")]
     own = own[own["slice"] == "language"].assign(line=own["value"])
     languages = sorted(own["line"].unique(), key=lambda code: (code != "en", code))
-    return _lines("multi_language", own, languages, versions)
+    return _lines("multi_language", own, languages, versions, leading)
 
 
-def _lines(task: str, own: pd.DataFrame, names: Sequence[str], versions: Sequence[str]) -> Figure | None:
+def _lines(
+    task: str, own: pd.DataFrame, names: Sequence[str], versions: Sequence[str], leading: str
+) -> Figure | None:
     own = own.dropna(subset="score")
     if own.empty:
         return None
@@ -78,49 +85,49 @@ def _lines(task: str, own: pd.DataFrame, names: Sequence[str], versions: Sequenc
     hovering = texts.reindex(index=chain).fillna("–").rename_axis("version").reset_index()
     hovering.insert(0, "number", range(len(chain)))
     spec = page_spec(with_hover(chart, axes, hovering, {name: "" for name in ("version", *shown)}), _HEIGHT)
-    last = own[own["version"] == versions[-1]].set_index("line")["score"]
-    said = ", ".join(f"{name} {last[name]:.3f}" for name in shown if name in last)
+    scores = own[own["version"] == leading].set_index("line")["score"]
+    said = ", ".join(f"{name} {scores[name]:.3f}" for name in shown if name in scores)
     table = texts.reindex(index=[name for name in versions if name in texts.index]).rename_axis(columns=None)
     return Figure(
         f"task_{task}",
         TITLES[task],
-        f"Scores of {task} over the versions; {versions[-1]} has {said}.",
+        f"Scores of {task} over the versions; {leading} has {said}.",
         {"All": spec},
         NOTES[task],
         table.rename_axis("version").reset_index(),
     )
 
 
-def _attributes(root: Path, scores: pd.DataFrame, versions: Sequence[str]) -> Figure | None:
+def _attributes(root: Path, scores: pd.DataFrame, versions: Sequence[str], leading: str) -> Figure | None:
     own = scores[(scores["task"] == "category_wise") & (scores["slice"] == "attribute")]
     if own.empty:
         return None
     exact = own[own["metric"] == "exact_match"].rename(columns={"score": "exact_match"})
     exact = exact.assign(key=-exact.groupby("value")["pairs"].transform("max"))
     cells = exact.sort_values(["key", "value", "number"], na_position="first")
-    last = own[own["version"] == versions[-1]]
-    table = last.pivot(index="value", columns="metric", values="score").loc[
-        list(dict.fromkeys(cells["value"]))
-    ]
-    best = cells[cells["version"] == versions[-1]].sort_values("exact_match").iloc[-1]
+    table = (
+        own[own["version"] == leading]
+        .pivot(index="value", columns="metric", values="score")
+        .loc[list(dict.fromkeys(cells["value"]))]
+    )
+    best = cells[cells["version"] == leading].sort_values("exact_match").iloc[-1]
     return Figure(
         "task_category_wise",
         TITLES["category_wise"],
-        f"Exact match by what is asked for; {versions[-1]} is best at {best['value']} ({best['exact_match']:.1%}).",
+        f"Exact match by what is asked for; {leading} is best at {best['value']} ({best['exact_match']:.1%}).",
         {"Heat map": share_map(cells, max(0.1, float(cells["exact_match"].max())))},
-        f"{NOTES['category_wise']} The table has the scores of {versions[-1]}.",
+        f"{NOTES['category_wise']} The table has the scores of {leading}.",
         table.map(lambda score: "" if pd.isna(score) else f"{score:.3f}")
         .rename_axis(columns=None)
         .reset_index(),
     )
 
 
-def _knowing(root: Path, scores: pd.DataFrame, versions: Sequence[str]) -> Figure | None:
-    """Return the risk–coverage and the reliability curve of the base and of the last version."""
+def _knowing(root: Path, scores: pd.DataFrame, versions: Sequence[str], leading: str) -> Figure | None:
+    """Return the risk–coverage and the reliability curve of the base and of the leading version."""
     if not (scores["metric"] == "aurc").any():
         return None
-    chain = in_chain(versions)
-    shown = list(dict.fromkeys([chain[0], chain[-1]]))
+    shown = list(dict.fromkeys([in_chain(versions)[0], leading]))
     curves = pd.concat(
         [
             read_rows(root / f"metrics/tasks/curves/{name}.csv", f"eval@{name}", "curve", "x", "y").assign(

@@ -12,11 +12,14 @@ from vqatune.report.history import in_chain
 from vqatune.report.stage_outputs import read_counts
 
 
-def version_sections(root: Path, versions: Sequence[str]) -> list[Section]:
+def version_sections(root: Path, versions: Sequence[str], leading: str) -> list[Section]:
     """Return the sections on the versions: scores, losses, and exact match by slice.
 
-    root: a checkout, of which metrics/<version>.json, metrics/intervals, metrics/by and models/<version>/log.csv are
-    read. versions: in the order of the chain, the base first; the blind guess may stand before it.
+    Args:
+        root: a checkout, of which metrics/<version>.json, metrics/intervals, metrics/by and models/<version>/log.csv are
+            read.
+        versions: in the order of the chain, the base first; the blind guess may stand before it.
+        leading: the version of which texts speak.
 
     Raises DataError where a version has no scores, or none was tuned.
     """
@@ -26,7 +29,7 @@ def version_sections(root: Path, versions: Sequence[str]) -> list[Section]:
     count = len(in_chain(versions)) - 1
     tuned = f" and {count} version{'s' * (count > 1)} tuned from it" if count else ""
     scores = (
-        f"The base model{tuned}, measured on {pairs:,} questions about {images:,} test images. Bands are 95 % "
+        f"The base model{tuned}, measured on {pairs:,} questions about {images:,} test images. Bands are 95\u00a0% "
         "intervals; a dotted line marks the base model, which has not been tuned. A click on a name in the legend keeps "
         "that line and dims the others; another click takes it back."
     )
@@ -43,5 +46,5 @@ def version_sections(root: Path, versions: Sequence[str]) -> list[Section]:
     return [
         Section("scores", "The versions", scores, score_figures(root, versions)),
         *([Section("learning", "How they learned", learning, learned)] if learned else []),
-        Section("slices", "Where they are right", right, slice_figures(root, versions)),
+        Section("slices", "Where they are right", right, slice_figures(root, versions, leading)),
     ]

@@ -63,8 +63,10 @@ def _chart(table: pd.DataFrame, wanted: float) -> dict:
         axes,
         "line",
         [_RIGHT, _SHARE, _WANTED],
+        across=[_WANTED],
         versions=chain,
         band=False,
+        zero=True,
     )
     texts = numbered.assign(**{name: [f"{value:.3f}" for value in table[name]] for name in (_RIGHT, _SHARE)})
     hover = {"version": "", _RIGHT: "", _SHARE: ""}

@@ -22,7 +22,7 @@ def review_section(path: Path) -> Section | None:
     people = ", ".join(f"{name} {count:,}" for name, count in figures.reviewers.items())
     text = (
         f"{figures.pairs:,} pair{'s are' if figures.pairs != 1 else ' is'} reviewed (verdicts: {people}). A pair counts once, by what most people say of it, and as "
-        "it was when it was reviewed. Intervals are 95 % (Wilson)."
+        "it was when it was reviewed. Intervals are 95\u00a0% (Wilson)."
     )
     made = [_rates(figures), _agreements(figures.agreements)]
     return Section("reviews", "Reviews of pairs", text, [figure for figure in made if figure])

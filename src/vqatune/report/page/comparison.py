@@ -21,6 +21,13 @@ from vqatune.tables import read_csv
 FEWEST_IMAGES = 5
 """Fewer images do not show how much images differ."""
 
+_NOTES = {
+    "bleu": "a right answer of one word has 0.178",
+    "meteor": "a right answer of one word has 0.5",
+    "grounding": "right answers that follow from the product type bring it down: they are as probable under its other pictures",
+}
+"""What to know of a metric before its values are compared."""
+
 _NORMAL_975 = 1.959964
 """The 0.975 quantile of the normal distribution."""
 
@@ -30,8 +37,8 @@ def comparison_data(root: Path, answers: Answers) -> dict[str, Any]:
 
     Returns:
         what: "version"; versions: their names; smallest: SMALLEST_SLICE; fewest_images: FEWEST_IMAGES; totals: a dict a metric, of
-        those that are equal in all versions the first (name, equal: the others, higher_is_better, and value, low, high:
-        lists with a number or None a version); slices: a dict a slice, the
+        those that are equal in all versions the first (name, equal: the others, note: text or None, higher_is_better, and value,
+        low, high: lists with a number or None a version); slices: a dict a slice, the
         first being all pairs (slice, value, pairs, images, right: a count a version; gained, lost, half: a list with a
         value for every two versions, the first with the second, the first with the third, …). half is half the width
         of the 95 % interval of the difference in exact match, or None where there are fewer than FEWEST_IMAGES.
@@ -139,7 +146,7 @@ def _read_intervals(folder: Path, versions: list[str]) -> dict[str, pd.DataFrame
 def _totals(tables: Mapping[str, pd.DataFrame], versions: list[str]) -> list[dict[str, Any]]:
     rows = []
     for name, metric in METRICS.items():
-        row = {"name": name, "higher_is_better": metric.higher_is_better}
+        row = {"name": name, "note": _NOTES.get(name), "higher_is_better": metric.higher_is_better}
         for end in ("value", "low", "high"):
             row[end] = [_number(tables[version], name, end) for version in versions]
         if any(value is not None for value in row["value"]):

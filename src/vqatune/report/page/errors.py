@@ -15,18 +15,31 @@ from vqatune.report.figures.figure import Section, as_cells
 from vqatune.report.figures.yes_no import yes_no_figure
 from vqatune.report.page.answers import Answers
 from vqatune.report.page.example_links import cell_examples
-from vqatune.report.page.wrong_answers import WrongAnswer, pair_cells, plain_texts, wrong_answers
+from vqatune.report.page.wrong_answers import (
+    FEWEST,
+    MissedReference,
+    WrongAnswer,
+    missed_references,
+    pair_cells,
+    plain_texts,
+    wrong_answers,
+)
 
 
 @dataclass(frozen=True, eq=False)
 class Errors:
-    """The section, and before its figures a table: the wrong answers of a version that are seen most."""
+    """The section, and before its figures two tables of a version."""
 
     version: str
     most: pd.DataFrame
+    """The wrong answers seen most."""
+    missed: pd.DataFrame
+    """The references found least; it may be empty."""
     wrong: int
     """So many test pairs the version answers wrong."""
     section: Section
+    fewest: int = FEWEST
+    """A reference of fewer questions is not among those found least."""
 
 
 def find_errors(root: Path, answers: Answers, examples: Mapping[str, Any], version: str) -> Errors:
@@ -50,7 +63,28 @@ def find_errors(root: Path, answers: Answers, examples: Mapping[str, Any], versi
         agreement_figure(answers.versions, texts, answers.right),
     ]
     section = Section("errors", "Errors", "", [figure for figure in figures if figure])
-    return Errors(version, _table(wrong_answers(cells, found)), int(np.sum(~cells["right"])), section)
+    return Errors(
+        version,
+        _table(wrong_answers(cells, found)),
+        _missed_table(missed_references(cells, found)),
+        int(np.sum(~cells["right"])),
+        section,
+    )
+
+
+def _missed_table(missed: list[MissedReference]) -> pd.DataFrame:
+    name = Markup('<span class="kind">{}</span> {}')
+    return pd.DataFrame(
+        {
+            "reference": as_cells([name.format(each.question_type, each.reference) for each in missed]),
+            "questions": [f"{each.pairs:,}" for each in missed],
+            "right": [f"{each.share:.1%}" for each in missed],
+            "answered most instead": [each.instead for each in missed],
+            "examples": as_cells(
+                example_links([each.link for each in missed], [each.examples for each in missed])
+            ),
+        }
+    )
 
 
 def _table(wrong: list[WrongAnswer]) -> pd.DataFrame:

@@ -46,8 +46,16 @@ def cell_examples(examples: Mapping[str, Any], version: str) -> dict[Cell, CellE
 
 
 def _cell_link(cell: Cell, version: str) -> str:
-    of_type = {} if cell.question_type == NO_TYPE else {"kind": cell.question_type}
-    return example_link({**of_type, "ref": cell.reference, "b": version, "said": cell.prediction})
+    return example_link(_of_reference(*cell[:2]) | {"b": version, "said": cell.prediction})
+
+
+def reference_link(question_type: str, reference: str) -> str:
+    """Return the address of the examples of a reference, in plain form, in questions of a type."""
+    return example_link(_of_reference(question_type, reference))
+
+
+def _of_reference(question_type: str, reference: str) -> dict[str, str]:
+    return ({} if question_type == NO_TYPE else {"kind": question_type}) | {"ref": reference}
 
 
 def count_examples(examples: Mapping[str, Any], wanted: Mapping[str, str]) -> int:

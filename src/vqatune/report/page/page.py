@@ -50,24 +50,26 @@ def write_page(
         DataError: something that the page shows has not been made yet. ArchiveError: the images are missing.
         ParameterError: eval.best_by chooses by no score.
     """
-    best = best_version(score_history(root / "metrics", versions, params.eval.best_by))
+    history = score_history(root / "metrics", versions, params.eval.best_by)
+    best = best_version(history)
     leading = versions[-1] if best is None else best.version
     answers = read_answers(root, versions)
-    comparison = comparison_data(root, answers) | {"opened": _compared_first(versions, leading)}
-    examples = example_data(root, answers, params.seed, leading)
+    opened = {"opened": _compared_first(versions, leading)}
+    comparison = comparison_data(root, answers) | opened
+    examples = example_data(root, answers, params.seed, leading) | opened
     # The charts' tests validate them; doing it again here takes a third of the time.
     with alt.utils.schemapi.debug_mode(False):
-        overall = exact_match_section(root, versions)
-        tasks = task_section(root, versions) if params.tasks.use else None
+        overall = exact_match_section(root, versions, history)
+        tasks = task_section(root, versions, leading) if params.tasks.use else None
         errors = find_errors(root, answers, examples, leading)
-        scores = [*version_sections(root, versions), *([tasks] if tasks else [])]
+        scores = [*version_sections(root, versions, leading), *([tasks] if tasks else [])]
         data = data_section(root)
     asked = dict.fromkeys([*(name for name in versions if name == BLIND), BASE, leading])
     write_document(
         FOLDER / "report.html.j2",
         SCRIPTS,
         path,
-        summary=summarize(root, comparison, leading, best),
+        summary=summarize(root, comparison, leading, best, params),
         versions=in_chain(versions),
         leading=leading,
         cards=type_cards(answers, examples, asked),
@@ -76,7 +78,7 @@ def write_page(
         errors=errors,
         scores=scores,
         comparison=comparison,
-        views=view_data(root, versions, params.seed) if "multi_angle" in params.tasks.use else [],
+        views=view_data(root, versions, leading, params.seed) if "multi_angle" in params.tasks.use else [],
         examples=examples,
         data=data,
         parameters=changed_parameters(params),
@@ -86,5 +88,5 @@ def write_page(
 
 
 def _compared_first(versions: Sequence[str], leading: str) -> list[str]:
-    """Return the two versions that the comparison opens with: base and the leading one, or the last where that is base."""
+    """Return the two versions that the comparison and the examples open with: base and the leading one, or the last where that is base."""
     return [BASE, leading if leading != BASE else versions[-1]]

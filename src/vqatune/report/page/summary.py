@@ -6,21 +6,33 @@ from typing import Any
 import pandas as pd
 
 from vqatune.evaluation.scoring.slices import SLICES, SMALLEST_SLICE
+from vqatune.params import Params
 from vqatune.params.versions import BLIND
 from vqatune.report.history import Best, in_chain
 from vqatune.report.page.comparison import FEWEST_IMAGES
 from vqatune.report.stage_outputs import read_counts, read_rows
 
+_DRAWN = {
+    "showroom": "a sample catalogue, whose products and pictures are drawn",
+    "drawn_museum": "a sample museum, whose objects and pictures are drawn",
+}
+_TINY = ("showroom", "tiny")
+_DOMINANT = 0.25
+"""From such a share of the questions on, a product type decides what the average over questions is."""
 
-def summarize(root: Path, comparison: dict[str, Any], leading: str, best: Best | None) -> dict[str, Any]:
+
+def summarize(
+    root: Path, comparison: dict[str, Any], leading: str, best: Best | None, params: Params
+) -> dict[str, Any]:
     """Return the page's first lines.
 
     comparison: what comparison_data returns. leading: the version that the page shows. best: the version that the
-    validation set chooses, which then is the same.
+    validation set chooses, which then is the same. params: of the run.
 
     Returns:
-        counts: (number, what) pairs of text; sentences: a list of text; extremes: a dict a kind of slice (kind, best,
-        worst: a dict of value, share, pairs), of the leading version.
+        counts: (number, what) pairs of text; sentences: a list of text; drawn: a sentence on what is no photograph and no
+        real model, or None; extremes: a dict a kind of slice (kind, best, worst: a dict of value, share, pairs), of the
+        leading version.
 
     Raises:
         DataError: a stage before has not been run.
@@ -45,8 +57,21 @@ def summarize(root: Path, comparison: dict[str, Any], leading: str, best: Best |
     return {
         "counts": counts,
         "sentences": _sentences(comparison, leading, best),
+        "drawn": _drawn(params),
         "extremes": _extremes(comparison, leading),
     }
+
+
+def _drawn(params: Params) -> str | None:
+    parts = []
+    if params.raw.source in _DRAWN:
+        parts.append(f"The catalogue is {_DRAWN[params.raw.source]}")
+    if params.model.source in _TINY:
+        parts.append("the base model is a tiny BLIP that has seen nothing but drawings")
+    if not parts:
+        return None
+    text = ", and ".join(parts)
+    return f"{text[0].upper()}{text[1:]}: these scores show how vqatune works, and say nothing of real pictures or models."
 
 
 def _sentences(comparison: dict[str, Any], leading: str, best: Best | None) -> list[str]:
@@ -61,7 +86,20 @@ def _sentences(comparison: dict[str, Any], leading: str, best: Best | None) -> l
         sentences.append(_chosen(comparison, best))
     if BLIND in versions:
         sentences.append(_on_blind(comparison, leading, values[versions.index(BLIND)]))
-    return sentences
+    return [*sentences, *_over_types(comparison, list(shown))]
+
+
+def _over_types(comparison: dict[str, Any], shown: list[str]) -> list[str]:
+    """Return a sentence on the mean over product types, where one of them has a large part of the questions."""
+    types = [row for row in comparison["slices"] if row["slice"] == "product_type"]
+    pairs = sum(row["pairs"] for row in types)
+    if len(types) < 2 or (largest := max(types, key=lambda row: row["pairs"]))["pairs"] < _DOMINANT * pairs:
+        return []
+    places = [comparison["versions"].index(name) for name in shown]
+    means = [sum(row["right"][place] / row["pairs"] for row in types) / len(types) for place in places]
+    scores = ", ".join(f"{name} {mean:.3f}" for name, mean in zip(shown, means, strict=True))
+    text = f"{largest['value']} has {largest['pairs'] / pairs:.0%} of the questions. As a mean over the {len(types)} product "
+    return [f"{text}types, each counting the same: {scores}."]
 
 
 def _chosen(comparison: dict[str, Any], best: Best) -> str:
@@ -88,7 +126,7 @@ def _with_interval(row: dict[str, Any], place: int) -> str:
     text = f"{row['value'][place]:.3f}"
     if row["low"][place] is None:
         return text
-    return f"{text} (95 % interval {row['low'][place]:.3f} to {row['high'][place]:.3f})"
+    return f"{text} (95\u00a0% interval {row['low'][place]:.3f} to {row['high'][place]:.3f})"
 
 
 def _extremes(comparison: dict[str, Any], leading: str) -> list[dict[str, Any]]:

@@ -40,16 +40,15 @@ class Views:
     views: list[View]
 
 
-def view_data(root: Path, versions: Sequence[str], seed: int) -> list[Views]:
-    """Return questions of the task multi_angle, those whose views the last version answers alike first; drawn by hash rank.
+def view_data(root: Path, versions: Sequence[str], leading: str, seed: int) -> list[Views]:
+    """Return questions of the task multi_angle, those whose views the leading version answers alike first.
 
-    The answers are those of the base and of the last version. A view that does not open is left out. Raises DataError where
-    a table is missing.
+    They are drawn by hash rank; the answers are those of the base and of the leading version. A view that does not open is
+    left out. Raises DataError where a table is missing.
     """
     tasks = read_table(root / "data/tasks.parquet", TASKS)
     tasks = tasks[tasks["task"] == "multi_angle"]
-    chain = in_chain(versions)
-    shown = list(dict.fromkeys([chain[0], chain[-1]]))
+    shown = list(dict.fromkeys([in_chain(versions)[0], leading]))
     for version in shown:
         path = root / f"data/predictions/tasks/{version}.parquet"
         answers = read_table(path, PREDICTIONS, ["qa_id", "prediction"]).set_index("qa_id")["prediction"]

@@ -10,9 +10,16 @@ from vqatune.evaluation.metrics.text import plain
 from vqatune.evaluation.scoring.confusion import EMPTY, NO_TYPE
 from vqatune.report.figures.confusion import Cell, CellExamples
 from vqatune.report.page.answers import Answers
+from vqatune.report.page.example_links import reference_link
 
 MOST = 15
 """So many wrong answers, those seen most, are named."""
+LEAST = 10
+"""So many references, those that are found least, are named."""
+FEWEST = 5
+"""A reference of fewer questions is not named among them."""
+FOUND = 0.5
+"""Nor is one that is found by such a share of its questions."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +35,24 @@ class WrongAnswer:
     prediction: str
     pairs: int
     share: float
+    link: str | None
+    examples: int
+
+
+@dataclass(frozen=True)
+class MissedReference:
+    """A reference that a version seldom gives.
+
+    question_type, reference: the latter in plain form. pairs: so many test pairs have it. share: of them that are answered by
+    it. instead: the most frequent wrong answer, in plain form. link: to `examples` of the reference; None where there are
+    none.
+    """
+
+    question_type: str
+    reference: str
+    pairs: int
+    share: float
+    instead: str
     link: str | None
     examples: int
 
@@ -92,3 +117,27 @@ def wrong_answers(cells: pd.DataFrame, examples: Mapping[Cell, CellExamples]) ->
             )
         )
     return found
+
+
+def missed_references(cells: pd.DataFrame, examples: Mapping[Cell, CellExamples]) -> list[MissedReference]:
+    """Return the LEAST references that a version finds least, of those of FEWEST pairs or more; then the most frequent first.
+
+    Args:
+        cells: what pair_cells returns.
+        examples: what cell_examples returns.
+    """
+    of_reference = ["question_type", "reference"]
+    found = cells.groupby(of_reference)["right"].agg(["size", "mean"])
+    found = found[(found["size"] >= FEWEST) & (found["mean"] < FOUND)]
+    order = sorted(found.index, key=lambda key: (found.at[key, "mean"], -found.at[key, "size"], key))
+    wrong = cells[~cells["right"]].groupby(of_reference)["prediction"]
+    missed = []
+    for key in order[:LEAST]:
+        said = wrong.get_group(key).value_counts()
+        instead = min(said.index, key=lambda text: (-said[text], text))
+        shown = [each for cell, each in examples.items() if (cell.question_type, cell.reference) == key]
+        count = sum(each.examples for each in shown)
+        link = reference_link(*key) if count else None
+        size, share = found.loc[key]
+        missed.append(MissedReference(*key, int(size), float(share), instead, link, count))
+    return missed

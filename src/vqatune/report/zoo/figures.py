@@ -33,7 +33,7 @@ def zoo_sections(models: Sequence[ZooModel]) -> list[Section]:
     models: the blind guess first.
     """
     scored = [model for model in models if model.can_run]
-    against = "Filled points are short answers, hollow ones the answers as they were given; a rule is the 95 % interval."
+    against = "Filled points are short answers, hollow ones the answers as they were given; a rule is the 95\u00a0% interval."
     return [
         Section(
             "scores", "Scores", _said_of_scores(scored), [_totals(scored, SHORT), _totals(scored, WHOLE)]

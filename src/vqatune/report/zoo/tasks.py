@@ -13,7 +13,7 @@ from vqatune.zoo.results import ZooModel
 
 _ANSWERS = (
     "All scores are of short answers, cut out of sentences by the rule of docs/zoo.md, which is English; behind each stands its "
-    "95 % interval."
+    "95\u00a0% interval."
 )
 
 

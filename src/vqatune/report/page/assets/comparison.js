@@ -59,26 +59,29 @@
     return make("span", {}, value.toFixed(3), ...interval);
   };
 
-  /** A metric's name, and the names of those that equal it in all versions. */
+  /** A metric's name, the names of those that equal it in all versions, and what to know of it. */
   function named(row) {
-    if (!row.equal.length) return spaced(row.name);
-    return make("span", {}, spaced(row.name), make("span", { class: "faint" }, ` and, equal to it, ${row.equal.map(spaced).join(", ")}`));
+    const faint = (text) => make("span", { class: "faint" }, text);
+    const equal = row.equal.length ? [faint(` and, equal to it, ${row.equal.map(spaced).join(", ")}`)] : [];
+    const note = row.note ? [faint(`: ${row.note}`)] : [];
+    return make("span", {}, spaced(row.name), ...equal, ...note);
   }
 
   function totalsTable(a, b) {
     const rows = totals.map((row) => {
       const [before, after] = [row.value[a], row.value[b]];
-      if (before === null || after === null) return [named(row), withInterval(row, a), withInterval(row, b), "–"];
+      const values = [withInterval(row, a), withInterval(row, b)];
+      if (before === null || after === null) return [named(row), "–", ...values];
       const difference = after - before;
       const shown = signed(difference);
       const better = difference > 0 === row.higher_is_better;
-      if (row.higher_is_better === null) return [named(row), withInterval(row, a), withInterval(row, b), shown];
+      if (row.higher_is_better === null) return [named(row), shown, ...values];
       const overlap = row.low[a] === null || row.low[b] === null || (row.low[a] <= row.high[b] && row.low[b] <= row.high[a]);
       const [kind, said] = overlap ? ["faint", shown] : better ? ["better", `▲ better ${shown}`] : ["worse", `▼ worse ${shown}`];
-      return [named(row), withInterval(row, a), withInterval(row, b), make("span", { class: kind }, said)];
+      return [named(row), make("span", { class: kind }, said), ...values];
     });
-    const columns = [["metric", false], [versions[a], true], [versions[b], true], ["difference", true]];
-    const caption = "Every metric over the whole test set, with 95 % intervals; better or worse where these do not overlap";
+    const columns = [["metric", false], ["difference", true], [versions[a], true], [versions[b], true]];
+    const caption = "Every metric over the whole test set, with 95\u00a0% intervals; better or worse where these do not overlap";
     return saveableTable(makeTable(caption, columns, rows, { kind: "totals" }));
   }
 
@@ -94,8 +97,9 @@
     const isLarge = ({ slice, half }) => slice.pairs >= smallest && half !== null;
     const large = changes.filter(isLarge);
     const bySureness = (x, y) => y.sure - x.sure || y.slice.pairs - x.slice.pairs;
-    const better = large.filter((each) => each.difference > 0).sort(bySureness);
-    const worse = large.filter((each) => each.difference < 0).sort(bySureness);
+    const better = large.filter((each) => each.certain && each.difference > 0).sort(bySureness);
+    const worse = large.filter((each) => each.certain && each.difference < 0).sort(bySureness);
+    const uncertain = large.filter((each) => !each.certain && each.difference !== 0).sort(bySureness);
     const apart = changes.filter((each) => !isLarge(each) || each.difference === 0);
     const sentence =
       `From ${names[0]} to ${names[1]}, exact match goes from ${all.before.toFixed(3)} to ${all.after.toFixed(3)} ` +
@@ -106,11 +110,13 @@
       someOf("Better", `Slices in which ${names[1]} is better than ${names[0]}, the surest first`, better, names),
       someOf("Worse", `Slices in which ${names[1]} is worse than ${names[0]}, the surest first`, worse, names),
     );
-    if (apart.length) {
-      const caption = `Without a change, or with fewer than ${smallest} questions or ${fewestImages} pictures`;
-      result.append(
-        make("details", { "data-side": "apart" }, make("summary", {}, `${caption} (${apart.length})`), sliceTable(caption, apart, names)),
-      );
+    const folded = [
+      ["uncertain", "Uncertain: the interval of the difference holds 0", uncertain],
+      ["apart", `Without a change, or with fewer than ${smallest} questions or ${fewestImages} pictures`, apart],
+    ];
+    for (const [side, caption, some] of folded.filter(([, , some]) => some.length)) {
+      const summary = make("summary", {}, `${caption} (${some.length})`);
+      result.append(make("details", { "data-side": side }, summary, sliceTable(caption, some, names)));
     }
     result.append(make("h3", {}, "All metrics"), totalsTable(a, b));
   }

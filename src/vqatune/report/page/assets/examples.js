@@ -25,7 +25,7 @@
   const answerForm = (text) => text.normalize("NFC").toLowerCase().trim().replace(/\s+/g, " ") || "(empty)";
   const answerForms = new Map(texts.map((text) => [text, answerForm(text)]));
   const distinct = (values) => [...new Set(values)].filter((value) => value !== "").sort((x, y) => x.localeCompare(y, "en", { numeric: true }));
-  const defaults = { difficulty: "", kind: "", type: "", ref: "", a: firstShown(versions), ar: "", b: versions.at(-1), br: "", said: "", q: "" };
+  const defaults = { difficulty: "", kind: "", type: "", ref: "", a: data.opened[0], ar: "", b: data.opened[1], br: "", said: "", q: "" };
 
   function fillForm() {
     const any = (values) => [["", "any"], ...values.map((value) => [value, value])];
@@ -43,8 +43,8 @@
   /** What the form says: name → text. */
   const chosen = () => Object.fromEntries(NAMES.map((name) => [name, form.elements[name].value]));
 
-  /** The versions whose answers stand in the cards: the two of the filter, and the last. */
-  const columns = ({ a, b }) => [...new Set([a, b, versions.at(-1)].map((name) => versions.indexOf(name)))];
+  /** The versions whose answers stand in the cards: the two of the filter, and the leading one. */
+  const columns = ({ a, b }) => [...new Set([a, b, data.opened[1]].map((name) => versions.indexOf(name)))];
 
   /** Return a function that says whether a question of an image is to be shown. */
   function filter(choice) {

@@ -1,0 +1,48 @@
+import pytest
+
+from vqatune.report.page.answers import read_answers
+from vqatune.report.page.comparison import comparison_data
+from vqatune.report.page.summary import summarize
+
+
+@pytest.fixture(scope="module")
+def comparison(small_run):
+    return comparison_data(small_run.root, read_answers(small_run.root, small_run.versions))
+
+
+def test_where_one_product_type_has_many_questions_the_mean_over_types_stands_beside_that_over_questions(
+    small_run, comparison
+):
+    types = small_run.test.groupby("product_type")["v1"].agg(["mean", "size"])
+    said = summarize(small_run.root, comparison, "v1", None, small_run.params)["sentences"]
+    share = types["size"].max() / types["size"].sum()
+    assert share >= 0.25
+    [sentence] = [each for each in said if "each counting the same" in each]
+    assert sentence.startswith(f"{types['size'].idxmax()} has {share:.0%} of the questions.")
+    assert f"over the {len(types)} product types" in sentence
+    assert sentence.endswith(f", v1 {types['mean'].mean():.3f}.")
+
+    even = [row | {"pairs": 9} for row in comparison["slices"] if row["slice"] == "product_type"]
+    others = [row for row in comparison["slices"] if row["slice"] != "product_type"]
+    said = summarize(small_run.root, comparison | {"slices": [*others, *even]}, "v1", None, small_run.params)
+    assert not [each for each in said["sentences"] if "each counting the same" in each]
+
+
+@pytest.mark.parametrize(
+    ("changes", "parts"),
+    [
+        ({}, ("The catalogue is a sample catalogue", ", and the base model is a tiny BLIP")),
+        (
+            {"raw.source": "drawn_museum", "model.source": "tiny"},
+            ("The catalogue is a sample museum", ", and the base"),
+        ),
+        ({"raw.source": "abo"}, ("The base model is a tiny BLIP that has seen nothing but drawings: these",)),
+        ({"raw.source": "abo", "model.source": "hub"}, None),
+    ],
+)
+def test_what_is_drawn_is_said_beside_the_scores(small_run, comparison, make_params, changes, parts):
+    drawn = summarize(small_run.root, comparison, "v1", None, make_params(changes))["drawn"]
+    if parts is None:
+        assert drawn is None
+    else:
+        assert all(part in drawn for part in parts) and "say nothing of real pictures" in drawn
