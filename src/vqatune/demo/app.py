@@ -30,7 +30,8 @@ STYLE = (
 #examples .grid-wrap { min-height: 0; max-height: none; overflow: visible; }
 #examples .grid-container { grid-template-columns: repeat(6, minmax(0, 1fr)); padding-top: 0;
   grid-auto-rows: max-content; align-content: start; }
-@media (max-width: 640px) { #examples .grid-container { grid-template-columns: repeat(4, minmax(0, 1fr)); } }
+@media (max-width: 640px) { #examples { max-width: calc(100vw - 4rem); } #examples .grid-wrap { overflow-x: auto; }
+  #examples .grid-container { display: flex; } #examples .grid-container > * { flex: 0 0 5rem; } }
 #examples .thumbnail-item { width: 100%; height: auto; aspect-ratio: 1; }
 #examples .caption-label { inset: auto 0 0 0; max-width: none; padding: 0 .2rem; border: 0; border-radius: 0;
   font-size: .72rem; text-align: center; }

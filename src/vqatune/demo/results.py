@@ -30,8 +30,13 @@ STYLE = """
 .result figure { margin: .9rem 0 0; }
 .result figure img.map { display: block; max-width: 100%; max-height: 21rem; border-radius: .4rem; }
 .result figcaption { margin-top: .4rem; }
+@media (max-width: 640px) { .result figure img.map { max-height: 12rem; } }
 .result .scale span { display: inline-block; width: 1.6rem; vertical-align: middle; margin: 0 .1rem 0 .2rem; }
 """
+
+
+_LEAST = 0.0005
+"""A probability below is shown as less than 0.1 %."""
 
 
 def show(seen: Seen, image: Image.Image, reference: str | None) -> str:
@@ -61,9 +66,11 @@ def _table(seen: Seen) -> str:
     rows = []
     for text, probability in seen.best:
         chosen = ' class="chosen"' if text == seen.answer.answer else ""
+        # The shortest bar that can be seen would say too much of an answer that is all but impossible.
+        bar = f'<div aria-hidden="true" style="width:{100 * probability:.2f}%"></div>'
         rows.append(
             f'<tr{chosen}><th scope="row">{_text(text)}</th><td class="share">{_percent(probability)}</td>'
-            f'<td class="bar"><div aria-hidden="true" style="width:{100 * probability:.2f}%"></div></td></tr>'
+            f'<td class="bar">{bar if probability >= _LEAST else ""}</td></tr>'
         )
     caption = "Its most probable answers"
     if not seen.proven:
@@ -109,7 +116,7 @@ def _text(answer: str) -> str:
 
 
 def _percent(probability: float) -> str:
-    if probability < 0.0005:
+    if probability < _LEAST:
         return "&lt; 0.1 %"
     # An uncertain answer is not shown as 100 %.
     return f"{min(100 * probability, 99.9):.1f} %"

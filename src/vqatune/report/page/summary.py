@@ -98,8 +98,8 @@ def _over_types(comparison: dict[str, Any], shown: list[str]) -> list[str]:
     places = [comparison["versions"].index(name) for name in shown]
     means = [sum(row["right"][place] / row["pairs"] for row in types) / len(types) for place in places]
     scores = ", ".join(f"{name} {mean:.3f}" for name, mean in zip(shown, means, strict=True))
-    text = f"{largest['value']} has {largest['pairs'] / pairs:.0%} of the questions. As a mean over the {len(types)} product "
-    return [f"{text}types, each counting the same: {scores}."]
+    part = f"{largest['value']} has {largest['pairs'] / pairs:.0%} of the questions"
+    return [f"{part}. As a mean over the {len(types)} product types, each counting the same: {scores}."]
 
 
 def _chosen(comparison: dict[str, Any], best: Best) -> str:
