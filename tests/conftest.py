@@ -3,6 +3,7 @@
 import copy
 import gc
 import json
+import logging
 import os
 import signal
 import subprocess
@@ -103,6 +104,8 @@ def _messages_on_standard_error() -> None:
     from vqatune.runtime.logs import configure
 
     configure()
+    # caplog listens at the root.
+    logging.getLogger("vqatune").propagate = True
 
 
 @pytest.fixture(scope="session")

@@ -25,5 +25,7 @@ def configure() -> None:
     """Print this package's messages of level INFO and above on standard error; may be called repeatedly."""
     logger = logging.getLogger("vqatune")
     logger.setLevel(logging.INFO)
+    # A library that gives the root logger a handler (rouge-score does, by absl) would print every message once more.
+    logger.propagate = False
     if not any(isinstance(handler, _StandardError) for handler in logger.handlers):
         logger.addHandler(_StandardError())
