@@ -28,6 +28,15 @@ def test_where_one_product_type_has_many_questions_the_mean_over_types_stands_be
     assert not [each for each in said["sentences"] if "each counting the same" in each]
 
 
+def test_few_images_have_no_interval(small_run, comparison):
+    assert "interval" in " ".join(
+        summarize(small_run.root, comparison, "v1", None, small_run.params)["sentences"]
+    )
+    few = [comparison["slices"][0] | {"images": 4}, *comparison["slices"][1:]]
+    said = summarize(small_run.root, comparison | {"slices": few}, "v1", None, small_run.params)["sentences"]
+    assert "interval" not in " ".join(said) and f"v1 {small_run.test['v1'].mean():.3f}" in said[0]
+
+
 @pytest.mark.parametrize(
     ("changes", "parts"),
     [

@@ -80,7 +80,7 @@ def _sentences(comparison: dict[str, Any], leading: str, best: Best | None) -> l
         return []
     versions, values = comparison["versions"], row["value"]
     shown = dict.fromkeys([*(name for name in versions if name == BLIND), in_chain(versions)[0], leading])
-    scores = ", ".join(f"{name} {_with_interval(row, versions.index(name))}" for name in shown)
+    scores = ", ".join(f"{name} {_with_interval(comparison, row, name)}" for name in shown)
     sentences = [f"Exact match, the share of answers that are the reference: {scores}."]
     if best is not None:
         sentences.append(_chosen(comparison, best))
@@ -109,7 +109,7 @@ def _chosen(comparison: dict[str, Any], best: Best) -> str:
     place = comparison["versions"].index(best.version)
     if row is None or row["value"][place] is None:
         return f"{text}."
-    return f"{text}; on the test set it is {_with_interval(row, place)}."
+    return f"{text}; on the test set it is {_with_interval(comparison, row, best.version)}."
 
 
 def _on_blind(comparison: dict[str, Any], leading: str, blind: float) -> str:
@@ -118,13 +118,15 @@ def _on_blind(comparison: dict[str, Any], leading: str, blind: float) -> str:
     place = comparison["versions"].index(leading)
     if row is None or row["value"][place] is None:
         return f"{text}."
-    skill = f"{leading} has a skill of {_with_interval(row, place)}"
+    skill = f"{leading} has a skill of {_with_interval(comparison, row, leading)}"
     return f"{text}; {skill}, where 0 is that guess and 1 is always right."
 
 
-def _with_interval(row: dict[str, Any], place: int) -> str:
+def _with_interval(comparison: dict[str, Any], row: dict[str, Any], version: str) -> str:
+    place, images = comparison["versions"].index(version), comparison["slices"][0]["images"]
     text = f"{row['value'][place]:.3f}"
-    if row["low"][place] is None:
+    # Two images of the same score would have an interval without width.
+    if row["low"][place] is None or images < FEWEST_IMAGES:
         return text
     return f"{text} (95\u00a0% interval {row['low'][place]:.3f} to {row['high'][place]:.3f})"
 
