@@ -93,7 +93,10 @@ def test_a_csv_of_questions_about_photographs_goes_through_all_data_stages(
     text = (repository_of_ones_own / "params.yaml").read_text()
     assert [line for line in text.splitlines() if line.strip().startswith("#")] == comments
     assert "is set for ../questions.csv already" in use("../questions.csv", "--yes")
+    assert said.count("What color is the product? → ") == 1 and "Is it a cup? → no" in said
+    sizes = re.search(r"about (\d+) for training, (\d+) for validation and (\d+) for the test set", said)
     extracted, kept, sets, batches = run_data_stages()
+    assert [int(size) for size in sizes.groups()] == [each["image_id"].nunique() for each in sets]
     assert len(extracted.images) == 60 and len(kept) == 180
     assert kept["image_id"].nunique() == 60 and set(kept["generator"]) == {"recorded"}
     assert len(sets.test) and len(sets.validation) and len(batches) == 1
@@ -111,6 +114,8 @@ def test_a_table_of_german_attributes_is_known_as_german_and_gives_german_pairs(
             rows.writerow([f"my photos/IMG_{number:03d}.jpg", "Stühle", *values])
     said = use("../katalog.csv", "--yes")
     assert re.search(r"language: de\b", said) and "about 100% of the listings" in said
+    examples = re.findall(r"^ +(\S.*\?) → (.+)$", said, re.MULTILINE)
+    assert len(examples) == 3 and {"Rot", "Blau", "Stuhl"} & {answer for _, answer in examples}, examples
     _, kept, _, _ = run_data_stages()
     assert set(kept["language"]) == {"de"} and len(kept) > 60 * 7
     assert {"Rot", "Blau", "Stuhl", "kariert", "Sitzen", "matt"} <= set(kept["answer"])
@@ -143,6 +148,7 @@ def test_a_folder_without_classes_has_nothing_that_templates_could_ask_about(
     said = use("../my photos", "--yes")
     assert "all pictures are of one type" in said
     assert "there are no questions, and hardly an attribute that templates could ask about" in said
+    assert "→" not in said.partition("params.yaml would change")[0]
 
 
 def test_what_goes_back_to_the_showroom_forgets_the_catalogue_of_ones_own(

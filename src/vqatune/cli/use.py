@@ -1,23 +1,23 @@
 """`vqatune use`: look at a file or folder of one's own, say what is in it, and set params.yaml for it."""
 
 import argparse
-import json
 import sys
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table as Grid
+from ruamel.yaml import YAML
 
 from vqatune.catalogue.look import Found, images_by_type, look_at, relative, shares
 from vqatune.catalogue.settings import settings_for
 from vqatune.catalogue.sources.guess import corrections
 from vqatune.catalogue.sources.table import ONE_TYPE
+from vqatune.cli.use_preview import LOOKED_AT, covered_by_templates, example_pairs, set_line
 from vqatune.errors import DataError, ParameterError
 from vqatune.generation.checks.language import guess_language
-from vqatune.generation.sources.language_files import ENGLISH, code_of, language_codes
-from vqatune.generation.sources.template import template_pairs
-from vqatune.params import load_params
+from vqatune.generation.sources.language_files import ENGLISH, language_codes
+from vqatune.params import check_params, load_params
 from vqatune.params.profiles import OWN_SOURCES, SHOWROOM, profile_names, update, without_own_catalogue
 from vqatune.params.setting import changed_params, read_yaml, set_params
 from vqatune.runtime.output import say
@@ -26,8 +26,8 @@ from vqatune.tables.atomic import remove_leftovers
 
 PARAMS, PROFILES = Path("params.yaml"), Path("profiles")
 _SHOWN = 30
-_LOOKED_AT = 500
-"""Listings that are looked at for their language, and for what templates make of them."""
+_SOME = 0.1
+"""From such a share of the listings on, templates are said to write the pairs."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -68,7 +68,7 @@ def run(chosen: argparse.Namespace) -> None:
     found = look_at(chosen.what, chosen.pictures, corrections(chosen.set))
     # A museum's names and numbers have no language, whatever that of its texts is.
     language = chosen.language or (None if found.form else _language(found))
-    covered = _covered_by_templates(found, language)
+    covered = covered_by_templates(found, language)
     _show(found, language, covered, params.generate.provider, Terminal())
     changes, versions = settings_for(found, params, language)
     if found.extracted is None and params.raw.source in OWN_SOURCES:
@@ -76,7 +76,9 @@ def run(chosen: argparse.Namespace) -> None:
         update(changes, set_for_it)
     if chosen.profile:
         update(changes, _profile(chosen.profile))
-    _, changed = changed_params(PARAMS, changes, f"with {chosen.what}", versions)
+    text, changed = changed_params(PARAMS, changes, f"with {chosen.what}", versions)
+    if line := set_line(found, check_params(YAML(typ="safe").load(text), str(PARAMS))):
+        say(line)
     if not changed:
         remove_leftovers(PARAMS)
         say(f"params.yaml is set for {chosen.what} already")
@@ -100,33 +102,6 @@ def _profile(name: str) -> dict[str, Any]:
     return {section: value for section, value in values.items() if section != "raw"}
 
 
-def _covered_by_templates(found: Found, language: str | None, with_types: bool = True) -> float:
-    """Return the share of the listings that templates have something to ask about.
-
-    Args:
-        found: holds the listings.
-        language: the tag of those that have none.
-        with_types: the product type counts as something, too.
-    """
-    if found.extracted is None:
-        return 0.0
-    listings = found.extracted.listings.head(_LOOKED_AT)
-    made = 0
-    for row in listings.itertuples(index=False):
-        code = code_of(row.languages[0] if len(row.languages) else language)
-        if code is None:
-            continue
-        record = json.loads(row.metadata)
-        texts = {
-            name: [value["value"] for value in values]
-            for name, values in record.items()
-            if isinstance(values, list) and all(isinstance(value, dict) for value in values)
-        }
-        product_type = row.product_type if with_types else ""
-        made += bool(template_pairs(texts, product_type, row.item_id, seed=0, code=code))
-    return made / max(1, len(listings))
-
-
 def _language(found: Found) -> str | None:
     """Return the language of the texts where a row does not say it, None where it is not plain."""
     if found.extracted is None or found.table is None:
@@ -134,7 +109,7 @@ def _language(found: Found) -> str | None:
     columns = [column for _, column in found.columns.field_columns]
     if found.pairs and found.pairs.question:
         columns.append(found.pairs.question)
-    rows = range(min(len(found.table.numbers), _LOOKED_AT))
+    rows = range(min(len(found.table.numbers), LOOKED_AT))
     texts = [" ".join(str(found.table.columns[column][row] or "") for column in columns) for row in rows]
     return guess_language(texts) or _language_of_attributes(found)
 
@@ -143,11 +118,11 @@ def _language_of_attributes(found: Found) -> str | None:
     """Return the language whose templates know the attributes of most listings, None where that is not plain."""
     # English first: the other languages know its words, too, so that it is among the best wherever its words are.
     codes = sorted(language_codes(), key=lambda code: (code != ENGLISH, code))
-    known = {code: _covered_by_templates(found, code, with_types=False) for code in codes}
+    known = {code: covered_by_templates(found, code, with_types=False) for code in codes}
     best, second = sorted(codes, key=lambda code: -known[code])[:2]
     if known[best] >= 0.5 and (best == ENGLISH or known[second] < known[best]):
         return best
-    return ENGLISH if _covered_by_templates(found, ENGLISH) >= 0.5 else None
+    return ENGLISH if covered_by_templates(found, ENGLISH) >= 0.5 else None
 
 
 def _agreed() -> bool:
@@ -179,6 +154,15 @@ def _show(found: Found, language: str | None, covered: float, provider: str, con
         console.print(f"… and {len(columns) - _SHOWN} more columns")
     for line in [*_lines(found), _language_line(found, language), _pairs_line(found, covered, provider)]:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
+    # A museum's templates are of its own fields.
+    if found.pairs or (provider == "template" and covered >= _SOME and not found.form):
+        for question, answer in example_pairs(found, language):
+            console.print(
+                f"          {relative(question)} → {relative(answer)}",
+                markup=False,
+                highlight=False,
+                soft_wrap=True,
+            )
 
 
 def _roles(found: Found) -> dict[str, str]:
@@ -255,7 +239,7 @@ def _pairs_line(found: Found, covered: float, provider: str) -> str:
         return f"pairs:    {found.nested or len(found.table.numbers):,} questions with their answers"
     if provider not in ("template", "recorded"):
         return f"pairs:    {provider} writes them (generate.provider)"
-    if covered >= 0.1:
+    if covered >= _SOME:
         return f"pairs:    templates write them from attributes, about {covered:.0%} of the listings"
     return (
         "pairs:    there are no questions, and hardly an attribute that templates could ask about (in "
