@@ -33,6 +33,17 @@ def test_any_text_is_read_as_it_was_set(path, text):
     assert columns.id == text and columns.pictures == [text, "b"]
 
 
+def test_the_first_versions_of_the_default_chain_become_the_whole_of_it_and_a_longer_chain_stays(path):
+    assert set_params(path, {}, "for a test", default_chain=True) == []
+    before = path.read_text()
+    set_params(path, {}, "for a test", versions=3)
+    assert set_params(path, {}, "for a test", default_chain=True) == ["versions: 3 → 13"]
+    assert path.read_text() == before
+    last = '  v13: {previous: v12, batch: "13"}\n'
+    path.write_text(before.replace(last, last + '  v14: {previous: v13, batch: "14"}\n'))
+    assert set_params(path, {}, "for a test", default_chain=True) == []
+
+
 def test_a_chain_is_shortened_with_all_that_is_listed_from_it_but_never_made_longer(path):
     assert set_params(path, {}, "for a test", versions=20) == []
     assert set_params(path, {}, "for a test", versions=3) == ["versions: 13 → 3"]

@@ -36,7 +36,8 @@ def profile_names(profiles: Path) -> list[str]:
 def apply_profile(name: str, profiles: Path, params: Path) -> list[str]:
     """Set the parameters of `profiles/<name>.yaml` in params.yaml; showroom: those of all profiles to their defaults.
 
-    Where the profile has a catalogue and there was one's own, what `vqatune use` has set goes back to its defaults first.
+    Where the profile has a catalogue and there was one's own, what `vqatune use` has set goes back to its defaults first, and
+    the versions that it took from the chain come back.
 
     Returns:
         A line per parameter that changed: "raw.source: showroom → abo".
@@ -58,7 +59,7 @@ def apply_profile(name: str, profiles: Path, params: Path) -> list[str]:
     leaves = "source" in (sets.get("raw") or {}) and _has_own_catalogue(read_yaml(params))
     changes = without_own_catalogue() if leaves else {}
     update(changes, sets)
-    return set_params(params, changes, f"with profile {name}")
+    return set_params(params, changes, f"with profile {name}", default_chain=leaves)
 
 
 def _has_own_catalogue(values: Any) -> bool:

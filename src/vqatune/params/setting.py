@@ -14,13 +14,19 @@ from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 
 from vqatune.errors import ParameterError
 from vqatune.params import check_params
-from vqatune.params.render import LISTS, WIDTH
+from vqatune.params.render import LISTS, WIDTH, params_yaml
 from vqatune.tables import replacing
 
 _VERSION = re.compile(r'  v[0-9]+: \{previous: \w+, batch: "?[0-9]+"?\}\n')
 
 
-def set_params(path: Path, changes: dict[str, Any], what: str, versions: int | None = None) -> list[str]:
+def set_params(
+    path: Path,
+    changes: dict[str, Any],
+    what: str,
+    versions: int | None = None,
+    default_chain: bool = False,
+) -> list[str]:
     """Set parameters in a params.yaml.
 
     Args:
@@ -28,6 +34,7 @@ def set_params(path: Path, changes: dict[str, Any], what: str, versions: int | N
         changes: nested as the file is.
         what: what the changes are for, for errors.
         versions: how many versions the chain is to have, if it has more.
+        default_chain: a chain that is the first versions of the default one gets the others back.
 
     Returns:
         A line per parameter that changed: "raw.source: showroom → abo".
@@ -35,14 +42,18 @@ def set_params(path: Path, changes: dict[str, Any], what: str, versions: int | N
     Raises:
         ParameterError: the file is missing or no YAML, or what it would hold is wrong; it stays as it was.
     """
-    text, changed = changed_params(path, changes, what, versions)
+    text, changed = changed_params(path, changes, what, versions, default_chain)
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
     return changed
 
 
 def changed_params(
-    path: Path, changes: dict[str, Any], what: str, versions: int | None = None
+    path: Path,
+    changes: dict[str, Any],
+    what: str,
+    versions: int | None = None,
+    default_chain: bool = False,
 ) -> tuple[str, list[str]]:
     """Return the text and the changes that `set_params` would write; raises as it does."""
     values = read_yaml(path)
@@ -52,6 +63,9 @@ def changed_params(
     text = re.sub("(?m) +$", "", stream.getvalue())
     if versions is not None:
         text, more = _shortened(text, versions)
+        changed += more
+    if default_chain:
+        text, more = _continued(text)
         changed += more
     check_params(YAML(typ="safe").load(text), f"{path} {what}")
     return text, changed
@@ -127,10 +141,25 @@ def _shortened(text: str, count: int) -> tuple[str, list[str]]:
 
     The lines are cut, because ruamel does not delete what is merged elsewhere.
     """
-    lines = text.splitlines(keepends=True)
-    chain = [place for place, line in enumerate(lines) if _VERSION.fullmatch(line)]
+    lines, chain = _chain(text)
     if len(chain) <= count:
         return text, []
     cut = set(chain[count:])
     kept = "".join(line for place, line in enumerate(lines) if place not in cut)
     return kept, [f"versions: {len(chain)} → {count}"]
+
+
+def _continued(text: str) -> tuple[str, list[str]]:
+    """Return the text with the default chain, and a line that says so, where its chain is the first versions of that."""
+    (lines, chain), (defaults, whole) = _chain(text), _chain(params_yaml())
+    own, wanted = [lines[place] for place in chain], [defaults[place] for place in whole]
+    if not own or own == wanted or own != wanted[: len(own)]:
+        return text, []
+    lines[chain[-1]] += "".join(wanted[len(own) :])
+    return "".join(lines), [f"versions: {len(own)} → {len(wanted)}"]
+
+
+def _chain(text: str) -> tuple[list[str], list[int]]:
+    """Return the lines of a params.yaml, and the places of those that are a version of the chain."""
+    lines = text.splitlines(keepends=True)
+    return lines, [place for place, line in enumerate(lines) if _VERSION.fullmatch(line)]
