@@ -7,8 +7,9 @@ such tables; so is, once it has been read, what lies in a folder of pictures, a 
 import ast
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 import pandas as pd
@@ -21,6 +22,8 @@ from vqatune.text_files.cells import Table
 
 ONE_TYPE = "UNTYPED"
 """The product type of all listings where the table has no column for it."""
+_AT_ONCE = 20_000
+"""Listings whose texts are in memory as Python's."""
 _NO_PROTOCOL = re.compile(r"^//(?=[\w-]+(?:\.[\w-]+)+(?::\d+)?/)")
 
 
@@ -59,7 +62,7 @@ def extract_table(
         DataError: the table lacks a column, or not one of the pictures that it names is there.
     """
     _check_columns(table, columns)
-    listings: dict[str, _Listing] = {}
+    rows_of: dict[str, list[int]] = {}
     shown: dict[str, Picture] = {}
     missing: dict[str, None] = {}
     for row in range(len(table.numbers)):
@@ -75,19 +78,13 @@ def extract_table(
             item_id = _text(_cell(table, columns.id, row))
         else:
             item_id = found[0].image_id if found else ""
-        listing = listings.setdefault(item_id or f"row {table.numbers[row]}", _Listing())
-        try:
-            _add_row(listing, table, columns, row, found, language)
-        except RecursionError as error:
-            raise DataError(
-                f"{table.at(row)} has a cell of lists in too many lists: write it as text"
-            ) from error
+        rows_of.setdefault(item_id or f"row {table.numbers[row]}", []).append(row)
     if not shown:
         raise DataError(_no_picture(table, columns, missing, pictures))
     images = {picture.image_id: picture for picture in shown.values()}
     named = {picture.path for picture in images.values()}
     report: dict[str, int | list[str]] = {
-        "listings": len(listings),
+        "listings": len(rows_of),
         "bad_lines": 0,
         "bad_line_names": [],
         "images": len(images),
@@ -96,7 +93,12 @@ def extract_table(
         "rows_repeated": 0,
         "members_without_row": sum(path not in named for path in pictures.files),
     }
-    return Extracted(_listings_table(listings, language), _images_table(images), report)
+    # One listing at a time, as what is read of its cells takes several times as much memory as they do.
+    rows = (
+        _listing_row(item_id, _read_listing(table, columns, rows_of[item_id], shown, language), language)
+        for item_id in sorted(rows_of)
+    )
+    return Extracted(_listings_table(rows), _images_table(images), report)
 
 
 def row_pictures(table: Table, columns: ColumnsParams, row: int) -> list[str]:
@@ -133,6 +135,22 @@ def _written_list(text: str) -> Any:
     return text
 
 
+def _read_listing(
+    table: Table, columns: ColumnsParams, rows: Sequence[int], shown: dict[str, Picture], language: str | None
+) -> _Listing:
+    """Return the listing of some rows, whose pictures are among those of `shown`."""
+    listing = _Listing()
+    for row in rows:
+        found = [shown[name] for name in row_pictures(table, columns, row) if name in shown]
+        try:
+            _add_row(listing, table, columns, row, found, language)
+        except RecursionError as error:
+            raise DataError(
+                f"{table.at(row)} has a cell of lists in too many lists: write it as text"
+            ) from error
+    return listing
+
+
 def _add_row(
     listing: _Listing,
     table: Table,
@@ -154,25 +172,30 @@ def _add_row(
                 listing.values.setdefault(name, {})[tag, text] = None
 
 
-def _listings_table(listings: dict[str, _Listing], language: str | None) -> pd.DataFrame:
-    rows = []
-    for item_id, listing in sorted(listings.items()):
-        ordered = sorted(listing.pictures, key=lambda entry: entry[:2])
-        image_ids = list(dict.fromkeys(picture.image_id for *_, picture in ordered))
-        record: dict[str, Any] = {"item_id": item_id}
-        if listing.product_type:
-            record["product_type"] = [{"value": listing.product_type}]
-        if image_ids:
-            record |= {"main_image_id": image_ids[0], "other_image_id": image_ids[1:]}
-        languages = set() if listing.values or not language else {language.replace("-", "_")}
-        for name, values in listing.values.items():
-            record[name] = [
-                {"language_tag": tag, "value": text} if tag else {"value": text} for tag, text in values
-            ]
-            languages.update(tag for tag, _ in values if tag)
-        metadata = json.dumps(record, ensure_ascii=False, separators=(",", ":"))
-        rows.append((item_id, listing.product_type or ONE_TYPE, sorted(languages), image_ids, metadata))
-    return pd.DataFrame(rows, columns=["item_id", "product_type", "languages", "image_ids", "metadata"])
+def _listings_table(rows: Iterator[tuple[Any, ...]]) -> pd.DataFrame:
+    """Return the table of listings; texts become a column of Arrow's some thousand rows at a time."""
+    columns = ["item_id", "product_type", "languages", "image_ids", "metadata"]
+    frames = [pd.DataFrame(some, columns=columns) for some in iter(lambda: list(islice(rows, _AT_ONCE)), [])]
+    return pd.concat(frames, ignore_index=True)
+
+
+def _listing_row(item_id: str, listing: _Listing, language: str | None) -> tuple[Any, ...]:
+    """Return a row of tables.LISTINGS."""
+    ordered = sorted(listing.pictures, key=lambda entry: entry[:2])
+    image_ids = list(dict.fromkeys(picture.image_id for *_, picture in ordered))
+    record: dict[str, Any] = {"item_id": item_id}
+    if listing.product_type:
+        record["product_type"] = [{"value": listing.product_type}]
+    if image_ids:
+        record |= {"main_image_id": image_ids[0], "other_image_id": image_ids[1:]}
+    languages = set() if listing.values or not language else {language.replace("-", "_")}
+    for name, values in listing.values.items():
+        record[name] = [
+            {"language_tag": tag, "value": text} if tag else {"value": text} for tag, text in values
+        ]
+        languages.update(tag for tag, _ in values if tag)
+    metadata = json.dumps(record, ensure_ascii=False, separators=(",", ":"))
+    return item_id, listing.product_type or ONE_TYPE, sorted(languages), image_ids, metadata
 
 
 def _images_table(images: dict[str, Picture]) -> pd.DataFrame:
