@@ -160,6 +160,7 @@ def test_what_goes_back_to_the_showroom_forgets_the_catalogue_of_ones_own(
         yaml.safe_load(text) for text in ((repository_of_ones_own / "params.yaml").read_text(), params_yaml())
     )
     assert back == fresh
+    assert (repository_of_ones_own / "params.yaml").read_text() == params_yaml()
 
 
 @pytest.mark.parametrize(

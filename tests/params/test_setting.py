@@ -33,6 +33,15 @@ def test_any_text_is_read_as_it_was_set(path, text):
     assert columns.id == text and columns.pictures == [text, "b"]
 
 
+def test_a_text_that_looks_like_a_list_stays_as_it_is(path):
+    text = path.read_text()
+    words = "prompt: |\n    colors: [red,\n            {question}\n"
+    assert "  prompt: null\n" in text
+    path.write_text(text.replace("  prompt: null\n", f"  {words}"))
+    set_params(path, {"seed": 14}, "for a test")
+    assert words in path.read_text() and "seed: 14" in path.read_text()
+
+
 def test_the_first_versions_of_the_default_chain_become_the_whole_of_it_and_a_longer_chain_stays(path):
     assert set_params(path, {}, "for a test", default_chain=True) == []
     before = path.read_text()

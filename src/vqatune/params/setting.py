@@ -60,7 +60,7 @@ def changed_params(
     changed = _merge(values, changes, "")
     stream = StringIO()
     as_rendered().dump(values, stream)
-    text = re.sub("(?m) +$", "", stream.getvalue())
+    text = _reindented(re.sub("(?m) +$", "", stream.getvalue()))
     if versions is not None:
         text, more = _shortened(text, versions)
         changed += more
@@ -134,6 +134,20 @@ def _shown(value: Any) -> str:
     if isinstance(value, dict):
         return ", ".join(value)
     return "null" if value is None else str(value)
+
+
+def _reindented(text: str) -> str:
+    """Return the text with the further lines of a long list indented as render writes them; ruamel goes four farther."""
+    lines, inside, indent = [], False, ""
+    for line in text.splitlines(keepends=True):
+        lines.append(indent + line.lstrip() if inside else line)
+        if begins := re.match(r"( *)[\w.-]+: \[", line):
+            inside, indent = True, begins[1] + "  "
+        inside = inside and not line.rstrip().endswith("]")
+    indented = "".join(lines)
+    # A text of several lines may look like a list.
+    before, after = (YAML(typ="safe").load(each) for each in (text, indented))
+    return indented if before == after else text
 
 
 def _shortened(text: str, count: int) -> tuple[str, list[str]]:

@@ -172,9 +172,9 @@ def test_scores_that_are_stored_ahead_are_found(make_version, text_params, tmp_p
     with caplog.at_level("INFO"):
         store_scores(sorted(tmp_path.glob("*.parquet")), test, text_params, store)
     skipped = [record.getMessage() for record in caplog.records]
-    assert len(skipped) == 2 and all("\n" not in message for message in skipped)
+    # Of those of another test set nothing is said: their stage predict is yet to run.
+    assert len(skipped) == 1 and "\n" not in skipped[0]
     assert "damaged.parquet is not scored ahead: " in skipped[0]
-    assert "foreign.parquet is not scored ahead: the predictions do not belong to this test set" in skipped[1]
     found = score_version(others, test, text_params, store)
     assert found.scores.all_stored
     assert _texts(found) == _texts(score_version(others, test, text_params))

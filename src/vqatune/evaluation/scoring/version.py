@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -107,8 +108,8 @@ def store_scores(files: Iterable[Path], evaluated: EvaluationSet, params: Params
     """Score the pairs of prediction files into a store, so that `score_version` finds them there and loads no model.
 
     Args:
-        files: of any versions (tables.PREDICTIONS). One that is damaged or belongs to another set is skipped with a
-            message in the log: the evaluation of that version raises the error.
+        files: of any versions (tables.PREDICTIONS). One that is damaged is skipped with a message in the log, and one of
+            another set, which a version has whose stage predict is yet to run, without.
         evaluated: the set; nothing is done where it is empty.
         params: uses eval and compute.
         store: the folder of the store.
@@ -124,10 +125,12 @@ def store_scores(files: Iterable[Path], evaluated: EvaluationSet, params: Params
     for file in files:
         try:
             predictions = read_table(file, PREDICTIONS, ["qa_id", "prediction"])
-            pairs = _join(predictions, evaluated, evaluated.pairs[["qa_id", "answer"]])
         except DataError as error:
             _log.info("%s is not scored ahead: %s", file, error)
-        else:
+            continue
+        # That they are of another set is an error where they are evaluated.
+        with suppress(DataError):
+            pairs = _join(predictions, evaluated, evaluated.pairs[["qa_id", "answer"]])
             distinct.append(pairs[["prediction", "references"]].drop_duplicates())
     if distinct:
         score_into_store(pd.concat(distinct).drop_duplicates(), params.eval, params.compute, store)
