@@ -19,8 +19,8 @@ REFERENCES = np.array(["yes", "yes", "yes", "no", "red"], dtype=object)
 def test_the_share_of_yes_stands_beside_that_of_the_references():
     figure = yes_no_figure(["blind", "base", "v1"], TEXTS, REFERENCES, TEXTS == REFERENCES[:, None])
     assert figure.table.to_dict("records") == [
-        {"version": "base", "exact match": "0.250", "share of yes": "0.000"},
-        {"version": "v1", "exact match": "1.000", "share of yes": "0.750"},
+        {"version": "base", "exact match": "0.250", "share of yes": "0.000", "neither yes nor no": "0.250"},
+        {"version": "v1", "exact match": "1.000", "share of yes": "0.750", "neither yes nor no": "0.000"},
     ]
     spec = figure.views["All"]
     values = [

@@ -36,7 +36,11 @@ def test_the_best_models_stand_beside_the_blind_guess_and_link_to_the_zoo_s_own_
     )
     assert figure.table["exact match"].iloc[0] == "0.700 (0.700 to 0.700)"
     assert figure.table["parameters"].tolist()[3:5] == ["1,000,000", ""]
-    assert "Of 7 models model 7 has the highest exact match, 0.700, on 3,616 test questions" in figure.alt
+    assert (
+        "Of the zoo's 7 models model 7 has the highest exact match, 0.700, on 3,616 test questions"
+        in figure.alt
+    )
+    assert "The table has the best 5" in figure.alt and "tiny models of these architectures" in figure.alt
     assert '<a href="../metrics/zoo.html">' in section.text
 
 

@@ -69,7 +69,7 @@ def test_images_for_wrong_answers_come_last_and_are_counted(small_run, copied):
     few = example_data(copied, answers, 13, "v1", count=3)
     drawn = draw_images(answers.pairs, 3, 13)
     shown = [image["id"] for image in few["images"]]
-    assert shown[:3] == drawn and few["further"] == len(shown) - 3 == examples.FURTHER
+    assert shown[:3] == drawn and 0 < few["further"] == len(shown) - 3 <= examples.FURTHER
     assert len(set(shown)) == len(shown)
     assert example_data(copied, answers, 13, "v1")["further"] == 0
 

@@ -15,19 +15,21 @@ def saved(page, button) -> tuple[str, bytes]:
     return download.value.suggested_filename, Path(download.value.path()).read_bytes()
 
 
-def test_a_table_is_saved_as_csv_with_all_its_rows(opened, small_run):
-    opened.click("#exact_match summary")
-    name, content = saved(opened, opened.locator("#exact_match details .save button"))
+def test_a_table_is_saved_as_csv_with_all_its_rows(settled, small_run):
+    settled.click("#exact_match summary")
+    name, content = saved(settled, settled.locator("#exact_match details .save button"))
     rows = list(csv.reader(content.decode().splitlines()))
     assert name == "exact_match.csv" and rows[0][:2] == ["version", "exact match"]
     assert [row[0] for row in rows[1:]] == small_run.versions
-    name, content = saved(opened, opened.locator("#comparison-result [data-side=better] .save button").first)
+    name, content = saved(
+        settled, settled.locator("#comparison-result [data-side=better] .save button").first
+    )
     rows = list(csv.reader(content.decode().splitlines()))
-    shown = opened.locator("#comparison-result [data-side=better] .scroll").first.locator("tr")
+    shown = settled.locator("#comparison-result [data-side=better] .scroll").first.locator("tr")
     assert name.endswith(".csv") and len(rows) == shown.count() and {len(row) for row in rows} == {7}
     # A minus that programs read, and no character that only a page needs.
-    opened.click("#swap-versions")
-    _, content = saved(opened, opened.locator("#comparison-result [data-side=worse] .save button").first)
+    settled.click("#swap-versions")
+    _, content = saved(settled, settled.locator("#comparison-result [data-side=worse] .save button").first)
     assert re.search(r"\n[^,]+,-0\.\d{3} ± 0\.\d{3}", content.decode()) and "\u00a0" not in content.decode()
 
 

@@ -86,9 +86,9 @@ def score_lines(
     )
     if hover:
         line = line.encode(tooltip=tooltip(hover))
-    across = every.transform_filter(f"!{_IN_CHAIN}").mark_rule(strokeWidth=1.2, **({} if dash else _ACROSS))
+    across = every.transform_filter(f"!{_IN_CHAIN}").mark_rule(strokeWidth=1.5, **({} if dash else _ACROSS))
     told_apart = {name: channels[name] for name in ("color", *(["strokeDash"] if dash else []))}
-    layers.append(across.encode(y=y, **told_apart, **_dimmed(chosen, 0.8, 0.08)))
+    layers.append(across.encode(y=y, **told_apart, **_dimmed(chosen, 1, 0.08)))
     layers.append(line.add_params(chosen) if chosen else line)
     return alt.layer(*layers) if isinstance(data, str) else alt.layer(*layers, data=inline(data))
 

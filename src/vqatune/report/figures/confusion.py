@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
@@ -53,10 +54,11 @@ def confusion_figure(root: Path, version: str, examples: Mapping[Cell, CellExamp
     types = sorted(sizes.index, key=lambda name: (-sizes[name], name))
     parts = {name: _in_order(table[table["question_type"] == name]) for name in types[:TYPES]}
     note = (
-        f"Rows are references with their number of pairs, columns are what {version} says; a number is of pairs, and the "
-        f"larger its share of the row, the stronger its colour: blue where it is right, orange where it is wrong. The {MOST} most frequent answers have a row and a column, so that what is right is on the "
-        f"diagonal; the rest is {OTHER}, and {OTHER_RIGHT} what is right of it. A click on a "
-        "cell leads to those of its pairs that are among the examples, where there are some; so do the links of the table."
+        f"Rows are references with their number of pairs, columns are what {version} says. Cells count pairs; the larger the "
+        "share of the row, the stronger the colour: blue where the answer is right, orange, on a scale that brings small shares out, where it "
+        f"is wrong. Answers outside the {MOST} most frequent are pooled as {OTHER}; {OTHER_RIGHT} are those of them that are right. "
+        "A click on a cell leads to those of its pairs that are among the examples, where there are some; so do the links of the table. "
+        f"Cells of {OTHER} lead nowhere."
     )
     if len(types) > TYPES:
         note += f" {len(types) - TYPES} more question types, with fewer pairs, are in metrics/confusion/{version}.csv."
@@ -96,14 +98,17 @@ def _last(names: Sequence[str]) -> list[str]:
 
 
 def _chart(part: pd.DataFrame) -> dict:
-    cells = part.assign(text=[f"{count:,}" for count in part["pairs"]])
+    is_right = (part["prediction"] == part["reference"]) & (part["reference"] != OTHER)
+    is_right |= part["prediction"] == OTHER_RIGHT
+    # Small shares are what is wrong, mostly.
+    strength = part["share"].where(is_right, np.sqrt(part["share"]))
+    cells = part.assign(text=[f"{count:,}" for count in part["pairs"]], right=is_right, strength=strength)
     sizes = part.groupby("reference")["pairs"].sum()
-    right = f"datum.prediction === datum.reference && datum.reference !== '{OTHER}' || datum.prediction === '{OTHER_RIGHT}'"
     chart = heat_map(
-        rows(cells[["reference", "prediction", "pairs", "share", "text", "examples", "link"]]),
+        rows(cells[[*_COLUMNS[1:], "pairs", "share", "strength", "right", "text", "examples", "link"]]),
         "reference",
         "prediction",
-        shades("share", 0, 1, right),
+        shades("strength", 0, 1, "datum.right"),
         "text",
         _HOVER,
         title="prediction",

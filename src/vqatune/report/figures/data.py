@@ -167,7 +167,7 @@ def _checks(rates: pd.DataFrame, report: Mapping) -> Figure | str:
     )
     dropped = int(checks["dropped"].sum())
     if not dropped:
-        return f"No pair was dropped by a check: {report['pairs']:,} pairs passed all {len(checks)}."
+        return f"All {report['pairs']:,} pairs passed the {len(checks)} checks."
     shown = checks[checks["dropped"] > 0].sort_values("dropped", ascending=False, kind="stable")
     views = {"By check": _rates(shown.assign(pairs=report["pairs"], check=_words(shown["check"])), "check")}
     for by in ("generator", "prompt", "product_type"):

@@ -29,7 +29,8 @@ _NOTES = {
     "image": "grounding is how often an answer is more probable under its own image than under another: 0.5 is a model "
     "that does not look. vccs multiplies it with the overlap of the words.",
     "blind": "0 is no better than the blind guess, 1 is always right.",
-    "yes_no": "Of the questions whose answer is yes or no, yes being the positive answer; yes_share is how often it is said.",
+    "yes_no": "Of the questions whose answer is yes or no, yes being the positive answer. In precision an answer that is neither "
+    "counts as a wrong yes; yes_share is how often yes is said.",
 }
 _COLUMNS = ["number", "metric", "value", "low", "high"]
 _HEIGHT = 320

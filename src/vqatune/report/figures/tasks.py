@@ -154,8 +154,8 @@ def _knowing(root: Path, scores: pd.DataFrame, versions: Sequence[str], leading:
         "What an answer's probability is worth",
         f"Risk–coverage and reliability of {' and '.join(shown)} on the test set.",
         views,
-        "Who may leave the least probable answers out is wrong less often: risk–coverage. Where probabilities are shares of "
-        "right answers, reliability is the diagonal; `vqatune calibrate` brings them nearer.",
+        "Risk–coverage is the share of wrong answers where only the most probable ones are kept. Where probabilities are shares of "
+        "right answers, reliability is the diagonal; vqatune calibrate brings them nearer.",
         table[["version", "curve", "x", "y"]],
     )
 

@@ -11,7 +11,13 @@ from vqatune.report.figures.figure import Figure
 from vqatune.report.history import in_chain
 
 _YES, _NO = "yes", "no"
-_RIGHT, _SHARE, _WANTED = "exact match", "share of yes", "yes in the references"
+_RIGHT, _SHARE, _NEITHER, _WANTED = (
+    "exact match",
+    "share of yes",
+    "neither yes nor no",
+    "yes in the references",
+)
+_LINES = (_RIGHT, _SHARE, _NEITHER)
 _HEIGHT = 280
 
 
@@ -37,6 +43,7 @@ def yes_no_figure(
             "version": chain,
             _RIGHT: right[asked][:, places].mean(axis=0),
             _SHARE: (texts[asked][:, places] == _YES).mean(axis=0),
+            _NEITHER: (~np.isin(texts[asked][:, places], (_YES, _NO))).mean(axis=0),
         }
     )
     last = table.iloc[-1]
@@ -46,15 +53,15 @@ def yes_no_figure(
         f"Of {asked.sum():,} questions whose reference is yes or no, {last['version']} answers yes to {last[_SHARE]:.3f}, and "
         f"yes is right for {wanted:.3f}; its exact match on them is {last[_RIGHT]:.3f}.",
         {"All": _chart(table, wanted)},
-        "A version whose share of yes is far from the dashed line, the share of yes among the references, says one of the two "
-        "too often.",
-        table.assign(**{name: [f"{value:.3f}" for value in table[name]] for name in (_RIGHT, _SHARE)}),
+        "All lines are of the questions whose reference is yes or no. A version that says yes far more or far less often than the "
+        "dashed line, the share of yes among the references, leans to one answer, unless it answers with neither.",
+        table.assign(**{name: [f"{value:.3f}" for value in table[name]] for name in _LINES}),
     )
 
 
 def _chart(table: pd.DataFrame, wanted: float) -> dict:
     numbered = table.assign(number=range(len(table)))
-    lines = numbered.melt("number", [_RIGHT, _SHARE], "line", "value").astype({"number": "Int64"})
+    lines = numbered.melt("number", list(_LINES), "line", "value").astype({"number": "Int64"})
     across = {"number": None, "line": _WANTED, "value": wanted}
     axes = Axes("number", "value", "version", "share of yes/no questions")
     chain = table["version"].tolist()
@@ -62,12 +69,12 @@ def _chart(table: pd.DataFrame, wanted: float) -> dict:
         [*rows(lines), *rows(pd.DataFrame([across]))],
         axes,
         "line",
-        [_RIGHT, _SHARE, _WANTED],
+        [*_LINES, _WANTED],
         across=[_WANTED],
         versions=chain,
         band=False,
         zero=True,
     )
-    texts = numbered.assign(**{name: [f"{value:.3f}" for value in table[name]] for name in (_RIGHT, _SHARE)})
-    hover = {"version": "", _RIGHT: "", _SHARE: ""}
+    texts = numbered.assign(**{name: [f"{value:.3f}" for value in table[name]] for name in _LINES})
+    hover = {name: "" for name in ("version", *_LINES)}
     return page_spec(with_hover(chart, axes, texts, hover), _HEIGHT)

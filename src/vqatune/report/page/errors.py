@@ -66,7 +66,7 @@ def find_errors(root: Path, answers: Answers, examples: Mapping[str, Any], versi
     return Errors(
         version,
         _table(wrong_answers(cells, found)),
-        _missed_table(missed_references(cells, found)),
+        _missed_table(missed_references(cells, found, version)),
         int(np.sum(~cells["right"])),
         section,
     )
@@ -79,7 +79,7 @@ def _missed_table(missed: list[MissedReference]) -> pd.DataFrame:
             "reference": as_cells([name.format(each.question_type, each.reference) for each in missed]),
             "questions": [f"{each.pairs:,}" for each in missed],
             "right": [f"{each.share:.1%}" for each in missed],
-            "answered most instead": [each.instead for each in missed],
+            "most frequent wrong answer": [each.instead for each in missed],
             "examples": as_cells(
                 example_links([each.link for each in missed], [each.examples for each in missed])
             ),

@@ -49,9 +49,9 @@ def _cell_link(cell: Cell, version: str) -> str:
     return example_link(_of_reference(*cell[:2]) | {"b": version, "said": cell.prediction})
 
 
-def reference_link(question_type: str, reference: str) -> str:
-    """Return the address of the examples of a reference, in plain form, in questions of a type."""
-    return example_link(_of_reference(question_type, reference))
+def wrong_link(question_type: str, reference: str, version: str) -> str:
+    """Return the address of the examples of a reference, in plain form, in questions of a type that a version answers wrong."""
+    return example_link(_of_reference(question_type, reference) | {"b": version, "br": "wrong"})
 
 
 def _of_reference(question_type: str, reference: str) -> dict[str, str]:

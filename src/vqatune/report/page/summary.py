@@ -81,7 +81,7 @@ def _sentences(comparison: dict[str, Any], leading: str, best: Best | None) -> l
     versions, values = comparison["versions"], row["value"]
     shown = dict.fromkeys([*(name for name in versions if name == BLIND), in_chain(versions)[0], leading])
     scores = ", ".join(f"{name} {_with_interval(comparison, row, name)}" for name in shown)
-    sentences = [f"Exact match, the share of answers that are the reference: {scores}."]
+    sentences = [f"Exact match on the test set, the share of answers that are the reference: {scores}."]
     if best is not None:
         sentences.append(_chosen(comparison, best))
     if BLIND in versions:
@@ -99,12 +99,12 @@ def _over_types(comparison: dict[str, Any], shown: list[str]) -> list[str]:
     means = [sum(row["right"][place] / row["pairs"] for row in types) / len(types) for place in places]
     scores = ", ".join(f"{name} {mean:.3f}" for name, mean in zip(shown, means, strict=True))
     part = f"{largest['value']} has {largest['pairs'] / pairs:.0%} of the questions"
-    return [f"{part}. As a mean over the {len(types)} product types, each counting the same: {scores}."]
+    return [f"{part}. As a mean over the {len(types)} product types (macro-average): {scores}."]
 
 
 def _chosen(comparison: dict[str, Any], best: Best) -> str:
     name = best.metric.replace("_", " ")
-    text = f"The {best.pairs:,} validation questions choose {best.version}, whose {name} on them is {best.value:.3f}"
+    text = f"{best.version} is chosen as the best on the {best.pairs:,} validation questions, by {name} ({best.value:.3f})"
     row = next((row for row in comparison["totals"] if row["name"] == best.metric), None)
     place = comparison["versions"].index(best.version)
     if row is None or row["value"][place] is None:

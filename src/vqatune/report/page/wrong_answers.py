@@ -10,7 +10,7 @@ from vqatune.evaluation.metrics.text import plain
 from vqatune.evaluation.scoring.confusion import EMPTY, NO_TYPE
 from vqatune.report.figures.confusion import Cell, CellExamples
 from vqatune.report.page.answers import Answers
-from vqatune.report.page.example_links import reference_link
+from vqatune.report.page.example_links import wrong_link
 
 MOST = 15
 """So many wrong answers, those seen most, are named."""
@@ -44,7 +44,7 @@ class MissedReference:
     """A reference that a version seldom gives.
 
     question_type, reference: the latter in plain form. pairs: so many test pairs have it. share: of them that are answered by
-    it. instead: the most frequent wrong answer, in plain form. link: to `examples` of the reference; None where there are
+    it. instead: the most frequent wrong answer, in plain form. link: to `examples` that are answered wrong; None where there are
     none.
     """
 
@@ -86,12 +86,13 @@ def pair_cells(answers: Answers, version: str) -> pd.DataFrame:
 
 
 def frequent_wrong(cells: pd.DataFrame, most: int) -> pd.Series:
-    """Return the pairs of the most frequent wrong answers, of equally frequent ones the first in the alphabet.
+    """Return the pairs of the most frequent wrong answers; of equally frequent ones that of the rarest reference first.
 
     cells: what pair_cells returns. The series' index is question_type, reference and prediction.
     """
     counts = cells.loc[~cells["right"], list(Cell._fields)].value_counts(sort=False)
-    order = sorted(counts.index, key=lambda cell: (-counts[cell], cell))
+    sizes = cells.groupby(["question_type", "reference"]).size()
+    order = sorted(counts.index, key=lambda cell: (-counts[cell], sizes[cell[:2]], cell))
     return counts.loc[order[:most]]
 
 
@@ -119,12 +120,15 @@ def wrong_answers(cells: pd.DataFrame, examples: Mapping[Cell, CellExamples]) ->
     return found
 
 
-def missed_references(cells: pd.DataFrame, examples: Mapping[Cell, CellExamples]) -> list[MissedReference]:
+def missed_references(
+    cells: pd.DataFrame, examples: Mapping[Cell, CellExamples], version: str
+) -> list[MissedReference]:
     """Return the LEAST references that a version finds least, of those of FEWEST pairs or more; then the most frequent first.
 
     Args:
         cells: what pair_cells returns.
         examples: what cell_examples returns.
+        version: its name.
     """
     of_reference = ["question_type", "reference"]
     found = cells.groupby(of_reference)["right"].agg(["size", "mean"])
@@ -135,9 +139,12 @@ def missed_references(cells: pd.DataFrame, examples: Mapping[Cell, CellExamples]
     for key in order[:LEAST]:
         said = wrong.get_group(key).value_counts()
         instead = min(said.index, key=lambda text: (-said[text], text))
-        shown = [each for cell, each in examples.items() if (cell.question_type, cell.reference) == key]
-        count = sum(each.examples for each in shown)
-        link = reference_link(*key) if count else None
+        count = sum(
+            each.examples
+            for cell, each in examples.items()
+            if (cell.question_type, cell.reference) == key and cell.prediction != cell.reference
+        )
+        link = wrong_link(*key, version) if count else None
         size, share = found.loc[key]
         missed.append(MissedReference(*key, int(size), float(share), instead, link, count))
     return missed

@@ -106,13 +106,16 @@
       `(${plusMinus(all)}${all.certain ? "" : ", uncertain"}): of ${count(all.slice.pairs)} questions, ` +
       `${count(all.gained)} that were wrong are right, and ${count(all.lost)} that were right are wrong.`;
     said.textContent = sentence;
+    const order = "by the end of the interval that is nearer to 0";
+    const chance = Math.round(large.length / 20);
     result.replaceChildren(
-      someOf("Better", `Slices in which ${names[1]} is better than ${names[0]}, the surest first`, better, names),
-      someOf("Worse", `Slices in which ${names[1]} is worse than ${names[0]}, the surest first`, worse, names),
+      someOf("Better", `Slices in which ${names[1]} is better than ${names[0]}, ${order}`, better, names),
+      someOf("Worse", `Slices in which ${names[1]} is worse than ${names[0]}, ${order}`, worse, names),
+      make("p", { class: "faint" }, `Of ${large.length} slices about ${chance} would be here by chance alone, as intervals are of 95\u00a0%.`),
     );
     const folded = [
       ["uncertain", "Uncertain: the interval of the difference holds 0", uncertain],
-      ["apart", `Without a change, or with fewer than ${smallest} questions or ${fewestImages} pictures`, apart],
+      ["apart", `Not judged: no change, or fewer than ${smallest} questions or ${fewestImages} pictures`, apart],
     ];
     for (const [side, caption, some] of folded.filter(([, , some]) => some.length)) {
       const summary = make("summary", {}, `${caption} (${some.length})`);
