@@ -121,6 +121,27 @@ def test_a_table_of_german_attributes_is_known_as_german_and_gives_german_pairs(
     assert {"Rot", "Blau", "Stuhl", "kariert", "Sitzen", "matt"} <= set(kept["answer"])
 
 
+def test_of_pairs_in_lists_no_example_is_made_up(use, student, repository_of_ones_own, tmp_path):
+    pairs = [{"question": "What is written on it?", "answer": "zzz"}]
+    rows = [
+        {"image": f"my photos/IMG_{number:03d}.jpg", "color": "red", "qa_pairs": pairs}
+        for number in range(60)
+    ]
+    (tmp_path / "nested.json").write_text(json.dumps(rows))
+    said = use("../nested.json", "--yes").partition("params.yaml would change")[0]
+    assert "60 questions with their answers" in said and "→" not in said
+
+
+def test_examples_are_those_of_the_source_that_is_to_be(use, student, repository_of_ones_own, tmp_path):
+    use("../questions.csv", "--yes")
+    with (tmp_path / "attributes.csv").open("w", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(["image", "category", "color"])
+        rows.writerows([f"my photos/IMG_{number:03d}.jpg", "chairs", "red"] for number in range(60))
+    said = use("../attributes.csv", "--yes").partition("params.yaml would change")[0]
+    assert "templates write them" in said and "→ red" in said
+
+
 def test_nothing_changes_without_a_yes(use, student, repository_of_ones_own):
     before = (repository_of_ones_own / "params.yaml").read_bytes()
     assert "nothing was changed: say --yes" in use(student, status=1)

@@ -1,4 +1,5 @@
 import difflib
+import re
 
 import pytest
 import yaml
@@ -40,6 +41,22 @@ def test_a_text_that_looks_like_a_list_stays_as_it_is(path):
     path.write_text(text.replace("  prompt: null\n", f"  {words}"))
     set_params(path, {"seed": 14}, "for a test")
     assert words in path.read_text() and "seed: 14" in path.read_text()
+
+
+@pytest.mark.parametrize("list_", ["pictures: []", "product_description, product_type, style, item_name]"])
+def test_a_comment_behind_a_list_stays_there(path, list_):
+    text = path.read_text()
+    assert list_ in text
+    path.write_text(text.replace(list_, f"{list_}  # ours, [sic]", 1))
+    set_params(path, {"seed": 14}, "for a test")
+    assert re.search(r"\]\s+# ours, \[sic\]\n", path.read_text()) and "seed: 14" in path.read_text()
+
+
+def test_a_version_in_another_style_keeps_the_chain_as_it_is(path):
+    set_params(path, {}, "for a test", versions=3)
+    line = '  v3: {previous: v2, batch: "03"}\n'
+    path.write_text(path.read_text().replace(line, f"{line[:-1]}  # the last\n"))
+    assert set_params(path, {}, "for a test", default_chain=True) == []
 
 
 def test_the_first_versions_of_the_default_chain_become_the_whole_of_it_and_a_longer_chain_stays(path):

@@ -76,8 +76,15 @@ def run(chosen: argparse.Namespace) -> None:
         update(changes, set_for_it)
     if chosen.profile:
         update(changes, _profile(chosen.profile))
-    text, changed = changed_params(PARAMS, changes, f"with {chosen.what}", versions)
-    if line := set_line(found, check_params(YAML(typ="safe").load(text), str(PARAMS))):
+    # Back to the published catalogue, the chain is whole again.
+    whole = found.extracted is None
+    text, changed = changed_params(PARAMS, changes, f"with {chosen.what}", versions, whole)
+    wanted = check_params(YAML(typ="safe").load(text), str(PARAMS))
+    # A museum's templates are of its own fields.
+    if found.pairs or (wanted.generate.provider == "template" and covered >= _SOME and not found.form):
+        for question, answer in example_pairs(found, language):
+            say(f"          {relative(question)} → {relative(answer)}")
+    if line := set_line(found, wanted):
         say(line)
     if not changed:
         remove_leftovers(PARAMS)
@@ -89,7 +96,7 @@ def run(chosen: argparse.Namespace) -> None:
     if not chosen.yes and not _agreed():
         say("nothing was changed")
         return
-    set_params(PARAMS, changes, f"with {chosen.what}", versions)
+    set_params(PARAMS, changes, f"with {chosen.what}", versions, whole)
     say("params.yaml is set: `dvc repro` is all that is left to do")
 
 
@@ -154,15 +161,6 @@ def _show(found: Found, language: str | None, covered: float, provider: str, con
         console.print(f"… and {len(columns) - _SHOWN} more columns")
     for line in [*_lines(found), _language_line(found, language), _pairs_line(found, covered, provider)]:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
-    # A museum's templates are of its own fields.
-    if found.pairs or (provider == "template" and covered >= _SOME and not found.form):
-        for question, answer in example_pairs(found, language):
-            console.print(
-                f"          {relative(question)} → {relative(answer)}",
-                markup=False,
-                highlight=False,
-                soft_wrap=True,
-            )
 
 
 def _roles(found: Found) -> dict[str, str]:

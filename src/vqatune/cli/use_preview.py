@@ -2,6 +2,8 @@
 
 import json
 from collections.abc import Iterator
+from itertools import islice
+from typing import Any
 
 import pandas as pd
 
@@ -33,18 +35,31 @@ def covered_by_templates(found: Found, language: str | None, with_types: bool = 
 
 
 def example_pairs(found: Found, language: str | None) -> list[tuple[str, str]]:
-    """Return some questions with their answers: those of a table with a pair a row, or else of templates, one a listing."""
+    """Return some questions with their answers: those of a table with a pair a row, or else of templates, one a listing.
+
+    Of a table whose pairs are in lists there are none, and a cell that is neither text nor a number is passed over.
+    """
     pairs = found.pairs
-    if pairs and pairs.question and pairs.answer and found.table and not found.nested:
+    if pairs:
+        if not (pairs.question and pairs.answer and found.table) or found.nested:
+            return []
         columns = (found.table.columns[name] for name in (pairs.question, pairs.answer))
-        rows = zip(*columns, strict=True)
-        return [(str(asked), str(answer)) for asked, answer in rows if asked and answer][:EXAMPLES]
+        rows = ((asked, answer) for asked, answer in zip(*columns, strict=True) if _plain(asked, answer))
+        # Not the same question again and again, as far as there are others among the first.
+        distinct = {str(asked): str(answer) for asked, answer in reversed(list(islice(rows, LOOKED_AT)))}
+        return list(reversed(distinct.items()))[:EXAMPLES]
     if found.extracted is None:
         return []
     made = (pairs for pairs in _by_templates(found, language) if pairs)
     # Of each listing another one, as every listing's first is of the same kind.
     drawn = [pairs[place % len(pairs)] for place, pairs in zip(range(EXAMPLES), made, strict=False)]
     return [(pair.question, pair.answer) for pair in drawn]
+
+
+def _plain(*cells: Any) -> bool:
+    return all(
+        isinstance(cell, str | int | float) and not isinstance(cell, bool) and cell != "" for cell in cells
+    )
 
 
 def set_sizes(found: Found, params: Params) -> dict[str, int] | None:

@@ -17,6 +17,7 @@ from vqatune.params import check_params
 from vqatune.params.render import LISTS, WIDTH, params_yaml
 from vqatune.tables import replacing
 
+_LONG_LIST = re.compile(r"(?m)^((?P<indent> *)[\w.-]+: \[[^\]\n#]*,\n)((?: +[^\]\n#]*,\n)* +[^\]\n#]*\])")
 _VERSION = re.compile(r'  v[0-9]+: \{previous: \w+, batch: "?[0-9]+"?\}\n')
 
 
@@ -138,13 +139,9 @@ def _shown(value: Any) -> str:
 
 def _reindented(text: str) -> str:
     """Return the text with the further lines of a long list indented as render writes them; ruamel goes four farther."""
-    lines, inside, indent = [], False, ""
-    for line in text.splitlines(keepends=True):
-        lines.append(indent + line.lstrip() if inside else line)
-        if begins := re.match(r"( *)[\w.-]+: \[", line):
-            inside, indent = True, begins[1] + "  "
-        inside = inside and not line.rstrip().endswith("]")
-    indented = "".join(lines)
+    indented = _LONG_LIST.sub(
+        lambda found: found[1] + re.sub("(?m)^ +", f"{found['indent']}  ", found[3]), text
+    )
     # A text of several lines may look like a list.
     before, after = (YAML(typ="safe").load(each) for each in (text, indented))
     return indented if before == after else text
@@ -167,7 +164,9 @@ def _continued(text: str) -> tuple[str, list[str]]:
     """Return the text with the default chain, and a line that says so, where its chain is the first versions of that."""
     (lines, chain), (defaults, whole) = _chain(text), _chain(params_yaml())
     own, wanted = [lines[place] for place in chain], [defaults[place] for place in whole]
-    if not own or own == wanted or own != wanted[: len(own)]:
+    # A version may be written in another way, which no line shows.
+    versions = YAML(typ="safe").load(text).get("versions") or {}
+    if not own or len(own) != len(versions) or own == wanted or own != wanted[: len(own)]:
         return text, []
     lines[chain[-1]] += "".join(wanted[len(own) :])
     return "".join(lines), [f"versions: {len(own)} → {len(wanted)}"]

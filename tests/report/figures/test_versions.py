@@ -103,6 +103,17 @@ def test_the_most_telling_metrics_are_shown_first_and_look_the_same_among_all(ru
     assert scales(views["All"])["color"]["domain"][:2] == ["exact_match", "token_overlap"]
 
 
+def test_of_equal_metrics_a_headline_one_is_drawn(run, small_run):
+    for version in small_run.versions:
+        path = run / f"metrics/intervals/{version}.csv"
+        table = read_csv(path)
+        table.loc[table["metric"].isin(["bleu1", "token_overlap"]), "value"] += 0.01
+        write_csv(table, path)
+    views = by_name(score_figures(run, small_run.versions))["lexical_scores"].views
+    drawn = {row["metric"] for row in lines(next(iter(views.values())))}
+    assert drawn == {"exact_match", "token_overlap"}
+
+
 def test_hovering_tells_every_score_of_a_version_with_its_interval(figures, small_run):
     hovered = figures["structural_scores"].views["All"]["layer"][-1]
     row = hovered["data"]["values"][1]

@@ -40,12 +40,26 @@ def test_few_images_have_no_interval(small_run, comparison):
 @pytest.mark.parametrize(
     ("changes", "parts"),
     [
-        ({}, ("The catalogue is a sample catalogue", ", and the base model is a tiny BLIP")),
         (
-            {"raw.source": "drawn_museum", "model.source": "tiny"},
-            ("The catalogue is a sample museum", ", and the base"),
+            {},
+            (
+                "The catalogue is a sample catalogue",
+                "the base model is a tiny one of the family blip that",
+                "real pictures or models.",
+            ),
         ),
-        ({"raw.source": "abo"}, ("The base model is a tiny BLIP that has seen nothing but drawings: these",)),
+        (
+            {"raw.source": "drawn_museum", "model.source": "tiny", "model.family": "llava"},
+            ("The catalogue is a sample museum", ", and the base model is a tiny one of the family llava"),
+        ),
+        (
+            {"raw.source": "abo"},
+            ("The base model is a tiny one", "nothing but drawings: these", "say nothing of real models."),
+        ),
+        (
+            {"raw.source": "showroom", "model.source": "hub"},
+            ("are drawn: these scores", "say nothing of real pictures."),
+        ),
         ({"raw.source": "abo", "model.source": "hub"}, None),
     ],
 )
@@ -54,4 +68,4 @@ def test_what_is_drawn_is_said_beside_the_scores(small_run, comparison, make_par
     if parts is None:
         assert drawn is None
     else:
-        assert all(part in drawn for part in parts) and "say nothing of real pictures" in drawn
+        assert all(part in drawn for part in parts) and "say nothing of real" in drawn

@@ -108,8 +108,8 @@ def store_scores(files: Iterable[Path], evaluated: EvaluationSet, params: Params
     """Score the pairs of prediction files into a store, so that `score_version` finds them there and loads no model.
 
     Args:
-        files: of any versions (tables.PREDICTIONS). One that is damaged is skipped with a message in the log, and one of
-            another set, which a version has whose stage predict is yet to run, without.
+        files: of any versions (tables.PREDICTIONS). One that is damaged is skipped with a message in the log, and one that is not of
+            this set, as a version has whose stage predict is yet to run, without: where it is evaluated, that is an error.
         evaluated: the set; nothing is done where it is empty.
         params: uses eval and compute.
         store: the folder of the store.
@@ -128,7 +128,6 @@ def store_scores(files: Iterable[Path], evaluated: EvaluationSet, params: Params
         except DataError as error:
             _log.info("%s is not scored ahead: %s", file, error)
             continue
-        # That they are of another set is an error where they are evaluated.
         with suppress(DataError):
             pairs = _join(predictions, evaluated, evaluated.pairs[["qa_id", "answer"]])
             distinct.append(pairs[["prediction", "references"]].drop_duplicates())

@@ -62,7 +62,7 @@ def _family(
     # The headline metrics first, so that they have the most distinct colours.
     headline = [name for name in there if METRICS[name].headline] or there
     names = [*headline, *(name for name in there if name not in headline)]
-    groups = equal_metrics(curves.pivot(index="metric", columns="version", values="value").loc[there])
+    groups = equal_metrics(curves.pivot(index="metric", columns="version", values="value").loc[names])
     # Of lines that lie on each other the last one hides the others.
     drawn, leading = ([name for name in some if name in groups] for some in (names, headline))
     views = {"All": _chart(curves, names, drawn, versions)}

@@ -41,9 +41,10 @@ def zoo_section(root: Path, page: Path) -> Section | None:
         f"{first['pairs']:,.0f} test questions."
     )
     if len(models) > BEST:
-        alt += f" The table has the best {BEST}, and the blind guess where it is among them or beside them."
+        alt += f" The table has the best {BEST} and the blind guess."
     if models["parameters"].max() < _TINY:
-        alt += " All are tiny models of these architectures, trained here on drawings; the published ones have far more parameters."
+        most = models["parameters"].max()
+        alt += f" None has more than {most:,.0f} parameters: they are no published models, whatever architecture names them."
     shown = answered[answered["model"].isin([BLIND, *models["model"].head(BEST)])]
     figure = Figure("zoo_best", "The best models", alt, {}, table=_table(shown))
     return Section("zoo", "Other models", _text(root, page), [figure])

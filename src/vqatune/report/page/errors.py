@@ -16,7 +16,8 @@ from vqatune.report.figures.yes_no import yes_no_figure
 from vqatune.report.page.answers import Answers
 from vqatune.report.page.example_links import cell_examples
 from vqatune.report.page.wrong_answers import (
-    FEWEST,
+    MISSED_FEWEST,
+    MISSED_SHOWN,
     MissedReference,
     WrongAnswer,
     missed_references,
@@ -38,7 +39,8 @@ class Errors:
     wrong: int
     """So many test pairs the version answers wrong."""
     section: Section
-    fewest: int = FEWEST
+    shown: int = MISSED_SHOWN
+    fewest: int = MISSED_FEWEST
     """A reference of fewer questions is not among those found least."""
 
 

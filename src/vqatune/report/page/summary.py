@@ -63,15 +63,20 @@ def summarize(
 
 
 def _drawn(params: Params) -> str | None:
-    parts = []
-    if params.raw.source in _DRAWN:
-        parts.append(f"The catalogue is {_DRAWN[params.raw.source]}")
-    if params.model.source in _TINY:
-        parts.append("the base model is a tiny BLIP that has seen nothing but drawings")
-    if not parts:
+    drawn, tiny = _DRAWN.get(params.raw.source), params.model.source in _TINY
+    if drawn is None and not tiny:
         return None
+    parts = []
+    if drawn:
+        parts.append(f"the catalogue is {drawn}")
+    if tiny:
+        family = "blip" if params.model.source == "showroom" else params.model.family
+        parts.append(
+            f"the base model is a tiny one of the family {family} that was trained on nothing but drawings"
+        )
     text = ", and ".join(parts)
-    return f"{text[0].upper()}{text[1:]}: these scores show how vqatune works, and say nothing of real pictures or models."
+    subject = "real pictures or models" if drawn and tiny else "real pictures" if drawn else "real models"
+    return f"{text[0].upper()}{text[1:]}: these scores show how vqatune works, and say nothing of {subject}."
 
 
 def _sentences(comparison: dict[str, Any], leading: str, best: Best | None) -> list[str]:

@@ -14,12 +14,12 @@ from vqatune.report.page.example_links import wrong_link
 
 MOST = 15
 """So many wrong answers, those seen most, are named."""
-LEAST = 10
-"""So many references, those that are found least, are named."""
-FEWEST = 5
+MISSED_SHOWN = 10
+"""So many references, those with the lowest recall, are named."""
+MISSED_FEWEST = 5
 """A reference of fewer questions is not named among them."""
-FOUND = 0.5
-"""Nor is one that is found by such a share of its questions."""
+MISSED_RECALL = 0.5
+"""Nor is one of such a recall or more."""
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,9 @@ def wrong_answers(cells: pd.DataFrame, examples: Mapping[Cell, CellExamples]) ->
 def missed_references(
     cells: pd.DataFrame, examples: Mapping[Cell, CellExamples], version: str
 ) -> list[MissedReference]:
-    """Return the LEAST references that a version finds least, of those of FEWEST pairs or more; then the most frequent first.
+    """Return the references with the lowest recall, at most MISSED_SHOWN, of equal ones the most frequent first.
+
+    They have MISSED_FEWEST pairs or more, and a recall below MISSED_RECALL.
 
     Args:
         cells: what pair_cells returns.
@@ -132,11 +134,11 @@ def missed_references(
     """
     of_reference = ["question_type", "reference"]
     found = cells.groupby(of_reference)["right"].agg(["size", "mean"])
-    found = found[(found["size"] >= FEWEST) & (found["mean"] < FOUND)]
+    found = found[(found["size"] >= MISSED_FEWEST) & (found["mean"] < MISSED_RECALL)]
     order = sorted(found.index, key=lambda key: (found.at[key, "mean"], -found.at[key, "size"], key))
     wrong = cells[~cells["right"]].groupby(of_reference)["prediction"]
     missed = []
-    for key in order[:LEAST]:
+    for key in order[:MISSED_SHOWN]:
         said = wrong.get_group(key).value_counts()
         instead = min(said.index, key=lambda text: (-said[text], text))
         count = sum(

@@ -111,8 +111,11 @@
     result.replaceChildren(
       someOf("Better", `Slices in which ${names[1]} is better than ${names[0]}, ${order}`, better, names),
       someOf("Worse", `Slices in which ${names[1]} is worse than ${names[0]}, ${order}`, worse, names),
-      make("p", { class: "faint" }, `Of ${large.length} slices about ${chance} would be here by chance alone, as intervals are of 95\u00a0%.`),
     );
+    if (chance >= 1) {
+      const text = `With intervals of 95\u00a0%, about ${chance} of ${large.length} slices would be here even if nothing had changed.`;
+      result.append(make("p", { class: "faint" }, text));
+    }
     const folded = [
       ["uncertain", "Uncertain: the interval of the difference holds 0", uncertain],
       ["apart", `Not judged: no change, or fewer than ${smallest} questions or ${fewestImages} pictures`, apart],
