@@ -12,61 +12,12 @@ from whole_tables import extract_catalogue, filter_images
 
 from vqatune.catalogue.raw import prepare_raw
 from vqatune.catalogue.sample import sample_images
-from vqatune.cli import main
 from vqatune.dataset.master_batches import make_master_batches
 from vqatune.dataset.split import split_pairs
 from vqatune.generation.generate import generate_pairs
 from vqatune.params import load_params
 from vqatune.params.profiles import apply_profile
 from vqatune.params.render import params_yaml
-from vqatune.showroom.drawing import draw, random_view
-from vqatune.showroom.products import random_product
-
-
-@pytest.fixture
-def repository_of_ones_own(tmp_path, monkeypatch):
-    """The current folder, with params.yaml alone."""
-    (tmp_path / "repository").mkdir()
-    monkeypatch.chdir(tmp_path / "repository")
-    (tmp_path / "repository/params.yaml").write_text(params_yaml())
-    return tmp_path / "repository"
-
-
-@pytest.fixture
-def student(tmp_path):
-    """A folder with 60 photographs, and a CSV beside it with three questions about each."""
-    folder = tmp_path / "my photos"
-    folder.mkdir()
-    with (tmp_path / "questions.csv").open("w", newline="") as file:
-        rows = csv.writer(file, delimiter=";")
-        rows.writerow(["Photo", "Question", "Answer"])
-        for number in range(60):
-            product = random_product(3, number)
-            draw(product, random_view(3, number), 32).save(folder / f"IMG_{number:03d}.jpg")
-            for question, answer in (
-                ("What color is the product?", product.color),
-                ("Is it a cup?", "no"),
-                ("Which finish has it?", product.finish),
-            ):
-                rows.writerow([f"/home/me/my photos/IMG_{number:03d}.jpg", question, answer])
-    return tmp_path / "questions.csv"
-
-
-@pytest.fixture
-def use(capsys):
-    """Run `vqatune use` and return what it says."""
-
-    def run(*arguments, status: int = 0) -> str:
-        try:
-            main(["use", *map(str, arguments)])
-        except SystemExit as error:
-            assert error.code == status
-        else:
-            assert status == 0
-        said = capsys.readouterr()
-        return said.out + said.err
-
-    return run
 
 
 def run_data_stages():
@@ -119,27 +70,6 @@ def test_a_table_of_german_attributes_is_known_as_german_and_gives_german_pairs(
     _, kept, _, _ = run_data_stages()
     assert set(kept["language"]) == {"de"} and len(kept) > 60 * 7
     assert {"Rot", "Blau", "Stuhl", "kariert", "Sitzen", "matt"} <= set(kept["answer"])
-
-
-def test_of_pairs_in_lists_no_example_is_made_up(use, student, repository_of_ones_own, tmp_path):
-    pairs = [{"question": "What is written on it?", "answer": "zzz"}]
-    rows = [
-        {"image": f"my photos/IMG_{number:03d}.jpg", "color": "red", "qa_pairs": pairs}
-        for number in range(60)
-    ]
-    (tmp_path / "nested.json").write_text(json.dumps(rows))
-    said = use("../nested.json", "--yes").partition("params.yaml would change")[0]
-    assert "60 questions with their answers" in said and "→" not in said
-
-
-def test_examples_are_those_of_the_source_that_is_to_be(use, student, repository_of_ones_own, tmp_path):
-    use("../questions.csv", "--yes")
-    with (tmp_path / "attributes.csv").open("w", newline="") as file:
-        rows = csv.writer(file)
-        rows.writerow(["image", "category", "color"])
-        rows.writerows([f"my photos/IMG_{number:03d}.jpg", "chairs", "red"] for number in range(60))
-    said = use("../attributes.csv", "--yes").partition("params.yaml would change")[0]
-    assert "templates write them" in said and "→ red" in said
 
 
 def test_nothing_changes_without_a_yes(use, student, repository_of_ones_own):
@@ -308,8 +238,9 @@ def test_abos_layout_is_used_as_it_is(use, student, repository_of_ones_own, tmp_
     (tmp_path / "abo").mkdir()
     for name in ("abo-listings.tar", "abo-images-small.tar"):
         (tmp_path / "abo" / name).touch()
-    assert "../abo: a catalogue in ABO's layout" in use("../abo", "--yes")
+    said = use("../abo", "--yes")
+    assert "../abo: a catalogue in ABO's layout" in said and "versions: 1 → 13" in said
     params = load_params()
     assert (params.raw.source, params.raw.path, params.raw.pictures) == ("path", "../abo", None)
-    assert params.raw.columns.pictures == []
+    assert params.raw.columns.pictures == [] and len(params.versions) == 13
     assert params.filter.languages == ["en_US"] and params.generate.provider == "template"

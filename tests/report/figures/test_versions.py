@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import vl_convert
+from chart_tables import tables
 
 from vqatune.errors import DataError
 from vqatune.report.figures.figure import Figure, Section
-from vqatune.report.figures.loss import POINTS, loss_figure
 from vqatune.report.figures.scores import score_figures
 from vqatune.report.figures.slices import slice_figures
 from vqatune.report.figures.versions import version_sections
@@ -27,14 +27,6 @@ def figures(sections):
     return by_name(figure for section in sections for figure in section.figures)
 
 
-@pytest.fixture
-def run(small_run, tmp_path):
-    """A copy of what the figures read, to be changed."""
-    for name in ("metrics", "models"):
-        shutil.copytree(small_run.root / name, tmp_path / name)
-    return tmp_path
-
-
 def apart(run: Path, versions: Sequence[str], *metrics: str) -> None:
     """Keep metrics from being equal to exact_match and to each other, as they are where answers are one word."""
     for version in versions:
@@ -48,12 +40,6 @@ def apart(run: Path, versions: Sequence[str], *metrics: str) -> None:
 def by_name(figures: Iterable[Figure]) -> dict[str, Figure]:
     """Figures by their names."""
     return {figure.name: figure for figure in figures}
-
-
-def tables(spec: dict) -> list[list[dict]]:
-    """All tables of a chart, those of its layers in their order."""
-    own = [spec["data"]["values"]] if "data" in spec else []
-    return own + [table for layer in spec.get("layer", ()) for table in tables(layer)]
 
 
 def lines(spec: dict) -> list[dict]:
@@ -184,63 +170,6 @@ def test_a_metric_of_a_scale_of_its_own_has_a_chart_of_its_own(run, small_run):
     figures = by_name(score_figures(run, small_run.versions))
     assert [row["value"] for row in lines(figures["bartscore"].views["All"])] == [-4.5] * 4
     assert "-4.5" not in json.dumps(figures["lexical_scores"].views)
-
-
-def write_log(run: Path, version: str, loss: np.ndarray) -> None:
-    steps = np.arange(1, len(loss) + 1)
-    log = pd.DataFrame({"step": steps, "loss": loss, "smoothed_loss": np.abs(loss) + 0.1})
-    write_csv(log, run / f"models/{version}/log.csv")
-
-
-def test_losses_stand_one_after_the_other_in_three_views(run, small_run):
-    write_log(run, "v1", np.array([3.0, 2.0, 1.0]))
-    write_log(run, "v2", np.array([0.9, 0.8]))
-    figure = loss_figure(run, small_run.versions)
-    assert list(figure.views) == ["Raw", "Log scale", "Smoothed"]
-    drawn = {name: tables(spec)[0] for name, spec in figure.views.items()}
-    assert [(row["version"], row["place"], row["loss"]) for row in drawn["Raw"]] == [
-        ("v1", 1, 3.0), ("v1", 2, 2.0), ("v1", 3, 1.0), ("v2", 4, 0.9), ("v2", 5, 0.8)
-    ]  # fmt: skip
-    assert [row["loss"] for row in drawn["Smoothed"]][-1] == pytest.approx(0.9)
-    scale = figure.views["Log scale"]["layer"][0]["encoding"]["y"]["scale"]
-    assert scale["type"] == "log"
-    hovered = tables(figure.views["Raw"])[1]
-    assert [row["step"] for row in hovered] == [1, 2, 3, 1, 2]
-    assert "5 optimizer steps of 2 versions" in figure.alt
-
-
-def test_long_losses_are_thinned_but_keep_their_peaks(run, small_run):
-    rng = np.random.default_rng(1)
-    loss = rng.random(5000) + 1
-    loss[[1234, 4321]] = [50.0, 0.001]
-    write_log(run, "v1", loss)
-    figure = loss_figure(run, small_run.versions)
-    drawn = [row for row in tables(figure.views["Raw"])[0] if row["version"] == "v1"]
-    assert 200 < len(drawn) <= POINTS and {row["place"] for row in drawn} >= {1, 1235, 4322, 5000}
-    assert f"at most {POINTS} steps" in figure.note
-    assert all(len(json.dumps(spec)) < 100_000 for spec in figure.views.values())
-
-
-def test_a_training_that_went_astray_has_the_losses_that_are_numbers(run, small_run):
-    loss = np.full(5000, np.nan)
-    loss[:100] = np.linspace(3, 1, 100)
-    loss[50] = np.inf
-    write_log(run, "v1", loss)
-    write_log(run, "v2", np.full(5, np.nan))
-    views = loss_figure(run, small_run.versions).views
-    for view in views.values():
-        drawn = tables(view)[0]
-        assert {row["version"] for row in drawn} == {"v1"} and len(drawn) > 2
-        assert all(np.isfinite(row["loss"]) for row in drawn)
-    write_log(run, "v1", np.full(5000, np.nan))
-    assert tables(loss_figure(run, small_run.versions).views["Raw"])[0] == []
-
-
-def test_a_log_scale_leaves_out_a_loss_of_zero(run, small_run):
-    write_log(run, "v1", np.array([1.0, 0.0, 0.5]))
-    views = loss_figure(run, small_run.versions).views
-    assert [row["loss"] for row in tables(views["Log scale"])[0] if row["version"] == "v1"] == [1.0, 0.5]
-    assert [row["loss"] for row in tables(views["Raw"])[0] if row["version"] == "v1"] == [1.0, 0.0, 0.5]
 
 
 def test_heat_maps_have_the_scores_and_counts_of_every_slice(small_run, figures):

@@ -17,7 +17,7 @@ BEST = 5
 _TABLE, _PAGE = Path("metrics/zoo.csv"), Path("metrics/zoo.html")
 _SCORES = ("exact_match", "skill")
 _TINY = 20e6
-"""No published model that answers questions about pictures has fewer parameters."""
+"""So few parameters are worth a word, as a model here may bear the name of a published one a hundred times as large."""
 
 
 def zoo_section(root: Path, page: Path) -> Section | None:
@@ -44,7 +44,7 @@ def zoo_section(root: Path, page: Path) -> Section | None:
         alt += f" The table has the best {BEST} and the blind guess."
     if models["parameters"].max() < _TINY:
         most = models["parameters"].max()
-        alt += f" None has more than {most:,.0f} parameters: they are no published models, whatever architecture names them."
+        alt += f" None has more than {most:,.0f} parameters: they are tiny models of the architectures that they are named after."
     shown = answered[answered["model"].isin([BLIND, *models["model"].head(BEST)])]
     figure = Figure("zoo_best", "The best models", alt, {}, table=_table(shown))
     return Section("zoo", "Other models", _text(root, page), [figure])

@@ -35,13 +35,13 @@ class Errors:
     most: pd.DataFrame
     """The wrong answers seen most."""
     missed: pd.DataFrame
-    """The references found least; it may be empty."""
+    """The references with the lowest recall; it may be empty."""
     wrong: int
     """So many test pairs the version answers wrong."""
     section: Section
     shown: int = MISSED_SHOWN
     fewest: int = MISSED_FEWEST
-    """A reference of fewer questions is not among those found least."""
+    """A reference of fewer questions is not among them."""
 
 
 def find_errors(root: Path, answers: Answers, examples: Mapping[str, Any], version: str) -> Errors:
