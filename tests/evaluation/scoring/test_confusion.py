@@ -40,6 +40,15 @@ def test_the_most_frequent_answers_of_a_type_stand_by_themselves_and_all_others_
     ]
 
 
+def test_yes_and_no_stand_by_themselves_however_few_they_are():
+    rows = [("shape", "star", "star")] * 3 + [("shape", "yes", "no"), ("shape", "heart", "heart")]
+    assert confusion_table(_pairs(*rows), most=1).to_numpy().tolist() == [
+        ["shape", "star", "star", 3],
+        ["shape", "yes", "no", 1],
+        ["shape", OTHER, OTHER_RIGHT, 1],
+    ]
+
+
 answers = st.sampled_from(["a", "b", "c", "d", "e", ""])
 
 

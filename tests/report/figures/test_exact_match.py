@@ -9,7 +9,7 @@ from vqatune.report.history import score_history
 
 def test_the_first_chart_has_base_and_the_blind_guess_as_lines_whose_texts_keep_apart(small_run):
     history = score_history(small_run.root / "metrics", small_run.versions, small_run.params.eval.best_by)
-    section = exact_match_section(small_run.root, small_run.versions, history)
+    section = exact_match_section(small_run.root, small_run.versions, history, small_run.versions[-1])
     [figure] = section.figures
     spec = json.dumps(figure.views["All"])
     scores = {

@@ -61,7 +61,7 @@ def test_every_chart_is_valid_and_as_wide_as_its_place(figures):
 
 def test_scores_and_bands_are_those_of_the_metrics_files(small_run, run):
     apart(run, small_run.versions, "bleu1")
-    figures = by_name(score_figures(run, small_run.versions))
+    figures = by_name(score_figures(run, small_run.versions, "v2"))
     for place, version in zip([None, 0, 1, 2], small_run.versions, strict=True):
         table = read_csv(run / f"metrics/intervals/{version}.csv").set_index("metric")
         drawn = [row for row in lines(figures["lexical_scores"].views["All"]) if row["number"] == place]
@@ -74,15 +74,14 @@ def test_scores_and_bands_are_those_of_the_metrics_files(small_run, run):
 
 def test_the_most_telling_metrics_are_shown_first_and_look_the_same_among_all(run, small_run):
     apart(run, small_run.versions, "token_overlap", "bleu1")
-    figures = by_name(score_figures(run, small_run.versions))
+    figures = by_name(score_figures(run, small_run.versions, "v2"))
     views = figures["lexical_scores"].views
     assert list(views) == ["The most telling", "All"]
     assert {row["metric"] for row in lines(views["The most telling"])} == {"exact_match", "token_overlap"}
 
     def scales(spec: dict) -> dict:
-        line = next(layer for layer in spec["layer"][1]["layer"] if layer["mark"]["type"] == "line")[
-            "encoding"
-        ]
+        drawn = next(layer for layer in spec["layer"] if "layer" in layer)
+        line = next(layer for layer in drawn["layer"] if layer["mark"]["type"] == "line")["encoding"]
         return {name: line[name]["scale"] for name in ("color", "shape", "strokeDash")}
 
     assert scales(views["The most telling"]) == scales(views["All"])
@@ -95,7 +94,7 @@ def test_of_equal_metrics_a_headline_one_is_drawn(run, small_run):
         table = read_csv(path)
         table.loc[table["metric"].isin(["bleu1", "token_overlap"]), "value"] += 0.01
         write_csv(table, path)
-    views = by_name(score_figures(run, small_run.versions))["lexical_scores"].views
+    views = by_name(score_figures(run, small_run.versions, "v2"))["lexical_scores"].views
     drawn = {row["metric"] for row in lines(next(iter(views.values())))}
     assert drawn == {"exact_match", "token_overlap"}
 
@@ -108,18 +107,31 @@ def test_hovering_tells_every_score_of_a_version_with_its_interval(figures, smal
     assert row["fuzzy"] == f"{table['value']:.3f} ({table['low']:.3f} to {table['high']:.3f})"
 
 
-def test_the_alternative_text_has_the_first_and_the_last_score(small_run, figures):
+def test_the_alternative_text_has_the_scores_of_base_and_of_the_leading_version(small_run, figures):
     first, last = (
         json.loads((small_run.root / f"metrics/{version}.json").read_text())["exact_match"]
-        for version in ("base", "v2")
+        for version in ("base", "v1")
     )
-    assert f"exact_match goes from {first:.3f} (base) to {last:.3f} (v2)" in figures["lexical_scores"].alt
+    assert f"exact_match goes from {first:.3f} (base) to {last:.3f} (v1)" in figures["lexical_scores"].alt
+
+
+def test_base_has_a_dotted_rule_and_the_leading_version_a_solid_one(sections, figures):
+    rules = [
+        layer
+        for layer in figures["lexical_scores"].views["All"]["layer"]
+        if layer.get("mark", {}).get("type") == "rule"
+    ]
+    assert [(rule["data"]["values"], "strokeDash" in rule["mark"]) for rule in rules] == [
+        ([{"number": 0}], True),
+        ([{"number": 1}], False),
+    ]
+    assert "and a solid one v1" in sections[0].text
 
 
 def test_the_blind_guess_is_a_dashed_line_across_and_no_point_of_the_chain(small_run, sections, figures):
     blind = json.loads((small_run.root / "metrics/blind.json").read_text())
     view = figures["lexical_scores"].views["All"]
-    across, line = view["layer"][1]["layer"][1:]
+    across, line = next(layer for layer in view["layer"] if "layer" in layer)["layer"][1:]
     assert across["mark"]["type"] == "rule" and across["mark"]["strokeDash"] and "x" not in across["encoding"]
     assert across["transform"] == [{"filter": "!isValid(datum.number)"}]
     assert line["transform"] == [{"filter": "isValid(datum.number)"}]
@@ -141,7 +153,7 @@ def test_a_metric_that_is_absent_is_named_with_the_reason(run, small_run):
     table.loc[len(table), ["metric", "absent"]] = ["meteor", "WordNet is not installed."]
     table.loc[table["metric"] == "token_overlap", ["value", "low", "high"]] = np.nan
     write_csv(table, path)
-    figure = by_name(score_figures(run, small_run.versions))["lexical_scores"]
+    figure = by_name(score_figures(run, small_run.versions, "v2"))["lexical_scores"]
     assert "meteor is absent: WordNet is not installed." in figure.note
     drawn = [(row["metric"], row["number"]) for row in lines(figure.views["All"])]
     assert ("token_overlap", 1) in drawn and ("token_overlap", 2) not in drawn
@@ -153,7 +165,7 @@ def test_metrics_that_are_equal_in_all_versions_are_named(run, small_run):
         table = read_csv(path).set_index("metric", drop=False)
         table.loc["bleu1", "value"] = table.loc["exact_match", "value"]
         write_csv(table, path)
-    figure = by_name(score_figures(run, small_run.versions))["lexical_scores"]
+    figure = by_name(score_figures(run, small_run.versions, "v2"))["lexical_scores"]
     head, groups = figure.note.removesuffix(".").split(": ")
     assert head == "Equal in all versions (chart and table have the first)"
     named = next(group for group in groups.split("; ") if "bleu1" in group)
@@ -167,7 +179,7 @@ def test_a_metric_of_a_scale_of_its_own_has_a_chart_of_its_own(run, small_run):
         table = read_csv(path)
         table.loc[len(table), ["metric", "value", "low", "high"]] = ["bartscore", -4.5, -5.0, -4.0]
         write_csv(table, path)
-    figures = by_name(score_figures(run, small_run.versions))
+    figures = by_name(score_figures(run, small_run.versions, "v2"))
     assert [row["value"] for row in lines(figures["bartscore"].views["All"])] == [-4.5] * 4
     assert "-4.5" not in json.dumps(figures["lexical_scores"].views)
 

@@ -60,6 +60,7 @@ def test_any_two_versions_are_compared_with_the_numbers_of_their_predictions(set
     settled.click("#swap-versions")
     assert settled.input_value("#first-version") == "v2"
     _check_comparison(settled, pairs, "v2", "v1")
+    assert "vqatune compare v2 v1" in settled.inner_text("#comparison-result")
     settled.select_option("#first-version", "v1")
     assert "same version" in settled.inner_text("#comparison-sentence")
     assert settled.inner_text("#comparison-result") == ""

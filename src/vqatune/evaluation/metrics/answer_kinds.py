@@ -16,12 +16,13 @@ from vqatune.evaluation.metrics.text import plain, tokens
 
 AnswerKind = Literal["yes/no", "number", "other"]
 
-_YES_NO = ("yes", "no")
+YES_NO = ("yes", "no")
+"""The answers of yes/no questions, in plain form."""
 
 
 def answer_kind(answer: str) -> AnswerKind:
     """Return the kind of an answer, by its plain form: all its tokens are numbers, in digits or words, in a number."""
-    if plain(answer) in _YES_NO:
+    if plain(answer) in YES_NO:
         return "yes/no"
     words = tokens(answer)
     return "number" if words and all(part_of_speech(word) == "number" for word in words) else "other"
@@ -62,7 +63,7 @@ def counts_in_f1(pairs: pd.DataFrame) -> np.ndarray:
 
 
 def _over_yes_no(hits: np.ndarray, references: np.ndarray, pairs: pd.DataFrame) -> pd.Series:
-    return pd.Series(np.where(np.isin(references, _YES_NO), hits.astype(np.float64), np.nan), pairs.index)
+    return pd.Series(np.where(np.isin(references, YES_NO), hits.astype(np.float64), np.nan), pairs.index)
 
 
 def _sides(pairs: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:

@@ -2,10 +2,11 @@
 
 import pandas as pd
 
+from vqatune.evaluation.metrics.answer_kinds import YES_NO
 from vqatune.evaluation.metrics.text import plain
 
 MOST = 10
-"""So many answers of a question type have a row and a column of their own."""
+"""So many answers of a question type have a row and a column of their own; yes and no always have them."""
 OTHER = "(other)"
 """All other answers of a question type."""
 OTHER_RIGHT = "(other, right)"
@@ -17,9 +18,9 @@ EMPTY, NO_TYPE = "(empty)", "(none)"
 def confusion_table(pairs: pd.DataFrame, most: int = MOST) -> pd.DataFrame:
     """Count the pairs of each reference and prediction, in plain form, within each question type.
 
-    Of a question type, the `most` answers that are most often a reference or a prediction (of equally frequent ones the
-    first in the alphabet) stand by themselves on both sides, so that what is right is on the diagonal; all others stand as
-    OTHER, and a prediction among them that is right as OTHER_RIGHT.
+    Of a question type, yes, no and the `most` answers that are most often a reference or a prediction (of equally frequent
+    ones the first in the alphabet) stand by themselves on both sides, so that what is right is on the diagonal; all others
+    stand as OTHER, and a prediction among them that is right as OTHER_RIGHT.
 
     Args:
         pairs: prediction and references (a text each), and question_type.
@@ -38,7 +39,9 @@ def confusion_table(pairs: pd.DataFrame, most: int = MOST) -> pd.DataFrame:
     said = answers.melt("question_type", sides, value_name="answer")
     counts = said.value_counts(["question_type", "answer"]).rename("pairs").reset_index()
     counts = counts.sort_values(["question_type", "pairs", "answer"], ascending=[True, False, True])
-    kept = pd.MultiIndex.from_frame(counts.groupby("question_type").head(most)[["question_type", "answer"]])
+    # Whether yes is taken for no is a question of its own, however few they are.
+    kept_rows = counts["answer"].isin(YES_NO) | (counts.groupby("question_type").cumcount() < most)
+    kept = pd.MultiIndex.from_frame(counts.loc[kept_rows, ["question_type", "answer"]])
     right = answers["reference"] == answers["prediction"]
     for side in sides:
         frequent = pd.MultiIndex.from_frame(answers[["question_type", side]]).isin(kept)

@@ -13,8 +13,10 @@ Rows = Sequence[Mapping[str, Any]]
 
 _END = 105
 """Pixels of the text at the end of a bar."""
-CELL = 25
+CELL = 27
 """Pixels of a row of a heat map, in which a name of two lines fits."""
+_LINE = 10
+"""Pixels of a line of a row's name: less than half a row, so that one can see which lines belong together."""
 _COLUMN = 28
 """Pixels that the name of a column takes."""
 _CELL_TEXT = 10
@@ -108,7 +110,7 @@ def heat_map(
     # Isolated, so that a name that is written from right to left does not take the count into itself.
     wide = f"'\\u2068' + truncate(datum.value, 26) + '\\u2069 · ' + {behind}"
     narrow = f"[truncate(datum.value, 11), {behind}]"
-    size, middle = alt.ExprRef(f"{NARROW} ? 10 : 12"), alt.ExprRef(f"{NARROW} ? -6 : 0")
+    size, middle = alt.ExprRef(f"{NARROW} ? 10 : 12"), alt.ExprRef(f"{NARROW} ? -5 : 0")
     # Where columns are narrow, v1, v2, … are 1, 2, …
     columns = distinct(data, column) if columns is None else list(columns)
     tight = f"width < {_COLUMN * len(columns)}"
@@ -136,6 +138,7 @@ def heat_map(
                 labelExpr=f"{NARROW} ? {narrow} : {wide}",
                 labelLimit=260,
                 labelOffset=middle,
+                labelLineHeight=_LINE,
                 **plain,
             ),
         ),

@@ -13,6 +13,8 @@ from vqatune.report.charts.common import Data, hovering, inline, legend, rows, t
 
 _BAND = 0.16
 """The opacity of a band."""
+_MARK = 0.45
+"""The opacity of the rule at the version that is marked."""
 _ACROSS = {"strokeDash": [8, 4]}
 """The dashes of the blind guess's line."""
 _IN_CHAIN = "isValid(datum.number)"
@@ -94,16 +96,30 @@ def score_lines(
 
 
 def with_hover(
-    chart: alt.LayerChart, axes: Axes, table: pd.DataFrame, hover: Mapping[str, str]
+    chart: alt.LayerChart, axes: Axes, table: pd.DataFrame, hover: Mapping[str, str], marked: str
 ) -> alt.LayerChart:
-    """Return the chart with each version's values under the pointer.
+    """Return the chart with each version's values under the pointer, and two versions marked by rules.
 
-    table: a row a version, with the fields of the x axis and of `hover`, which is as for `tooltip`. The base, number 0,
-    is marked by a rule.
+    Args:
+        chart: of the versions.
+        axes: its axes.
+        table: a row a version: its name `version`, and the fields of the x axis and of `hover`.
+        hover: as for `tooltip`.
+        marked: the version with a solid rule; the base, number 0, has a dotted one.
     """
-    base = alt.Chart(inline([{axes.x: 0}])).mark_rule(strokeDash=[2, 3])
     columns = hovering("version", rows(with_ends(table, axes.x)), axes.x, hover)
-    return alt.layer(base.encode(x=alt.X(field=axes.x, type="quantitative")), chart, columns)
+    return alt.layer(*version_rules(axes, table, marked), chart, columns)
+
+
+def version_rules(axes: Axes, table: pd.DataFrame, marked: str) -> list[alt.Chart]:
+    """Return the rules that mark the base and a version; the arguments are those of `with_hover`."""
+    place = table.loc[table["version"] == marked, axes.x]
+    x = alt.X(field=axes.x, type="quantitative")
+    base = alt.Chart(inline([{axes.x: 0}])).mark_rule(strokeDash=[2, 3]).encode(x=x)
+    return [
+        base,
+        *(alt.Chart(inline([{axes.x: int(at)}])).mark_rule(opacity=_MARK).encode(x=x) for at in place),
+    ]
 
 
 def loss_lines(

@@ -56,7 +56,7 @@ def confusion_figure(root: Path, version: str, examples: Mapping[Cell, CellExamp
     note = (
         f"Rows are references with their number of pairs, columns are what {version} says. Cells count pairs; the larger the "
         "share of the row, the stronger the colour: blue where the answer is right, orange, on a scale that brings small shares out, where it "
-        f"is wrong. Answers outside the {MOST} most frequent are pooled as {OTHER}; {OTHER_RIGHT} are those of them that are right. "
+        f"is wrong. Answers other than yes, no and the {MOST} most frequent are pooled as {OTHER}; {OTHER_RIGHT} are those of them that are right. "
         "A click on a cell leads to those of its pairs that are among the examples, where there are some; so do the links of the table. "
         f"Cells of {OTHER} lead nowhere."
     )

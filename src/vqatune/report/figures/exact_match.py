@@ -9,7 +9,7 @@ import pandas as pd
 from vqatune.evaluation.metrics import METRICS
 from vqatune.params.versions import BASE, BLIND
 from vqatune.report.charts.common import hovering, inline, page_spec, rows, with_ends
-from vqatune.report.charts.lines import Axes, score_lines
+from vqatune.report.charts.lines import Axes, score_lines, version_rules
 from vqatune.report.figures.figure import Figure, Section
 from vqatune.report.figures.scores import with_interval
 from vqatune.report.history import VALIDATION, in_chain, score_curves
@@ -21,7 +21,9 @@ _FROM_LINE = 9
 """Pixels from a line to the middle of its text."""
 
 
-def exact_match_section(root: Path, versions: Sequence[str], history: pd.DataFrame) -> Section | None:
+def exact_match_section(
+    root: Path, versions: Sequence[str], history: pd.DataFrame, leading: str
+) -> Section | None:
     """Return the section with the chart; None where the versions have no exact match.
 
     It reads metrics/intervals. Raises DataError where a version has no scores yet.
@@ -30,6 +32,7 @@ def exact_match_section(root: Path, versions: Sequence[str], history: pd.DataFra
         root: a checkout.
         versions: in the order of the chain, the base first; the blind guess may stand before it.
         history: what `score_history` returns.
+        leading: the version that the chart marks and of which texts speak.
     """
     curves = score_curves(root / "metrics", versions, METRICS[_METRIC].family)
     curves = curves[curves["metric"] == _METRIC].drop(columns="metric").reset_index(drop=True)
@@ -40,25 +43,25 @@ def exact_match_section(root: Path, versions: Sequence[str], history: pd.DataFra
     chain = in_chain(versions)
     said = ", ".join(f"{name} {value:.3f}" for name, value in across.items())
     alt_text = (
-        f"Exact match of {len(chain)} versions with 95\u00a0% intervals: {chain[-1]} has {values[chain[-1]]:.3f}; lines across: "
+        f"Exact match of {len(chain)} versions with 95\u00a0% intervals: {leading} has {values[leading]:.3f}; lines across: "
         f"{said}."
     )
     blind = " and the blind guess, the most frequent training answer to a question" if BLIND in across else ""
     text = (
         "The share of test questions that are answered exactly as the reference is; the band is its 95\u00a0% interval. For "
-        f"comparison, lines across mark the base model{blind}."
+        f"comparison, lines across mark the base model{blind}; a solid line upright marks {leading}."
     )
     figure = Figure(
         "exact_match",
         "Exact match, version by version",
         alt_text,
-        {"All": _chart(curves, chain, across)},
+        {"All": _chart(curves, chain, across, leading)},
         table=_table(curves, history),
     )
     return Section("overall", "Exact match over the versions", text, [figure])
 
 
-def _chart(curves: pd.DataFrame, chain: Sequence[str], across: dict[str, float]) -> dict:
+def _chart(curves: pd.DataFrame, chain: Sequence[str], across: dict[str, float], leading: str) -> dict:
     of_chain = curves[curves["version"].isin(chain)].assign(line=_LINES[0])
     lines = pd.DataFrame({"line": across.keys(), "value": across.values()})
     axes = Axes("number", "value", "version", "exact match")
@@ -67,7 +70,9 @@ def _chart(curves: pd.DataFrame, chain: Sequence[str], across: dict[str, float])
     chart = score_lines(data, axes, "line", _LINES, shown=_LINES[:1], versions=chain, zero=True)
     texts = of_chain.assign(exact_match=with_interval(of_chain))[["version", "number", "exact_match"]]
     columns = hovering("version", rows(with_ends(texts, axes.x)), axes.x, {"version": "", "exact_match": ""})
-    return page_spec(alt.layer(chart, *_line_texts(across), columns), _HEIGHT)
+    return page_spec(
+        alt.layer(*version_rules(axes, texts, leading), chart, *_line_texts(across), columns), _HEIGHT
+    )
 
 
 def _table(curves: pd.DataFrame, history: pd.DataFrame) -> pd.DataFrame:

@@ -1,6 +1,6 @@
 """Sections of the report page and their figures: a chart, its content in words, and its numbers."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import pandas as pd
@@ -9,6 +9,14 @@ import pandas as pd
 def as_cells(texts: Sequence[str]) -> pd.Series:
     """Return the cells of a table's column, of which those that are Markup stay so."""
     return pd.Series(list(texts), dtype=object)
+
+
+def same_lines(groups: Mapping[str, Sequence[str]]) -> str:
+    """Return a sentence on the lines of a chart that coincide (`equal_metrics`), or ''; it and its table have the first."""
+    shared = [", ".join([name, *others]) for name, others in groups.items() if others]
+    if not shared:
+        return ""
+    return f"Equal in all versions (chart and table have the first): {'; '.join(shared)}."
 
 
 @dataclass(frozen=True)

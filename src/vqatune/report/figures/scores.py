@@ -1,6 +1,6 @@
 """The scores over the versions: a chart for each family of metrics, with 95 % bands."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -10,7 +10,7 @@ from vqatune.evaluation.metrics import METRICS
 from vqatune.params.versions import BLIND
 from vqatune.report.charts.common import page_spec, rows
 from vqatune.report.charts.lines import Axes, score_lines, with_hover
-from vqatune.report.figures.figure import Figure
+from vqatune.report.figures.figure import Figure, same_lines
 from vqatune.report.history import in_chain, score_curves, version_numbers
 from vqatune.report.stage_outputs import read_rows
 
@@ -36,17 +36,20 @@ _COLUMNS = ["number", "metric", "value", "low", "high"]
 _HEIGHT = 320
 
 
-def score_figures(root: Path, versions: Sequence[str]) -> list[Figure]:
+def score_figures(root: Path, versions: Sequence[str], leading: str) -> list[Figure]:
     """Return a figure for each family of metrics that the versions have scores of.
 
-    It reads metrics/intervals. Raises DataError where a version has no scores yet.
+    It reads metrics/intervals. leading: the version that the charts mark and of which texts speak. Raises DataError where a
+    version has no scores yet.
     """
     metrics = root / "metrics"
     # That the blind guess, which has no model, lacks some is no news.
     absent = _absent(metrics, in_chain(versions))
-    figures = [_family(score_curves(metrics, versions, name), name, versions, absent) for name in _TITLES]
+    figures = [
+        _family(score_curves(metrics, versions, name), name, versions, leading, absent) for name in _TITLES
+    ]
     unbounded = [
-        _unbounded(metrics, versions, name)
+        _unbounded(metrics, versions, leading, name)
         for name, metric in METRICS.items()
         if metric.lowest == -float("inf")
     ]
@@ -54,7 +57,7 @@ def score_figures(root: Path, versions: Sequence[str]) -> list[Figure]:
 
 
 def _family(
-    curves: pd.DataFrame, family: str, versions: Sequence[str], absent: dict[str, str]
+    curves: pd.DataFrame, family: str, versions: Sequence[str], leading: str, absent: dict[str, str]
 ) -> Figure | None:
     if curves.empty:
         return None
@@ -64,11 +67,11 @@ def _family(
     names = [*headline, *(name for name in there if name not in headline)]
     groups = equal_metrics(curves.pivot(index="metric", columns="version", values="value").loc[names])
     # Of lines that lie on each other the last one hides the others.
-    drawn, leading = ([name for name in some if name in groups] for some in (names, headline))
-    views = {"All": _chart(curves, names, drawn, versions)}
-    if leading and leading != drawn:
-        views = {"The most telling": _chart(curves, names, leading, versions)} | views
-    notes = [_NOTES.get(family, ""), _same(groups)]
+    drawn, telling = ([name for name in some if name in groups] for some in (names, headline))
+    views = {"All": _chart(curves, names, drawn, versions, leading)}
+    if telling and telling != drawn:
+        views = {"The most telling": _chart(curves, names, telling, versions, leading)} | views
+    notes = [_NOTES.get(family, ""), same_lines(groups)]
     for name, reason in absent.items():
         if METRICS[name].family == family:
             notes.append(f"{name} is absent: {reason}.")
@@ -76,14 +79,14 @@ def _family(
     return Figure(
         f"{family}_scores",
         _TITLES[family],
-        _alt(curves, headline, versions),
+        _alt(curves, headline, versions, leading),
         views,
         note,
         _table(curves, list(groups), versions),
     )
 
 
-def _unbounded(metrics: Path, versions: Sequence[str], name: str) -> Figure | None:
+def _unbounded(metrics: Path, versions: Sequence[str], leading: str, name: str) -> Figure | None:
     """Return the figure of a metric with a scale of its own, if it was computed."""
     tables = [
         read_rows(metrics / "intervals" / f"{version}.csv", f"eval@{version}", "metric", "value").assign(
@@ -99,14 +102,16 @@ def _unbounded(metrics: Path, versions: Sequence[str], name: str) -> Figure | No
     return Figure(
         name,
         name,
-        _alt(curves, [name], versions),
-        {"All": _chart(curves, [name], [name], versions)},
+        _alt(curves, [name], versions, leading),
+        {"All": _chart(curves, [name], [name], versions, leading)},
         note,
         _table(curves, [name], versions),
     )
 
 
-def _chart(curves: pd.DataFrame, names: Sequence[str], shown: Sequence[str], versions: Sequence[str]) -> dict:
+def _chart(
+    curves: pd.DataFrame, names: Sequence[str], shown: Sequence[str], versions: Sequence[str], leading: str
+) -> dict:
     curves = curves[curves["metric"].isin(shown)]
     axes = Axes("number", "value", "version", "score")
     chart = score_lines(
@@ -117,7 +122,7 @@ def _chart(curves: pd.DataFrame, names: Sequence[str], shown: Sequence[str], ver
     texts = texts.reindex(index=chain, columns=list(shown)).fillna("–").rename_axis("version").reset_index()
     texts.insert(0, "number", range(len(chain)))
     hover = {name: "" for name in ("version", *shown)}
-    return page_spec(with_hover(chart, axes, texts, hover), _HEIGHT)
+    return page_spec(with_hover(chart, axes, texts, hover, leading), _HEIGHT)
 
 
 def with_interval(curves: pd.DataFrame) -> list[str]:
@@ -128,7 +133,7 @@ def with_interval(curves: pd.DataFrame) -> list[str]:
     ]
 
 
-def _alt(curves: pd.DataFrame, names: Sequence[str], versions: Sequence[str]) -> str:
+def _alt(curves: pd.DataFrame, names: Sequence[str], versions: Sequence[str], leading: str) -> str:
     parts = []
     for name in names:
         values = curves[curves["metric"] == name].set_index("version")["value"]
@@ -136,7 +141,7 @@ def _alt(curves: pd.DataFrame, names: Sequence[str], versions: Sequence[str]) ->
         values = values.drop(BLIND, errors="ignore")
         if values.empty:
             continue
-        first, last = values.index[0], values.index[-1]
+        first, last = values.index[0], leading if leading in values.index else values.index[-1]
         best = values.idxmin() if METRICS[name].higher_is_better is False else values.idxmax()
         part = f"{name} goes from {values[first]:.3f} ({first}) to {values[last]:.3f} ({last})"
         if best != last and METRICS[name].higher_is_better is not None:
@@ -145,14 +150,6 @@ def _alt(curves: pd.DataFrame, names: Sequence[str], versions: Sequence[str]) ->
             part += f"; a blind guess has {blind:.3f}"
         parts.append(part)
     return f"Scores of {len(in_chain(versions))} versions with 95\u00a0% intervals: {'; '.join(parts)}."
-
-
-def _same(groups: Mapping[str, Sequence[str]]) -> str:
-    """Return a sentence on the metrics whose lines coincide, of which the chart and the table have the first."""
-    shared = [", ".join([name, *others]) for name, others in groups.items() if others]
-    if not shared:
-        return ""
-    return f"Equal in all versions (chart and table have the first): {'; '.join(shared)}."
 
 
 def _table(curves: pd.DataFrame, names: Sequence[str], versions: Sequence[str]) -> pd.DataFrame:

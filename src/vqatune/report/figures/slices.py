@@ -35,7 +35,7 @@ def slice_figures(root: Path, versions: Sequence[str], leading: str) -> list[Fig
     ]
     for place, figure in enumerate(figures):
         if figure.name == "by_difficulty":
-            curves = _curves(difficulty_curves(root / "metrics", versions), versions)
+            curves = _curves(difficulty_curves(root / "metrics", versions), versions, leading)
             views = figure.views | {"Curves": curves}
             figures[place] = Figure(figure.name, figure.title, figure.alt, views, figure.note, figure.table)
     return figures
@@ -137,7 +137,7 @@ def share_map(cells: pd.DataFrame, highest: float) -> dict:
     return page_spec(chart, CELL * len(pairs))
 
 
-def _curves(curves: pd.DataFrame, versions: Sequence[str]) -> dict:
+def _curves(curves: pd.DataFrame, versions: Sequence[str], leading: str) -> dict:
     curves = curves.dropna(subset=["exact_match"])
     curves = curves.assign(difficulty=[f"difficulty {value}" for value in curves["difficulty"]])
     names = list(dict.fromkeys(curves["difficulty"]))
@@ -151,7 +151,7 @@ def _curves(curves: pd.DataFrame, versions: Sequence[str]) -> dict:
     texts = texts.fillna("–").rename_axis("version").reset_index()
     texts.insert(0, "number", range(len(chain)))
     hover = {name: "" for name in ("version", *names)}
-    return page_spec(with_hover(chart, axes, texts, hover), 320)
+    return page_spec(with_hover(chart, axes, texts, hover, leading), 320)
 
 
 def _table(cells: pd.DataFrame, versions: Sequence[str], name: str) -> pd.DataFrame:

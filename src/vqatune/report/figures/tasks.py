@@ -6,12 +6,13 @@ from pathlib import Path
 import altair as alt
 import pandas as pd
 
+from vqatune.evaluation.comparison.equal_metrics import equal_metrics
 from vqatune.evaluation.task_metrics import MAIN_METRICS
 from vqatune.params import TaskName
 from vqatune.report.charts import palette
 from vqatune.report.charts.common import inline, legend, page_spec, rows
 from vqatune.report.charts.lines import Axes, score_lines, with_hover
-from vqatune.report.figures.figure import Figure, Section
+from vqatune.report.figures.figure import Figure, Section, same_lines
 from vqatune.report.figures.slices import share_map
 from vqatune.report.figures.task_texts import NOTES, TEXT, TITLES
 from vqatune.report.history import in_chain, version_numbers
@@ -71,10 +72,14 @@ def _lines(
     own = own.dropna(subset="score")
     if own.empty:
         return None
-    shown = [name for name in names if (own["line"] == name).any()]
+    there = [name for name in names if (own["line"] == name).any()]
+    groups = equal_metrics(own.pivot(index="line", columns="version", values="score").loc[there])
+    # Of lines that lie on each other the last one hides the others.
+    shown = list(groups)
+    own = own[own["line"].isin(shown)]
     axes, chain = Axes("number", "score", "version", "score"), in_chain(versions)
     data = rows(own[["number", "line", "score", "low", "high"]])
-    chart = score_lines(data, axes, "line", shown, versions=chain)
+    chart = score_lines(data, axes, "line", there, shown=shown, versions=chain)
     texts = own.assign(
         text=[
             f"{score:.3f} ({low:.3f} to {high:.3f})"
@@ -84,7 +89,9 @@ def _lines(
     texts = texts.reindex(columns=shown).fillna("–")
     hovering = texts.reindex(index=chain).fillna("–").rename_axis("version").reset_index()
     hovering.insert(0, "number", range(len(chain)))
-    spec = page_spec(with_hover(chart, axes, hovering, {name: "" for name in ("version", *shown)}), _HEIGHT)
+    spec = page_spec(
+        with_hover(chart, axes, hovering, {name: "" for name in ("version", *shown)}, leading), _HEIGHT
+    )
     scores = own[own["version"] == leading].set_index("line")["score"]
     said = ", ".join(f"{name} {scores[name]:.3f}" for name in shown if name in scores)
     table = texts.reindex(index=[name for name in versions if name in texts.index]).rename_axis(columns=None)
@@ -93,7 +100,7 @@ def _lines(
         TITLES[task],
         f"Scores of {task} over the versions; {leading} has {said}.",
         {"All": spec},
-        NOTES[task],
+        " ".join(filter(None, (NOTES[task], same_lines(groups)))),
         table.rename_axis("version").reset_index(),
     )
 

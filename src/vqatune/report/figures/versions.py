@@ -19,7 +19,7 @@ def version_sections(root: Path, versions: Sequence[str], leading: str) -> list[
         root: a checkout, of which metrics/<version>.json, metrics/intervals, metrics/by and models/<version>/log.csv are
             read.
         versions: in the order of the chain, the base first; the blind guess may stand before it.
-        leading: the version of which texts speak.
+        leading: the version that charts mark and of which texts speak.
 
     Raises DataError where a version has no scores, or none was tuned.
     """
@@ -30,7 +30,8 @@ def version_sections(root: Path, versions: Sequence[str], leading: str) -> list[
     tuned = f" and {count} version{'s' * (count > 1)} tuned from it" if count else ""
     scores = (
         f"The base model{tuned}, measured on {pairs:,} questions about {images:,} test images. Bands are 95\u00a0% "
-        "intervals; a dotted line marks the base model, which has not been tuned. A click on a name in the legend keeps "
+        "intervals; a dotted line marks the base model, which has not been tuned, and a solid one "
+        f"{leading}. A click on a name in the legend keeps "
         "that line and dims the others; another click takes it back."
     )
     if BLIND in versions:
@@ -44,7 +45,7 @@ def version_sections(root: Path, versions: Sequence[str], leading: str) -> list[
     )
     learned = [loss_figure(root, versions)] if count else []
     return [
-        Section("scores", "The versions", scores, score_figures(root, versions)),
+        Section("scores", "The versions", scores, score_figures(root, versions, leading)),
         *([Section("learning", "How they learned", learning, learned)] if learned else []),
         Section("slices", "Where they are right", right, slice_figures(root, versions, leading)),
     ]

@@ -1,16 +1,18 @@
-"""Yes/no questions over the versions: how often yes is said, how often it is the reference, and how often answers are right."""
+"""Yes/no questions, over the versions and by type: how often yes is said, how often it is the reference, and what is right."""
 
 from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 
+from vqatune.evaluation.metrics.answer_kinds import YES_NO
+from vqatune.evaluation.scoring.slices import SMALLEST_SLICE
 from vqatune.report.charts.common import page_spec, rows
 from vqatune.report.charts.lines import Axes, score_lines, with_hover
 from vqatune.report.figures.figure import Figure
 from vqatune.report.history import in_chain
 
-_YES, _NO = "yes", "no"
+_YES = YES_NO[0]
 _RIGHT, _SHARE, _NEITHER, _WANTED = (
     "exact match",
     "share of yes",
@@ -22,7 +24,7 @@ _HEIGHT = 280
 
 
 def yes_no_figure(
-    versions: Sequence[str], texts: np.ndarray, references: np.ndarray, right: np.ndarray
+    versions: Sequence[str], texts: np.ndarray, references: np.ndarray, right: np.ndarray, leading: str
 ) -> Figure | None:
     """Return the figure; None where no reference is yes or no.
 
@@ -31,8 +33,9 @@ def yes_no_figure(
         texts: the answers in plain form, object of shape (pairs, versions).
         references: in plain form, object of shape (pairs,).
         right: whether the answers are the reference, bool of the answers' shape.
+        leading: the version that the chart marks and of which texts speak.
     """
-    asked = np.isin(references, (_YES, _NO))
+    asked = np.isin(references, YES_NO)
     if not asked.any():
         return None
     chain = in_chain(versions)
@@ -43,23 +46,72 @@ def yes_no_figure(
             "version": chain,
             _RIGHT: right[asked][:, places].mean(axis=0),
             _SHARE: (texts[asked][:, places] == _YES).mean(axis=0),
-            _NEITHER: (~np.isin(texts[asked][:, places], (_YES, _NO))).mean(axis=0),
+            _NEITHER: (~np.isin(texts[asked][:, places], YES_NO)).mean(axis=0),
         }
     )
-    last = table.iloc[-1]
+    own = table.iloc[chain.index(leading)]
     return Figure(
         "yes_no",
         "Yes/no questions: how often is yes said?",
-        f"Of {asked.sum():,} questions whose reference is yes or no, {last['version']} answers yes to {last[_SHARE]:.3f}, and "
-        f"yes is right for {wanted:.3f}; its exact match on them is {last[_RIGHT]:.3f}.",
-        {"All": _chart(table, wanted)},
+        f"Of {asked.sum():,} questions whose reference is yes or no, {leading} answers yes to {own[_SHARE]:.3f}, and "
+        f"yes is right for {wanted:.3f}; its exact match on them is {own[_RIGHT]:.3f}.",
+        {"All": _chart(table, wanted, leading)},
         "All lines are of the questions whose reference is yes or no. A version that says yes far more or far less often than the "
         "dashed line, the share of yes among the references, leans to one answer, unless it answers with neither.",
         table.assign(**{name: [f"{value:.3f}" for value in table[name]] for name in _LINES}),
     )
 
 
-def _chart(table: pd.DataFrame, wanted: float) -> dict:
+def yes_no_types_figure(
+    version: str, texts: np.ndarray, references: np.ndarray, types: np.ndarray
+) -> Figure | None:
+    """Return a table of a version's yes/no questions by question type; None where fewer than two types have some.
+
+    Args:
+        version: a name.
+        texts: its answers in plain form, object of shape (pairs,).
+        references: in plain form, object of shape (pairs,).
+        types: the question types, object of shape (pairs,).
+    """
+    asked = np.isin(references, YES_NO)
+    table = pd.DataFrame(
+        {
+            "question type": types[asked],
+            _RIGHT: texts[asked] == references[asked],
+            _SHARE: texts[asked] == _YES,
+            _WANTED: references[asked] == _YES,
+        }
+    )
+    groups = table.groupby("question type", sort=True)
+    if groups.ngroups < 2:
+        return None
+    shares = groups.mean().assign(questions=groups.size())
+    shares = shares.sort_values([_RIGHT, "questions"], ascending=[True, False], kind="stable")
+    shown = shares[[_RIGHT, _SHARE, _WANTED]].map(lambda share: f"{share:.3f}")
+    shown.insert(0, "questions", [f"{count:,}" for count in shares["questions"]])
+    return Figure(
+        "yes_no_types",
+        f"Yes/no questions of each type, answered by {version}",
+        _types_alt(shares[shares["questions"] >= SMALLEST_SLICE], version),
+        {},
+        table=shown.reset_index(),
+    )
+
+
+def _types_alt(shares: pd.DataFrame, version: str) -> str:
+    if len(shares) < 2:
+        return f"No two question types have {SMALLEST_SLICE} yes/no questions."
+    worst, best = shares.iloc[0], shares.iloc[-1]
+    leaning = shares.loc[(shares[_SHARE] - shares[_WANTED]).abs().idxmax()]
+    return (
+        f"Of question types with at least {SMALLEST_SLICE} yes/no questions, {version} is right least often on {worst.name} "
+        f"({worst[_RIGHT]:.3f} of {worst['questions']:,.0f}) and most often on {best.name} ({best[_RIGHT]:.3f} of "
+        f"{best['questions']:,.0f}). Its share of yes is furthest from that of the references on {leaning.name}: "
+        f"{leaning[_SHARE]:.3f}, where yes is right for {leaning[_WANTED]:.3f}."
+    )
+
+
+def _chart(table: pd.DataFrame, wanted: float, leading: str) -> dict:
     numbered = table.assign(number=range(len(table)))
     lines = numbered.melt("number", list(_LINES), "line", "value").astype({"number": "Int64"})
     across = {"number": None, "line": _WANTED, "value": wanted}
@@ -77,4 +129,4 @@ def _chart(table: pd.DataFrame, wanted: float) -> dict:
     )
     texts = numbered.assign(**{name: [f"{value:.3f}" for value in table[name]] for name in _LINES})
     hover = {name: "" for name in ("version", *_LINES)}
-    return page_spec(with_hover(chart, axes, texts, hover), _HEIGHT)
+    return page_spec(with_hover(chart, axes, texts, hover, leading), _HEIGHT)

@@ -52,7 +52,8 @@ def zoo_section(root: Path, page: Path) -> Section | None:
 
 def _text(root: Path, page: Path) -> str:
     text = (
-        "The models of the zoo on this test set, untuned unless it says so. Scores are of short answers, cut out of "
+        "The models of the zoo on this test set: those of zoo.models in params.yaml, where a version of this run need not be "
+        "the one that validation chooses. Scores are of short answers, cut out of "
         "sentences by one rule, with 95\u00a0% intervals; skill is 0 for the blind guess and 1 for always being right."
     )
     if not (root / _PAGE).exists():

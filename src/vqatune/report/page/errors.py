@@ -12,7 +12,7 @@ from markupsafe import Markup
 from vqatune.report.figures.agreement import agreement_figure
 from vqatune.report.figures.confusion import confusion_figure, example_links
 from vqatune.report.figures.figure import Section, as_cells
-from vqatune.report.figures.yes_no import yes_no_figure
+from vqatune.report.figures.yes_no import yes_no_figure, yes_no_types_figure
 from vqatune.report.page.answers import Answers
 from vqatune.report.page.example_links import cell_examples
 from vqatune.report.page.wrong_answers import (
@@ -61,7 +61,13 @@ def find_errors(root: Path, answers: Answers, examples: Mapping[str, Any], versi
     references = cells["reference"].to_numpy(dtype=object)
     figures = [
         confusion_figure(root, version, found),
-        yes_no_figure(answers.versions, texts, references, answers.right),
+        yes_no_figure(answers.versions, texts, references, answers.right, version),
+        yes_no_types_figure(
+            version,
+            texts[:, answers.versions.index(version)],
+            references,
+            cells["question_type"].to_numpy(dtype=object),
+        ),
         agreement_figure(answers.versions, texts, answers.right),
     ]
     section = Section("errors", "Errors", "", [figure for figure in figures if figure])

@@ -59,7 +59,7 @@ def write_page(
     examples = example_data(root, answers, params.seed, leading) | opened
     # The charts' tests validate them; doing it again here takes a third of the time.
     with alt.utils.schemapi.debug_mode(False):
-        overall = exact_match_section(root, versions, history)
+        overall = exact_match_section(root, versions, history, leading)
         tasks = task_section(root, versions, leading) if params.tasks.use else None
         errors = find_errors(root, answers, examples, leading)
         scores = [*version_sections(root, versions, leading), *([tasks] if tasks else [])]

@@ -125,6 +125,11 @@
       result.append(make("details", { "data-side": side }, summary, sliceTable(caption, some, names)));
     }
     result.append(make("h3", {}, "All metrics"), totalsTable(a, b));
+    if (what === "version") {
+      const command = make("code", {}, `vqatune compare ${names[0]} ${names[1]}`);
+      const text = "Two versions that answer the same questions differ with more certainty than their intervals show. The intervals of the differences: ";
+      result.append(make("p", { class: "faint" }, text, command, "."));
+    }
   }
 
   const options = versions.map((name) => [name, name]);
