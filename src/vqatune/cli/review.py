@@ -4,6 +4,8 @@ import argparse
 import getpass
 from pathlib import Path
 
+import pandas as pd
+
 from vqatune.demo.review_book import ReviewBook
 from vqatune.demo.review_server import PORT, serve_reviews
 from vqatune.errors import DataError, ParameterError
@@ -60,7 +62,7 @@ def run(chosen: argparse.Namespace) -> None:
     chosen.action(chosen, load_params())
 
 
-def _drawn(chosen: argparse.Namespace, params: Params):
+def _drawn(chosen: argparse.Namespace, params: Params) -> pd.DataFrame:
     if chosen.pairs < 1:
         raise ParameterError(f"--pairs {chosen.pairs}: one pair or more is reviewed")
     return pairs_to_review(chosen.pairs, params.seed)

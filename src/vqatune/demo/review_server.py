@@ -5,12 +5,16 @@ import sys
 import webbrowser
 from importlib.util import find_spec
 from types import FrameType
+from typing import TYPE_CHECKING
 
 from vqatune.demo.review_book import ReviewBook
 from vqatune.errors import MissingExtraError
 from vqatune.runtime.extras import naming_extras
 from vqatune.runtime.listening import LOOPBACK, address_of, listen
 from vqatune.runtime.output import say
+
+if TYPE_CHECKING:
+    from uvicorn import Server
 
 PORT = 7861
 SECONDS_TO_CLOSE = 1
@@ -45,7 +49,7 @@ def serve_reviews(book: ReviewBook, reviewer: str, port: int = PORT, open_browse
             signal.signal(signal.SIGTERM, before)
 
 
-def _server(book: ReviewBook, reviewer: str):
+def _server(book: ReviewBook, reviewer: str) -> "Server":
     import uvicorn
     from fastapi import FastAPI
 

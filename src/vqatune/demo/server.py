@@ -8,6 +8,7 @@ import webbrowser
 from importlib.util import find_spec
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from vqatune.demo.examples import pick_examples
@@ -18,6 +19,9 @@ from vqatune.inference.answering.settings import own_settings
 from vqatune.runtime.extras import naming_extras
 from vqatune.runtime.listening import LOOPBACK, address_of, is_loopback, listen, read_token
 from vqatune.runtime.output import say
+
+if TYPE_CHECKING:
+    from uvicorn import Server
 
 PORT = 7860
 SECONDS_TO_CLOSE = 1
@@ -97,7 +101,7 @@ def _public_address(port: int) -> str:
     return address.replace("http://", "https://")
 
 
-def _server(versions: Versions, examples: list, token: str | None, uploads: Path):
+def _server(versions: Versions, examples: list, token: str | None, uploads: Path) -> "Server":
     import uvicorn
     from fastapi import FastAPI
 

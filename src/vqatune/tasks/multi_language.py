@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pandas as pd
 
 from vqatune.generation.sources.attribute_templates import attribute_question
-from vqatune.generation.sources.language_files import ENGLISH, load_language
+from vqatune.generation.sources.language_files import ENGLISH, Language, load_language
 from vqatune.generation.sources.slots import ATTRIBUTES, SLOTS
 from vqatune.generation.sources.visible import visible
 from vqatune.tables.hash_ranks import hash_rank
@@ -69,7 +69,7 @@ def _asked(record: dict, product_type: str, image_id: str, seed: int) -> Iterato
                 yield field, question, value, kind.difficulty, kind.question_type, field, tag, code
 
 
-def _answer(language, slot: str, meaning: str | None) -> str | None:
+def _answer(language: Language, slot: str, meaning: str | None) -> str | None:
     """Return a meaning as an answer in a language, None where it has no word for it."""
     if meaning is None:
         return None

@@ -57,7 +57,7 @@ class RateLimiter:
 
     def __init__(
         self, limits: LimitsParams, minute: float = 60.0, sent_today: dict[float, int] | None = None
-    ):
+    ) -> None:
         """`sent_today`: the number of requests of the last day, by time."""
         self._requests = _Meter(limits.requests_per_minute)
         self._tokens = _Meter(limits.tokens_per_minute)

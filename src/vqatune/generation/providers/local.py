@@ -217,7 +217,7 @@ def _reply(
     from vqatune.models.device import reseed
 
     class Stopped(StoppingCriteria):
-        def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor, **_) -> torch.Tensor:
+        def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor, **_: object) -> torch.Tensor:
             stopped = any(stop.is_set() for stop in stops)
             return torch.full((input_ids.shape[0],), stopped, device=input_ids.device)
 

@@ -207,7 +207,9 @@ class _Joined(Cache):
         super().__init__(layers=[])
         self._questions, self._past, self._old, self._new = questions, past, old, new
 
-    def update(self, key_states: Tensor, value_states: Tensor, layer_idx: int, *args, **kwargs):
+    def update(
+        self, key_states: Tensor, value_states: Tensor, layer_idx: int, *_args: object, **_kwargs: object
+    ) -> tuple[Tensor, Tensor]:
         """Return the keys and values of the row, of the texts' earlier tokens, and of these tokens: a layer calls it."""
         both = []
         earlier = None if self._past is None else self._past[layer_idx]

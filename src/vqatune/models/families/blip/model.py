@@ -8,7 +8,7 @@ each other. Texts are packed, so that padding costs nothing outside of attention
 Li et al., BLIP, 2022, https://arxiv.org/abs/2201.12086; the question starts with [ENC], the answer with [DEC].
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cache
 
@@ -100,7 +100,7 @@ def _vision_layer(layer: nn.Module, hidden: Tensor) -> Tensor:
 
 
 @cache
-def _compiled_layer():
+def _compiled_layer() -> Callable[[nn.Module, Tensor], Tensor]:
     return torch.compile(_vision_layer, dynamic=False)
 
 
