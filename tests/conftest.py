@@ -351,7 +351,7 @@ def process(tmp_path, repository):
             cwd=tmp_path,
             env=environment,
             capture_output=True,
-            timeout=120,
+            timeout=300,
             check=False,
         )
         return Done(done.returncode, done.stdout.decode(), done.stderr.decode())
@@ -366,7 +366,7 @@ def warm_process(tmp_path, warm_server):
     def run(*arguments: str) -> Done:
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
         process = Warm(warm_server, [*VQATUNE, *arguments], cwd=tmp_path, **pipes)
-        said = process.communicate(timeout=120)
+        said = process.communicate(timeout=300)
         return Done(process.returncode, *said)
 
     return run

@@ -17,14 +17,18 @@ BROWSER_ARGUMENTS = [
     # Nothing listens there: no request leaves this machine, but for which there is no proxy.
     "--proxy-server=127.0.0.1:9",
 ]
+SECONDS = 60
+"""How long a page is waited for."""
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 
 @pytest.fixture(scope="module")
 def browser():
     """Chromium without a window. For a module, as this thread cannot run another asyncio loop meanwhile."""
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
 
+    # A page that is looked at while other tests run may take long to come.
+    expect.set_options(timeout=SECONDS * 1000)
     path = next(filter(None, map(shutil.which, BROWSERS)), None)
     if path is None:
         pytest.skip(f"none of {', '.join(BROWSERS)} is installed: the page is not looked at in a browser")
@@ -65,7 +69,9 @@ def page(browser):
     # No route, by which every request would wait for this process.
     context.on("request", look_at)
     context.on("console", look_at_message)
-    context.on("weberror", lambda error: page.problems.append(f"page error: {error.error}"))
+    context.on(
+        "weberror", lambda error: page.problems.append(f"page error: {error.error.stack or error.error}")
+    )
     yield page
     problems = list(page.problems)
     context.close()

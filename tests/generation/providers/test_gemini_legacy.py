@@ -75,7 +75,7 @@ def test_a_401_is_not_asked_again_with_the_same_key(server):
 def test_servers_that_never_finish_keep_no_other_request_waiting(server):
     async def run():
         async with connect(
-            canned.make_params(server.url, SDK, timeout_seconds=1, concurrency=4), None
+            canned.make_params(server.url, SDK, timeout_seconds=3, concurrency=4), None
         ) as ask:
 
             async def one():

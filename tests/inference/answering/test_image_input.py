@@ -17,6 +17,10 @@ from vqatune.loading.pictures import open_rgb
 @pytest.fixture
 def limits(monkeypatch):
     monkeypatch.setattr(given_pictures, "MOST_BYTES", 1_000_000)
+
+
+@pytest.fixture
+def short_waits(monkeypatch):
     monkeypatch.setattr(given_pictures, "SECONDS_TO_WAIT", 0.3)
     monkeypatch.setattr(given_pictures, "SECONDS_IN_ALL", 0.5)
 
@@ -135,8 +139,6 @@ def test_what_a_server_does_wrong_is_said_in_one_line(server, limits):
         "page": "is no JPEG, PNG, WebP, GIF, BMP",
         "large": "is larger than 1 MB",
         "endless": "is larger than 1 MB",
-        "slow": "takes too long to answer",
-        "drip": "takes too long to answer",
         "round": "leads from one address to the next",
     }
     for path, line in said.items():
@@ -146,6 +148,11 @@ def test_what_a_server_does_wrong_is_said_in_one_line(server, limits):
     assert f"{server.url}/cut " in _refused(f"{server.url}/cut")
     assert "http://127.0.0.1:9/a.jpg cannot be reached" in _refused("http://127.0.0.1:9/a.jpg")
     assert "cannot be fetched" in _refused("http://[half/a.jpg")
+
+
+@pytest.mark.parametrize("path", ["slow", "drip"])
+def test_a_server_that_does_not_finish_is_not_waited_for(server, limits, short_waits, path):
+    assert f"{server.url}/{path} takes too long to answer" in _refused(f"{server.url}/{path}")
 
 
 def test_a_folders_files_come_by_name_without_hidden_ones_and_folders(tmp_path):

@@ -34,3 +34,16 @@ def test_the_first_chart_has_base_and_the_blind_guess_as_lines_whose_texts_keep_
     # From 0 on, so that a difference does not look larger than it is.
     ticks = re.findall(r">(\d\.\d+)<", svg)
     assert "0.0" in ticks
+
+
+def test_the_leading_version_has_a_ring_and_its_score(small_run):
+    history = score_history(small_run.root / "metrics", small_run.versions, small_run.params.eval.best_by)
+
+    def texts(leading: str) -> list[str]:
+        section = exact_match_section(small_run.root, small_run.versions, history, leading)
+        svg = vl_convert.vegalite_to_svg(section.figures[0].views["All"] | {"width": 600, "autosize": "pad"})
+        assert f"{leading} has" in section.figures[0].alt and f"a ring marks {leading}" in section.text
+        return re.findall(r">(v\d 0\.\d{3}|base 0\.\d{3})<", svg)
+
+    score = json.loads((small_run.root / "metrics/v1.json").read_text())["exact_match"]
+    assert texts("v1") == [f"v1 {score:.3f}"] and texts("base") == []

@@ -108,10 +108,10 @@ def with_hover(
         marked: the version with a solid rule; the base, number 0, has a dotted one.
     """
     columns = hovering("version", rows(with_ends(table, axes.x)), axes.x, hover)
-    return alt.layer(*version_rules(axes, table, marked), chart, columns)
+    return alt.layer(*_rules(axes, table, marked), chart, columns)
 
 
-def version_rules(axes: Axes, table: pd.DataFrame, marked: str) -> list[alt.Chart]:
+def _rules(axes: Axes, table: pd.DataFrame, marked: str) -> list[alt.Chart]:
     """Return the rules that mark the base and a version; the arguments are those of `with_hover`."""
     place = table.loc[table["version"] == marked, axes.x]
     x = alt.X(field=axes.x, type="quantitative")

@@ -8,8 +8,9 @@ import pandas as pd
 
 from vqatune.evaluation.metrics import METRICS
 from vqatune.params.versions import BASE, BLIND
+from vqatune.report.charts import palette
 from vqatune.report.charts.common import hovering, inline, page_spec, rows, with_ends
-from vqatune.report.charts.lines import Axes, score_lines, version_rules
+from vqatune.report.charts.lines import Axes, score_lines
 from vqatune.report.figures.figure import Figure, Section
 from vqatune.report.figures.scores import with_interval
 from vqatune.report.history import VALIDATION, in_chain, score_curves
@@ -19,6 +20,8 @@ _LINES = ("versions", BASE, BLIND)
 _HEIGHT = 300
 _FROM_LINE = 9
 """Pixels from a line to the middle of its text."""
+_RING, _FROM_RING = 220, 20
+"""The area of the ring around a version's point, in square pixels, and the pixels from its middle to that of its text."""
 
 
 def exact_match_section(
@@ -49,7 +52,7 @@ def exact_match_section(
     blind = " and the blind guess, the most frequent training answer to a question" if BLIND in across else ""
     text = (
         "The share of test questions that are answered exactly as the reference is; the band is its 95\u00a0% interval. For "
-        f"comparison, lines across mark the base model{blind}; a solid line upright marks {leading}."
+        f"comparison, lines across mark the base model{blind}; a ring marks {leading}."
     )
     figure = Figure(
         "exact_match",
@@ -70,9 +73,7 @@ def _chart(curves: pd.DataFrame, chain: Sequence[str], across: dict[str, float],
     chart = score_lines(data, axes, "line", _LINES, shown=_LINES[:1], versions=chain, zero=True)
     texts = of_chain.assign(exact_match=with_interval(of_chain))[["version", "number", "exact_match"]]
     columns = hovering("version", rows(with_ends(texts, axes.x)), axes.x, {"version": "", "exact_match": ""})
-    return page_spec(
-        alt.layer(*version_rules(axes, texts, leading), chart, *_line_texts(across), columns), _HEIGHT
-    )
+    return page_spec(alt.layer(chart, *_line_texts(across), *_ring(of_chain, leading), columns), _HEIGHT)
 
 
 def _table(curves: pd.DataFrame, history: pd.DataFrame) -> pd.DataFrame:
@@ -87,6 +88,24 @@ def _table(curves: pd.DataFrame, history: pd.DataFrame) -> pd.DataFrame:
             values = table["version"].map(scores[column])
             table[title] = ["–" if pd.isna(value) else f"{value:.3f}" for value in values]
     return table
+
+
+def _ring(curves: pd.DataFrame, version: str) -> list[alt.LayerChart]:
+    """Return a ring around a version's point, with its score below; nothing for the base, whose line has its own."""
+    if version == BASE:
+        return []
+    own = curves.loc[curves["version"] == version, ["number", "value"]]
+    data = rows(own.assign(text=[f"{version} {value:.3f}" for value in own["value"]]))
+    base = alt.Chart().encode(
+        x=alt.X(field="number", type="quantitative"), y=alt.Y(field="value", type="quantitative")
+    )
+    ring = base.mark_point(shape="circle", size=_RING, filled=False, color=palette.BLUE, opacity=1)
+    # Centred below the last point it would leave the chart.
+    align = "right" if own["number"].max() == curves["number"].max() else "center"
+    text = base.mark_text(dy=_FROM_RING, fontSize=12, align=align, baseline="middle")
+    return [
+        alt.layer(ring, text.encode(text=alt.Text(field="text", type="nominal")), data=inline(data)),
+    ]
 
 
 def _line_texts(across: dict[str, float]) -> list[alt.Chart]:
