@@ -55,7 +55,8 @@ NAMES: dict[str, tuple[str, ...]] = {
     "place of the marks": POSITIONS,
 }
 """What is named of a product, and all its names."""
-_COUNTED = Counter(name for names in NAMES.values() for name in names)
+_MEANINGS = Counter(name for names in NAMES.values() for name in names)
+"""Name → how many things it is a name of."""
 
 
 def draw_examples(
@@ -159,7 +160,7 @@ def _check(what: str, name: str, seed: int, *key: int) -> tuple[str, str]:
         others = [other for other in NAMES[what] if other != name]
         name = choose(others, seed, "check other", *key)
     # Of names that stand for one thing alone every other check has no more words.
-    alone = _COUNTED[name] == 1 and hash_rank(seed, "check alone", *key) % 2
+    alone = _MEANINGS[name] == 1 and hash_rank(seed, "check alone", *key) % 2
     return f"check {name}" if alone else f"check the {what} {name}", "yes" if right else "no"
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from vqatune.runtime.arithmetic import choose_arithmetic
 
-FOLDER = Path(__file__).parent / "showroom_model"
+FOLDER = Path(__file__).parent / "showroom_weights"
 """The checkpoint, its weights in float16."""
 WORDS = Path(__file__).parent / "showroom_words.txt"
 """Words of questions and answers in English, which are tokens of their own."""
