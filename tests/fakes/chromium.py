@@ -54,6 +54,7 @@ def page(browser):
     The list page.problems has what went wrong so far; a test that expects a problem empties it.
     """
     context = browser.new_context(viewport={"width": 1200, "height": 900})
+    context.set_default_timeout(SECONDS * 1000)
     page = context.new_page()
     page.problems = []
 

@@ -92,7 +92,7 @@ def test_after_a_kill_jobs_go_on_and_nothing_is_asked_twice(ask, asking, keyed, 
         asked = ask(server, 60, provider="gemini_batch")
         # How many jobs they make depends on what is found first: the images of a job that was never created may join others.
         assert server.answered() == names(60)
-        assert server.requests("kind") == {"batch": 60}
+        assert server.requests("kind") == {"batch": 60} and kinds(server)["create"] <= 4
     assert asked.kinds == {"as_asked": 60}
     assert asked.usage.tallies["requests"] == 60
     assert list(JOBS.iterdir()) == []

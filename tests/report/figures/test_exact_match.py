@@ -1,6 +1,7 @@
 import json
 import re
 
+import pytest
 import vl_convert
 
 from vqatune.report.figures.exact_match import exact_match_section
@@ -36,14 +37,21 @@ def test_the_first_chart_has_base_and_the_blind_guess_as_lines_whose_texts_keep_
     assert "0.0" in ticks
 
 
-def test_the_leading_version_has_a_ring_and_its_score(small_run):
+@pytest.mark.parametrize(("leading", "align"), [("v1", "center"), ("v2", "right"), ("base", None)])
+def test_the_leading_version_has_a_ring_at_its_score_which_stands_above_the_chart(small_run, leading, align):
     history = score_history(small_run.root / "metrics", small_run.versions, small_run.params.eval.best_by)
-
-    def texts(leading: str) -> list[str]:
-        section = exact_match_section(small_run.root, small_run.versions, history, leading)
-        svg = vl_convert.vegalite_to_svg(section.figures[0].views["All"] | {"width": 600, "autosize": "pad"})
-        assert f"{leading} has" in section.figures[0].alt and f"a ring marks {leading}" in section.text
-        return re.findall(r">(v\d 0\.\d{3}|base 0\.\d{3})<", svg)
-
-    score = json.loads((small_run.root / "metrics/v1.json").read_text())["exact_match"]
-    assert texts("v1") == [f"v1 {score:.3f}"] and texts("base") == []
+    section = exact_match_section(small_run.root, small_run.versions, history, leading)
+    [figure] = section.figures
+    score = json.loads((small_run.root / f"metrics/{leading}.json").read_text())["exact_match"]
+    assert f"{leading} has {score:.3f}" in figure.alt
+    marks = [layer for part in figure.views["All"]["layer"] for layer in part.get("layer", ())]
+    rings = [layer for layer in marks if layer["mark"].get("shape") == "circle"]
+    svg = vl_convert.vegalite_to_svg(figure.views["All"] | {"width": 600, "autosize": "pad"})
+    # Base has a line with its score already.
+    assert len(rings) == (align is not None) == (f">{leading} {score:.3f}<" in svg)
+    assert ("A ring marks" in section.text) == bool(rings)
+    if rings:
+        [text] = [layer["mark"] for layer in marks if layer["mark"]["type"] == "text"]
+        assert text["align"] == align and rings[0]["encoding"]["y"]["field"] == "value"
+        [place] = re.findall(rf"translate\([\d.]+,(-?[\d.]+)\)[^>]*>{leading} {score:.3f}<", svg)
+        assert float(place) < 0

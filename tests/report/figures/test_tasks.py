@@ -2,9 +2,11 @@ import shutil
 
 import pandas as pd
 import pytest
+from chart_tables import tables
 
 from vqatune.errors import DataError
 from vqatune.report.figures.tasks import task_section
+from vqatune.tables import read_csv, write_csv
 
 
 @pytest.fixture(scope="module")
@@ -56,3 +58,40 @@ def test_a_version_without_scores_is_named_with_its_stage(small_run, tmp_path):
     (tmp_path / "metrics/tasks/v2.csv").unlink()
     with pytest.raises(DataError, match="v2.csv does not exist: run `dvc repro eval@v2`"):
         task_section(tmp_path, small_run.versions, "v1")
+
+
+def _lines(figure) -> dict[str, list[dict]]:
+    """The rows of each line of a figure's chart."""
+    rows = next(table for table in tables(figure.views["All"]) if "low" in table[0])
+    return {
+        name: [row for row in rows if row["line"] == name]
+        for name in dict.fromkeys(row["line"] for row in rows)
+    }
+
+
+def test_languages_with_the_same_scores_and_intervals_are_one_line_and_all_in_the_table(small_run, tmp_path):
+    shutil.copytree(small_run.root / "metrics", tmp_path / "metrics")
+    for version in small_run.versions:
+        path = tmp_path / f"metrics/tasks/{version}.csv"
+        scores = read_csv(path)
+        own = (scores["slice"] == "language") & (scores["metric"] == "exact_match")
+        scores.loc[own & (scores["value"] != "en"), ["score", "low", "high"]] = [0.25, 0.125, 0.375]
+        scores.loc[own & (scores["value"] == "es"), "high"] = 0.5
+        write_csv(scores, path)
+    section = task_section(tmp_path, small_run.versions, "v1")
+    figure = next(figure for figure in section.figures if figure.name == "task_multi_language")
+    languages = list(figure.table.columns[1:])
+    hidden = [code for code in languages if code not in _lines(figure)]
+    # Another interval is another line.
+    assert hidden and "es" in _lines(figure) and "de" in _lines(figure)
+    assert figure.note.endswith(
+        f"Equal in all versions (the chart has the first): {', '.join(['de', *hidden])}."
+    )
+    assert all(f"{code} 0.250" in figure.alt for code in hidden)
+
+
+def test_curves_mark_the_leading_version(figures):
+    for name in ("multi_language", "multi_angle", "multiple_choice"):
+        layers = figures[f"task_{name}"].views["All"]["layer"]
+        rules = [layer for layer in layers if layer.get("mark", {}).get("type") == "rule"]
+        assert [rule["data"]["values"] for rule in rules] == [[{"number": 0}], [{"number": 1}]]

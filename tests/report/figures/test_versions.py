@@ -1,4 +1,5 @@
 import json
+import re
 import shutil
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -115,17 +116,27 @@ def test_the_alternative_text_has_the_scores_of_base_and_of_the_leading_version(
     assert f"exact_match goes from {first:.3f} (base) to {last:.3f} (v1)" in figures["lexical_scores"].alt
 
 
+def _rules(spec: dict) -> list[dict]:
+    return [layer for layer in spec["layer"] if layer.get("mark", {}).get("type") == "rule"]
+
+
 def test_base_has_a_dotted_rule_and_the_leading_version_a_solid_one(sections, figures):
-    rules = [
-        layer
-        for layer in figures["lexical_scores"].views["All"]["layer"]
-        if layer.get("mark", {}).get("type") == "rule"
-    ]
-    assert [(rule["data"]["values"], "strokeDash" in rule["mark"]) for rule in rules] == [
-        ([{"number": 0}], True),
-        ([{"number": 1}], False),
-    ]
+    for spec in (figures["lexical_scores"].views["All"], figures["by_difficulty"].views["Curves"]):
+        base, leading = _rules(spec)
+        assert base["data"]["values"] == [{"number": 0}] and "strokeDash" in base["mark"]
+        assert leading["data"]["values"] == [{"number": 1}] and "strokeDash" not in leading["mark"]
+        assert leading["mark"]["opacity"] > 0.3
     assert "and a solid one v1" in sections[0].text
+
+
+def test_where_base_leads_it_has_one_rule_and_texts_go_on_to_the_last_version(small_run):
+    sections = version_sections(small_run.root, small_run.versions, "base")
+    figure = by_name(figure for section in sections for figure in section.figures)["lexical_scores"]
+    [rule] = _rules(figure.views["All"])
+    assert "strokeDash" in rule["mark"] and "solid" not in sections[0].text
+    assert re.search(r"exact_match goes from 0\.\d+ \(base\) to 0\.\d+ \(v2\)", figure.alt)
+    alone = score_figures(small_run.root, ["base"], "base")[0]
+    assert re.search(r"exact_match is 0\.\d+ \(base\)", alone.alt)
 
 
 def test_the_blind_guess_is_a_dashed_line_across_and_no_point_of_the_chain(small_run, sections, figures):

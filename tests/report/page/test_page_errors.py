@@ -61,3 +61,18 @@ def test_the_links_of_the_confusions_are_in_their_table_too(opened):
     )
     # All pictures of the small run are among its examples.
     assert all(counted == shown for counted, shown in pairs)
+
+
+def test_yes_no_questions_by_type_and_the_first_chart_are_of_the_version_that_validation_chooses(
+    opened, pairs
+):
+    assert "A ring marks v1" in opened.inner_text("#overall")
+    rows = opened.locator("#yes_no_types tbody tr")
+    cells = rows.evaluate_all("rows => rows.map(row => [...row.cells].map(cell => cell.textContent))")
+    asked = pairs[pairs["answer"].str.lower().isin(["yes", "no"])]
+    of_types = {kind: some for kind, some in asked.groupby("question_type")}
+    assert len(of_types) > 1 and {row[0] for row in cells} == set(of_types)
+    for kind, questions, right, yes, *_ in cells:
+        some = of_types[kind]
+        assert (questions, right) == (f"{len(some):,}", f"{some['v1'].mean():.3f}")
+        assert yes == f"{(some['v1_answer'].str.lower() == 'yes').mean():.3f}"

@@ -129,6 +129,8 @@ def test_the_page_shows_scores_costs_charts_and_two_models_compared(page, path, 
     page.select_option("#first-version", "base")
     page.select_option("#second-version", "v2")
     until(page, "document.querySelector('#comparison-sentence').textContent.startsWith('From base to v2')")
+    # Of models there is no such command.
+    assert "All metrics" in (said := page.inner_text("#comparison-result")) and "vqatune compare" not in said
     page.select_option("#first-version", "v2")
     assert "are the same model" in page.inner_text("#comparison-sentence")
 

@@ -1,4 +1,4 @@
-"""What is taken for what: a table of references and predictions for each question type, of the most frequent answers."""
+"""What is taken for what: references and predictions of each question type, of yes, no and the most frequent answers."""
 
 import pandas as pd
 
@@ -6,7 +6,7 @@ from vqatune.evaluation.metrics.answer_kinds import YES_NO
 from vqatune.evaluation.metrics.text import plain
 
 MOST = 10
-"""So many answers of a question type have a row and a column of their own; yes and no always have them."""
+"""So many answers of a question type have a row and a column of their own, and besides them yes and no."""
 OTHER = "(other)"
 """All other answers of a question type."""
 OTHER_RIGHT = "(other, right)"

@@ -9,6 +9,8 @@ import pandas as pd
 import pyarrow as pa
 
 from vqatune.errors import DataError
+from vqatune.evaluation.metrics.answer_kinds import YES_NO
+from vqatune.evaluation.metrics.text import plain
 from vqatune.publishing.cards.sections import Markdown, front_matter, markdown_table, stage_params
 from vqatune.publishing.dataset import IMAGES_CONFIG, Split, Written
 from vqatune.publishing.features import feature_list
@@ -280,7 +282,8 @@ def _counts(written: Written, column: str, most: int | None) -> str:
 
 
 def _limits(everything: pd.DataFrame, origin: Origin) -> str:
-    yes_no = everything["answer"].str.lower().isin(["yes", "no"]).mean()
+    distinct = everything["answer"].unique()
+    yes_no = everything["answer"].isin([text for text in distinct if plain(text) in YES_NO]).mean()
     lines = [
         "An answer is one word, and there is one reference for a question, where others may be right as well.",
         f"{yes_no:.0%} of the answers are yes or no.",

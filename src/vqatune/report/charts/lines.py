@@ -105,7 +105,7 @@ def with_hover(
         axes: its axes.
         table: a row a version: its name `version`, and the fields of the x axis and of `hover`.
         hover: as for `tooltip`.
-        marked: the version with a solid rule; the base, number 0, has a dotted one.
+        marked: the version with a solid rule; the base, number 0, has a dotted one, marked or not.
     """
     columns = hovering("version", rows(with_ends(table, axes.x)), axes.x, hover)
     return alt.layer(*_rules(axes, table, marked), chart, columns)
@@ -113,7 +113,7 @@ def with_hover(
 
 def _rules(axes: Axes, table: pd.DataFrame, marked: str) -> list[alt.Chart]:
     """Return the rules that mark the base and a version; the arguments are those of `with_hover`."""
-    place = table.loc[table["version"] == marked, axes.x]
+    place = table.loc[(table["version"] == marked) & (table[axes.x] != 0), axes.x]
     x = alt.X(field=axes.x, type="quantitative")
     base = alt.Chart(inline([{axes.x: 0}])).mark_rule(strokeDash=[2, 3]).encode(x=x)
     return [

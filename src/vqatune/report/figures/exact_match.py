@@ -20,8 +20,10 @@ _LINES = ("versions", BASE, BLIND)
 _HEIGHT = 300
 _FROM_LINE = 9
 """Pixels from a line to the middle of its text."""
-_RING, _FROM_RING = 220, 20
-"""The area of the ring around a version's point, in square pixels, and the pixels from its middle to that of its text."""
+_RING = 220
+"""The area of the ring around a version's point, in square pixels."""
+_ABOVE = 11
+"""Pixels from the top of the chart to the middle of that version's score above it, where no line can lie."""
 
 
 def exact_match_section(
@@ -52,8 +54,10 @@ def exact_match_section(
     blind = " and the blind guess, the most frequent training answer to a question" if BLIND in across else ""
     text = (
         "The share of test questions that are answered exactly as the reference is; the band is its 95\u00a0% interval. For "
-        f"comparison, lines across mark the base model{blind}; a ring marks {leading}."
+        f"comparison, lines across mark the base model{blind}."
     )
+    if leading != BASE:
+        text += f" A ring marks {leading}."
     figure = Figure(
         "exact_match",
         "Exact match, version by version",
@@ -91,21 +95,19 @@ def _table(curves: pd.DataFrame, history: pd.DataFrame) -> pd.DataFrame:
 
 
 def _ring(curves: pd.DataFrame, version: str) -> list[alt.LayerChart]:
-    """Return a ring around a version's point, with its score below; nothing for the base, whose line has its own."""
+    """Return a ring around a version's point, with its score above the chart; nothing for the base, whose line has its own."""
     if version == BASE:
         return []
     own = curves.loc[curves["version"] == version, ["number", "value"]]
     data = rows(own.assign(text=[f"{version} {value:.3f}" for value in own["value"]]))
-    base = alt.Chart().encode(
-        x=alt.X(field="number", type="quantitative"), y=alt.Y(field="value", type="quantitative")
-    )
+    base = alt.Chart().encode(x=alt.X(field="number", type="quantitative"))
     ring = base.mark_point(shape="circle", size=_RING, filled=False, color=palette.BLUE, opacity=1)
-    # Centred below the last point it would leave the chart.
+    ring = ring.encode(y=alt.Y(field="value", type="quantitative"))
+    # Centred above the last point it would leave the chart.
     align = "right" if own["number"].max() == curves["number"].max() else "center"
-    text = base.mark_text(dy=_FROM_RING, fontSize=12, align=align, baseline="middle")
-    return [
-        alt.layer(ring, text.encode(text=alt.Text(field="text", type="nominal")), data=inline(data)),
-    ]
+    text = base.mark_text(fontSize=12, align=align, baseline="middle")
+    text = text.encode(y=alt.YValue(-_ABOVE), text=alt.Text(field="text", type="nominal"))
+    return [alt.layer(ring, text, data=inline(data))]
 
 
 def _line_texts(across: dict[str, float]) -> list[alt.Chart]:

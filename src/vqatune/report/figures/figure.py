@@ -11,12 +11,16 @@ def as_cells(texts: Sequence[str]) -> pd.Series:
     return pd.Series(list(texts), dtype=object)
 
 
-def same_lines(groups: Mapping[str, Sequence[str]]) -> str:
-    """Return a sentence on the lines of a chart that coincide (`equal_metrics`), or ''; it and its table have the first."""
+def same_lines(groups: Mapping[str, Sequence[str]], shown: str) -> str:
+    """Return a sentence on the lines of a chart that coincide, or '' where none do.
+
+    groups: the first of each group of them → the others (`equal_metrics`). shown: what has the first alone, and "have" or
+    "has".
+    """
     shared = [", ".join([name, *others]) for name, others in groups.items() if others]
     if not shared:
         return ""
-    return f"Equal in all versions (chart and table have the first): {'; '.join(shared)}."
+    return f"Equal in all versions ({shown} the first): {'; '.join(shared)}."
 
 
 @dataclass(frozen=True)

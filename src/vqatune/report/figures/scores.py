@@ -71,7 +71,7 @@ def _family(
     views = {"All": _chart(curves, names, drawn, versions, leading)}
     if telling and telling != drawn:
         views = {"The most telling": _chart(curves, names, telling, versions, leading)} | views
-    notes = [_NOTES.get(family, ""), same_lines(groups)]
+    notes = [_NOTES.get(family, ""), same_lines(groups, "chart and table have")]
     for name, reason in absent.items():
         if METRICS[name].family == family:
             notes.append(f"{name} is absent: {reason}.")
@@ -141,9 +141,12 @@ def _alt(curves: pd.DataFrame, names: Sequence[str], versions: Sequence[str], le
         values = values.drop(BLIND, errors="ignore")
         if values.empty:
             continue
-        first, last = values.index[0], leading if leading in values.index else values.index[-1]
+        first = values.index[0]
+        last = leading if leading in values.index and leading != first else values.index[-1]
         best = values.idxmin() if METRICS[name].higher_is_better is False else values.idxmax()
         part = f"{name} goes from {values[first]:.3f} ({first}) to {values[last]:.3f} ({last})"
+        if first == last:
+            part = f"{name} is {values[first]:.3f} ({first})"
         if best != last and METRICS[name].higher_is_better is not None:
             part += f", best {values[best]:.3f} ({best})"
         if blind is not None:

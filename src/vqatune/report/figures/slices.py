@@ -24,7 +24,8 @@ _HOVER = {"version": "", "value": "", "exact_match": ".1%", "pairs": ",", "image
 def slice_figures(root: Path, versions: Sequence[str], leading: str) -> list[Figure]:
     """Return a figure for each slice that the test pairs have.
 
-    It reads metrics/by. Raises DataError where a version has no scores yet. leading: the version of which texts speak.
+    It reads metrics/by. Raises DataError where a version has no scores yet. leading: the version that curves mark and of which texts
+    speak.
     """
     table = _read(root / "metrics" / "by", versions)
     # One scale of colours for all, so that they can be compared.

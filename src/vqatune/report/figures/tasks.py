@@ -31,7 +31,7 @@ def task_section(root: Path, versions: Sequence[str], leading: str) -> Section |
     Args:
         root: a checkout.
         versions: in the order of the chain, the base first; the blind guess may stand before it.
-        leading: the version of which texts and tables speak.
+        leading: the version that charts mark and of which texts and tables speak.
     """
     numbers = version_numbers(versions)
     tables = [
@@ -73,34 +73,34 @@ def _lines(
     if own.empty:
         return None
     there = [name for name in names if (own["line"] == name).any()]
-    groups = equal_metrics(own.pivot(index="line", columns="version", values="score").loc[there])
     # Of lines that lie on each other the last one hides the others.
-    shown = list(groups)
-    own = own[own["line"].isin(shown)]
+    ends = own.pivot(index="line", columns="version", values=["score", "low", "high"])
+    groups = equal_metrics(ends.loc[there])
+    drawn = list(groups)
     axes, chain = Axes("number", "score", "version", "score"), in_chain(versions)
-    data = rows(own[["number", "line", "score", "low", "high"]])
-    chart = score_lines(data, axes, "line", there, shown=shown, versions=chain)
+    data = rows(own.loc[own["line"].isin(drawn), ["number", "line", "score", "low", "high"]])
+    chart = score_lines(data, axes, "line", there, shown=drawn, versions=chain)
     texts = own.assign(
         text=[
             f"{score:.3f} ({low:.3f} to {high:.3f})"
             for score, low, high in own[["score", "low", "high"]].to_numpy()
         ]
     ).pivot(index="version", columns="line", values="text")
-    texts = texts.reindex(columns=shown).fillna("–")
+    texts = texts.reindex(columns=there).fillna("–")
     hovering = texts.reindex(index=chain).fillna("–").rename_axis("version").reset_index()
     hovering.insert(0, "number", range(len(chain)))
     spec = page_spec(
-        with_hover(chart, axes, hovering, {name: "" for name in ("version", *shown)}, leading), _HEIGHT
+        with_hover(chart, axes, hovering, {name: "" for name in ("version", *there)}, leading), _HEIGHT
     )
     scores = own[own["version"] == leading].set_index("line")["score"]
-    said = ", ".join(f"{name} {scores[name]:.3f}" for name in shown if name in scores)
+    said = ", ".join(f"{name} {scores[name]:.3f}" for name in there if name in scores)
     table = texts.reindex(index=[name for name in versions if name in texts.index]).rename_axis(columns=None)
     return Figure(
         f"task_{task}",
         TITLES[task],
         f"Scores of {task} over the versions; {leading} has {said}.",
         {"All": spec},
-        " ".join(filter(None, (NOTES[task], same_lines(groups)))),
+        " ".join(filter(None, (NOTES[task], same_lines(groups, "the chart has")))),
         table.rename_axis("version").reset_index(),
     )
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from vqatune.params.versions import BLIND
+from vqatune.params.versions import BASE, BLIND
 from vqatune.report.figures.figure import Section
 from vqatune.report.figures.loss import loss_figure
 from vqatune.report.figures.scores import score_figures
@@ -27,11 +27,11 @@ def version_sections(root: Path, versions: Sequence[str], leading: str) -> list[
     counts = read_counts(root / f"metrics/{last}.json", f"eval@{last}", "pairs", "images")
     pairs, images = counts["pairs"], counts["images"]
     count = len(in_chain(versions)) - 1
+    marked = "" if leading == BASE else f", and a solid one {leading}, of which this page speaks"
     tuned = f" and {count} version{'s' * (count > 1)} tuned from it" if count else ""
     scores = (
         f"The base model{tuned}, measured on {pairs:,} questions about {images:,} test images. Bands are 95\u00a0% "
-        "intervals; a dotted line marks the base model, which has not been tuned, and a solid one "
-        f"{leading}. A click on a name in the legend keeps "
+        f"intervals; a dotted vertical line marks the base model, which has not been tuned{marked}. A click on a name in the legend keeps "
         "that line and dims the others; another click takes it back."
     )
     if BLIND in versions:

@@ -7,6 +7,7 @@ import pandas as pd
 
 from vqatune.evaluation.metrics.answer_kinds import YES_NO
 from vqatune.evaluation.scoring.slices import SMALLEST_SLICE
+from vqatune.params.versions import BASE
 from vqatune.report.charts.common import page_spec, rows
 from vqatune.report.charts.lines import Axes, score_lines, with_hover
 from vqatune.report.figures.figure import Figure
@@ -50,6 +51,7 @@ def yes_no_figure(
         }
     )
     own = table.iloc[chain.index(leading)]
+    marked = "" if leading == BASE else f", and a solid one {leading}"
     return Figure(
         "yes_no",
         "Yes/no questions: how often is yes said?",
@@ -57,29 +59,25 @@ def yes_no_figure(
         f"yes is right for {wanted:.3f}; its exact match on them is {own[_RIGHT]:.3f}.",
         {"All": _chart(table, wanted, leading)},
         "All lines are of the questions whose reference is yes or no. A version that says yes far more or far less often than the "
-        "dashed line, the share of yes among the references, leans to one answer, unless it answers with neither.",
+        "dashed line, the share of yes among the references, leans to one answer, unless it answers with neither. A dotted "
+        f"vertical line marks the base model{marked}.",
         table.assign(**{name: [f"{value:.3f}" for value in table[name]] for name in _LINES}),
     )
 
 
-def yes_no_types_figure(
-    version: str, texts: np.ndarray, references: np.ndarray, types: np.ndarray
-) -> Figure | None:
+def yes_no_types_figure(cells: pd.DataFrame, version: str) -> Figure | None:
     """Return a table of a version's yes/no questions by question type; None where fewer than two types have some.
 
-    Args:
-        version: a name.
-        texts: its answers in plain form, object of shape (pairs,).
-        references: in plain form, object of shape (pairs,).
-        types: the question types, object of shape (pairs,).
+    cells: a row a test pair: question_type, reference and prediction in plain form, and right (`pair_cells`).
     """
-    asked = np.isin(references, YES_NO)
+    asked = cells[cells["reference"].isin(YES_NO)]
     table = pd.DataFrame(
         {
-            "question type": types[asked],
-            _RIGHT: texts[asked] == references[asked],
-            _SHARE: texts[asked] == _YES,
-            _WANTED: references[asked] == _YES,
+            "question type": asked["question_type"],
+            _RIGHT: asked["right"],
+            _SHARE: asked["prediction"] == _YES,
+            _NEITHER: ~asked["prediction"].isin(YES_NO),
+            _WANTED: asked["reference"] == _YES,
         }
     )
     groups = table.groupby("question type", sort=True)
@@ -87,7 +85,7 @@ def yes_no_types_figure(
         return None
     shares = groups.mean().assign(questions=groups.size())
     shares = shares.sort_values([_RIGHT, "questions"], ascending=[True, False], kind="stable")
-    shown = shares[[_RIGHT, _SHARE, _WANTED]].map(lambda share: f"{share:.3f}")
+    shown = shares[[*_LINES, _WANTED]].map(lambda share: f"{share:.3f}")
     shown.insert(0, "questions", [f"{count:,}" for count in shares["questions"]])
     return Figure(
         "yes_no_types",
@@ -99,15 +97,27 @@ def yes_no_types_figure(
 
 
 def _types_alt(shares: pd.DataFrame, version: str) -> str:
+    """Return what a table of shares says, whose types are those with enough questions, the worst first."""
     if len(shares) < 2:
-        return f"No two question types have {SMALLEST_SLICE} yes/no questions."
-    worst, best = shares.iloc[0], shares.iloc[-1]
-    leaning = shares.loc[(shares[_SHARE] - shares[_WANTED]).abs().idxmax()]
+        return f"Fewer than two question types have {SMALLEST_SLICE} yes/no questions."
+    of_types = f"Of question types with at least {SMALLEST_SLICE} yes/no questions"
+    worst = shares.iloc[0]
+    best = shares[shares[_RIGHT] == shares[_RIGHT].max()].iloc[0]
+    if worst[_RIGHT] == best[_RIGHT]:
+        text = f"{of_types}, {version} is right equally often on all: {best[_RIGHT]:.3f}."
+    else:
+        text = (
+            f"{of_types}, {version} is right least often on {worst.name} ({worst[_RIGHT]:.3f} of "
+            f"{worst['questions']:,.0f}) and most often on {best.name} ({best[_RIGHT]:.3f} of {best['questions']:,.0f})."
+        )
+    # What is answered with neither leans to neither.
+    leaning = (shares[_SHARE] - shares[_WANTED]).abs() - shares[_NEITHER]
+    if leaning.max() <= 0:
+        return text
+    most = shares.loc[leaning.idxmax()]
     return (
-        f"Of question types with at least {SMALLEST_SLICE} yes/no questions, {version} is right least often on {worst.name} "
-        f"({worst[_RIGHT]:.3f} of {worst['questions']:,.0f}) and most often on {best.name} ({best[_RIGHT]:.3f} of "
-        f"{best['questions']:,.0f}). Its share of yes is furthest from that of the references on {leaning.name}: "
-        f"{leaning[_SHARE]:.3f}, where yes is right for {leaning[_WANTED]:.3f}."
+        f"{text} Its share of yes is furthest from that of the references on {most.name}: {most[_SHARE]:.3f}, where yes is "
+        f"right for {most[_WANTED]:.3f}."
     )
 
 

@@ -52,8 +52,8 @@ def zoo_section(root: Path, page: Path) -> Section | None:
 
 def _text(root: Path, page: Path) -> str:
     text = (
-        "The models of the zoo on this test set: those of zoo.models in params.yaml, where a version of this run need not be "
-        "the one that validation chooses. Scores are of short answers, cut out of "
+        "The models listed under zoo.models in params.yaml, on this test set: untuned ones and, where the list has them, versions "
+        "of this run, of which it need not have the one that validation chooses. Scores are of short answers, cut out of "
         "sentences by one rule, with 95\u00a0% intervals; skill is 0 for the blind guess and 1 for always being right."
     )
     if not (root / _PAGE).exists():

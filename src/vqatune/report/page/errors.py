@@ -62,12 +62,7 @@ def find_errors(root: Path, answers: Answers, examples: Mapping[str, Any], versi
     figures = [
         confusion_figure(root, version, found),
         yes_no_figure(answers.versions, texts, references, answers.right, version),
-        yes_no_types_figure(
-            version,
-            texts[:, answers.versions.index(version)],
-            references,
-            cells["question_type"].to_numpy(dtype=object),
-        ),
+        yes_no_types_figure(cells, version),
         agreement_figure(answers.versions, texts, answers.right),
     ]
     section = Section("errors", "Errors", "", [figure for figure in figures if figure])

@@ -127,7 +127,7 @@
     result.append(make("h3", {}, "All metrics"), totalsTable(a, b));
     if (what === "version") {
       const command = make("code", {}, `vqatune compare ${names[0]} ${names[1]}`);
-      const text = "Two versions that answer the same questions differ with more certainty than their intervals show. The intervals of the differences: ";
+      const text = "Both versions answer the same questions, so the interval of a difference is usually narrower than these two suggest. The intervals of the differences: ";
       result.append(make("p", { class: "faint" }, text, command, "."));
     }
   }
