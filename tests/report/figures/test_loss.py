@@ -33,6 +33,20 @@ def test_losses_stand_one_after_the_other_in_three_views(run, small_run):
     assert "5 optimizer steps of 2 versions" in figure.alt
 
 
+def test_the_table_has_the_mean_of_the_first_and_of_the_last_steps(run, small_run):
+    # A single mini-batch says little.
+    write_log(run, "v1", np.arange(100, 0, -1.0))
+    write_log(run, "v2", np.array([4.0, 2.0]))
+    table = loss_figure(run, small_run.versions).table
+    assert table.columns.tolist() == [
+        "version",
+        "steps",
+        "mean loss of its first 20 steps",
+        "of its last 20 steps",
+    ]
+    assert table.to_numpy().tolist() == [["v1", "100", "90.5", "10.5"], ["v2", "2", "3", "3"]]
+
+
 def test_long_losses_are_thinned_but_keep_their_peaks(run, small_run):
     rng = np.random.default_rng(1)
     loss = rng.random(5000) + 1

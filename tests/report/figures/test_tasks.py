@@ -95,3 +95,19 @@ def test_curves_mark_the_leading_version(figures):
         layers = figures[f"task_{name}"].views["All"]["layer"]
         rules = [layer for layer in layers if layer.get("mark", {}).get("type") == "rule"]
         assert [rule["data"]["values"] for rule in rules] == [[{"number": 0}], [{"number": 1}]]
+
+
+def test_languages_in_which_no_version_is_ever_right_are_named(small_run, tmp_path):
+    shutil.copytree(small_run.root / "metrics", tmp_path / "metrics")
+    for version in small_run.versions:
+        path = tmp_path / f"metrics/tasks/{version}.csv"
+        scores = read_csv(path)
+        own = (scores["slice"] == "language") & (scores["metric"] == "exact_match")
+        # The blind guess is no version.
+        scores.loc[own & (scores["value"] != "en"), "score"] = 0.1 if version == "blind" else 0.0
+        scores.loc[own & (scores["value"] == "es"), "score"] = 0.1
+        write_csv(scores, path)
+    section = task_section(tmp_path, small_run.versions, "v1")
+    figure = next(figure for figure in section.figures if figure.name == "task_multi_language")
+    never = [code for code in figure.table.columns[1:] if code not in ("en", "es")]
+    assert never and f"No version has a right answer in {', '.join(never)}." in figure.note

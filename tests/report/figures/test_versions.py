@@ -100,6 +100,19 @@ def test_of_equal_metrics_a_headline_one_is_drawn(run, small_run):
     assert drawn == {"exact_match", "token_overlap"}
 
 
+def test_what_is_to_know_of_a_metric_and_lines_that_nearly_coincide_are_said_at_the_chart(run, small_run):
+    apart(run, small_run.versions, "bleu1")
+    for version in small_run.versions:
+        path = run / f"metrics/intervals/{version}.csv"
+        table = read_csv(path)
+        table.loc[table["metric"] == "token_overlap", "value"] += 0.004
+        write_csv(table, path)
+    figures = by_name(score_figures(run, small_run.versions, "v2"))
+    note = figures["lexical_scores"].note
+    assert "look like one line: exact_match and token_overlap." in note
+    assert "grounding: right answers that follow from the product type" in figures["image_scores"].note
+
+
 def test_hovering_tells_every_score_of_a_version_with_its_interval(figures, small_run):
     hovered = figures["structural_scores"].views["All"]["layer"][-1]
     row = hovered["data"]["values"][1]

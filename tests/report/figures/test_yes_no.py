@@ -68,8 +68,8 @@ def test_question_types_differ_in_how_often_yes_is_said_and_right():
         "questions",
         "exact match",
         "share of yes",
-        "neither yes nor no",
-        "yes in the references",
+        "neither",
+        "yes is right",
     ]
     assert figure.table.columns.tolist() == columns
     assert figure.table.to_numpy().tolist() == [

@@ -78,7 +78,10 @@ def test_the_first_lines_say_how_much_there_is_and_where_the_chosen_version_is_b
     chosen = re.search(r"(\w+) is chosen as the best on the", page)[1]
     assert chosen == "v1"
     # Not of the last one.
-    assert f" {chosen} {test[chosen].mean():.3f} (95\u00a0% interval" in page and " v2 0" not in page
+    assert (
+        f" {chosen}, the best on the validation set, {test[chosen].mean():.3f} (95\u00a0% interval" in page
+        and " v2 0" not in page
+    )
     assert f"{chosen} has a skill of" in page and f"Where {chosen} is best and worst" in page
     shares = test.groupby("difficulty")[chosen].agg(["mean", "size"])
     shares = shares[shares["size"] >= 20].sort_values(["mean", "size"], ascending=False)["mean"]
@@ -94,8 +97,7 @@ def test_a_page_of_this_run_alone_is_built_by_the_command_and_leaves_dvcs_alone(
     assert (done.status, done.out) == (0, "pages/mine.html\n"), done.err
     page = (tmp_path / "pages/mine.html").read_text(encoding="utf-8")
     assert (
-        "this folder is no git repository" in page
-        and "All parameters are the defaults of params.yaml" in page
+        "this folder is no git repository" in page and "These and all others are as params.yaml comes" in page
     )
     # What is in this folder beside the run.
     assert re.search(r'<li><a href="#reviews">.*<li><a href="#data">', page, re.DOTALL)

@@ -98,6 +98,11 @@ def _check_comparison(page, pairs, first, second) -> set[str]:
     assert headings == ["metric", "difference", first, second]
     totals = page.locator("#comparison-result table.totals tbody tr").first.inner_text()
     assert f"{before.mean():.3f}" in totals and f"{after.mean():.3f}" in totals
+    # Both say of the same difference whether it is certain.
+    [difference] = re.findall(r"\(([+−]?0\.\d{3} ±\s0\.\d{3})(, uncertain)?\)", said)
+    assert difference[0] in totals and bool(difference[1]) == (
+        "better" not in totals and "worse" not in totals
+    )
     return {side for side, texts in differences.items() if texts}
 
 

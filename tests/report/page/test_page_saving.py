@@ -26,21 +26,33 @@ def test_a_table_is_saved_as_csv_with_all_its_rows(settled, small_run):
     )
     rows = list(csv.reader(content.decode().splitlines()))
     shown = settled.locator("#comparison-result [data-side=better] .scroll").first.locator("tr")
-    assert name.endswith(".csv") and len(rows) == shown.count() and {len(row) for row in rows} == {7}
-    # A minus that programs read, and no character that only a page needs.
+    assert name == "better-base-v1.csv" and len(rows) == shown.count() and {len(row) for row in rows} == {7}
+    # Numbers that programs read, and no character that only a page needs.
     settled.click("#swap-versions")
     _, content = saved(settled, settled.locator("#comparison-result [data-side=worse] .save button").first)
     assert re.search(r"\n[^,]+,-0\.\d{3} ± 0\.\d{3}", content.decode()) and "\u00a0" not in content.decode()
 
 
-def test_a_chart_is_saved_as_it_is_shown_in_colours_for_paper(opened):
-    opened.emulate_media(color_scheme="dark")
-    opened.check('#loss .switch input[value="Smoothed"]')
-    name, svg = saved(opened, opened.locator("#loss .save button", has_text="SVG"))
+def test_thousands_are_saved_without_commas(settled):
+    settled.click("#exact_match summary")
+    row = settled.locator("#exact_match tbody tr").first
+    shown = ["1,105,660", "−1,000.5", "0.864 (0.853 to 0.876)"]
+    row.evaluate(
+        "(row, texts) => texts.forEach((text, place) => (row.cells[place].textContent = text))", shown
+    )
+    _, content = saved(settled, settled.locator("#exact_match details .save button"))
+    assert next(csv.reader(content.decode().splitlines()[1:]))[:3] == ["1105660", "-1000.5", shown[2]]
+
+
+def test_a_chart_is_saved_as_it_is_shown_in_colours_for_paper(settled):
+    settled.emulate_media(color_scheme="dark")
+    settled.check('#loss .switch input[value="Smoothed"]')
+    name, svg = saved(settled, settled.locator("#loss .save button", has_text="SVG"))
     text = svg.decode()
-    assert name == "loss.svg" and "smoothed loss" in text and "var(" not in text and 'fill="#ffffff"' in text
-    name, png = saved(opened, opened.locator("#loss .save button", has_text="PNG"))
+    assert name == "loss-Smoothed.svg" and "smoothed loss" in text and "Loss within each version" in text
+    assert "var(" not in text and 'fill="#ffffff"' in text
+    name, png = saved(settled, settled.locator("#loss .save button", has_text="PNG"))
     picture = Image.open(BytesIO(png)).convert("RGB")
-    assert name == "loss.png" and picture.getpixel((0, 0)) == (255, 255, 255)
-    assert picture.width >= 2 * 0.9 * opened.locator("#loss .plot").bounding_box()["width"]
-    assert opened.evaluate("document.documentElement.dataset.theme") is None
+    assert name == "loss-Smoothed.png" and picture.getpixel((0, 0)) == (255, 255, 255)
+    assert picture.width >= 2 * 0.9 * settled.locator("#loss .plot").bounding_box()["width"]
+    assert settled.evaluate("document.documentElement.dataset.theme") is None

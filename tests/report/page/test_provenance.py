@@ -8,7 +8,7 @@ from vqatune.errors import DataError
 from vqatune.params import Params, check_params, load_params
 from vqatune.params.profiles import apply_profile
 from vqatune.params.render import params_yaml
-from vqatune.report.page.provenance import changed_parameters, how_it_was_made
+from vqatune.report.page.provenance import changed_parameters, how_it_was_made, training_parameters
 
 
 def test_the_defaults_are_the_parameters_as_they_come(parameter_values):
@@ -42,6 +42,15 @@ def test_parameters_that_were_changed_are_named_with_their_defaults(make_params)
     assert table.loc["lora.r"].tolist() == [str(defaults["lora"]["r"]), "99"]
     assert table.loc["raw.path"].tolist() == ["null", "a b"]
     assert "lora.alpha" not in table.index and "lora.target_modules" not in table.index
+
+
+def test_the_parameters_of_the_training_are_shown_as_params_yaml_writes_them(make_params):
+    shown = dict(training_parameters(make_params({"lora.r": 99, "train.learning_rate": 5e-4})))
+    assert (shown["lora.r"], float(shown["train.learning_rate"])) == ("99", 5e-4)
+    # A tiny model has no name on the hub.
+    assert shown["model.source"] == "showroom" and "model.name" not in shown
+    of_hub = dict(training_parameters(make_params({"model.source": "hub", "model.name": "a/b"})))
+    assert of_hub["model.name"] == "a/b"
 
 
 def test_the_number_that_an_experiment_sets_as_text_is_the_number(make_params):

@@ -1,8 +1,13 @@
+import re
+import shutil
+
 import pytest
 
+from vqatune.report.history import Best
 from vqatune.report.page.answers import read_answers
 from vqatune.report.page.comparison import comparison_data
 from vqatune.report.page.summary import summarize
+from vqatune.tables import read_json, write_json
 
 
 @pytest.fixture(scope="module")
@@ -35,6 +40,44 @@ def test_few_images_have_no_interval(small_run, comparison):
     few = [comparison["slices"][0] | {"images": 4}, *comparison["slices"][1:]]
     said = summarize(small_run.root, comparison | {"slices": few}, "v1", None, small_run.params)["sentences"]
     assert "interval" not in " ".join(said) and f"v1 {small_run.test['v1'].mean():.3f}" in said[0]
+    glosses = ("blind, the most frequent training answer, without a look, 0.", "base, not tuned, 0.")
+    assert all(gloss in said[0] for gloss in glosses)
+
+
+def _alike(small_run, comparison, half: float) -> list[str]:
+    best = Best("v1", "exact_match", 0.6, 50)
+    everything = comparison["slices"][0]
+    changed = everything | {"half": [half for _ in everything["half"]]}
+    slices = [changed, *comparison["slices"][1:]]
+    said = summarize(small_run.root, comparison | {"slices": slices}, "v1", best, small_run.params)[
+        "sentences"
+    ]
+    return re.findall("shows no certain difference between v1 and ([^.]+)", " ".join(said))
+
+
+def test_versions_that_the_test_set_does_not_tell_from_the_chosen_one_are_named(small_run, comparison):
+    right = small_run.test[["base", "v1", "v2"]].mean()
+    assert _alike(small_run, comparison, 1.0) == ["base, v2"] and _alike(small_run, comparison, 0.0) == []
+    assert abs(right["v1"] - right["v2"]) < abs(right["v1"] - right["base"])
+    assert _alike(small_run, comparison, abs(right["v1"] - right["v2"]) + 1e-9) == ["v2"]
+
+
+def test_product_types_that_are_only_trained_on_are_counted(small_run, comparison, tmp_path):
+    shutil.copytree(small_run.root / "metrics/data", tmp_path / "metrics/data")
+    path = tmp_path / "metrics/data/split.json"
+    split = read_json(path)
+
+    def said(trained: int, tested: int) -> list[str]:
+        split["train"]["types"], split["test"]["types"] = trained, tested
+        write_json(split, path)
+        sentences = summarize(tmp_path, comparison, "v1", None, small_run.params)["sentences"]
+        return [each for each in sentences if "trained on" in each]
+
+    [sentence] = said(30, 19)
+    assert sentence.startswith(
+        "Of 30 product types that are trained on, 19 are tested: the other 11 have too few"
+    )
+    assert "the other one has too few" in said(3, 2)[0] and said(3, 3) == []
 
 
 @pytest.mark.parametrize(

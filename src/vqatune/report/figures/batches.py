@@ -52,7 +52,8 @@ def batch_figure(root: Path) -> Figure:
     )
     note = (
         "A number is a type's percentage of the batch; behind its name is its percentage of all batches. Grey is in "
-        "proportion. A small type comes so seldom that chance alone makes it differ. Question types and difficulties are "
+        "proportion. Images are dealt whole, so that a product type of few images cannot be in proportion everywhere, and a "
+        "question type of few pairs differs by chance. Question types and difficulties are "
         "counted in pairs, product types in images with their repeats."
     )
     return Figure(

@@ -18,6 +18,8 @@ POINTS = 300
 
 _VIEWS = {"Raw": ("loss", False), "Log scale": ("loss", True), "Smoothed": ("smoothed_loss", False)}
 _HEIGHT = 320
+_MEAN = 20
+"""Over so many steps the mean loss is taken, at both ends of a version."""
 
 
 def loss_figure(root: Path, versions: Sequence[str]) -> Figure:
@@ -33,19 +35,26 @@ def loss_figure(root: Path, versions: Sequence[str]) -> Figure:
     starts = {int(before[version]): version for version in tuned}
     views = {title: _chart(thinned, field, log, tuned, starts) for title, (field, log) in _VIEWS.items()}
     ends = history.groupby("version", sort=False).agg(
-        steps=("step", "max"), first=("smoothed_loss", "first"), last=("smoothed_loss", "last")
+        steps=("step", "max"),
+        first=("loss", lambda loss: loss.head(_MEAN).mean()),
+        last=("loss", lambda loss: loss.tail(_MEAN).mean()),
     )
     first, last = ends.loc[tuned[0]], ends.loc[tuned[-1]]
     alt_text = (
-        f"The loss over {len(history):,} optimizer steps of {len(tuned)} version{'s' * (len(tuned) > 1)}. Smoothed, it "
-        f"begins at {first['first']:.3f} in {tuned[0]} and ends there at {first['last']:.3f}; {tuned[-1]} ends at "
-        f"{last['last']:.3f}."
+        f"The loss over {len(history):,} optimizer steps of {len(tuned)} version{'s' * (len(tuned) > 1)}. Its mean "
+        f"over {_MEAN} steps is {first['first']:.3f} at the beginning of {tuned[0]} and {first['last']:.3f} at its end; at the end of "
+        f"{tuned[-1]} it is {last['last']:.3f}."
     )
-    note = "Versions stand one after the other, each from its name on, and take turns in colour."
+    note = (
+        "Versions stand one after the other, each from its name on, and take turns in colour. The smoothed loss of a version "
+        "begins with that of its first step alone."
+    )
     if len(thinned) < len(history):
         note += f" Of each version at most {POINTS} steps are drawn: the lowest and the highest loss of every stretch."
     table = ends.map("{:.4g}".format).assign(steps=[f"{steps:,.0f}" for steps in ends["steps"]])
-    table = table.rename(columns={"first": "smoothed loss at its first step", "last": "at its last step"})
+    table = table.rename(
+        columns={"first": f"mean loss of its first {_MEAN} steps", "last": f"of its last {_MEAN} steps"}
+    )
     return Figure("loss", "Loss within each version", alt_text, views, note, table.reset_index())
 
 

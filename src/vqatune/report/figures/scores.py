@@ -1,6 +1,7 @@
 """The scores over the versions: a chart for each family of metrics, with 95 % bands."""
 
 from collections.abc import Sequence
+from itertools import combinations
 from pathlib import Path
 
 import pandas as pd
@@ -12,19 +13,20 @@ from vqatune.report.charts.common import page_spec, rows
 from vqatune.report.charts.lines import Axes, score_lines, with_hover
 from vqatune.report.figures.figure import Figure, same_lines
 from vqatune.report.history import in_chain, score_curves, version_numbers
+from vqatune.report.metric_notes import METRIC_NOTES
 from vqatune.report.stage_outputs import read_rows
 
 _TITLES = {
     "lexical": "Lexical scores: the words of the answer",
     "structural": "Structural scores: the letters and the order of words",
     "semantic": "Semantic scores: what the answer means",
-    "difficulty": "Average mark: right answers, harder questions counting more",
+    "difficulty": "Average mark: right answers, questions that are rated harder counting more",
     "image": "Do answers come from the image?",
     "blind": "Skill: how far from the blind guess to always being right",
     "yes_no": "Yes/no questions",
 }
 _NOTES = {
-    "difficulty": "A question of difficulty 0, 1, 2, 3 or 5 is worth 1, 2, 4, 8 or 20 marks; the score is the share of "
+    "difficulty": "A question that is rated with difficulty 0, 1, 2, 3 or 5 is worth 1, 2, 4, 8 or 20 marks; the score is the share of "
     "them that right answers earn.",
     "image": "grounding is how often an answer is more probable under its own image than under another: 0.5 is a model "
     "that does not look. vccs multiplies it with the overlap of the words.",
@@ -34,6 +36,8 @@ _NOTES = {
 }
 _COLUMNS = ["number", "metric", "value", "low", "high"]
 _HEIGHT = 320
+_ONE_LINE = 0.005
+"""Lines that are nowhere farther apart than this are hardly told apart."""
 
 
 def score_figures(root: Path, versions: Sequence[str], leading: str) -> list[Figure]:
@@ -71,7 +75,13 @@ def _family(
     views = {"All": _chart(curves, names, drawn, versions, leading)}
     if telling and telling != drawn:
         views = {"The most telling": _chart(curves, names, telling, versions, leading)} | views
-    notes = [_NOTES.get(family, ""), same_lines(groups, "chart and table have")]
+    known = [f"{name}: {METRIC_NOTES[name]}." for name in names if name in METRIC_NOTES]
+    notes = [
+        _NOTES.get(family, ""),
+        *known,
+        same_lines(groups, "chart and table have"),
+        _near(curves, telling or drawn),
+    ]
     for name, reason in absent.items():
         if METRICS[name].family == family:
             notes.append(f"{name} is absent: {reason}.")
@@ -153,6 +163,17 @@ def _alt(curves: pd.DataFrame, names: Sequence[str], versions: Sequence[str], le
             part += f"; a blind guess has {blind:.3f}"
         parts.append(part)
     return f"Scores of {len(in_chain(versions))} versions with 95\u00a0% intervals: {'; '.join(parts)}."
+
+
+def _near(curves: pd.DataFrame, names: Sequence[str]) -> str:
+    """Return a sentence on the lines of a chart that nearly coincide, or '' where none do."""
+    values = curves.pivot(index="version", columns="metric", values="value")
+    pairs = [
+        f"{first} and {second}"
+        for first, second in combinations(names, 2)
+        if (values[first] - values[second]).abs().max() < _ONE_LINE
+    ]
+    return f"So near that they look like one line: {'; '.join(pairs)}." if pairs else ""
 
 
 def _table(curves: pd.DataFrame, names: Sequence[str], versions: Sequence[str]) -> pd.DataFrame:

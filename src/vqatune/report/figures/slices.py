@@ -80,6 +80,8 @@ def _figure(
         f"A number is the percentage of right answers; behind the {name} is its number of test pairs. Few pairs say "
         "little: of 100, the percentage is known to about ± 10, of 30 to ± 18."
     )
+    if slice_ == "difficulty":
+        note += " Difficulty, from 0 to 5, is what the source of the pairs rates a question with, whatever the models make of it."
     if "Tiers of sampling" in views:
         note += " Tiers are of types by their images in the catalogue."
     if len(cells) < len(some):

@@ -63,11 +63,15 @@ def _languages(root: Path, scores: pd.DataFrame, versions: Sequence[str], leadin
     own = scores[(scores["task"] == "multi_language") & (scores["metric"] == "exact_match")]
     own = own[own["slice"] == "language"].assign(line=own["value"])
     languages = sorted(own["line"].unique(), key=lambda code: (code != "en", code))
-    return _lines("multi_language", own, languages, versions, leading)
+    chain = own[own["version"].isin(in_chain(versions))]
+    highest = chain.groupby("line")["score"].max()
+    never = [code for code in languages if highest.get(code) == 0]
+    note = f"No version has a right answer in {', '.join(never)}." if never else ""
+    return _lines("multi_language", own, languages, versions, leading, note)
 
 
 def _lines(
-    task: str, own: pd.DataFrame, names: Sequence[str], versions: Sequence[str], leading: str
+    task: str, own: pd.DataFrame, names: Sequence[str], versions: Sequence[str], leading: str, note: str = ""
 ) -> Figure | None:
     own = own.dropna(subset="score")
     if own.empty:
@@ -100,7 +104,7 @@ def _lines(
         TITLES[task],
         f"Scores of {task} over the versions; {leading} has {said}.",
         {"All": spec},
-        " ".join(filter(None, (NOTES[task], same_lines(groups, "the chart has")))),
+        " ".join(filter(None, (NOTES[task], note, same_lines(groups, "the chart has")))),
         table.rename_axis("version").reset_index(),
     )
 
@@ -146,7 +150,7 @@ def _knowing(root: Path, scores: pd.DataFrame, versions: Sequence[str], leading:
     )
     titles = {
         "risk_coverage": (
-            "share of the questions that are answered, the surest first",
+            "share answered, the surest first",
             "share of wrong answers",
         ),
         "reliability": ("mean probability of a bin of answers", "share of right answers"),
@@ -161,8 +165,8 @@ def _knowing(root: Path, scores: pd.DataFrame, versions: Sequence[str], leading:
         "What an answer's probability is worth",
         f"Risk–coverage and reliability of {' and '.join(shown)} on the test set.",
         views,
-        "Risk–coverage is the share of wrong answers where only the most probable ones are kept. Where probabilities are shares of "
-        "right answers, reliability is the diagonal; vqatune calibrate brings them nearer.",
+        "Risk–coverage is the share of wrong answers where only the most probable ones are kept. Reliability lies on the diagonal "
+        "where, of answers with a probability of 0.7, 70\u00a0% are right; `vqatune calibrate` brings it nearer to that.",
         table[["version", "curve", "x", "y"]],
     )
 
@@ -172,7 +176,7 @@ def _curve(curves: pd.DataFrame, names: Sequence[str], x: str, y: str) -> dict:
     colours = alt.Scale(domain=list(names), range=palette.colours(len(names)))
     line = alt.Chart(inline(rows(curves[["version", "x", "y"]]))).mark_line(point=True)
     line = line.encode(
-        x=alt.X(field="x", type="quantitative", title=x, scale=scale, axis=alt.Axis(tickCount=10)),
+        x=alt.X(field="x", type="quantitative", title=x, scale=scale, axis=alt.Axis(tickCount=5)),
         y=alt.Y(field="y", type="quantitative", title=y, scale=scale),
         color=alt.Color(field="version", type="nominal", sort=None, scale=colours, legend=legend()),
     )

@@ -39,7 +39,7 @@ def version_sections(root: Path, versions: Sequence[str], leading: str) -> list[
             " A dashed line across, in the colour of its score, is the blind guess: the most frequent training answer to the "
             "question, by one who sees no image."
         )
-    learning = "Each version is tuned from the one before by one batch, step by step."
+    learning = "Each version is tuned from the one before on one more master batch of the training data."
     right = (
         "The share of the test questions that are answered exactly as the reference is, version by version."
     )

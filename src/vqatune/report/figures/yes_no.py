@@ -86,6 +86,8 @@ def yes_no_types_figure(cells: pd.DataFrame, version: str) -> Figure | None:
     shares = groups.mean().assign(questions=groups.size())
     shares = shares.sort_values([_RIGHT, "questions"], ascending=[True, False], kind="stable")
     shown = shares[[*_LINES, _WANTED]].map(lambda share: f"{share:.3f}")
+    # On a telephone, longer names would push the last column out.
+    shown = shown.rename(columns={_NEITHER: "neither", _WANTED: "yes is right"})
     shown.insert(0, "questions", [f"{count:,}" for count in shares["questions"]])
     return Figure(
         "yes_no_types",

@@ -15,18 +15,12 @@ from vqatune.errors import DataError
 from vqatune.evaluation.comparison.equal_metrics import equal_metrics
 from vqatune.evaluation.metrics import METRICS
 from vqatune.evaluation.scoring.slices import SLICES, SMALLEST_SLICE
+from vqatune.report.metric_notes import METRIC_NOTES
 from vqatune.report.page.answers import Answers, slice_values
 from vqatune.tables import read_csv
 
 FEWEST_IMAGES = 5
 """Fewer images do not show how much images differ."""
-
-_NOTES = {
-    "bleu": "a right answer of one word has 0.178",
-    "meteor": "a right answer of one word has 0.5",
-    "grounding": "right answers that follow from the product type bring it down: they are as probable under its other pictures",
-}
-"""What to know of a metric before its values are compared."""
 
 _NORMAL_975 = 1.959964
 """The 0.975 quantile of the normal distribution."""
@@ -146,7 +140,7 @@ def _read_intervals(folder: Path, versions: list[str]) -> dict[str, pd.DataFrame
 def _totals(tables: Mapping[str, pd.DataFrame], versions: list[str]) -> list[dict[str, Any]]:
     rows = []
     for name, metric in METRICS.items():
-        row = {"name": name, "note": _NOTES.get(name), "higher_is_better": metric.higher_is_better}
+        row = {"name": name, "note": METRIC_NOTES.get(name), "higher_is_better": metric.higher_is_better}
         for end in ("value", "low", "high"):
             row[end] = [_number(tables[version], name, end) for version in versions]
         if any(value is not None for value in row["value"]):

@@ -98,7 +98,7 @@ def _table(wrong: list[WrongAnswer]) -> pd.DataFrame:
                 [name.format(each.question_type, each.reference, each.prediction) for each in wrong]
             ),
             "questions": [f"{each.pairs:,}" for each in wrong],
-            "of the reference": [f"{each.share:.1%}" for each in wrong],
+            "share of that reference": [f"{each.share:.1%}" for each in wrong],
             "examples": as_cells(
                 example_links([each.link for each in wrong], [each.examples for each in wrong])
             ),

@@ -18,7 +18,7 @@ from vqatune.report.page.comparison import comparison_data
 from vqatune.report.page.document import FOLDER, write_document
 from vqatune.report.page.errors import find_errors
 from vqatune.report.page.examples import example_data
-from vqatune.report.page.provenance import Made, changed_parameters
+from vqatune.report.page.provenance import Made, changed_parameters, training_parameters
 from vqatune.report.page.strengths import find_strengths
 from vqatune.report.page.summary import summarize
 from vqatune.report.page.type_cards import type_cards
@@ -81,6 +81,7 @@ def write_page(
         views=view_data(root, versions, leading, params.seed) if "multi_angle" in params.tasks.use else [],
         examples=examples,
         data=data,
+        training=training_parameters(params),
         parameters=changed_parameters(params),
         made=made,
         further=further,

@@ -49,6 +49,34 @@ class Made:
     timings: pd.DataFrame
 
 
+_TRAINING = (
+    *("model.source", "model.family", "model.name"),
+    *("lora.variant", "lora.r", "lora.alpha", "lora.dropout", "lora.target_modules"),
+    *(
+        "train.learning_rate",
+        "train.schedule",
+        "train.epochs",
+        "train.images_per_step",
+        "train.accumulation_steps",
+    ),
+    *("train.weight_decay", "train.carry_optimizer", "train.seed", "compute.precision"),
+)
+"""What a reader asks of a training first."""
+
+
+def training_parameters(params: Params) -> list[tuple[str, str]]:
+    """Return the parameters of the training that a reader asks for first, (name, value as YAML writes it).
+
+    The name of a checkpoint on the hub is among them only where it is the base model.
+    """
+    rows = []
+    for name in _TRAINING:
+        section, field = name.split(".")
+        if name != "model.name" or params.model.source == "hub":
+            rows.append((name, _shown(getattr(getattr(params, section), field))))
+    return rows
+
+
 def changed_parameters(params: Params) -> pd.DataFrame:
     """Return the parameters that differ from their defaults: parameter, default, value (as YAML writes them)."""
     # The zoo has a page of its own.

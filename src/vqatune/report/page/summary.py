@@ -1,5 +1,6 @@
 """The summary of the page: counts, gains by tuning, and the slices where a version is best and worst."""
 
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,7 @@ def summarize(
     filtered = read_counts(data / "filter.json", "filter", "listings_kept", "images_kept")
     sampled = read_rows(data / "sample.csv", "sample", "sampled")
     generated = read_counts(data / "generate.json", "generate", "kept")
-    split = read_counts(data / "split.json", "split", "test")
+    split = read_counts(data / "split.json", "split", "train", "test")
     tuned = len(in_chain(comparison["versions"])) - 1
     counts = [
         (f"{filtered['listings_kept']:,}", f"of {extracted['listings']:,} listings pass the filter"),
@@ -56,7 +57,7 @@ def summarize(
     ]
     return {
         "counts": counts,
-        "sentences": _sentences(comparison, leading, best),
+        "sentences": [*_sentences(comparison, leading, best), *_untested(split)],
         "drawn": _drawn(params),
         "extremes": _extremes(comparison, leading),
     }
@@ -85,10 +86,16 @@ def _sentences(comparison: dict[str, Any], leading: str, best: Best | None) -> l
         return []
     versions, values = comparison["versions"], row["value"]
     shown = dict.fromkeys([*(name for name in versions if name == BLIND), in_chain(versions)[0], leading])
-    scores = ", ".join(f"{name} {_with_interval(comparison, row, name)}" for name in shown)
+    glosses = {BLIND: "the most frequent training answer, without a look", in_chain(versions)[0]: "not tuned"}
+    if best is not None:
+        glosses[leading] = "the best on the validation set"
+    scores = "; ".join(
+        f"{name}{f', {glosses[name]},' if name in glosses else ''} {_with_interval(comparison, row, name)}"
+        for name in shown
+    )
     sentences = [f"Exact match on the test set, the share of answers that are the reference: {scores}."]
     if best is not None:
-        sentences.append(_chosen(comparison, best))
+        sentences.append(" ".join(filter(None, (_chosen(comparison, best), _alike(comparison, leading)))))
     if BLIND in versions:
         sentences.append(_on_blind(comparison, leading, values[versions.index(BLIND)]))
     return [*sentences, *_over_types(comparison, list(shown))]
@@ -107,6 +114,15 @@ def _over_types(comparison: dict[str, Any], shown: list[str]) -> list[str]:
     return [f"{part}. As a mean over the {len(types)} product types (macro-average): {scores}."]
 
 
+def _untested(split: dict[str, Any]) -> list[str]:
+    trained, tested = split["train"]["types"], split["test"]["types"]
+    if tested >= trained:
+        return []
+    others = "the other one has" if trained - tested == 1 else f"the other {trained - tested:,} have"
+    text = f"Of {trained:,} product types that are trained on, {tested:,} are tested: {others} too few images to be split"
+    return [f"{text} (split.minimum_images)."]
+
+
 def _chosen(comparison: dict[str, Any], best: Best) -> str:
     name = best.metric.replace("_", " ")
     text = f"{best.version} is chosen as the best on the {best.pairs:,} validation questions, by {name} ({best.value:.3f})"
@@ -115,6 +131,22 @@ def _chosen(comparison: dict[str, Any], best: Best) -> str:
     if row is None or row["value"][place] is None:
         return f"{text}."
     return f"{text}; on the test set it is {_with_interval(comparison, row, best.version)}."
+
+
+def _alike(comparison: dict[str, Any], leading: str) -> str:
+    """Return a sentence on the versions whose exact match on the test set is not certainly another; '' where there is none."""
+    versions, everything = comparison["versions"], comparison["slices"][0]
+    place, places = versions.index(leading), list(combinations(range(len(versions)), 2))
+    alike = []
+    for other in (name for name in in_chain(versions) if name != leading):
+        ends = sorted((place, versions.index(other)))
+        half = everything["half"][places.index((ends[0], ends[1]))]
+        difference = abs(everything["right"][ends[0]] - everything["right"][ends[1]]) / everything["pairs"]
+        if half is not None and difference <= half:
+            alike.append(other)
+    if not alike:
+        return ""
+    return f"The test set shows no certain difference between {leading} and {', '.join(alike)}."
 
 
 def _on_blind(comparison: dict[str, Any], leading: str, blind: float) -> str:

@@ -35,11 +35,13 @@ const EMBEDDING = {
   ast: true,
 };
 
+/** The view that is chosen of a chart that has several. */
+const chosenView = (chart) => find(".switch input:checked", chart.figure)?.value;
+
 /** A chart in the view that is chosen. */
 function chosenSpec(chart) {
   chart.views ??= readJson(find("script.views", chart.figure));
-  const chosen = find(".switch input:checked", chart.figure);
-  return chart.views[chosen ? chosen.value : Object.keys(chart.views)[0]];
+  return chart.views[chosenView(chart) ?? Object.keys(chart.views)[0]];
 }
 
 /** Let a press on a mark whose row has a link lead there. */

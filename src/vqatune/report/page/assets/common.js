@@ -24,6 +24,9 @@ const signed = (number, digits = 3) => {
 };
 const spaced = (name) => name.replaceAll("_", " ");
 
+/** A name whose lines may end after its underscores, and which is copied as it is. */
+const breakable = (name) => name.split(/(?<=_)/).flatMap((part) => [part, make("wbr")]).slice(0, -1);
+
 /** Fill a select with [value, text] pairs. */
 function fill(select, options, chosen) {
   select.replaceChildren(...options.map(([value, text]) => make("option", { value }, text)));

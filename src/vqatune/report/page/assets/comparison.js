@@ -21,15 +21,17 @@
     return { slice, before: right[a] / pairs, after: right[b] / pairs, difference, half, certain, sure, gained, lost };
   }
 
+  const fileName = (title, names) => [...title.toLowerCase().split(" "), ...names].join("-");
+
   const plusMinus = ({ difference, half }) => signed(difference) + (half === null ? "" : ` ±\u00a0${half.toFixed(3)}`);
 
-  function sliceTable(caption, changes, names) {
+  function sliceTable(caption, changes, names, name) {
     const columns = [
       ["slice", false], ["difference", true], [names[0], true], [names[1], true],
       ["gained", true], ["lost", true], ["questions", true],
     ];
     const rows = changes.map((each) => [
-      make("span", {}, make("span", { class: "kind" }, spaced(each.slice.slice)), " ", each.slice.value),
+      make("span", {}, make("span", { class: "kind" }, spaced(each.slice.slice)), " ", ...breakable(each.slice.value)),
       make("span", each.certain ? {} : { class: "faint" }, plusMinus(each) + (each.certain ? "" : " (uncertain)")),
       each.before.toFixed(3),
       each.after.toFixed(3),
@@ -37,17 +39,17 @@
       count(each.lost),
       count(each.slice.pairs),
     ]);
-    return saveableTable(makeTable(caption, columns, rows, { kind: "slices" }));
+    return saveableTable(makeTable(caption, columns, rows, { kind: "slices" }), name);
   }
 
   /** A table of the first changes, and the others folded under it. */
   function someOf(title, caption, changes, names) {
     const box = make("div", { "data-side": title.toLowerCase() }, make("h3", {}, `${title} (${changes.length})`));
     if (!changes.length) box.append(make("p", {}, "No slice."));
-    else box.append(sliceTable(caption, changes.slice(0, AT_ONCE), names));
+    else box.append(sliceTable(caption, changes.slice(0, AT_ONCE), names, fileName(title, names)));
     if (changes.length > AT_ONCE) {
       const rest = changes.slice(AT_ONCE);
-      box.append(make("details", {}, make("summary", {}, `${rest.length} more`), sliceTable(`${caption}, continued`, rest, names)));
+      box.append(make("details", {}, make("summary", {}, `${rest.length} more`), sliceTable(`${caption}, continued`, rest, names, fileName(`${title} more`, names))));
     }
     return box;
   }
@@ -59,30 +61,31 @@
     return make("span", {}, value.toFixed(3), ...interval);
   };
 
-  /** A metric's name, the names of those that equal it in all versions, and what to know of it. */
+  /** A metric's name, and the names of those that equal it in all versions. */
   function named(row) {
     const faint = (text) => make("span", { class: "faint" }, text);
     const equal = row.equal.length ? [faint(` and, equal to it, ${row.equal.map(spaced).join(", ")}`)] : [];
-    const note = row.note ? [faint(`: ${row.note}`)] : [];
-    return make("span", {}, spaced(row.name), ...equal, ...note);
+    return make("span", {}, spaced(row.name), ...equal);
   }
 
-  function totalsTable(a, b) {
+  function totalsTable(a, b, all) {
     const rows = totals.map((row) => {
       const [before, after] = [row.value[a], row.value[b]];
       const values = [withInterval(row, a), withInterval(row, b)];
       if (before === null || after === null) return [named(row), "–", ...values];
       const difference = after - before;
-      const shown = signed(difference);
+      const paired = row.name === "exact_match" && all.half !== null;
+      const shown = paired ? plusMinus(all) : signed(difference);
       const better = difference > 0 === row.higher_is_better;
       if (row.higher_is_better === null) return [named(row), shown, ...values];
       const overlap = row.low[a] === null || row.low[b] === null || (row.low[a] <= row.high[b] && row.low[b] <= row.high[a]);
-      const [kind, said] = overlap ? ["faint", shown] : better ? ["better", `▲ better ${shown}`] : ["worse", `▼ worse ${shown}`];
+      const uncertain = paired ? !all.certain : overlap;
+      const [kind, said] = uncertain ? ["faint", shown] : better ? ["better", `▲ better ${shown}`] : ["worse", `▼ worse ${shown}`];
       return [named(row), make("span", { class: kind }, said), ...values];
     });
     const columns = [["metric", false], ["difference", true], [versions[a], true], [versions[b], true]];
-    const caption = "Every metric over the whole test set, with 95\u00a0% intervals; better or worse where these do not overlap";
-    return saveableTable(makeTable(caption, columns, rows, { kind: "totals" }));
+    const caption = "Every metric over the whole test set, with 95\u00a0% intervals; better or worse where these do not overlap, exact match where that of the difference leaves 0 out";
+    return saveableTable(makeTable(caption, columns, rows, { kind: "totals" }), `metrics-${versions[a]}-${versions[b]}`);
   }
 
   function show() {
@@ -113,7 +116,7 @@
       someOf("Worse", `Slices in which ${names[1]} is worse than ${names[0]}, ${order}`, worse, names),
     );
     if (chance >= 1) {
-      const text = `With intervals of 95\u00a0%, about ${chance} of ${large.length} slices would be here even if nothing had changed.`;
+      const text = `With intervals of 95\u00a0%, about ${chance} of ${large.length} slices would be better or worse even if nothing had changed; ${better.length + worse.length} are.`;
       result.append(make("p", { class: "faint" }, text));
     }
     const folded = [
@@ -122,9 +125,11 @@
     ];
     for (const [side, caption, some] of folded.filter(([, , some]) => some.length)) {
       const summary = make("summary", {}, `${caption} (${some.length})`);
-      result.append(make("details", { "data-side": side }, summary, sliceTable(caption, some, names)));
+      result.append(make("details", { "data-side": side }, summary, sliceTable(caption, some, names, fileName(side, names))));
     }
-    result.append(make("h3", {}, "All metrics"), totalsTable(a, b));
+    result.append(make("h3", {}, "All metrics"), totalsTable(a, b, all));
+    const notes = totals.filter((row) => row.note).map((row) => `${spaced(row.name)}: ${row.note}.`);
+    if (notes.length) result.append(make("p", { class: "faint" }, notes.join(" ")));
     if (what === "version") {
       const command = make("code", {}, `vqatune compare ${names[0]} ${names[1]}`);
       const text = "Both versions answer the same questions, so the interval of a difference is usually narrower than these two suggest. The intervals of the differences: ";

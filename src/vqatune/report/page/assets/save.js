@@ -6,10 +6,16 @@ function keepFile(name, blob) {
   setTimeout(() => URL.revokeObjectURL(link.href), 60000);
 }
 
-/** Return a table's rows as CSV, with a minus that programs read. */
+/** A number as programs read it: with their minus, and where it stands alone without commas between thousands. */
+function plainNumber(text) {
+  const signed = text.replace(/^−(?=\d)/, "-");
+  return /^[-+]?[0-9,]+(\.[0-9]+)?$/.test(signed) ? signed.replaceAll(",", "") : signed;
+}
+
+/** Return a table's rows as CSV. */
 function asCsv(table) {
   const quoted = (text) => (/[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
-  const cell = (each) => quoted(each.textContent.trim().replaceAll("\u00a0", " ").replace(/^−(?=\d)/, "-"));
+  const cell = (each) => quoted(plainNumber(each.textContent.trim().replaceAll("\u00a0", " ")));
   return [...table.rows].map((row) => [...row.cells].map(cell).join(",") + "\n").join("");
 }
 
@@ -23,11 +29,11 @@ function saveButtons(what, buttons) {
   return make("p", { class: "save" }, "Save as", ...made);
 }
 
-/** Put a button under the box of a table, and return both as one. */
-function saveableTable(box) {
+/** Put a button under the box of a table, and return both as one; the file has the given name, or the figure's. */
+function saveableTable(box, given) {
   const table = find("table", box);
   const caption = find("caption", table).textContent.trim();
-  const name = () => box.closest("figure")?.id ?? caption.toLowerCase().replace(/[^a-z0-9]+/g, "-").slice(0, 60);
+  const name = () => given ?? box.closest("figure")?.id ?? caption.toLowerCase().replace(/[^a-z0-9]+/g, "-").slice(0, 60);
   const save = () => keepFile(`${name()}.csv`, new Blob([asCsv(table)], { type: "text/csv" }));
   const both = make("div");
   box.replaceWith(both);
@@ -52,21 +58,25 @@ function lightColours() {
 async function viewToSave(chart) {
   const colours = lightColours();
   const config = { ...chartConfig((name) => colours[name]), background: "#ffffff" };
-  const spec = { ...chosenSpec(chart), width: chart.plot.clientWidth };
+  const title = { text: find("h3", chart.figure).textContent, subtitle: chosenView(chart) ?? "", anchor: "start" };
+  const spec = { ...chosenSpec(chart), width: chart.plot.clientWidth, title };
   const shown = await vegaEmbed(make("div"), spec, { ...EMBEDDING, config });
   return shown.view;
 }
 
+/** The name of a picture: the figure's and, where it has several, that of the view. */
+const pictureName = (chart) => [chart.figure.id, chosenView(chart)].filter(Boolean).join("-").replace(/[^A-Za-z0-9]+/g, "-");
+
 async function saveSvg(chart) {
   const view = await viewToSave(chart);
-  keepFile(`${chart.figure.id}.svg`, new Blob([await view.toSVG()], { type: "image/svg+xml" }));
+  keepFile(`${pictureName(chart)}.svg`, new Blob([await view.toSVG()], { type: "image/svg+xml" }));
   view.finalize();
 }
 
 async function savePng(chart) {
   const view = await viewToSave(chart);
   const canvas = await view.toCanvas(2);
-  canvas.toBlob((blob) => keepFile(`${chart.figure.id}.png`, blob), "image/png");
+  canvas.toBlob((blob) => keepFile(`${pictureName(chart)}.png`, blob), "image/png");
   view.finalize();
 }
 
