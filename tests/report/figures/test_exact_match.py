@@ -1,6 +1,7 @@
 import json
 import re
 
+import pandas as pd
 import pytest
 import vl_convert
 
@@ -55,3 +56,23 @@ def test_the_leading_version_has_a_ring_at_its_score_which_stands_above_the_char
         assert text["align"] == align and rings[0]["encoding"]["y"]["field"] == "value"
         [place] = re.findall(rf"translate\([\d.]+,(-?[\d.]+)\)[^>]*>{leading} {score:.3f}<", svg)
         assert float(place) < 0
+
+
+def test_the_validation_set_has_a_dotted_line_where_versions_are_chosen_by_exact_match(small_run):
+    history = score_history(small_run.root / "metrics", small_run.versions, "exact_match")
+
+    def drawn(history: pd.DataFrame) -> tuple[list[dict], str]:
+        section = exact_match_section(small_run.root, small_run.versions, history, "v1")
+        first = section.figures[0].views["All"]["layer"][0]
+        assert first["mark"]["strokeDash"] and first["mark"]["type"] == "line"
+        return first["data"]["values"], section.text
+
+    values, text = drawn(history)
+    scores = [
+        json.loads((small_run.root / f"metrics/validation/{name}.json").read_text())["exact_match"]
+        for name in small_run.versions[1:]
+    ]
+    assert [row["number"] for row in values] == [0, 1, 2] and "dotted line" in text
+    assert [row["value"] for row in values] == pytest.approx(scores, rel=1e-5)
+    values, text = drawn(history.rename(columns={"validation_exact_match": "validation_fuzzy"}))
+    assert values == [] and "dotted" not in text

@@ -97,7 +97,8 @@ def test_a_page_of_this_run_alone_is_built_by_the_command_and_leaves_dvcs_alone(
     assert (done.status, done.out) == (0, "pages/mine.html\n"), done.err
     page = (tmp_path / "pages/mine.html").read_text(encoding="utf-8")
     assert (
-        "this folder is no git repository" in page and "These and all others are as params.yaml comes" in page
+        "this folder is no git repository" in page
+        and "These and all other parameters are the defaults of params.yaml" in page
     )
     # What is in this folder beside the run.
     assert re.search(r'<li><a href="#reviews">.*<li><a href="#data">', page, re.DOTALL)

@@ -56,19 +56,37 @@ def exact_match_section(
         "The share of test questions that are answered exactly as the reference is; the band is its 95\u00a0% interval. For "
         f"comparison, lines across mark the base model{blind}."
     )
+    validation = _validation(history, chain)
+    if not validation.empty:
+        text += " The dotted line is exact match on the validation set, by which a version is chosen."
     if leading != BASE:
         text += f" A ring marks {leading}."
     figure = Figure(
         "exact_match",
         "Exact match, version by version",
         alt_text,
-        {"All": _chart(curves, chain, across, leading)},
+        {"All": _chart(curves, chain, across, leading, validation)},
         table=_table(curves, history),
     )
     return Section("overall", "Exact match over the versions", text, [figure])
 
 
-def _chart(curves: pd.DataFrame, chain: Sequence[str], across: dict[str, float], leading: str) -> dict:
+def _validation(history: pd.DataFrame, chain: Sequence[str]) -> pd.DataFrame:
+    """Return number and value of exact match on the validation set; no row where versions are not chosen by that."""
+    column = VALIDATION + _METRIC
+    if column not in history:
+        return pd.DataFrame(columns=["number", "value"])
+    scores = history[history["version"].isin(chain)].dropna(subset=column)
+    return scores.rename(columns={column: "value"})[["number", "value"]]
+
+
+def _chart(
+    curves: pd.DataFrame,
+    chain: Sequence[str],
+    across: dict[str, float],
+    leading: str,
+    validation: pd.DataFrame,
+) -> dict:
     of_chain = curves[curves["version"].isin(chain)].assign(line=_LINES[0])
     lines = pd.DataFrame({"line": across.keys(), "value": across.values()})
     axes = Axes("number", "value", "version", "exact match")
@@ -77,7 +95,10 @@ def _chart(curves: pd.DataFrame, chain: Sequence[str], across: dict[str, float],
     chart = score_lines(data, axes, "line", _LINES, shown=_LINES[:1], versions=chain, zero=True)
     texts = of_chain.assign(exact_match=with_interval(of_chain))[["version", "number", "exact_match"]]
     columns = hovering("version", rows(with_ends(texts, axes.x)), axes.x, {"version": "", "exact_match": ""})
-    return page_spec(alt.layer(chart, *_line_texts(across), *_ring(of_chain, leading), columns), _HEIGHT)
+    return page_spec(
+        alt.layer(_dotted(validation), chart, *_line_texts(across), *_ring(of_chain, leading), columns),
+        _HEIGHT,
+    )
 
 
 def _table(curves: pd.DataFrame, history: pd.DataFrame) -> pd.DataFrame:
@@ -92,6 +113,13 @@ def _table(curves: pd.DataFrame, history: pd.DataFrame) -> pd.DataFrame:
             values = table["version"].map(scores[column])
             table[title] = ["–" if pd.isna(value) else f"{value:.3f}" for value in values]
     return table
+
+
+def _dotted(curve: pd.DataFrame) -> alt.Chart:
+    mark = alt.MarkDef(type="line", strokeDash=[2, 3], strokeWidth=1.5, color=palette.BLUE)
+    return alt.Chart(inline(rows(curve)), mark=mark).encode(
+        x=alt.X(field="number", type="quantitative"), y=alt.Y(field="value", type="quantitative")
+    )
 
 
 def _ring(curves: pd.DataFrame, version: str) -> list[alt.LayerChart]:
