@@ -36,15 +36,18 @@ def test_losses_stand_one_after_the_other_in_three_views(run, small_run):
 def test_the_table_has_the_mean_of_the_first_and_of_the_last_steps(run, small_run):
     # A single mini-batch says little.
     write_log(run, "v1", np.arange(100, 0, -1.0))
-    write_log(run, "v2", np.array([4.0, 2.0]))
-    table = loss_figure(run, small_run.versions).table
-    assert table.columns.tolist() == [
-        "version",
-        "steps",
-        "mean loss of its first 20 steps",
-        "of its last 20 steps",
+    write_log(run, "v2", np.array([4.0, 2.0, *[np.nan] * 20]))
+    figure = loss_figure(run, small_run.versions)
+    columns = ["version", "steps", "mean loss of its first steps, at most 20", "of its last"]
+    assert figure.table.columns.tolist() == columns
+    assert figure.table.to_numpy().tolist() == [
+        ["v1", "100", "90.500", "10.500"],
+        ["v2", "22", "not a number", "not a number"],
     ]
-    assert table.to_numpy().tolist() == [["v1", "100", "90.5", "10.5"], ["v2", "2", "3", "3"]]
+    assert (
+        "is 90.500 at the beginning of v1 and 10.500 at its end; at the end of v2 it is not a number"
+        in figure.alt
+    )
 
 
 def test_long_losses_are_thinned_but_keep_their_peaks(run, small_run):

@@ -110,7 +110,10 @@ def test_what_is_to_know_of_a_metric_and_lines_that_nearly_coincide_are_said_at_
     figures = by_name(score_figures(run, small_run.versions, "v2"))
     note = figures["lexical_scores"].note
     assert "look like one line: exact_match and token_overlap." in note
-    assert "grounding: right answers that follow from the product type" in figures["image_scores"].note
+    assert "does not look; right answers that follow from the product type" in figures["image_scores"].note
+    # Not of lines that are told apart, nor of one version.
+    assert "look like one line" not in figures["structural_scores"].note
+    assert all("look like" not in figure.note for figure in score_figures(run, ["base"], "base"))
 
 
 def test_hovering_tells_every_score_of_a_version_with_its_interval(figures, small_run):

@@ -262,3 +262,15 @@ def test_the_data_of_the_page_is_json_that_others_can_read(opened, pairs):
     data = json.loads(opened.text_content("#example-data"))
     assert {image["id"] for image in data["images"]} == set(pairs["image_id"])
     assert data["versions"] == ["blind", "base", "v1", "v2"]
+
+
+def test_tables_of_comparisons_and_examples_fit_a_telephone(settled):
+    # But for a question that is one long word.
+    settled.set_viewport_size({"width": 400, "height": 900})
+    wider = """() => [...document.querySelectorAll(".scroll:has(> :is(.slices, .totals, .questions))")].filter(
+        (box) => !box.closest("details") && !box.innerText.includes("script>") && box.scrollWidth > box.clientWidth + 1).map((box) => [box.innerText, box.scrollWidth])"""
+    assert (
+        settled.locator(".scroll > .totals").count() == 1
+        and settled.locator(".scroll > .questions").count() > 5
+    )
+    assert settled.evaluate(wider) == []

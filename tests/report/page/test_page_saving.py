@@ -36,12 +36,12 @@ def test_a_table_is_saved_as_csv_with_all_its_rows(settled, small_run):
 def test_thousands_are_saved_without_commas(settled):
     settled.click("#exact_match summary")
     row = settled.locator("#exact_match tbody tr").first
-    shown = ["1,105,660", "−1,000.5", "0.864 (0.853 to 0.876)"]
+    shown = ["1,105,660", "−1,000.5", "7,5"]
     row.evaluate(
         "(row, texts) => texts.forEach((text, place) => (row.cells[place].textContent = text))", shown
     )
     _, content = saved(settled, settled.locator("#exact_match details .save button"))
-    assert next(csv.reader(content.decode().splitlines()[1:]))[:3] == ["1105660", "-1000.5", shown[2]]
+    assert next(csv.reader(content.decode().splitlines()[1:]))[:3] == ["1105660", "-1000.5", "7,5"]
 
 
 def test_a_chart_is_saved_as_it_is_shown_in_colours_for_paper(settled):
@@ -56,3 +56,11 @@ def test_a_chart_is_saved_as_it_is_shown_in_colours_for_paper(settled):
     assert name == "loss-Smoothed.png" and picture.getpixel((0, 0)) == (255, 255, 255)
     assert picture.width >= 2 * 0.9 * settled.locator("#loss .plot").bounding_box()["width"]
     assert settled.evaluate("document.documentElement.dataset.theme") is None
+
+
+def test_a_chart_of_a_telephone_is_saved_wide_enough_for_its_title(settled):
+    settled.set_viewport_size({"width": 400, "height": 900})
+    name, svg = saved(settled, settled.locator("#exact_match .save button", has_text="SVG"))
+    assert (
+        name == "exact_match.svg" and float(re.search(r'<svg[^>]* width="([\d.]+)"', svg.decode())[1]) >= 700
+    )

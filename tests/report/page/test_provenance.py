@@ -47,10 +47,12 @@ def test_parameters_that_were_changed_are_named_with_their_defaults(make_params)
 def test_the_parameters_of_the_training_are_shown_as_params_yaml_writes_them(make_params):
     shown = dict(training_parameters(make_params({"lora.r": 99, "train.learning_rate": 5e-4})))
     assert (shown["lora.r"], float(shown["train.learning_rate"])) == ("99", 5e-4)
-    # A tiny model has no name on the hub.
-    assert shown["model.source"] == "showroom" and "model.name" not in shown
+    # What says nothing with a source is left out.
+    assert shown["model.source"] == "showroom" and not {"model.name", "model.family"} & set(shown)
     of_hub = dict(training_parameters(make_params({"model.source": "hub", "model.name": "a/b"})))
-    assert of_hub["model.name"] == "a/b"
+    assert of_hub["model.name"] == "a/b" and "model.family" not in of_hub
+    of_tiny = dict(training_parameters(make_params({"model.source": "tiny", "model.family": "llava"})))
+    assert of_tiny["model.family"] == "llava" and "model.name" not in of_tiny
 
 
 def test_the_number_that_an_experiment_sets_as_text_is_the_number(make_params):

@@ -52,7 +52,7 @@ def _alike(small_run, comparison, half: float) -> list[str]:
     said = summarize(small_run.root, comparison | {"slices": slices}, "v1", best, small_run.params)[
         "sentences"
     ]
-    return re.findall("shows no certain difference between v1 and ([^.]+)", " ".join(said))
+    return re.findall("shows no certain difference in exact match between v1 and ([^.]+)", " ".join(said))
 
 
 def test_versions_that_the_test_set_does_not_tell_from_the_chosen_one_are_named(small_run, comparison):
@@ -75,9 +75,15 @@ def test_product_types_that_are_only_trained_on_are_counted(small_run, compariso
 
     [sentence] = said(30, 19)
     assert sentence.startswith(
-        "Of 30 product types that are trained on, 19 are tested: the other 11 have too few"
+        "Of 30 product types that are trained on, 19 are tested; the other 11 are too small"
     )
-    assert "the other one has too few" in said(3, 2)[0] and said(3, 3) == []
+    assert "the other one is too small" in said(3, 2)[0] and said(3, 3) == []
+
+
+def test_where_base_is_the_best_it_is_still_said_that_it_is_not_tuned(small_run, comparison):
+    best = Best("base", "exact_match", 0.6, 50)
+    said = summarize(small_run.root, comparison, "base", best, small_run.params)["sentences"][0]
+    assert "base, not tuned and the best on the validation set, 0." in said
 
 
 @pytest.mark.parametrize(

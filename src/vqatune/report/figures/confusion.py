@@ -142,7 +142,7 @@ def _table(parts: dict[str, pd.DataFrame]) -> pd.DataFrame:
         {
             "reference → prediction": names,
             "pairs": together["pairs"],
-            "of the reference": shares,
+            "share of that reference": shares,
             "examples": as_cells(example_links(together["link"], together["examples"])),
         }
     )

@@ -57,7 +57,9 @@ def exact_match_section(
         f"comparison, lines across mark the base model{blind}."
     )
     validation = _validation(history, chain)
-    if not validation.empty:
+    if len(validation) > 1:
+        of_leading = validation.loc[validation["version"] == leading, "value"]
+        alt_text += "".join(f" On the validation set {leading} has {value:.3f}." for value in of_leading)
         text += " The dotted line is exact match on the validation set, by which a version is chosen."
     if leading != BASE:
         text += f" A ring marks {leading}."
@@ -72,12 +74,12 @@ def exact_match_section(
 
 
 def _validation(history: pd.DataFrame, chain: Sequence[str]) -> pd.DataFrame:
-    """Return number and value of exact match on the validation set; no row where versions are not chosen by that."""
+    """Return version, number and value of exact match on the validation set; no row where versions are not chosen by that."""
     column = VALIDATION + _METRIC
     if column not in history:
-        return pd.DataFrame(columns=["number", "value"])
+        return pd.DataFrame(columns=["version", "number", "value"])
     scores = history[history["version"].isin(chain)].dropna(subset=column)
-    return scores.rename(columns={column: "value"})[["number", "value"]]
+    return scores.rename(columns={column: "value"})[["version", "number", "value"]]
 
 
 def _chart(
@@ -117,7 +119,7 @@ def _table(curves: pd.DataFrame, history: pd.DataFrame) -> pd.DataFrame:
 
 def _dotted(curve: pd.DataFrame) -> alt.Chart:
     mark = alt.MarkDef(type="line", strokeDash=[2, 3], strokeWidth=1.5, color=palette.BLUE)
-    return alt.Chart(inline(rows(curve)), mark=mark).encode(
+    return alt.Chart(inline(rows(curve[["number", "value"]])), mark=mark).encode(
         x=alt.X(field="number", type="quantitative"), y=alt.Y(field="value", type="quantitative")
     )
 

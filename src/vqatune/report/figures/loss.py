@@ -34,28 +34,31 @@ def loss_figure(root: Path, versions: Sequence[str]) -> Figure:
     )
     starts = {int(before[version]): version for version in tuned}
     views = {title: _chart(thinned, field, log, tuned, starts) for title, (field, log) in _VIEWS.items()}
-    ends = history.groupby("version", sort=False).agg(
+    logs = history.groupby("version", sort=False)
+    # Of steps of which one is not a number, neither is the mean.
+    ends = logs.agg(
         steps=("step", "max"),
-        first=("loss", lambda loss: loss.head(_MEAN).mean()),
-        last=("loss", lambda loss: loss.tail(_MEAN).mean()),
+        first=("loss", lambda loss: loss.head(_MEAN).mean(skipna=False)),
+        last=("loss", lambda loss: loss.tail(_MEAN).mean(skipna=False)),
     )
-    first, last = ends.loc[tuned[0]], ends.loc[tuned[-1]]
+    texts = ends[["first", "last"]].map(lambda mean: f"{mean:.3f}" if np.isfinite(mean) else "not a number")
+    first, last = texts.loc[tuned[0]], texts.loc[tuned[-1]]
     alt_text = (
         f"The loss over {len(history):,} optimizer steps of {len(tuned)} version{'s' * (len(tuned) > 1)}. Its mean "
-        f"over {_MEAN} steps is {first['first']:.3f} at the beginning of {tuned[0]} and {first['last']:.3f} at its end; at the end of "
-        f"{tuned[-1]} it is {last['last']:.3f}."
+        f"over at most {_MEAN} steps is {first['first']} at the beginning of {tuned[0]} and {first['last']} at its end; at the "
+        f"end of {tuned[-1]} it is {last['last']}."
     )
     note = (
-        "Versions stand one after the other, each from its name on, and take turns in colour. The smoothed loss of a version "
-        "begins with that of its first step alone."
+        "Versions stand one after the other, each from its name on, and take turns in colour. In the smoothed view a version "
+        "begins at the loss of its first step, which is that of a single mini-batch."
     )
     if len(thinned) < len(history):
         note += f" Of each version at most {POINTS} steps are drawn: the lowest and the highest loss of every stretch."
-    table = ends.map("{:.4g}".format).assign(steps=[f"{steps:,.0f}" for steps in ends["steps"]])
-    table = table.rename(
-        columns={"first": f"mean loss of its first {_MEAN} steps", "last": f"of its last {_MEAN} steps"}
+    texts.insert(0, "steps", [f"{steps:,.0f}" for steps in ends["steps"]])
+    names = {"first": f"mean loss of its first steps, at most {_MEAN}", "last": "of its last"}
+    return Figure(
+        "loss", "Loss within each version", alt_text, views, note, texts.rename(columns=names).reset_index()
     )
-    return Figure("loss", "Loss within each version", alt_text, views, note, table.reset_index())
 
 
 def _thinned(log: pd.DataFrame) -> pd.DataFrame:

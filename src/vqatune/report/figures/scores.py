@@ -29,7 +29,7 @@ _NOTES = {
     "difficulty": "A question that is rated with difficulty 0, 1, 2, 3 or 5 is worth 1, 2, 4, 8 or 20 marks; the score is the share of "
     "them that right answers earn.",
     "image": "grounding is how often an answer is more probable under its own image than under another: 0.5 is a model "
-    "that does not look. vccs multiplies it with the overlap of the words.",
+    f"that does not look; {METRIC_NOTES['grounding']}. vccs multiplies it with the overlap of the words.",
     "blind": "0 is no better than the blind guess, 1 is always right.",
     "yes_no": "Of the questions whose answer is yes or no, yes being the positive answer. In precision an answer that is neither "
     "counts as a wrong yes; yes_share is how often yes is said.",
@@ -75,7 +75,7 @@ def _family(
     views = {"All": _chart(curves, names, drawn, versions, leading)}
     if telling and telling != drawn:
         views = {"The most telling": _chart(curves, names, telling, versions, leading)} | views
-    known = [f"{name}: {METRIC_NOTES[name]}." for name in names if name in METRIC_NOTES]
+    known = [f"{name}: {METRIC_NOTES[name]}." for name in names if name in METRIC_NOTES and family != "image"]
     notes = [
         _NOTES.get(family, ""),
         *known,
@@ -168,6 +168,8 @@ def _alt(curves: pd.DataFrame, names: Sequence[str], versions: Sequence[str], le
 def _near(curves: pd.DataFrame, names: Sequence[str]) -> str:
     """Return a sentence on the lines of a chart that nearly coincide, or '' where none do."""
     values = curves.pivot(index="version", columns="metric", values="value")
+    if len(values) < 2:
+        return ""
     pairs = [
         f"{first} and {second}"
         for first, second in combinations(names, 2)

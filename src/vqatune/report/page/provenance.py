@@ -34,6 +34,30 @@ PACKAGES = (
 )
 """Packages that the results and this page depend on."""
 
+_TRAINING = (
+    "model.source",
+    "model.family",
+    "model.name",
+    "lora.variant",
+    "lora.r",
+    "lora.alpha",
+    "lora.dropout",
+    "lora.target_modules",
+    "train.learning_rate",
+    "train.schedule",
+    "train.epochs",
+    "train.images_per_step",
+    "train.accumulation_steps",
+    "train.weight_decay",
+    "train.carry_optimizer",
+    "train.seed",
+    "compute.precision",
+    "compute.quantization",
+)
+"""What a reader asks of a training first."""
+_ONLY_WITH = {"model.family": "tiny", "model.name": "hub"}
+"""Parameters that say something with one model.source alone."""
+
 
 @dataclass(frozen=True)
 class Made:
@@ -49,30 +73,12 @@ class Made:
     timings: pd.DataFrame
 
 
-_TRAINING = (
-    *("model.source", "model.family", "model.name"),
-    *("lora.variant", "lora.r", "lora.alpha", "lora.dropout", "lora.target_modules"),
-    *(
-        "train.learning_rate",
-        "train.schedule",
-        "train.epochs",
-        "train.images_per_step",
-        "train.accumulation_steps",
-    ),
-    *("train.weight_decay", "train.carry_optimizer", "train.seed", "compute.precision"),
-)
-"""What a reader asks of a training first."""
-
-
 def training_parameters(params: Params) -> list[tuple[str, str]]:
-    """Return the parameters of the training that a reader asks for first, (name, value as YAML writes it).
-
-    The name of a checkpoint on the hub is among them only where it is the base model.
-    """
+    """Return the parameters of the training that a reader asks for first, (name, value as YAML writes it)."""
     rows = []
     for name in _TRAINING:
         section, field = name.split(".")
-        if name != "model.name" or params.model.source == "hub":
+        if _ONLY_WITH.get(name, params.model.source) == params.model.source:
             rows.append((name, _shown(getattr(getattr(params, section), field))))
     return rows
 

@@ -57,7 +57,7 @@ def summarize(
     ]
     return {
         "counts": counts,
-        "sentences": [*_sentences(comparison, leading, best), *_untested(split)],
+        "sentences": [*_sentences(comparison, leading, best), *_untested(split, tuned)],
         "drawn": _drawn(params),
         "extremes": _extremes(comparison, leading),
     }
@@ -87,8 +87,10 @@ def _sentences(comparison: dict[str, Any], leading: str, best: Best | None) -> l
     versions, values = comparison["versions"], row["value"]
     shown = dict.fromkeys([*(name for name in versions if name == BLIND), in_chain(versions)[0], leading])
     glosses = {BLIND: "the most frequent training answer, without a look", in_chain(versions)[0]: "not tuned"}
-    if best is not None:
-        glosses[leading] = "the best on the validation set"
+    if best is not None and len(in_chain(versions)) > 1:
+        glosses[leading] = " and ".join(
+            [*filter(None, [glosses.get(leading)]), "the best on the validation set"]
+        )
     scores = "; ".join(
         f"{name}{f', {glosses[name]},' if name in glosses else ''} {_with_interval(comparison, row, name)}"
         for name in shown
@@ -114,13 +116,14 @@ def _over_types(comparison: dict[str, Any], shown: list[str]) -> list[str]:
     return [f"{part}. As a mean over the {len(types)} product types (macro-average): {scores}."]
 
 
-def _untested(split: dict[str, Any]) -> list[str]:
+def _untested(split: dict[str, Any], tuned: int) -> list[str]:
     trained, tested = split["train"]["types"], split["test"]["types"]
-    if tested >= trained:
+    if tested >= trained or not tuned:
         return []
-    others = "the other one has" if trained - tested == 1 else f"the other {trained - tested:,} have"
-    text = f"Of {trained:,} product types that are trained on, {tested:,} are tested: {others} too few images to be split"
-    return [f"{text} (split.minimum_images)."]
+    others = "the other one is" if trained - tested == 1 else f"the other {trained - tested:,} are"
+    return [
+        f"Of {trained:,} product types that are trained on, {tested:,} are tested; {others} too small to be split fairly."
+    ]
 
 
 def _chosen(comparison: dict[str, Any], best: Best) -> str:
@@ -146,7 +149,9 @@ def _alike(comparison: dict[str, Any], leading: str) -> str:
             alike.append(other)
     if not alike:
         return ""
-    return f"The test set shows no certain difference between {leading} and {', '.join(alike)}."
+    return (
+        f"The test set shows no certain difference in exact match between {leading} and {', '.join(alike)}."
+    )
 
 
 def _on_blind(comparison: dict[str, Any], leading: str, blind: float) -> str:

@@ -84,7 +84,9 @@
       return [named(row), make("span", { class: kind }, said), ...values];
     });
     const columns = [["metric", false], ["difference", true], [versions[a], true], [versions[b], true]];
-    const caption = "Every metric over the whole test set, with 95\u00a0% intervals; better or worse where these do not overlap, exact match where that of the difference leaves 0 out";
+    const caption =
+      "Every metric over the whole test set, with 95\u00a0% intervals. Better or worse is where these do not overlap; of exact match, " +
+      "which is judged more finely, where the interval of the difference leaves 0 out.";
     return saveableTable(makeTable(caption, columns, rows, { kind: "totals" }), `metrics-${versions[a]}-${versions[b]}`);
   }
 
@@ -116,7 +118,8 @@
       someOf("Worse", `Slices in which ${names[1]} is worse than ${names[0]}, ${order}`, worse, names),
     );
     if (chance >= 1) {
-      const text = `With intervals of 95\u00a0%, about ${chance} of ${large.length} slices would be better or worse even if nothing had changed; ${better.length + worse.length} are.`;
+      const found = better.length + worse.length;
+      const text = `With intervals of 95\u00a0%, about ${chance} of ${large.length} slices would be better or worse even if nothing had changed; there ${found === 1 ? "is 1" : `are ${count(found)}`}.`;
       result.append(make("p", { class: "faint" }, text));
     }
     const folded = [
@@ -132,7 +135,7 @@
     if (notes.length) result.append(make("p", { class: "faint" }, notes.join(" ")));
     if (what === "version") {
       const command = make("code", {}, `vqatune compare ${names[0]} ${names[1]}`);
-      const text = "Both versions answer the same questions, so the interval of a difference is usually narrower than these two suggest. The intervals of the differences: ";
+      const text = "Both versions answer the same questions, so the interval of a difference is usually narrower than these two suggest. The intervals of the differences of all metrics: ";
       result.append(make("p", { class: "faint" }, text, command, "."));
     }
   }

@@ -9,7 +9,7 @@ function keepFile(name, blob) {
 /** A number as programs read it: with their minus, and where it stands alone without commas between thousands. */
 function plainNumber(text) {
   const signed = text.replace(/^−(?=\d)/, "-");
-  return /^[-+]?[0-9,]+(\.[0-9]+)?$/.test(signed) ? signed.replaceAll(",", "") : signed;
+  return /^[-+]?\d{1,3}(,\d{3})+(\.\d+)?$/.test(signed) ? signed.replaceAll(",", "") : signed;
 }
 
 /** Return a table's rows as CSV. */
@@ -33,7 +33,7 @@ function saveButtons(what, buttons) {
 function saveableTable(box, given) {
   const table = find("table", box);
   const caption = find("caption", table).textContent.trim();
-  const name = () => given ?? box.closest("figure")?.id ?? caption.toLowerCase().replace(/[^a-z0-9]+/g, "-").slice(0, 60);
+  const name = () => given ?? box.closest("figure")?.id ?? caption.toLowerCase().replace(/[^a-z0-9]+/g, "-").slice(0, 60).replace(/-$/, "");
   const save = () => keepFile(`${name()}.csv`, new Blob([asCsv(table)], { type: "text/csv" }));
   const both = make("div");
   box.replaceWith(both);
@@ -54,18 +54,21 @@ function lightColours() {
   return colours;
 }
 
+/** A saved chart has at least so many pixels, which its title needs. */
+const LEAST_WIDTH = 720;
+
 /** Return a view of a chart as it is shown, in colours that need no page. */
 async function viewToSave(chart) {
   const colours = lightColours();
   const config = { ...chartConfig((name) => colours[name]), background: "#ffffff" };
   const title = { text: find("h3", chart.figure).textContent, subtitle: chosenView(chart) ?? "", anchor: "start" };
-  const spec = { ...chosenSpec(chart), width: chart.plot.clientWidth, title };
+  const spec = { ...chosenSpec(chart), width: Math.max(chart.plot.clientWidth, LEAST_WIDTH), title };
   const shown = await vegaEmbed(make("div"), spec, { ...EMBEDDING, config });
   return shown.view;
 }
 
 /** The name of a picture: the figure's and, where it has several, that of the view. */
-const pictureName = (chart) => [chart.figure.id, chosenView(chart)].filter(Boolean).join("-").replace(/[^A-Za-z0-9]+/g, "-");
+const pictureName = (chart) => [chart.figure.id, chosenView(chart)].filter(Boolean).join("-").replace(/[^A-Za-z0-9_]+/g, "-");
 
 async function saveSvg(chart) {
   const view = await viewToSave(chart);
