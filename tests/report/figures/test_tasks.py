@@ -69,19 +69,31 @@ def _lines(figure) -> dict[str, list[dict]]:
     }
 
 
-def test_languages_with_the_same_scores_and_intervals_are_one_line_and_all_in_the_table(small_run, tmp_path):
-    shutil.copytree(small_run.root / "metrics", tmp_path / "metrics")
-    for version in small_run.versions:
-        path = tmp_path / f"metrics/tasks/{version}.csv"
-        scores = read_csv(path)
-        own = (scores["slice"] == "language") & (scores["metric"] == "exact_match")
-        scores.loc[own & (scores["value"] != "en"), ["score", "low", "high"]] = [0.25, 0.125, 0.375]
-        scores.loc[own & (scores["value"] == "es"), "high"] = 0.5
-        write_csv(scores, path)
-    section = task_section(tmp_path, small_run.versions, "v1")
-    figure = next(figure for figure in section.figures if figure.name == "task_multi_language")
-    languages = list(figure.table.columns[1:])
-    hidden = [code for code in languages if code not in _lines(figure)]
+@pytest.fixture
+def languages(small_run, tmp_path):
+    """Returns the figure of the languages, each version's exact match in them being changed by a function before."""
+
+    def figure(change):
+        shutil.copytree(small_run.root / "metrics", tmp_path / "metrics")
+        for version in small_run.versions:
+            path = tmp_path / f"metrics/tasks/{version}.csv"
+            scores = read_csv(path)
+            own = (scores["slice"] == "language") & (scores["metric"] == "exact_match")
+            change(scores, own & (scores["value"] != "en"), own & (scores["value"] == "es"), version)
+            write_csv(scores, path)
+        section = task_section(tmp_path, small_run.versions, "v1")
+        return next(figure for figure in section.figures if figure.name == "task_multi_language")
+
+    return figure
+
+
+def test_languages_with_the_same_scores_and_intervals_are_one_line_and_all_in_the_table(languages):
+    def change(scores, foreign, spanish, version):
+        scores.loc[foreign, ["score", "low", "high"]] = [0.25, 0.125, 0.375]
+        scores.loc[spanish, "high"] = 0.5
+
+    figure = languages(change)
+    hidden = [code for code in figure.table.columns[1:] if code not in _lines(figure)]
     # Another interval is another line.
     assert hidden and "es" in _lines(figure) and "de" in _lines(figure)
     assert figure.note.endswith(
@@ -90,24 +102,19 @@ def test_languages_with_the_same_scores_and_intervals_are_one_line_and_all_in_th
     assert all(f"{code} 0.250" in figure.alt for code in hidden)
 
 
+def test_languages_in_which_no_version_is_ever_right_are_named(languages):
+    def change(scores, foreign, spanish, version):
+        # The blind guess is no version.
+        scores.loc[foreign, "score"] = 0.1 if version == "blind" else 0.0
+        scores.loc[spanish, "score"] = 0.1
+
+    figure = languages(change)
+    never = [code for code in figure.table.columns[1:] if code not in ("en", "es")]
+    assert never and f"No version has a right answer in {', '.join(never)}." in figure.note
+
+
 def test_curves_mark_the_leading_version(figures):
     for name in ("multi_language", "multi_angle", "multiple_choice"):
         layers = figures[f"task_{name}"].views["All"]["layer"]
         rules = [layer for layer in layers if layer.get("mark", {}).get("type") == "rule"]
         assert [rule["data"]["values"] for rule in rules] == [[{"number": 0}], [{"number": 1}]]
-
-
-def test_languages_in_which_no_version_is_ever_right_are_named(small_run, tmp_path):
-    shutil.copytree(small_run.root / "metrics", tmp_path / "metrics")
-    for version in small_run.versions:
-        path = tmp_path / f"metrics/tasks/{version}.csv"
-        scores = read_csv(path)
-        own = (scores["slice"] == "language") & (scores["metric"] == "exact_match")
-        # The blind guess is no version.
-        scores.loc[own & (scores["value"] != "en"), "score"] = 0.1 if version == "blind" else 0.0
-        scores.loc[own & (scores["value"] == "es"), "score"] = 0.1
-        write_csv(scores, path)
-    section = task_section(tmp_path, small_run.versions, "v1")
-    figure = next(figure for figure in section.figures if figure.name == "task_multi_language")
-    never = [code for code in figure.table.columns[1:] if code not in ("en", "es")]
-    assert never and f"No version has a right answer in {', '.join(never)}." in figure.note

@@ -3,7 +3,7 @@
 All of it is computed here, for every pair of versions, so that the page only looks it up.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -72,6 +72,16 @@ def compare_all(
         ),
         "slices": rows,
     }
+
+
+def half_width(row: Mapping[str, Any], versions: Sequence[str], first: str, second: str) -> float | None:
+    """Return half the width of the interval of the difference of two versions in a slice, or None where it has none.
+
+    row: one of the slices that `comparison_data` returns. versions: its versions.
+    """
+    place, other = sorted((versions.index(first), versions.index(second)))
+    half: float | None = row["half"][list(combinations(range(len(versions)), 2)).index((place, other))]
+    return half
 
 
 def _order(column: pd.Series, distinct: pd.Index) -> list[int]:

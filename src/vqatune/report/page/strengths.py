@@ -2,12 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from itertools import combinations
 from typing import Any, Literal
 
 from vqatune.evaluation.scoring.slices import SLICES, SMALLEST_SLICE
 from vqatune.params.versions import BASE, BLIND
-from vqatune.report.page.comparison import FEWEST_IMAGES
+from vqatune.report.page.comparison import FEWEST_IMAGES, half_width
 from vqatune.report.page.example_links import FIELDS, count_examples, example_link
 
 MOST = 3
@@ -101,7 +100,7 @@ def find_strengths(
 
 def _standing(row: Mapping[str, Any], versions: list[str], version: str, other: str) -> Standing:
     places = versions.index(version), versions.index(other)
-    half = row["half"][list(combinations(range(len(versions)), 2)).index((min(places), max(places)))]
+    half = half_width(row, versions, version, other)
     share, compared = (row["right"][place] / row["pairs"] for place in places)
     return Standing(row["slice"], row["value"], row["pairs"], share, compared, half)
 

@@ -1,6 +1,5 @@
 """The summary of the page: counts, gains by tuning, and the slices where a version is best and worst."""
 
-from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,7 @@ from vqatune.evaluation.scoring.slices import SLICES, SMALLEST_SLICE
 from vqatune.params import Params
 from vqatune.params.versions import BLIND
 from vqatune.report.history import Best, in_chain
-from vqatune.report.page.comparison import FEWEST_IMAGES
+from vqatune.report.page.comparison import FEWEST_IMAGES, half_width
 from vqatune.report.stage_outputs import read_counts, read_rows
 
 _DRAWN = {
@@ -139,13 +138,11 @@ def _chosen(comparison: dict[str, Any], best: Best) -> str:
 def _alike(comparison: dict[str, Any], leading: str) -> str:
     """Return a sentence on the versions whose exact match on the test set is not certainly another; '' where there is none."""
     versions, everything = comparison["versions"], comparison["slices"][0]
-    place, places = versions.index(leading), list(combinations(range(len(versions)), 2))
+    right = dict(zip(versions, everything["right"], strict=True))
     alike = []
     for other in (name for name in in_chain(versions) if name != leading):
-        ends = sorted((place, versions.index(other)))
-        half = everything["half"][places.index((ends[0], ends[1]))]
-        difference = abs(everything["right"][ends[0]] - everything["right"][ends[1]]) / everything["pairs"]
-        if half is not None and difference <= half:
+        half = half_width(everything, versions, leading, other)
+        if half is not None and abs(right[other] - right[leading]) / everything["pairs"] <= half:
             alike.append(other)
     if not alike:
         return ""
